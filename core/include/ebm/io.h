@@ -1,0 +1,129 @@
+/* Bytes from and to outside: files read whole behind a limit, atomic writes, SHA-256,
+ * safetensors, PNG. Everything read here is hostile until checked. */
+#ifndef EBM_IO_H
+#define EBM_IO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ebm/status.h"
+
+/* --- files -------------------------------------------------------------------------------- */
+
+/* Reads a regular file of at most `limit` bytes into memory, with pread, never mmap: a file that
+ * shrinks while it is read is an error, not a signal.
+ * `dir` and `name`: the file is opened beneath dir (openat2 RESOLVE_BENEATH, no magic links, no
+ * FIFO, no device); dir may be NULL for a plain path. A zero byte follows the data.
+ * @own *data: ebm_free()
+ * @err NOT_FOUND, IO, LIMIT, FORMAT (not a regular file), NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebm_file_read(const char *dir, const char *name, size_t limit,
+                                                unsigned char **data, size_t *size, ebm_error *err);
+
+/* Writes a file so that a reader, a crash or a power cut sees the old content or the new one:
+ * temporary file beside it (O_EXCL), write, fsync, rename, fsync of the directory.
+ * @err IO; the old file is then untouched and the temporary one gone */
+EBM_API EBM_MUST_CHECK ebm_status ebm_file_write(const char *path, const void *data, size_t size,
+                                                 ebm_error *err);
+
+/* Writes the digest of data as 64 lower-case hex digits and a zero. */
+EBM_API void ebm_sha256_hex(const void *data, size_t size, char out[65]);
+
+/* --- safetensors -------------------------------------------------------------------------- */
+
+typedef enum ebm_dtype { EBM_F32, EBM_F64, EBM_BF16, EBM_I64 } ebm_dtype;
+
+#define EBM_SAFETENSORS_MAX_HEADER (1u << 20)
+#define EBM_SAFETENSORS_MAX_TENSORS 4096
+#define EBM_SAFETENSORS_MAX_RANK 8
+#define EBM_SAFETENSORS_MAX_NAME 256
+
+typedef struct ebm_st_tensor {
+    const char *name;
+    ebm_dtype dtype;
+    int32_t rank;
+    int64_t dim[EBM_SAFETENSORS_MAX_RANK];
+    size_t count; /* product of dim */
+    const unsigned char *data; /* little-endian, unaligned */
+    size_t bytes;
+} ebm_st_tensor;
+
+typedef struct ebm_safetensors ebm_safetensors;
+
+/* Parses a complete safetensors image. Every offset is checked before it is used: contiguous
+ * from 0, no hole, no overlap, the last one ends with the file; shape times dtype equals bytes;
+ * no duplicate names; header is a UTF-8 JSON object within the limits above.
+ * @own takes nothing: `data` must outlive *out; free with ebm_safetensors_free()
+ * @err FORMAT, LIMIT, NOMEM; err->where names the tensor */
+EBM_API EBM_MUST_CHECK ebm_status ebm_safetensors_parse(const unsigned char *data, size_t size,
+                                                        ebm_safetensors **out, ebm_error *err);
+EBM_API size_t ebm_safetensors_count(const ebm_safetensors *st);
+EBM_API const ebm_st_tensor *ebm_safetensors_at(const ebm_safetensors *st, size_t i);
+EBM_API const ebm_st_tensor *ebm_safetensors_find(const ebm_safetensors *st, const char *name);
+/* Value of a __metadata__ entry, or NULL. */
+EBM_API const char *ebm_safetensors_metadata(const ebm_safetensors *st, const char *key);
+EBM_API void ebm_safetensors_free(ebm_safetensors *st); /* NULL allowed */
+
+/* Converts a tensor's values. @err SHAPE if count differs, FORMAT if the dtype does not convert
+ * (I64 to float), or a value is NaN or infinite (err->index = element) */
+EBM_API EBM_MUST_CHECK ebm_status ebm_st_to_float(const ebm_st_tensor *t, size_t count, float *out,
+                                                  ebm_error *err);
+EBM_API EBM_MUST_CHECK ebm_status ebm_st_to_double(const ebm_st_tensor *t, size_t count, double *out,
+                                                   ebm_error *err);
+
+/* One tensor to write: float32 values, copied during the call. */
+typedef struct ebm_st_item {
+    const char *name;
+    int32_t rank;
+    int64_t dim[EBM_SAFETENSORS_MAX_RANK];
+    const float *values;
+} ebm_st_item;
+typedef struct ebm_st_pair {
+    const char *key, *value;
+} ebm_st_pair;
+
+/* Builds a safetensors image in memory; the same input gives the same bytes. The data section
+ * starts at a multiple of 8. @own *data: ebm_free() @err NOMEM, LIMIT, ARG */
+EBM_API EBM_MUST_CHECK ebm_status ebm_safetensors_build(const ebm_st_item *items, size_t n_items,
+                                                        const ebm_st_pair *metadata,
+                                                        size_t n_metadata, unsigned char **data,
+                                                        size_t *size, ebm_error *err);
+
+/* --- images ------------------------------------------------------------------------------- */
+
+/* 8-bit image, rows top to bottom, channels interleaved: 1 gray, 2 gray+alpha, 3 RGB, 4 RGBA. */
+typedef struct ebm_image {
+    int32_t width, height, channels;
+    uint8_t *pixels; /* [H,W,C], ebm_free() */
+} ebm_image;
+
+#define EBM_PNG_MAX_SIDE 1024
+#define EBM_PNG_MAX_BYTES (2u << 20)
+
+/* Decodes a PNG within EBM_PNG_MAX_SIDE and EBM_PNG_MAX_BYTES. Palette and 1/2/4-bit images are
+ * expanded, 16-bit ones reduced to their high byte, tRNS becomes alpha; ancillary chunks are
+ * ignored, gamma included. Every CRC and the zlib checksum must hold; nothing may follow IEND.
+ * @own image->pixels: ebm_free()
+ * @err FORMAT, LIMIT, NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebm_png_decode(const unsigned char *data, size_t size,
+                                                 ebm_image *image, ebm_error *err);
+
+/* A key and a text to store in a PNG tEXt chunk. */
+typedef struct ebm_png_text {
+    const char *key, *text;
+} ebm_png_text;
+
+/* Encodes an image as PNG; the same pixels and texts give the same bytes.
+ * @own *data: ebm_free() @err NOMEM, ARG */
+EBM_API EBM_MUST_CHECK ebm_status ebm_png_encode(const ebm_image *image, const ebm_png_text *texts,
+                                                 size_t n_texts, unsigned char **data, size_t *size,
+                                                 ebm_error *err);
+
+/* Converts a tensor [C,H,W] in [-1,1] to 8 bits and back.
+ * @eq pixel = clip(round-half-up((x+1)*127.5), 0, 255); x = pixel/127.5 - 1. NaN gives 0.
+ * @shape pixels [H,W,C] */
+EBM_API void ebm_image_from_tensor(const float *x, int32_t c, int32_t h, int32_t w,
+                                   uint8_t *pixels);
+EBM_API void ebm_image_to_tensor(const uint8_t *pixels, int32_t c, int32_t h, int32_t w, float *x);
+
+#endif

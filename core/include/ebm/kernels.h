@@ -1,0 +1,80 @@
+/* The kernel sets: the few loops in which nearly all time is spent, as one table per set.
+ * The graph walker and train's gradient code call through it; nobody names a kernel directly.
+ * A kernel knows floats and sizes. It has never heard of networks, levels or threads.
+ *
+ * Maps are [C,H,W] float32, one image at a time: the shape of a product never depends on how many
+ * chains a caller runs, which is why results do not either. */
+#ifndef EBM_KERNELS_H
+#define EBM_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ebm/status.h"
+
+/* Geometry of a "same" convolution, stride 1, zero padding: k is 1 or 3. */
+typedef struct ebm_conv_shape {
+    int32_t c_in, c_out, h, w, k;
+} ebm_conv_shape;
+
+typedef enum ebm_act {
+    EBM_ACT_NONE = 0,
+    EBM_ACT_LEAKY_RELU, /* x > 0 ? x : slope*x */
+    EBM_ACT_RELU,
+    EBM_ACT_SILU /* x / (1 + exp(-x)) */
+} ebm_act;
+
+/* One kernel set. All pointers are set; preconditions (shapes, no overlap) are asserted.
+ * @shape c_in = I, c_out = O: w [O,I,k,k], bias [O], x [I,H,W], y and dy [O,H,W], dx [I,H,W]
+ * @thread pure functions of their arguments; `scratch` is the caller's, one per thread. */
+typedef struct ebm_kernels {
+    const char *name;         /* "ref", "blas": what --kernels takes */
+    const char *kernel_class; /* results are bit-identical within one class */
+
+    /* Floats that the prepared weights and the scratch of one convolution take. */
+    size_t (*conv_packed_floats)(const ebm_conv_shape *s);
+    size_t (*conv_scratch_floats)(const ebm_conv_shape *s);
+    /* Prepares weights for forward and backward_data. gain [O] multiplies output channels and
+     * may be NULL. */
+    void (*conv_pack)(const ebm_conv_shape *s, const float *w, const float *gain, float *packed);
+    /* y = W*x + bias (+ residual, if not NULL) */
+    void (*conv_forward)(const ebm_conv_shape *s, const float *packed, const float *bias,
+                         const float *x, const float *residual, float *y, float *scratch);
+    /* dx = W^T*dy (overwrites dx) */
+    void (*conv_backward_data)(const ebm_conv_shape *s, const float *packed, const float *dy,
+                               float *dx, float *scratch);
+    /* dw += dy (x) x, gradient in the weights without gain */
+    void (*conv_backward_weights)(const ebm_conv_shape *s, const float *x, const float *dy,
+                                  float *dw, float *scratch);
+
+    /* y = act(x), n values */
+    void (*act_forward)(ebm_act act, float slope, size_t n, const float *x, float *y);
+    /* dx = act'(x)*dy, or dx += act'(x)*dy when accumulate; dy and dx may be the same array when
+     * not accumulating. act'(0) is slope (leaky), 0 (relu). */
+    void (*act_backward)(ebm_act act, float slope, size_t n, const float *x, const float *dy,
+                         float *dx, bool accumulate);
+
+    /* 2x2 average, stride 2, an odd last row or column is dropped: x [C,H,W], y [C,H/2,W/2] */
+    void (*pool_forward)(int32_t c, int32_t h, int32_t w, const float *x, float *y);
+    void (*pool_backward)(int32_t c, int32_t h, int32_t w, const float *dy, float *dx);
+
+    /* sums [C] = sum over H*W of act(x) */
+    void (*head_sum)(ebm_act act, float slope, int32_t c, size_t hw, const float *x, float *sums);
+    /* dx[c,i] = act'(x[c,i]) * d[c] */
+    void (*head_backward)(ebm_act act, float slope, int32_t c, size_t hw, const float *x,
+                          const float *d, float *dx);
+} ebm_kernels;
+
+/* Returns a kernel set by name; NULL or "auto" picks the best one this CPU can run.
+ * @own static table, immutable after the first call
+ * @thread safe; the first call may do one-time set-up of a library
+ * @err NOT_FOUND: no such set (err->text lists them); UNSUPPORTED: this CPU lacks it. */
+EBM_API EBM_MUST_CHECK ebm_status ebm_kernels_select(const char *name, const ebm_kernels **out,
+                                                     ebm_error *err);
+
+/* Name of set i in order of preference, or NULL past the end; *supported tells whether this CPU
+ * can run it. */
+EBM_API const char *ebm_kernels_name(int32_t i, bool *supported);
+
+#endif

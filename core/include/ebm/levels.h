@@ -1,0 +1,62 @@
+/* Noise levels as explicit tables, so that no sampler needs to know a schedule's formula.
+ * Levels are i = 0..T; transition t = 0..T-1 goes from the noisier level t+1 to level t. */
+#ifndef EBM_LEVELS_H
+#define EBM_LEVELS_H
+
+#include <stdint.h>
+
+#include "ebm/status.h"
+
+#define EBM_MAX_LEVELS 1024
+
+/* @shape a, sigma, abar, sbar [T+1]; step2, steps, tether, scale [T]
+ * @eq    x_{i+1} = a_{i+1} x_i + sigma_{i+1} e;  x_i = abar_i x + sbar_i e;
+ *        log p(y | x_{t+1}) = net(y,t)/step2_t - tether_t |y - x_{t+1}|^2 / (2 sigma_{t+1}^2);
+ *        x_t = y / scale_t.  Gao et al. 2021, section 3; docs/math/recovery_likelihood.md
+ * @unit  images live in [-1,1] */
+typedef struct ebm_levels {
+    int32_t count; /* T */
+    double *a, *sigma, *abar, *sbar;
+    double *step2;   /* squared Langevin step */
+    int32_t *steps;  /* default number of Langevin steps */
+    double *tether;  /* 1, or 0 at the top transition */
+    double *scale;   /* y = scale_t * x_t */
+    double noise_scale; /* default factor on the Langevin noise when sampling */
+} ebm_levels;
+
+/* Allocates zeroed tables for T transitions. @range count 1..EBM_MAX_LEVELS
+ * @own clear with ebm_levels_clear() @err RANGE, NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebm_levels_init(int32_t count, ebm_levels *out, ebm_error *err);
+EBM_API void ebm_levels_clear(ebm_levels *levels); /* safe on a zeroed or cleared struct */
+EBM_API EBM_MUST_CHECK ebm_status ebm_levels_copy(const ebm_levels *from, ebm_levels *out,
+                                                  ebm_error *err);
+
+/* The paper's schedule with T = count transitions ("T6" for 6).
+ * @range count 2..501; 0 < beta_first <= beta_last < 1; base >= 2(count-1)
+ * @eq    groups of a linear beta schedule of length `base`; step2_t = b2 sbar_t/sbar_0
+ *        sigma_{t+1}^2; tether 0 and scale 1 at the top.
+ *        Source: reference code get_sigma_schedule(), p_sample_langevin()
+ * @err RANGE, NOMEM */
+typedef struct ebm_schedule_t6 {
+    int32_t count;
+    double beta_first, beta_last;
+    int32_t base;
+    double b2;
+    int32_t steps;
+} ebm_schedule_t6;
+EBM_API ebm_schedule_t6 ebm_schedule_t6_default(void); /* 6, 1e-4, 0.02, 1000, 2e-4, 30 */
+EBM_API EBM_MUST_CHECK ebm_status ebm_levels_t6(const ebm_schedule_t6 *schedule, ebm_levels *out,
+                                                ebm_error *err);
+
+/* Replaces step2 by steps matched to the variance of each level, so that a chain mixes within
+ * its K_t steps: step2_t = kappa/K_t * (scale_t sbar_t)^2, K_t = steps_low at t = 0 and steps
+ * above. @range kappa 0.1..64 */
+EBM_API EBM_MUST_CHECK ebm_status ebm_levels_match_variance(ebm_levels *levels, double kappa,
+                                                            int32_t steps_low, int32_t steps,
+                                                            ebm_error *err);
+
+/* Checks tables that came from outside: finite, a and sigma in (0,1] with a^2+sigma^2 = 1 to
+ * 1e-6, step2 > 0, steps 1..10000, tether 0 or 1, scale > 0. @err RANGE names table and index. */
+EBM_API EBM_MUST_CHECK ebm_status ebm_levels_check(const ebm_levels *levels, ebm_error *err);
+
+#endif

@@ -1,0 +1,68 @@
+/* Samplers on anything that gives a log density and its gradient. They know levels, chains and
+ * noise; they have never heard of networks, files, requests or the time of day. */
+#ifndef EBM_SAMPLER_H
+#define EBM_SAMPLER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ebm/levels.h"
+#include "ebm/session.h"
+#include "ebm/status.h"
+
+/* What a sampler sees: net(y,t) and its gradient, in net units (logp = net/step2[t]).
+ * @shape y, grad [dim]; net may be NULL when only the gradient is wanted */
+typedef struct ebm_density {
+    size_t dim;
+    void *self;
+    void (*gradient)(void *self, const float *y, int32_t level, float *net, float *grad);
+} ebm_density;
+
+/* The density of a session's model. @own borrows the session */
+EBM_API ebm_density ebm_density_of_session(ebm_session *s);
+
+/* One Markov chain between two steps; plain data, so it can be stopped, stored and continued.
+ * @shape y, anchor [dim], owned by the caller */
+typedef struct ebm_chain {
+    uint64_t seed;
+    uint32_t index; /* number of the chain in its run: first_index + k */
+    int32_t level;  /* current transition, T-1 down to 0; -1 when finished */
+    int32_t step;   /* Langevin steps done at this level */
+    float *y;       /* state; x_0 when finished */
+    float *anchor;  /* x_{t+1}, which the tether pulls towards */
+} ebm_chain;
+
+/* How to run a chain. */
+typedef struct ebm_langevin {
+    int32_t steps_per_level; /* 0: the level's default */
+    double noise_scale;      /* tau; 1 is the exact discretisation */
+} ebm_langevin;
+
+/* Puts a chain at the top: y = anchor = N(0,I), level T-1, step 0.
+ * @thread pure function of (seed, index) */
+EBM_API void ebm_chain_start(ebm_chain *chain, const ebm_levels *levels, size_t dim, uint64_t seed,
+                             uint32_t index);
+
+/* Runs up to max_steps Langevin steps, moving down the levels; stops early when finished.
+ * @eq    y <- y + grad net/2 - (step2/2) r (y - x~)/sigma_{t+1}^2 + sqrt(step2) tau e, then
+ *        x_t = y/scale_t after the last step of a level. Gao et al. 2021, algorithm 2
+ * @shape work [2*dim]: gradient and noise
+ * @note  the noise of a step is a function of (seed, index, level, step): a run split in parts
+ *        equals the undivided run bit for bit
+ * @err   DIVERGED if a value is not finite afterwards (err->index = chain index) */
+EBM_API EBM_MUST_CHECK ebm_status ebm_chain_advance(ebm_chain *chain, const ebm_density *density,
+                                                    const ebm_levels *levels,
+                                                    const ebm_langevin *how, int64_t max_steps,
+                                                    float *work, ebm_error *err);
+
+/* One Langevin update of y at level t with the noise given; the arithmetic of the above.
+ * @shape y, anchor, grad, noise [dim]; grad holds the gradient of net at y */
+EBM_API void ebm_langevin_update(const ebm_levels *levels, int32_t level, double noise_scale,
+                                 size_t dim, const float *anchor, const float *grad,
+                                 const float *noise, float *y);
+
+/* Langevin steps of a whole chain: sum over levels. */
+EBM_API int64_t ebm_chain_total_steps(const ebm_levels *levels, const ebm_langevin *how);
+
+#endif

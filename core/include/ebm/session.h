@@ -1,0 +1,72 @@
+/* A session: all scratch that evaluating one model on one thread needs, planned once.
+ * After ebm_session_create() nothing here allocates, locks or creates threads. */
+#ifndef EBM_SESSION_H
+#define EBM_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ebm/model.h"
+#include "ebm/status.h"
+
+typedef struct ebm_session ebm_session;
+
+typedef struct ebm_session_options {
+    bool tangent; /* also plan buffers for ebm_session_tangent() (training) */
+} ebm_session_options;
+
+/* Bytes a session will hold; exact, allocates nothing. */
+EBM_API size_t ebm_session_bytes(const ebm_model *m, const ebm_session_options *opt);
+
+/* Creates the scratch for one thread. opt may be NULL.
+ * @own keeps a reference on m; free with ebm_session_free()
+ * @thread one session, one thread at a time
+ * @err NOMEM, LIMIT */
+EBM_API EBM_MUST_CHECK ebm_status ebm_session_create(ebm_model *m, const ebm_session_options *opt,
+                                                     ebm_session **out, ebm_error *err);
+EBM_API void ebm_session_free(ebm_session *s); /* NULL allowed */
+EBM_API ebm_model *ebm_session_model(const ebm_session *s);
+
+/* Evaluates the network's raw output at one level.
+ * @shape x [C,H,W]
+ * @unit  net units: logp = net / step2[level]
+ * @range level 0..T-1
+ * @eq    net(y,t) of algorithm section 2.8: residual network, spatial sum, time-modulated head */
+EBM_API float ebm_session_net(ebm_session *s, const float *x, int32_t level);
+
+/* As above, and the gradient of net in x. @shape x, grad [C,H,W]; they may not overlap */
+EBM_API float ebm_session_gradient(ebm_session *s, const float *x, int32_t level, float *grad);
+
+/* --- for training: the same passes, with a look at every node ----------------------------- */
+
+/* What the backward pass shows of one node before it moves on.
+ * @shape x is the node's input as the kernel reads it (activated if the node says so);
+ *        dy is the gradient in the node's value. HEAD: x [C] are the spatial sums, dy [1].
+ * @own   valid during the call only */
+typedef struct ebm_node_view {
+    int32_t node;
+    int32_t level;
+    const float *x;
+    const float *dy;
+    float *scratch; /* enough for conv_backward_weights of this node */
+} ebm_node_view;
+typedef void (*ebm_node_hook)(void *user, const ebm_node_view *view);
+
+/* Backward pass of the last ebm_session_net() or _gradient() call, with d(net) = seed.
+ * @shape grad [C,H,W] or NULL; hook may be NULL */
+EBM_API void ebm_session_backward(ebm_session *s, float seed, float *grad, ebm_node_hook hook,
+                                  void *user);
+
+/* Pushes a direction through the derivative of the last pass: returns <v, grad net(x)>.
+ * Afterwards ebm_session_backward_tangent() shows the hook the tangent of every node's input in
+ * place of the input, so that summing dy (x) x gives the gradient of <v, grad net(x)> in the
+ * weights, exactly where the activation is piecewise linear (LEAKY_RELU, RELU).
+ * @shape v [C,H,W]
+ * @eq    forward-over-reverse; docs/math/gradient_matching.md
+ * @err   the session must have been made with opt.tangent */
+EBM_API float ebm_session_tangent(ebm_session *s, const float *v);
+EBM_API void ebm_session_backward_tangent(ebm_session *s, float seed, ebm_node_hook hook,
+                                          void *user);
+
+#endif

@@ -1,0 +1,139 @@
+/* Training by diffusion recovery likelihood: configuration, state, one step, the whole run.
+ * May use core and models; has never heard of HTTP or jobs. */
+#ifndef EBMT_TRAIN_H
+#define EBMT_TRAIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ebm/levels.h"
+#include "ebm/model.h"
+#include "ebmt/data.h"
+
+/* How the Langevin steps of the levels are sized. */
+typedef enum ebmt_step_rule {
+    EBMT_STEPS_PAPER,   /* step2 = b2 sbar_t/sbar_0 sigma^2 */
+    EBMT_STEPS_VARIANCE /* step2 = kappa/K (scale sbar)^2 */
+} ebmt_step_rule;
+
+typedef enum ebmt_objective {
+    EBMT_RECOVERY, /* recovery likelihood: the paper's */
+    EBMT_MATCHING, /* the input gradient is matched to the denoising direction */
+    EBMT_HYBRID    /* both */
+} ebmt_objective;
+
+/* Everything that determines a run; equal configurations and data give equal bits.
+ * Written whole into every checkpoint and into the model's manifest. */
+typedef struct ebmt_config {
+    ebm_network_config network;
+    ebm_schedule_t6 schedule;
+    ebmt_step_rule step_rule;
+    double kappa;              /* of EBMT_STEPS_VARIANCE */
+    int32_t steps_low;         /* Langevin steps at t = 0 with EBMT_STEPS_VARIANCE */
+    ebmt_objective objective;
+    int64_t warm_start;        /* HYBRID: iterations of matching alone before it */
+    int64_t iterations;
+    int32_t batch;
+    double rl_share;           /* HYBRID: part of the batch that gets the likelihood term */
+    double lr, lr_warm_start;  /* Adam step; during the warm start */
+    int64_t lr_warmup;         /* linear over so many iterations, again after the warm start */
+    double lr_decay_from;      /* part of the run after which lr falls linearly ... */
+    double lr_final;           /* ... to this part of lr at the end */
+    double beta1, beta2, adam_eps;
+    double ema;
+    double clip;               /* clip to so many times the running gradient norm; 0: never */
+    int32_t power_iterations;  /* of spectral normalisation, per update */
+    bool flip;
+    uint64_t seed;
+    int32_t shards;            /* gradient accumulators; results do not depend on threads */
+} ebmt_config;
+
+/* The paper's settings at a width that two cores can train (ch 32, N 2). */
+EBM_API ebmt_config ebmt_config_default(void);
+EBM_API EBM_MUST_CHECK ebm_status ebmt_config_check(const ebmt_config *config, ebm_error *err);
+/* Level tables of a configuration. @own ebm_levels_clear() */
+EBM_API EBM_MUST_CHECK ebm_status ebmt_config_levels(const ebmt_config *config, ebm_levels *out,
+                                                     ebm_error *err);
+
+/* All that training carries from one iteration to the next.
+ * @shape params, ema, adam_m, adam_v, grad [n_params]; spectral_u [n_spectral] */
+typedef struct ebmt_state {
+    size_t n_params, n_spectral;
+    float *params; /* raw weights, before spectral normalisation */
+    float *ema;    /* moving average of params */
+    float *adam_m, *adam_v;
+    float *spectral_u;     /* left vectors of the power iterations */
+    float *ema_spectral_u; /* moving average of spectral_u, as the paper's code keeps */
+    int64_t iteration;     /* iterations done */
+    int64_t adam_step;     /* since the last reset of Adam */
+    double grad_norm_mean; /* running gradient norm, for clipping */
+} ebmt_state;
+
+/* Checkpoints: one safetensors file per save, DIR/checkpoint-<iteration>.safetensors, with the
+ * configuration as JSON, the counters and a SHA-256 of every vector in its metadata. The two
+ * newest are kept.
+ * @err IO, NOMEM; an earlier checkpoint is never harmed */
+EBM_API EBM_MUST_CHECK ebm_status ebmt_checkpoint_save(const char *dir, const ebmt_state *state,
+                                                       const char *config_json, ebm_error *err);
+/* Loads the newest checkpoint of DIR that is whole into a state whose sizes are set and whose
+ * vectors are allocated; damaged newer ones are named through `note` (may be NULL).
+ * @own *config_json: ebm_free()
+ * @err NOT_FOUND (none that is whole), SHAPE (of another network), IO, NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebmt_checkpoint_load(const char *dir, ebmt_state *state,
+                                                       char **config_json,
+                                                       void (*note)(void *user, const char *line),
+                                                       void *user, ebm_error *err);
+
+EBM_API EBM_MUST_CHECK ebm_status ebmt_state_init(size_t n_params, size_t n_spectral,
+                                                  ebmt_state *out, ebm_error *err);
+EBM_API void ebmt_state_clear(ebmt_state *state);
+
+/* The configuration as a JSON object, and back (unknown and missing fields are errors). The text
+ * is canonical: equal configurations give equal texts. @own *json: ebm_free() */
+EBM_API EBM_MUST_CHECK ebm_status ebmt_config_to_json(const ebmt_config *config, char **json,
+                                                      ebm_error *err);
+EBM_API EBM_MUST_CHECK ebm_status ebmt_config_from_json(const char *json, ebmt_config *out,
+                                                        ebm_error *err);
+
+/* One line about an iteration. */
+typedef struct ebmt_report {
+    int64_t iteration, iterations;
+    double seconds;            /* since the run began */
+    double loss;               /* recovery loss, mean over the samples that had it */
+    double matching;           /* matching loss; 0 when not used */
+    double grad_norm, lr;
+    int32_t levels;
+    const double *gap;         /* per level: mean net(y+) - net(y-), net units */
+    const double *displacement;/* per level: mean |y- - x~| / sqrt(D) */
+    const double *level_matching;
+    const int64_t *seen;       /* per level: samples in this iteration */
+} ebmt_report;
+
+/* What a run tells its caller; each may be NULL. Return false to stop after this iteration. */
+typedef struct ebmt_hooks {
+    void *user;
+    bool (*report)(void *user, const ebmt_report *report);
+    void (*note)(void *user, const char *line); /* one line for humans */
+} ebmt_hooks;
+
+typedef struct ebmt_run_options {
+    ebmt_config config;
+    const ebmt_dataset *data;
+    const char *out_dir;      /* checkpoints, metrics.jsonl, samples-*.png, model.json ... */
+    bool resume;              /* continue from the newest checkpoint in out_dir */
+    int64_t checkpoint_every, samples_every;
+    int32_t threads;
+    const ebm_kernels *kernels;
+    ebmt_hooks hooks;
+    const char *command_line; /* for the manifest, may be NULL */
+    const char *title, *licence;
+} ebmt_run_options;
+
+/* Trains until config.iterations are done, a hook says stop, or the loss is no longer finite
+ * (DIVERGED; the last good checkpoint stays). Leaves the EMA model in out_dir as a model
+ * directory.
+ * @err as named, plus RANGE, SHAPE (data and network differ), IO, NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebmt_run(const ebmt_run_options *opt, ebm_error *err);
+
+#endif
