@@ -44,7 +44,7 @@ typedef struct ebm_kernels {
     /* dx = W^T*dy (overwrites dx) */
     void (*conv_backward_data)(const ebm_conv_shape *s, const float *packed, const float *dy,
                                float *dx, float *scratch);
-    /* dw += dy (x) x, gradient in the weights without gain */
+    /* dw += dy (x) x: gradient in the effective weights, gain*w */
     void (*conv_backward_weights)(const ebm_conv_shape *s, const float *x, const float *dy,
                                   float *dw, float *scratch);
 

@@ -36,12 +36,16 @@ typedef struct ebmt_config {
     int64_t iterations;
     int32_t batch;
     double rl_share;           /* HYBRID: part of the batch that gets the likelihood term */
+    double rl_weight;          /* HYBRID: weight of the likelihood term against matching, ... */
+    double rl_weight_low;      /* ... times this at t = 0, the stiff level, ... */
+    double rl_weight_top;      /* ... and times this at t = T-1, where matching knows least */
     double lr, lr_warm_start;  /* Adam step; during the warm start */
     int64_t lr_warmup;         /* linear over so many iterations, again after the warm start */
     double lr_decay_from;      /* part of the run after which lr falls linearly ... */
     double lr_final;           /* ... to this part of lr at the end */
     double beta1, beta2, adam_eps;
     double ema;
+    bool ema_ramp;             /* average over fewer iterations early on */
     double clip;               /* clip to so many times the running gradient norm; 0: never */
     int32_t power_iterations;  /* of spectral normalisation, per update */
     bool flip;

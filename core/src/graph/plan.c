@@ -1,0 +1,141 @@
+/* Plans a session's workspace once: values live from forward to backward, gradients only until
+ * they have been passed on, so their slots are handed from node to node. */
+#include "graph/plan.h"
+
+#include <stdlib.h>
+
+#include "ebm/memory.h"
+
+/* A piece of the workspace for gradients; at most as many as maps alive at once. */
+typedef struct slot {
+    size_t at, size;
+    bool taken;
+} slot;
+
+typedef struct planner {
+    const ebm_graph_info *g;
+    ebm__plan *plan;
+    slot *slots;
+    int32_t n_slots;
+    int32_t *slot_of; /* per node: the slot of its gradient, or EBM_NONE */
+} planner;
+
+/* Takes `floats` from the end of the workspace, aligned. */
+static size_t take(ebm__plan *plan, size_t floats)
+{
+    size_t unit = EBM_ALIGN / sizeof(float), at = plan->total;
+    plan->total += (floats + unit - 1) / unit * unit;
+    return at;
+}
+
+/* The smallest free slot that fits, or a new one. */
+static int32_t take_slot(planner *p, size_t size)
+{
+    int32_t best = EBM_NONE;
+    for (int32_t i = 0; i < p->n_slots; i++)
+        if (!p->slots[i].taken && p->slots[i].size >= size &&
+            (best == EBM_NONE || p->slots[i].size < p->slots[best].size))
+            best = i;
+    if (best == EBM_NONE) {
+        best = p->n_slots++;
+        p->slots[best] = (slot){.at = take(p->plan, size), .size = size};
+    }
+    p->slots[best].taken = true;
+    return best;
+}
+
+/* Walks the backward pass once, handing out slots as it will be run. */
+static void plan_gradients(planner *p)
+{
+    const ebm_graph_info *g = p->g;
+    int32_t last = g->n_nodes - 1;
+    for (int32_t i = 0; i <= last; i++)
+        p->slot_of[i] = EBM_NONE;
+    for (int32_t i = last; i > 0; i--) {
+        const ebm_node *n = &g->nodes[i];
+        if (i != last && p->slot_of[i] == EBM_NONE)
+            continue; /* nobody uses this node */
+        p->plan->grad_first[i] = p->slot_of[n->input] == EBM_NONE;
+        if (p->plan->grad_first[i])
+            p->slot_of[n->input] = take_slot(p, ebm__node_size(&g->nodes[n->input]));
+        p->plan->residual_takes[i] =
+            n->residual != EBM_NONE && p->slot_of[n->residual] == EBM_NONE;
+        if (p->plan->residual_takes[i])
+            p->slot_of[n->residual] = p->slot_of[i];
+        else if (i != last)
+            p->slots[p->slot_of[i]].taken = false;
+    }
+    for (int32_t i = 0; i < last; i++)
+        p->plan->grad[i] = p->slot_of[i] == EBM_NONE ? 0 : p->slots[p->slot_of[i]].at;
+}
+
+static size_t largest(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* The parts whose size is a maximum over all nodes. */
+static void plan_shared(const ebm_graph_info *g, const ebm_kernels *k, ebm__plan *plan)
+{
+    size_t map = 0, channels = 0, scratch = 0;
+    for (int32_t i = 0; i < g->n_nodes; i++) {
+        const ebm_node *n = &g->nodes[i];
+        map = largest(map, ebm__node_size(n));
+        channels = largest(channels, (size_t)n->c);
+        if (n->op == EBM_OP_CONV)
+            scratch = largest(scratch, k->conv_scratch_floats(&n->conv));
+    }
+    plan->map[0] = take(plan, map);
+    plan->map[1] = take(plan, map);
+    plan->sums = take(plan, channels);
+    plan->dsums = take(plan, channels);
+    plan->zeros = take(plan, channels);
+    plan->scratch = take(plan, scratch);
+}
+
+static bool allocate(ebm__plan *plan, planner *p, size_t n)
+{
+    plan->value = calloc(n, sizeof *plan->value);
+    plan->grad = calloc(n, sizeof *plan->grad);
+    plan->tangent = calloc(n, sizeof *plan->tangent);
+    plan->grad_first = calloc(n, sizeof *plan->grad_first);
+    plan->residual_takes = calloc(n, sizeof *plan->residual_takes);
+    p->slots = calloc(n, sizeof *p->slots);
+    p->slot_of = calloc(n, sizeof *p->slot_of);
+    return plan->value && plan->grad && plan->tangent && plan->grad_first &&
+           plan->residual_takes && p->slots && p->slot_of;
+}
+
+ebm_status ebm__plan_make(const ebm_graph_info *g, const ebm_kernels *k, bool tangent,
+                          ebm__plan *out, ebm_error *err)
+{
+    ebm_status st = EBM_OK;
+    planner p = {.g = g, .plan = out};
+    *out = (ebm__plan){0};
+    if (!allocate(out, &p, (size_t)g->n_nodes)) {
+        st = ebm_error_set(err, EBM_ERR_NOMEM, "session", "no memory for the plan");
+        ebm__plan_clear(out);
+        goto out;
+    }
+    for (int32_t i = 0; i < g->n_nodes; i++)
+        out->value[i] = take(out, ebm__node_size(&g->nodes[i]));
+    if (tangent)
+        for (int32_t i = 0; i < g->n_nodes; i++)
+            out->tangent[i] = take(out, ebm__node_size(&g->nodes[i]));
+    plan_gradients(&p);
+    plan_shared(g, k, out);
+out:
+    free(p.slots);
+    free(p.slot_of);
+    return st;
+}
+
+void ebm__plan_clear(ebm__plan *plan)
+{
+    free(plan->value);
+    free(plan->grad);
+    free(plan->tangent);
+    free(plan->grad_first);
+    free(plan->residual_takes);
+    *plan = (ebm__plan){0};
+}

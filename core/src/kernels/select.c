@@ -1,0 +1,54 @@
+/* The list of kernel sets in order of preference, and the choice among them. */
+#include "ebm/kernels.h"
+
+#include <string.h>
+
+#include "kernels/kernel_sets.h"
+
+static const ebm_kernels *ref_set(void)
+{
+    return &ebm__kernels_ref;
+}
+
+static bool always(void)
+{
+    return true;
+}
+
+static const struct {
+    const char *name;
+    bool (*supported)(void);
+    const ebm_kernels *(*get)(void);
+} sets[] = {
+    {"blas", always, ebm__kernels_blas},
+    {"ref", always, ref_set},
+};
+#define N_SETS ((int32_t)(sizeof sets / sizeof sets[0]))
+
+const char *ebm_kernels_name(int32_t i, bool *supported)
+{
+    if (i < 0 || i >= N_SETS)
+        return NULL;
+    if (supported)
+        *supported = sets[i].supported();
+    return sets[i].name;
+}
+
+ebm_status ebm_kernels_select(const char *name, const ebm_kernels **out, ebm_error *err)
+{
+    bool any = !name || strcmp(name, "auto") == 0;
+    *out = NULL;
+    for (int32_t i = 0; i < N_SETS; i++) {
+        if (!any && strcmp(name, sets[i].name) != 0)
+            continue;
+        if (sets[i].supported()) {
+            *out = sets[i].get();
+            return EBM_OK;
+        }
+        if (!any)
+            return ebm_error_set(err, EBM_ERR_UNSUPPORTED, "kernels",
+                                 "this CPU cannot run the kernel set '%s'", name);
+    }
+    return ebm_error_set(err, EBM_ERR_NOT_FOUND, "kernels",
+                         "no kernel set '%.32s'; there are: auto, blas, ref", name ? name : "auto");
+}

@@ -1,0 +1,233 @@
+/* Models: opened from a directory or made of a graph; reference-counted, immutable while shared. */
+#include "model/model_internal.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ebm/io.h"
+#include "ebm/memory.h"
+#include "model/manifest.h"
+
+#define MAX_MANIFEST_BYTES ((size_t)64 << 10)
+#define MAX_WEIGHTS_BYTES ((size_t)4 << 30)
+
+bool ebm_model_id_valid(const char *id)
+{
+    size_t n = strlen(id);
+    if (n < 1 || n > EBM_MODEL_ID_MAX || strstr(id, ".."))
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        bool word = (id[i] >= 'a' && id[i] <= 'z') || (id[i] >= '0' && id[i] <= '9');
+        if (!word && (i == 0 || !strchr("._-", id[i])))
+            return false;
+    }
+    return true;
+}
+
+/* Everything but the parameters' values. Takes the graph, also on error. */
+static ebm_status make_model(ebm_graph *graph, const ebm_levels *levels, const ebm_kernels *kernels,
+                             ebm_model **out, ebm_error *err)
+{
+    ebm_status st = EBM_ERR_NOMEM;
+    ebm_model *m = calloc(1, sizeof *m);
+    if (!m) {
+        ebm_graph_free(graph);
+        return ebm_error_set(err, EBM_ERR_NOMEM, "model", "no memory");
+    }
+    atomic_init(&m->references, 1);
+    m->graph = graph;
+    const ebm_graph_info *g = ebm_graph_describe(graph);
+    m->params = ebm_alloc(g->n_params, sizeof *m->params);
+    if (!m->params) {
+        st = ebm_error_set(err, EBM_ERR_NOMEM, "model", "no memory for the parameters");
+        goto out;
+    }
+    st = ebm_levels_copy(levels, &m->levels, err);
+    if (st != EBM_OK)
+        goto out;
+    st = ebm__weights_init(g, kernels, levels->count, &m->weights, err);
+    if (st != EBM_OK)
+        goto out;
+    m->info.graph = g;
+    m->info.levels = &m->levels;
+    m->info.kernels = kernels;
+    *out = m;
+    m = NULL;
+out:
+    ebm_model_unref(m);
+    return st;
+}
+
+ebm_status ebm_model_create(const char *id, const ebm_network_config *network, ebm_graph *graph,
+                            const ebm_levels *levels, const ebm_kernels *kernels, ebm_model **out,
+                            ebm_error *err)
+{
+    *out = NULL;
+    if (!ebm_model_id_valid(id)) {
+        ebm_graph_free(graph);
+        return ebm_error_set(err, EBM_ERR_ARG, "id", "not a valid model id");
+    }
+    ebm_status st = make_model(graph, levels, kernels, out, err);
+    if (st == EBM_OK) {
+        snprintf((*out)->info.id, sizeof (*out)->info.id, "%s", id);
+        (*out)->info.network = *network;
+    }
+    return st;
+}
+
+void ebm_model_set_params(ebm_model *m, const float *params)
+{
+    memcpy(m->params, params, m->info.graph->n_params * sizeof *params);
+    ebm__weights_prepare(&m->weights, m->info.graph, m->info.kernels, m->params);
+}
+
+const float *ebm_model_params(const ebm_model *m)
+{
+    return m->params;
+}
+
+const ebm_model_info *ebm_model_describe(const ebm_model *m)
+{
+    return &m->info;
+}
+
+ebm_model *ebm_model_ref(ebm_model *m)
+{
+    atomic_fetch_add(&m->references, 1);
+    return m;
+}
+
+void ebm_model_unref(ebm_model *m)
+{
+    if (!m || atomic_fetch_sub(&m->references, 1) != 1)
+        return;
+    ebm__weights_clear(&m->weights);
+    ebm_levels_clear(&m->levels);
+    ebm_free(m->params);
+    ebm_graph_free(m->graph);
+    free(m);
+}
+
+/* --- opening a directory -------------------------------------------------------------------- */
+
+static bool same_dims(const ebm_tensor_info *info, const ebm_st_tensor *t)
+{
+    if (info->rank != t->rank)
+        return false;
+    for (int32_t i = 0; i < info->rank; i++)
+        if ((int64_t)info->dim[i] != t->dim[i])
+            return false;
+    return true;
+}
+
+/* Copies every tensor that the graph names; none may be missing, none may be left over. */
+static ebm_status load_tensors(const ebm_safetensors *st, const ebm_graph_info *g, float *params,
+                               ebm_error *err)
+{
+    for (int32_t i = 0; i < g->n_tensors; i++) {
+        const ebm_tensor_info *info = &g->tensors[i];
+        const ebm_st_tensor *t = ebm_safetensors_find(st, info->name);
+        if (!t)
+            return ebm_error_set(err, EBM_ERR_NOT_FOUND, info->name, "tensor is missing");
+        if (!same_dims(info, t))
+            return ebm_error_set(err, EBM_ERR_SHAPE, info->name, "tensor has another shape");
+        if (t->dtype != EBM_F32 && t->dtype != EBM_BF16)
+            return ebm_error_set(err, EBM_ERR_FORMAT, info->name, "weights must be F32 or BF16");
+        ebm_status status = ebm_st_to_float(t, info->count, params + info->offset, err);
+        if (status != EBM_OK)
+            return status;
+    }
+    for (size_t i = 0; i < ebm_safetensors_count(st); i++) {
+        const char *name = ebm_safetensors_at(st, i)->name;
+        bool known = false;
+        for (int32_t k = 0; k < g->n_tensors && !known; k++)
+            known = strcmp(g->tensors[k].name, name) == 0;
+        if (!known)
+            return ebm_error_set(err, EBM_ERR_FORMAT, name, "the network has no such tensor");
+    }
+    return EBM_OK;
+}
+
+static ebm_status load_weights(const ebm_model_options *opt, const char *sha256, ebm_model *m,
+                               ebm_error *err)
+{
+    unsigned char *data = NULL;
+    ebm_safetensors *tensors = NULL;
+    size_t size = 0;
+    char digest[65];
+    ebm_status st =
+        ebm_file_read(opt->dir, "model.safetensors", MAX_WEIGHTS_BYTES, &data, &size, err);
+    if (st != EBM_OK)
+        goto out;
+    ebm_sha256_hex(data, size, digest);
+    if (strcmp(digest, sha256) != 0) {
+        st = ebm_error_set(err, EBM_ERR_DIGEST, "model.safetensors",
+                           "SHA-256 differs from /weights/sha256 of the manifest");
+        goto out;
+    }
+    st = ebm_safetensors_parse(data, size, &tensors, err);
+    if (st != EBM_OK)
+        goto out;
+    st = load_tensors(tensors, m->info.graph, m->params, err);
+    if (st == EBM_OK)
+        ebm__weights_prepare(&m->weights, m->info.graph, m->info.kernels, m->params);
+out:
+    ebm_safetensors_free(tensors);
+    ebm_free(data);
+    return st;
+}
+
+static ebm_status build_graph(const ebm_model_options *opt, const ebm_network_config *network,
+                              ebm_graph **out, ebm_error *err)
+{
+    for (int32_t i = 0; i < opt->n_architectures; i++)
+        if (strcmp(opt->architectures[i].name, network->architecture) == 0)
+            return opt->architectures[i].build(network, out, err);
+    return ebm_error_set(err, EBM_ERR_NOT_FOUND, "/architecture", "unknown architecture '%s'",
+                         network->architecture);
+}
+
+static void copy_facts(const ebm__manifest *manifest, ebm_model_info *info)
+{
+    memcpy(info->id, manifest->id, sizeof info->id);
+    memcpy(info->version, manifest->version, sizeof info->version);
+    memcpy(info->title, manifest->title, sizeof info->title);
+    memcpy(info->licence, manifest->licence, sizeof info->licence);
+    memcpy(info->sha256, manifest->sha256, sizeof info->sha256);
+    info->network = manifest->network;
+}
+
+ebm_status ebm_model_open(const ebm_model_options *opt, ebm_model **out, ebm_error *err)
+{
+    ebm__manifest manifest = {0};
+    ebm_graph *graph = NULL;
+    ebm_model *m = NULL;
+    unsigned char *json = NULL;
+    size_t size = 0;
+    *out = NULL;
+    ebm_status st = ebm_file_read(opt->dir, "model.json", MAX_MANIFEST_BYTES, &json, &size, err);
+    if (st != EBM_OK)
+        goto out;
+    st = ebm__manifest_parse((const char *)json, size, &manifest, err);
+    if (st != EBM_OK)
+        goto out;
+    st = build_graph(opt, &manifest.network, &graph, err);
+    if (st != EBM_OK)
+        goto out;
+    st = make_model(graph, &manifest.levels, opt->kernels, &m, err);
+    if (st != EBM_OK)
+        goto out;
+    copy_facts(&manifest, &m->info);
+    st = load_weights(opt, manifest.sha256, m, err);
+    if (st != EBM_OK)
+        goto out;
+    *out = m;
+    m = NULL;
+out:
+    ebm_model_unref(m);
+    ebm_levels_clear(&manifest.levels);
+    ebm_free(json);
+    return st;
+}

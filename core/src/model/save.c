@@ -1,0 +1,71 @@
+/* Writes a model directory: weights, then the manifest that names their digest. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ebm/io.h"
+#include "ebm/memory.h"
+#include "model/manifest.h"
+#include "model/model_internal.h"
+
+static ebm_status write_beside(const char *dir, const char *name, const void *data, size_t size,
+                               ebm_error *err)
+{
+    char path[4096];
+    int n = snprintf(path, sizeof path, "%s/%s", dir, name);
+    if (n < 0 || (size_t)n >= sizeof path)
+        return ebm_error_set(err, EBM_ERR_ARG, name, "the path is too long");
+    return ebm_file_write(path, data, size, err);
+}
+
+static ebm_status save_weights(const ebm_model *m, const char *dir, char sha256[65], ebm_error *err)
+{
+    const ebm_graph_info *g = m->info.graph;
+    const ebm_st_pair metadata = {"format", "pt"}; /* what PyTorch users expect to find */
+    unsigned char *data = NULL;
+    size_t size = 0;
+    ebm_st_item *items = calloc((size_t)g->n_tensors, sizeof *items);
+    if (!items)
+        return ebm_error_set(err, EBM_ERR_NOMEM, "model.safetensors", "no memory");
+    for (int32_t i = 0; i < g->n_tensors; i++) {
+        const ebm_tensor_info *t = &g->tensors[i];
+        items[i] = (ebm_st_item){
+            .name = t->name, .rank = t->rank, .values = m->params + t->offset};
+        for (int32_t d = 0; d < t->rank; d++)
+            items[i].dim[d] = t->dim[d];
+    }
+    ebm_status st = ebm_safetensors_build(items, (size_t)g->n_tensors, &metadata, 1, &data, &size,
+                                          err);
+    if (st == EBM_OK) {
+        ebm_sha256_hex(data, size, sha256);
+        st = write_beside(dir, "model.safetensors", data, size, err);
+    }
+    ebm_free(data);
+    free(items);
+    return st;
+}
+
+static const char *text_or_empty(const char *text)
+{
+    return text ? text : "";
+}
+
+ebm_status ebm_model_save(const ebm_model *m, const ebm_manifest_extra *extra, const char *dir,
+                          ebm_error *err)
+{
+    ebm__manifest manifest = {.network = m->info.network, .levels = m->levels};
+    char *json = NULL;
+    size_t size = 0;
+    snprintf(manifest.id, sizeof manifest.id, "%s", m->info.id);
+    snprintf(manifest.version, sizeof manifest.version, "%s", text_or_empty(extra->version));
+    snprintf(manifest.title, sizeof manifest.title, "%s", text_or_empty(extra->title));
+    snprintf(manifest.licence, sizeof manifest.licence, "%s", text_or_empty(extra->licence));
+    ebm_status st = save_weights(m, dir, manifest.sha256, err);
+    if (st == EBM_OK)
+        st = ebm__manifest_build(&manifest, extra->training_json, extra->quality_json, &json, &size,
+                                 err);
+    if (st == EBM_OK)
+        st = write_beside(dir, "model.json", json, size, err);
+    ebm_free(json);
+    return st;
+}

@@ -1,0 +1,119 @@
+/* The residual energy network of diffusion recovery likelihood.
+ * @eq Gao et al. 2021, appendix; reference code network.py. Tensor names are those that a PyTorch
+ *     state dict of the same network has. */
+#include "arch.h"
+
+#include <stdio.h>
+
+#define MAX_CH 1024
+#define MAX_BLOCKS 64
+#define NAME_MAX_LENGTH 56
+
+/* Where we are while stacking blocks. */
+typedef struct stack {
+    ebm_graph *g;
+    int32_t node; /* the last node */
+    int32_t channels;
+} stack;
+
+static ebm_status check(const ebm_network_config *c, ebm_error *err)
+{
+    if (c->ch < 4 || c->ch > MAX_CH || c->ch % 2 != 0)
+        return ebm_error_set(err, EBM_ERR_RANGE, "/network/ch", "must be even, 4..%d", MAX_CH);
+    if (c->n_mult < 1 || c->n_mult > (int32_t)(sizeof c->ch_mult / sizeof c->ch_mult[0]))
+        return ebm_error_set(err, EBM_ERR_RANGE, "/network/ch_mult", "needs 1..8 entries");
+    for (int32_t i = 0; i < c->n_mult; i++)
+        if (c->ch_mult[i] < 1 || c->ch_mult[i] > 64)
+            return ebm_error_set(err, EBM_ERR_RANGE, "/network/ch_mult", "entries must be 1..64");
+    if (c->num_res_blocks < 1 || c->num_res_blocks > MAX_BLOCKS)
+        return ebm_error_set(err, EBM_ERR_RANGE, "/network/num_res_blocks", "must be 1..%d",
+                             MAX_BLOCKS);
+    if (c->activation != EBM_ACT_LEAKY_RELU && c->activation != EBM_ACT_SILU)
+        return ebm_error_set(err, EBM_ERR_RANGE, "/network/activation",
+                             "must be leaky_relu or silu");
+    if (!(c->leaky_slope >= 0.0f && c->leaky_slope <= 1.0f))
+        return ebm_error_set(err, EBM_ERR_RANGE, "/network/leaky_slope", "must be 0..1");
+    return EBM_OK;
+}
+
+/* h + gain*conv2(act(conv1(act(h)) + time)), with a convolution on the way past when the number
+ * of channels changes. */
+static ebm_status res_block(stack *s, int32_t level, int32_t block, int32_t c_out, ebm_error *err)
+{
+    char conv1[NAME_MAX_LENGTH], conv2[NAME_MAX_LENGTH], temb[NAME_MAX_LENGTH];
+    char gain[NAME_MAX_LENGTH], shortcut[NAME_MAX_LENGTH];
+    snprintf(conv1, sizeof conv1, "levels.%d.%d.conv1", (int)level, (int)block);
+    snprintf(conv2, sizeof conv2, "levels.%d.%d.conv2", (int)level, (int)block);
+    snprintf(temb, sizeof temb, "levels.%d.%d.temb", (int)level, (int)block);
+    snprintf(gain, sizeof gain, "levels.%d.%d.gain", (int)level, (int)block);
+    snprintf(shortcut, sizeof shortcut, "levels.%d.%d.shortcut", (int)level, (int)block);
+
+    int32_t past = s->node, inner = EBM_NONE;
+    const ebm_conv_spec first = {.name = conv1,
+                                 .timed = temb,
+                                 .input = s->node,
+                                 .residual = EBM_NONE,
+                                 .activated = true,
+                                 .c_out = c_out,
+                                 .k = 3};
+    const ebm_conv_spec around = {
+        .name = shortcut, .input = s->node, .residual = EBM_NONE, .c_out = c_out, .k = 3};
+    ebm_status st = ebm_graph_conv(s->g, &first, &inner, err);
+    if (st == EBM_OK && c_out != s->channels)
+        st = ebm_graph_conv(s->g, &around, &past, err);
+    if (st != EBM_OK)
+        return st;
+    const ebm_conv_spec second = {.name = conv2,
+                                  .gain = gain,
+                                  .input = inner,
+                                  .residual = past,
+                                  .activated = true,
+                                  .c_out = c_out,
+                                  .k = 3};
+    s->channels = c_out;
+    return ebm_graph_conv(s->g, &second, &s->node, err);
+}
+
+static ebm_status stack_levels(const ebm_network_config *c, stack *s, ebm_error *err)
+{
+    ebm_status st = EBM_OK;
+    for (int32_t level = 0; level < c->n_mult && st == EBM_OK; level++) {
+        for (int32_t block = 0; block < c->num_res_blocks && st == EBM_OK; block++)
+            st = res_block(s, level, block, c->ch * c->ch_mult[level], err);
+        if (st == EBM_OK && level + 1 < c->n_mult)
+            st = ebm_graph_pool(s->g, s->node, &s->node, err);
+    }
+    return st;
+}
+
+ebm_status ebmm__drl_resnet_build(const ebm_network_config *config, ebm_graph **out, ebm_error *err)
+{
+    *out = NULL;
+    ebm_status st = check(config, err);
+    if (st != EBM_OK)
+        return st;
+    bool silu = config->activation == EBM_ACT_SILU;
+    const ebm_graph_spec spec = {.channels = config->channels,
+                                 .height = config->height,
+                                 .width = config->width,
+                                 .time_dim = config->ch,
+                                 .time_hidden = 4 * config->ch,
+                                 .act = config->activation,
+                                 .act_out = silu ? EBM_ACT_SILU : EBM_ACT_RELU,
+                                 .slope = config->leaky_slope};
+    const ebm_conv_spec conv_in = {
+        .name = "conv_in", .input = 0, .residual = EBM_NONE, .c_out = config->ch, .k = 3};
+    stack s = {.channels = config->ch};
+    st = ebm_graph_create(&spec, &s.g, err);
+    if (st == EBM_OK)
+        st = ebm_graph_conv(s.g, &conv_in, &s.node, err);
+    if (st == EBM_OK)
+        st = stack_levels(config, &s, err);
+    if (st == EBM_OK)
+        st = ebm_graph_head(s.g, s.node, "temb_out", err);
+    if (st == EBM_OK)
+        *out = s.g;
+    else
+        ebm_graph_free(s.g);
+    return st;
+}

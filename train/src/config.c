@@ -1,0 +1,128 @@
+/* Training configurations: defaults, bounds, and the level tables they mean. */
+#include "ebmt/train.h"
+
+#include <string.h>
+
+ebmt_config ebmt_config_default(void)
+{
+    ebmt_config c = {
+        .network = {.architecture = "drl-resnet",
+                    .width = 28,
+                    .height = 28,
+                    .channels = 1,
+                    .ch = 32,
+                    .n_mult = 3,
+                    .ch_mult = {1, 2, 2},
+                    .num_res_blocks = 2,
+                    .activation = EBM_ACT_LEAKY_RELU,
+                    .leaky_slope = 0.2f},
+        .schedule = ebm_schedule_t6_default(),
+        .step_rule = EBMT_STEPS_PAPER,
+        .kappa = 8.0,
+        .steps_low = 30,
+        .objective = EBMT_RECOVERY,
+        .warm_start = 2000,
+        .iterations = 100000,
+        .batch = 64,
+        .rl_share = 0.5,
+        .rl_weight = 5.0,
+        .rl_weight_low = 0.3,
+        .rl_weight_top = 4.0,
+        .lr = 1e-4,
+        .lr_warm_start = 1e-3,
+        .lr_warmup = 1000,
+        .lr_decay_from = 1.0,
+        .lr_final = 1.0,
+        .beta1 = 0.9,
+        .beta2 = 0.999,
+        .adam_eps = 1e-7, /* Keras' default, which the paper's code uses */
+        .ema = 0.999,
+        .ema_ramp = false,
+        .clip = 0.0,
+        .power_iterations = 4,
+        .flip = false,
+        .seed = 1,
+        .shards = 8,
+    };
+    return c;
+}
+
+/* A bound on one number; NaN fails it. */
+static bool outside(double value, double min, double max)
+{
+    return !(value >= min && value <= max);
+}
+
+typedef struct bound {
+    const char *name;
+    double value, min, max;
+} bound;
+
+static ebm_status check_bounds(const bound *rows, size_t n, ebm_error *err)
+{
+    for (size_t i = 0; i < n; i++)
+        if (outside(rows[i].value, rows[i].min, rows[i].max))
+            return ebm_error_set(err, EBM_ERR_RANGE, rows[i].name, "must be %.9g..%.9g",
+                                 rows[i].min, rows[i].max);
+    return EBM_OK;
+}
+
+static ebm_status check_network(const ebm_network_config *n, ebm_error *err)
+{
+    const bound rows[] = {
+        {"width", n->width, 4, 1024},
+        {"height", n->height, 4, 1024},
+        {"channels", n->channels, 1, 4},
+        {"ch", n->ch, 4, 1024},
+        {"ch-mult", n->n_mult, 1, 8},
+        {"blocks", n->num_res_blocks, 1, 64},
+    };
+    return check_bounds(rows, sizeof rows / sizeof rows[0], err);
+}
+
+ebm_status ebmt_config_check(const ebmt_config *c, ebm_error *err)
+{
+    const bound rows[] = {
+        {"iterations", (double)c->iterations, 1, 1e9},
+        {"batch", c->batch, 1, 65536},
+        {"warm-start", (double)c->warm_start, 0, 1e9},
+        {"rl-share", c->rl_share, 0, 1},
+        {"rl-weight", c->rl_weight, 0, 1e6},
+        {"rl-weight-low", c->rl_weight_low, 0, 1e6},
+        {"rl-weight-top", c->rl_weight_top, 0, 1e6},
+        {"kappa", c->kappa, 0.1, 64},
+        {"steps-low", c->steps_low, 1, 10000},
+        {"lr", c->lr, 1e-12, 1},
+        {"lr-warm-start", c->lr_warm_start, 1e-12, 1},
+        {"lr-warmup", (double)c->lr_warmup, 0, 1e9},
+        {"lr-decay-from", c->lr_decay_from, 0, 1},
+        {"lr-final", c->lr_final, 0, 1},
+        {"beta1", c->beta1, 0, 0.9999},
+        {"beta2", c->beta2, 0, 0.999999},
+        {"adam-eps", c->adam_eps, 1e-16, 1},
+        {"ema", c->ema, 0, 0.9999999},
+        {"clip", c->clip, 0, 1e6},
+        {"power-iterations", c->power_iterations, 1, 100},
+        {"shards", c->shards, 1, 256},
+        {"seed", (double)c->seed, 0, 9007199254740991.0},
+    };
+    ebm_status st = check_network(&c->network, err);
+    if (st == EBM_OK)
+        st = check_bounds(rows, sizeof rows / sizeof rows[0], err);
+    if (st == EBM_OK && c->objective != EBMT_RECOVERY &&
+        c->network.activation != EBM_ACT_LEAKY_RELU)
+        st = ebm_error_set(err, EBM_ERR_UNSUPPORTED, "objective",
+                           "gradient matching needs a piecewise linear network (leaky_relu)");
+    return st;
+}
+
+ebm_status ebmt_config_levels(const ebmt_config *config, ebm_levels *out, ebm_error *err)
+{
+    ebm_status st = ebm_levels_t6(&config->schedule, out, err);
+    if (st == EBM_OK && config->step_rule == EBMT_STEPS_VARIANCE)
+        st = ebm_levels_match_variance(out, config->kappa, config->steps_low,
+                                       config->schedule.steps, err);
+    if (st != EBM_OK)
+        ebm_levels_clear(out);
+    return st;
+}

@@ -1,0 +1,231 @@
+/* Training configurations as JSON, one row per field: written whole, read back strictly. */
+#include <jansson.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ebm/memory.h"
+#include "ebmt/train.h"
+
+typedef enum kind { INT32, INT64, REAL, BOOL, NAMES, SEED } kind;
+
+typedef struct field {
+    const char *name;
+    kind kind;
+    size_t at;
+    const char *names; /* NAMES: choices in the order of the enum, separated by '|' */
+} field;
+
+#define AT(member) offsetof(ebmt_config, member)
+
+/* The network's shape is written by hand: it holds the only array and the only float. */
+static const field fields[] = {
+    {"width", INT32, AT(network.width), NULL},
+    {"height", INT32, AT(network.height), NULL},
+    {"channels", INT32, AT(network.channels), NULL},
+    {"ch", INT32, AT(network.ch), NULL},
+    {"num_res_blocks", INT32, AT(network.num_res_blocks), NULL},
+    {"activation", NAMES, AT(network.activation), "none|leaky_relu|relu|silu"},
+    {"num_levels", INT32, AT(schedule.count), NULL},
+    {"beta_start", REAL, AT(schedule.beta_first), NULL},
+    {"beta_end", REAL, AT(schedule.beta_last), NULL},
+    {"schedule_base", INT32, AT(schedule.base), NULL},
+    {"b_squared", REAL, AT(schedule.b2), NULL},
+    {"langevin_steps", INT32, AT(schedule.steps), NULL},
+    {"step_rule", NAMES, AT(step_rule), "paper|variance"},
+    {"kappa", REAL, AT(kappa), NULL},
+    {"steps_low", INT32, AT(steps_low), NULL},
+    {"objective", NAMES, AT(objective), "recovery|matching|hybrid"},
+    {"warm_start", INT64, AT(warm_start), NULL},
+    {"iterations", INT64, AT(iterations), NULL},
+    {"batch", INT32, AT(batch), NULL},
+    {"rl_share", REAL, AT(rl_share), NULL},
+    {"rl_weight", REAL, AT(rl_weight), NULL},
+    {"rl_weight_low", REAL, AT(rl_weight_low), NULL},
+    {"rl_weight_top", REAL, AT(rl_weight_top), NULL},
+    {"lr", REAL, AT(lr), NULL},
+    {"lr_warm_start", REAL, AT(lr_warm_start), NULL},
+    {"lr_warmup", INT64, AT(lr_warmup), NULL},
+    {"lr_decay_from", REAL, AT(lr_decay_from), NULL},
+    {"lr_final", REAL, AT(lr_final), NULL},
+    {"beta1", REAL, AT(beta1), NULL},
+    {"beta2", REAL, AT(beta2), NULL},
+    {"adam_eps", REAL, AT(adam_eps), NULL},
+    {"ema", REAL, AT(ema), NULL},
+    {"ema_ramp", BOOL, AT(ema_ramp), NULL},
+    {"clip", REAL, AT(clip), NULL},
+    {"power_iterations", INT32, AT(power_iterations), NULL},
+    {"flip", BOOL, AT(flip), NULL},
+    {"seed", SEED, AT(seed), NULL},
+    {"shards", INT32, AT(shards), NULL},
+};
+#define N_FIELDS (sizeof fields / sizeof fields[0])
+
+/* Choice number i of a list "a|b|c", or an empty length. */
+static size_t nth_name(const char *names, int i, const char **start)
+{
+    for (; i > 0 && names; i--) {
+        names = strchr(names, '|');
+        names = names ? names + 1 : NULL;
+    }
+    *start = names ? names : "";
+    return strcspn(*start, "|");
+}
+
+static json_t *value_to_json(const field *f, const ebmt_config *c)
+{
+    const char *at = (const char *)c + f->at, *name;
+    int choice;
+    size_t length;
+    switch (f->kind) {
+    case INT32:
+        return json_integer(*(const int32_t *)(const void *)at);
+    case INT64:
+        return json_integer(*(const int64_t *)(const void *)at);
+    case SEED:
+        return json_integer((json_int_t) * (const uint64_t *)(const void *)at);
+    case REAL:
+        return json_real(*(const double *)(const void *)at);
+    case BOOL:
+        return json_boolean(*(const bool *)(const void *)at);
+    case NAMES:
+        memcpy(&choice, at, sizeof choice);
+        length = nth_name(f->names, choice, &name);
+        return json_stringn(name, length);
+    }
+    return NULL;
+}
+
+static json_t *network_to_json(const ebm_network_config *n, json_t *object)
+{
+    json_t *mult = json_array();
+    for (int32_t i = 0; i < n->n_mult; i++)
+        json_array_append_new(mult, json_integer(n->ch_mult[i]));
+    json_object_set_new(object, "architecture", json_string(n->architecture));
+    json_object_set_new(object, "ch_mult", mult);
+    json_object_set_new(object, "leaky_slope", json_real((double)n->leaky_slope));
+    return object;
+}
+
+ebm_status ebmt_config_to_json(const ebmt_config *config, char **json, ebm_error *err)
+{
+    *json = NULL;
+    json_t *object = json_object();
+    network_to_json(&config->network, object);
+    for (size_t i = 0; i < N_FIELDS; i++)
+        json_object_set_new(object, fields[i].name, value_to_json(&fields[i], config));
+    bool complete = json_object_size(object) == N_FIELDS + 3;
+    char *text = complete ? json_dumps(object, JSON_SORT_KEYS | JSON_REAL_PRECISION(17)) : NULL;
+    json_decref(object);
+    if (text) {
+        /* callers free with ebm_free(), jansson's blocks need not come from the same place */
+        *json = ebm_alloc(strlen(text) + 1, 1);
+        if (*json)
+            memcpy(*json, text, strlen(text) + 1);
+        free(text);
+    }
+    return *json ? EBM_OK : ebm_error_set(err, EBM_ERR_NOMEM, "config", "no memory");
+}
+
+static ebm_status bad_field(ebm_error *err, const char *name, const char *rule)
+{
+    return ebm_error_set(err, EBM_ERR_FORMAT, name, "training configuration: %s", rule);
+}
+
+static ebm_status read_name(const field *f, const json_t *value, char *at, ebm_error *err)
+{
+    const char *name;
+    for (int i = 0;; i++) {
+        size_t length = nth_name(f->names, i, &name);
+        if (length == 0)
+            return bad_field(err, f->name, "not one of the choices");
+        if (json_is_string(value) && json_string_length(value) == length &&
+            memcmp(json_string_value(value), name, length) == 0) {
+            memcpy(at, &i, sizeof i);
+            return EBM_OK;
+        }
+    }
+}
+
+static ebm_status read_whole(const field *f, const json_t *value, char *at, ebm_error *err)
+{
+    json_int_t number = json_integer_value(value);
+    if (!json_is_integer(value) || (f->kind == INT32 && number != (int32_t)number) ||
+        (f->kind == SEED && number < 0))
+        return bad_field(err, f->name, "must be a whole number in range");
+    if (f->kind == INT32)
+        *(int32_t *)(void *)at = (int32_t)number;
+    else if (f->kind == INT64)
+        *(int64_t *)(void *)at = number;
+    else
+        *(uint64_t *)(void *)at = (uint64_t)number;
+    return EBM_OK;
+}
+
+static ebm_status read_field(const field *f, const json_t *object, ebmt_config *c, ebm_error *err)
+{
+    const json_t *value = json_object_get(object, f->name);
+    char *at = (char *)c + f->at;
+    if (!value)
+        return bad_field(err, f->name, "field is missing");
+    switch (f->kind) {
+    case REAL:
+        if (!json_is_number(value))
+            return bad_field(err, f->name, "must be a number");
+        *(double *)(void *)at = json_number_value(value);
+        return EBM_OK;
+    case BOOL:
+        if (!json_is_boolean(value))
+            return bad_field(err, f->name, "must be true or false");
+        *(bool *)(void *)at = json_is_true(value);
+        return EBM_OK;
+    case NAMES:
+        return read_name(f, value, at, err);
+    case INT32:
+    case INT64:
+    case SEED:
+        break;
+    }
+    return read_whole(f, value, at, err);
+}
+
+static ebm_status read_network(const json_t *object, ebm_network_config *n, ebm_error *err)
+{
+    const json_t *mult = json_object_get(object, "ch_mult");
+    const json_t *slope = json_object_get(object, "leaky_slope");
+    const char *name = json_string_value(json_object_get(object, "architecture"));
+    size_t most = sizeof n->ch_mult / sizeof n->ch_mult[0];
+    if (!name || strlen(name) >= sizeof n->architecture)
+        return bad_field(err, "architecture", "must be a name");
+    if (!json_is_number(slope))
+        return bad_field(err, "leaky_slope", "must be a number");
+    if (json_array_size(mult) < 1 || json_array_size(mult) > most)
+        return bad_field(err, "ch_mult", "needs 1..8 entries");
+    snprintf(n->architecture, sizeof n->architecture, "%s", name);
+    n->leaky_slope = (float)json_number_value(slope);
+    n->n_mult = (int32_t)json_array_size(mult);
+    for (size_t i = 0; i < json_array_size(mult); i++) {
+        json_int_t m = json_integer_value(json_array_get(mult, i));
+        if (m < 1 || m > 64)
+            return bad_field(err, "ch_mult", "entries must be 1..64");
+        n->ch_mult[i] = (int32_t)m;
+    }
+    return EBM_OK;
+}
+
+ebm_status ebmt_config_from_json(const char *json, ebmt_config *out, ebm_error *err)
+{
+    *out = ebmt_config_default();
+    memset(&out->network, 0, sizeof out->network);
+    json_t *object = json_loads(json, JSON_REJECT_DUPLICATES, NULL);
+    ebm_status st = EBM_OK;
+    if (!json_is_object(object) || json_object_size(object) != N_FIELDS + 3)
+        st = bad_field(err, "config", "not an object with exactly the known fields");
+    if (st == EBM_OK)
+        st = read_network(object, &out->network, err);
+    for (size_t i = 0; i < N_FIELDS && st == EBM_OK; i++)
+        st = read_field(&fields[i], object, out, err);
+    json_decref(object);
+    return st;
+}

@@ -1,0 +1,33 @@
+/* One training sample on its way: a clean image noised to two neighbouring levels.
+ * A pure function of (data, seed, iteration, slot): no generator, no order. */
+#ifndef EBMT_PAIRS_H
+#define EBMT_PAIRS_H
+
+#include <stdbool.h>
+
+#include "ebm/levels.h"
+#include "ebmt/data.h"
+
+/* @shape clean, y_plus, x_next, y_minus [D]
+ * @eq    x_t = abar_t x + sbar_t e1; x_{t+1} = a_{t+1} x_t + sigma_{t+1} e2 (a_{t+1} also at the
+ *        top); y_plus = scale_t x_t. Gao et al. 2021, section 3.2, reference code q_sample_pairs
+ */
+typedef struct ebmt__pair {
+    int32_t level;
+    double mix;      /* uniform in [0,1): where between y_plus and x_next matching looks */
+    float *clean;    /* the image in [-1,1] */
+    float *y_plus;   /* positive sample, scaled */
+    float *x_next;   /* what the chain starts from and is tethered to */
+    float *y_minus;  /* the chain's end */
+} ebmt__pair;
+
+/* The seed of everything random in one iteration. */
+uint64_t ebmt__iteration_seed(uint64_t seed, int64_t iteration);
+
+/* Draws level, noise and flip for slot `slot` of an iteration and fills the pair (not y_minus).
+ * @shape work [D] */
+void ebmt__pair_make(const ebmt_dataset *data, int64_t index, const ebm_levels *levels,
+                     uint64_t iteration_seed, uint32_t slot, bool flip, float *work,
+                     ebmt__pair *pair);
+
+#endif

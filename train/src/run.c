@@ -1,0 +1,232 @@
+/* A whole training run: start or resume, iterate, report, checkpoint, show samples, save. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "ebm/io.h"
+#include "ebm/memory.h"
+#include "metrics_log.h"
+#include "sheet.h"
+#include "trainer.h"
+
+/* Images on a sheet of samples during training: a square, quick to make. */
+#define SHEET_IMAGES 36
+#define FINAL_SHEET_IMAGES 64
+
+typedef struct run {
+    const ebmt_run_options *opt;
+    ebmt__trainer *tr;
+    ebmt_metrics *metrics;
+    char *config_json;
+    struct timespec begin;
+} run;
+
+static double seconds_since(const struct timespec *begin)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - begin->tv_sec) + 1e-9 * (double)(now.tv_nsec - begin->tv_nsec);
+}
+
+static void note(const run *r, const char *line)
+{
+    if (r->opt->hooks.note)
+        r->opt->hooks.note(r->opt->hooks.user, line);
+}
+
+static ebm_status make_directory(const char *path, ebm_error *err)
+{
+    if (mkdir(path, 0777) == 0 || errno == EEXIST)
+        return EBM_OK;
+    return ebm_error_set(err, EBM_ERR_IO, path, "cannot make the directory: %s", strerror(errno));
+}
+
+/* The model's id is the last component of the output directory. */
+static const char *id_of(const char *dir)
+{
+    const char *slash = strrchr(dir, '/');
+    return slash ? slash + 1 : dir;
+}
+
+/* --- resume --------------------------------------------------------------------------------- */
+
+/* A run may be continued with another number of iterations, nothing else may differ. */
+static ebm_status check_same_config(const run *r, const char *saved, ebm_error *err)
+{
+    ebmt_config before;
+    char *text = NULL;
+    ebm_status st = ebmt_config_from_json(saved, &before, err);
+    if (st != EBM_OK)
+        return st;
+    before.iterations = r->tr->config.iterations;
+    st = ebmt_config_to_json(&before, &text, err);
+    if (st == EBM_OK && strcmp(text, r->config_json) != 0)
+        st = ebm_error_set(err, EBM_ERR_ARG, "resume",
+                           "the checkpoint was made with other settings; it has %.160s", saved);
+    ebm_free(text);
+    return st;
+}
+
+static ebm_status resume(run *r, ebm_error *err)
+{
+    char *saved = NULL, line[96];
+    ebm_status st = ebmt_checkpoint_load(r->opt->out_dir, &r->tr->state, &saved, r->opt->hooks.note,
+                                         r->opt->hooks.user, err);
+    if (st == EBM_OK)
+        st = check_same_config(r, saved, err);
+    if (st == EBM_OK) {
+        snprintf(line, sizeof line, "resuming at iteration %lld",
+                 (long long)r->tr->state.iteration);
+        note(r, line);
+    }
+    ebm_free(saved);
+    return st;
+}
+
+/* --- what is left behind on the way --------------------------------------------------------- */
+
+static ebm_status write_sheet(run *r, const char *name, int32_t images, ebm_error *err)
+{
+    char path[4096];
+    int n = snprintf(path, sizeof path, "%s/%s", r->opt->out_dir, name);
+    if (n < 0 || (size_t)n >= sizeof path)
+        return ebm_error_set(err, EBM_ERR_ARG, "out", "the path is too long");
+    ebmt__trainer_average(r->tr);
+    return ebmt__sheet_write(r->tr->averaged, r->tr->pool, r->tr->config.seed, images, path, err);
+}
+
+static ebm_status periodic(run *r, ebm_error *err)
+{
+    int64_t i = r->tr->state.iteration;
+    ebm_status st = EBM_OK;
+    char name[64];
+    if (r->opt->checkpoint_every > 0 && i % r->opt->checkpoint_every == 0)
+        st = ebmt_checkpoint_save(r->opt->out_dir, &r->tr->state, r->config_json, err);
+    if (st == EBM_OK && r->opt->samples_every > 0 && i % r->opt->samples_every == 0) {
+        snprintf(name, sizeof name, "samples-%09lld.png", (long long)i);
+        st = write_sheet(r, name, SHEET_IMAGES, err);
+        if (st == EBM_ERR_DIVERGED) { /* early sheets may: the weights themselves are fine */
+            note(r, "samples diverged, no sheet written");
+            st = EBM_OK;
+            *err = (ebm_error){0};
+        }
+    }
+    return st;
+}
+
+/* Tells metrics and caller of the iteration; *go_on becomes false when the caller wants to stop. */
+static ebm_status report(run *r, bool *go_on, ebm_error *err)
+{
+    const ebmt__trainer *tr = r->tr;
+    const ebmt_report line = {.iteration = tr->state.iteration,
+                              .iterations = tr->config.iterations,
+                              .seconds = seconds_since(&r->begin),
+                              .loss = tr->loss,
+                              .matching = tr->matching,
+                              .grad_norm = tr->grad_norm,
+                              .lr = tr->lr,
+                              .levels = tr->levels->count,
+                              .gap = tr->stats.gap,
+                              .displacement = tr->stats.displacement,
+                              .level_matching = tr->stats.matching,
+                              .seen = tr->stats.seen};
+    *go_on = !r->opt->hooks.report || r->opt->hooks.report(r->opt->hooks.user, &line);
+    return ebmt__metrics_append(r->metrics, &line, err);
+}
+
+static ebm_status iterate(run *r, ebm_error *err)
+{
+    bool go_on = true;
+    ebm_status st = EBM_OK;
+    while (st == EBM_OK && go_on && r->tr->state.iteration < r->tr->config.iterations) {
+        st = ebmt__trainer_step(r->tr, err);
+        if (st == EBM_OK)
+            st = report(r, &go_on, err);
+        if (st == EBM_OK)
+            st = periodic(r, err);
+    }
+    return st;
+}
+
+/* --- the end -------------------------------------------------------------------------------- */
+
+/* {"command": ..., "iterations": ..., "config": {...}}; the command line is the only free text. */
+static char *training_facts(const run *r)
+{
+    const char *command = r->opt->command_line ? r->opt->command_line : "";
+    size_t room = 2 * strlen(command) + strlen(r->config_json) + 128, at;
+    char *text = ebm_alloc(room, 1);
+    if (!text)
+        return NULL;
+    at = (size_t)snprintf(text, room, "{\"command\":\"");
+    for (; *command; command++) {
+        if (*command == '"' || *command == '\\')
+            text[at++] = '\\';
+        text[at++] = (unsigned char)*command < 0x20 ? ' ' : *command;
+    }
+    snprintf(text + at, room - at, "\",\"iterations\":%lld,\"config\":%s}",
+             (long long)r->tr->state.iteration, r->config_json);
+    return text;
+}
+
+static ebm_status save_model(run *r, ebm_error *err)
+{
+    char version[32];
+    char *facts = training_facts(r);
+    if (!facts)
+        return ebm_error_set(err, EBM_ERR_NOMEM, "model", "no memory");
+    snprintf(version, sizeof version, "%lld", (long long)r->tr->state.iteration);
+    const ebm_manifest_extra extra = {.version = version,
+                                      .title = r->opt->title,
+                                      .licence = r->opt->licence,
+                                      .training_json = facts};
+    ebmt__trainer_average(r->tr);
+    ebm_status st = ebm_model_save(r->tr->averaged, &extra, r->opt->out_dir, err);
+    ebm_free(facts);
+    return st;
+}
+
+static ebm_status finish(run *r, ebm_error *err)
+{
+    ebm_status st = ebmt_checkpoint_save(r->opt->out_dir, &r->tr->state, r->config_json, err);
+    if (st == EBM_OK)
+        st = save_model(r, err);
+    if (st == EBM_OK)
+        st = write_sheet(r, "samples.png", FINAL_SHEET_IMAGES, err);
+    return st;
+}
+
+static ebm_status prepare(run *r, ebm_error *err)
+{
+    ebm_status st = make_directory(r->opt->out_dir, err);
+    if (st == EBM_OK)
+        st = ebmt__trainer_create(&r->opt->config, id_of(r->opt->out_dir), r->opt->data,
+                                  r->opt->kernels, r->opt->threads, &r->tr, err);
+    if (st == EBM_OK)
+        st = ebmt_config_to_json(&r->opt->config, &r->config_json, err);
+    if (st == EBM_OK && r->opt->resume)
+        st = resume(r, err);
+    if (st == EBM_OK)
+        st = ebmt__metrics_open(r->opt->out_dir, r->tr->state.iteration, &r->metrics, err);
+    return st;
+}
+
+ebm_status ebmt_run(const ebmt_run_options *opt, ebm_error *err)
+{
+    run r = {.opt = opt};
+    ebm_error own = {0};
+    ebm_error *e = err ? err : &own;
+    clock_gettime(CLOCK_MONOTONIC, &r.begin);
+    ebm_status st = prepare(&r, e);
+    if (st == EBM_OK)
+        st = iterate(&r, e);
+    if (st == EBM_OK)
+        st = finish(&r, e);
+    ebmt__metrics_close(r.metrics);
+    ebmt__trainer_free(r.tr);
+    ebm_free(r.config_json);
+    return st;
+}

@@ -1,0 +1,217 @@
+/* One iteration of training. Chains run sample by sample on all workers; gradients are summed in
+ * shards whose number is fixed by the configuration, and the shards are added in order: results
+ * do not depend on the number of threads. */
+#include <math.h>
+#include <string.h>
+
+#include "loss/objective.h"
+#include "optim/adam.h"
+#include "trainer.h"
+
+/* Power iterations that bring the averaged vectors, already close, to the averaged weights. */
+#define AVERAGE_ITERATIONS 20
+
+/* Samples 0..n-1 of the batch have a likelihood term and hence a chain. */
+static int32_t n_likelihood(const ebmt__trainer *tr)
+{
+    switch (tr->config.objective) {
+    case EBMT_RECOVERY:
+        return tr->config.batch;
+    case EBMT_HYBRID:
+        if (!ebmt__warm_start(&tr->config, tr->state.iteration))
+            return (int32_t)lround(tr->config.rl_share * (double)tr->config.batch);
+        break;
+    case EBMT_MATCHING:
+        break;
+    }
+    return 0;
+}
+
+/* Factor on net(y-) - net(y+) of one sample, before the mean over the batch. */
+static double likelihood_weight(const ebmt__trainer *tr, int32_t t)
+{
+    const ebmt_config *c = &tr->config;
+    if (c->objective == EBMT_RECOVERY)
+        return ebmt__paper_weight(tr->levels, t);
+    double weight = c->rl_weight * ebmt__balanced_weight(tr->levels, t, tr->dim);
+    if (t == 0)
+        weight *= c->rl_weight_low;
+    if (t == tr->levels->count - 1)
+        weight *= c->rl_weight_top;
+    return weight;
+}
+
+static double rms_distance(const float *a, const float *b, size_t n)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        double d = (double)a[i] - (double)b[i];
+        sum += d * d;
+    }
+    return sqrt(sum / (double)n);
+}
+
+static void draw_pair(void *user, int32_t b, int32_t worker)
+{
+    ebmt__trainer *tr = user;
+    ebmt__pair_make(tr->data, tr->index[b], tr->levels, tr->iteration_seed, (uint32_t)b,
+                    tr->config.flip, tr->work[worker], &tr->pair[b]);
+}
+
+static void run_chain(void *user, int32_t i, int32_t worker)
+{
+    ebmt__trainer *tr = user;
+    int32_t b = tr->cost_order[i];
+    ebmt__negative(tr->session[worker], tr->levels, tr->iteration_seed, (uint32_t)b, &tr->pair[b],
+                   tr->work[worker]);
+    tr->outcome[b].displacement =
+        rms_distance(tr->pair[b].y_minus, tr->pair[b].x_next, tr->dim);
+}
+
+static void sum_shard(void *user, int32_t shard, int32_t worker)
+{
+    ebmt__trainer *tr = user;
+    ebmt_grads *grads = &tr->shard[shard];
+    int32_t likelihood = n_likelihood(tr);
+    double share = 1.0 / (double)tr->config.batch;
+    ebmt_grads_zero(grads);
+    for (int32_t b = shard; b < tr->config.batch; b += tr->config.shards) {
+        ebmt__outcome *o = &tr->outcome[b];
+        double weight = likelihood_weight(tr, tr->pair[b].level);
+        if (b < likelihood)
+            o->loss = weight * ebmt__recovery_term(tr->session[worker], &tr->pair[b],
+                                                   weight * share, grads, &o->gap);
+        if (tr->config.objective != EBMT_RECOVERY)
+            o->matching = ebmt__matching_term(tr->session[worker], tr->levels, &tr->pair[b], share,
+                                              grads, tr->work[worker]);
+    }
+}
+
+/* Chains with most steps first, so that no worker is left with a long one at the end. */
+static void order_by_cost(ebmt__trainer *tr, int32_t n)
+{
+    for (int32_t i = 0; i < n; i++) {
+        int32_t at = i, steps = tr->levels->steps[tr->pair[i].level];
+        for (; at > 0 && tr->levels->steps[tr->pair[tr->cost_order[at - 1]].level] < steps; at--)
+            tr->cost_order[at] = tr->cost_order[at - 1];
+        tr->cost_order[at] = i;
+    }
+}
+
+static void collect(ebmt__trainer *tr, int32_t likelihood)
+{
+    ebmt__level_stats *s = &tr->stats;
+    size_t levels = (size_t)tr->levels->count;
+    memset(s->gap, 0, levels * sizeof *s->gap);
+    memset(s->displacement, 0, levels * sizeof *s->displacement);
+    memset(s->matching, 0, levels * sizeof *s->matching);
+    memset(s->seen, 0, levels * sizeof *s->seen);
+    int64_t all[EBM_MAX_LEVELS] = {0};
+    tr->loss = tr->matching = 0.0;
+    for (int32_t b = 0; b < tr->config.batch; b++) {
+        const ebmt__outcome *o = &tr->outcome[b];
+        int32_t t = tr->pair[b].level;
+        all[t]++;
+        s->matching[t] += o->matching;
+        tr->matching += o->matching / (double)tr->config.batch;
+        if (b >= likelihood)
+            continue;
+        s->seen[t]++;
+        s->gap[t] += o->gap;
+        s->displacement[t] += o->displacement;
+        tr->loss += o->loss / (double)likelihood;
+    }
+    for (size_t t = 0; t < levels; t++) {
+        double seen = s->seen[t] > 0 ? (double)s->seen[t] : 1.0;
+        s->gap[t] /= seen;
+        s->displacement[t] /= seen;
+        s->matching[t] /= all[t] > 0 ? (double)all[t] : 1.0;
+    }
+}
+
+/* Adds the shards in order and goes through gains, time embedding and spectral norm. */
+static ebm_status gradient_of_batch(ebmt__trainer *tr, ebm_error *err)
+{
+    for (int32_t i = 1; i < tr->config.shards; i++)
+        ebmt_grads_add(&tr->shard[0], &tr->shard[i]);
+    ebm_status st = ebmt_grads_finish(&tr->shard[0], tr->used, tr->grad, err);
+    if (st != EBM_OK)
+        return st;
+    ebmt__spectral_gradient(&tr->spectral, tr->g, tr->state.params, tr->state.spectral_u,
+                            tr->grad);
+    double sum = 0.0;
+    for (size_t i = 0; i < tr->g->n_params; i++)
+        sum += (double)tr->grad[i] * (double)tr->grad[i];
+    tr->grad_norm = sqrt(sum);
+    return EBM_OK;
+}
+
+/* Shortens a gradient that is far above its running norm. */
+static void clip_gradient(ebmt__trainer *tr)
+{
+    double limit = tr->config.clip * tr->state.grad_norm_mean;
+    double norm = tr->grad_norm;
+    if (limit > 0.0 && norm > limit) {
+        float scale = (float)(limit / norm);
+        for (size_t i = 0; i < tr->g->n_params; i++)
+            tr->grad[i] *= scale;
+        norm = limit;
+    }
+    double mean = tr->state.grad_norm_mean;
+    tr->state.grad_norm_mean = mean > 0.0 ? 0.99 * mean + 0.01 * norm : norm;
+}
+
+static ebm_status check_finite(const ebmt__trainer *tr, ebm_error *err)
+{
+    if (isfinite(tr->loss) && isfinite(tr->matching) && isfinite(tr->grad_norm) &&
+        fabs(tr->loss) < 1e6)
+        return EBM_OK;
+    return ebm_error_set(err, EBM_ERR_DIVERGED, "loss",
+                         "training diverged at iteration %lld: loss %g, matching %g, "
+                         "gradient norm %g",
+                         (long long)tr->state.iteration, tr->loss, tr->matching, tr->grad_norm);
+}
+
+static void update(ebmt__trainer *tr)
+{
+    clip_gradient(tr);
+    tr->lr = ebmt__learning_rate(&tr->config, tr->state.iteration, tr->state.adam_step);
+    ebmt__adam_step(&tr->config, tr->lr, tr->grad, &tr->state);
+    tr->state.iteration++;
+    ebmt__ema_step(&tr->config, &tr->state);
+    if (tr->config.objective == EBMT_HYBRID && tr->state.iteration == tr->config.warm_start)
+        ebmt__adam_reset(&tr->state);
+}
+
+ebm_status ebmt__trainer_step(ebmt__trainer *tr, ebm_error *err)
+{
+    int32_t likelihood = n_likelihood(tr);
+    tr->iteration_seed = ebmt__iteration_seed(tr->config.seed, tr->state.iteration);
+    memset(tr->outcome, 0, (size_t)tr->config.batch * sizeof *tr->outcome);
+    ebmt__spectral_apply(&tr->spectral, tr->g, tr->config.power_iterations, tr->state.params,
+                         tr->state.spectral_u, tr->used);
+    ebm_model_set_params(tr->model, tr->used);
+
+    ebmt_order_batch(tr->order, tr->state.iteration, tr->config.batch, tr->index);
+    ebmt_pool_run(tr->pool, tr->config.batch, draw_pair, tr);
+    order_by_cost(tr, likelihood);
+    ebmt_pool_run(tr->pool, likelihood, run_chain, tr);
+    ebmt_pool_run(tr->pool, tr->config.shards, sum_shard, tr);
+
+    collect(tr, likelihood);
+    ebm_status st = gradient_of_batch(tr, err);
+    if (st == EBM_OK)
+        st = check_finite(tr, err);
+    if (st == EBM_OK)
+        update(tr);
+    return st;
+}
+
+void ebmt__trainer_average(ebmt__trainer *tr)
+{
+    /* `used` and `grad` are free between iterations */
+    float *u = tr->grad;
+    memcpy(u, tr->state.ema_spectral_u, tr->spectral_ema.n_u * sizeof *u);
+    ebmt__spectral_apply(&tr->spectral_ema, tr->g, AVERAGE_ITERATIONS, tr->state.ema, u, tr->used);
+    ebm_model_set_params(tr->averaged, tr->used);
+}

@@ -1,0 +1,63 @@
+/* A trainer: all that one run holds, and one iteration of it. Knows losses and parameters; has
+ * never heard of files or terminals. */
+#ifndef EBMT_TRAINER_H
+#define EBMT_TRAINER_H
+
+#include "ebmt/grad.h"
+#include "ebmt/pool.h"
+#include "ebmt/train.h"
+#include "loss/pairs.h"
+#include "spectral.h"
+
+/* One sample's part of the statistics. */
+typedef struct ebmt__outcome {
+    double loss, gap, displacement, matching;
+} ebmt__outcome;
+
+/* Per level sums of one iteration; what a report shows. */
+typedef struct ebmt__level_stats {
+    double *gap, *displacement, *matching; /* means over the samples seen */
+    int64_t *seen;
+} ebmt__level_stats;
+
+typedef struct ebmt__trainer {
+    ebmt_config config;
+    const ebmt_dataset *data;
+    ebmt_order *order;
+    ebmt_pool *pool;
+    ebm_model *model;     /* weights in use */
+    ebm_model *averaged;  /* EMA weights, refreshed by ebmt__trainer_average() */
+    const ebm_graph_info *g;
+    const ebm_levels *levels;
+    size_t dim;
+    ebmt__spectral spectral, spectral_ema;
+    ebmt_state state;
+    float *used, *grad;   /* normalised parameters; gradient [n_params] */
+    ebmt_grads *shard;    /* [config.shards] */
+    ebm_session **session;/* per worker */
+    float **work;         /* per worker: 3*dim */
+    ebmt__pair *pair;     /* [batch] */
+    float *pair_floats;
+    ebmt__outcome *outcome; /* [batch] */
+    int64_t *index;       /* [batch] */
+    int32_t *cost_order;  /* [batch]: chains, longest first */
+    ebmt__level_stats stats;
+    uint64_t iteration_seed;
+    double loss, matching, grad_norm, lr; /* of the last iteration */
+} ebmt__trainer;
+
+/* Makes everything and fills in initial weights. `id` names the models.
+ * @own *out: ebmt__trainer_free(); borrows data @err as ebmt_run() */
+ebm_status ebmt__trainer_create(const ebmt_config *config, const char *id,
+                                const ebmt_dataset *data, const ebm_kernels *kernels,
+                                int32_t threads, ebmt__trainer **out, ebm_error *err);
+void ebmt__trainer_free(ebmt__trainer *tr); /* NULL allowed */
+
+/* Runs one iteration: normalise, draw, chains, gradients, update, average.
+ * @err DIVERGED: loss or gradient is not finite; the state is then that of before */
+ebm_status ebmt__trainer_step(ebmt__trainer *tr, ebm_error *err);
+
+/* Puts the averaged weights, normalised, into tr->averaged. */
+void ebmt__trainer_average(ebmt__trainer *tr);
+
+#endif
