@@ -29,6 +29,11 @@ else()
     target_link_options(ebm_options INTERFACE
         -Wl,-z,relro,-z,now,-z,noexecstack,-z,nodlopen)
 endif()
+if(EBM_FUZZ)
+    # Without it libFuzzer would not see which branches of the rooms an input takes.
+    target_compile_options(ebm_options INTERFACE -fsanitize=fuzzer-no-link)
+    target_link_options(ebm_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 if(EBM_COVERAGE)
     target_compile_options(ebm_options INTERFACE --coverage)
     target_link_options(ebm_options INTERFACE --coverage)

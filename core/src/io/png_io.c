@@ -181,7 +181,7 @@ static bool run_decoder(codec *c)
     c->stage = "pixel data are damaged";
     read_rows(c, passes);
     c->stage = "end of the file is damaged";
-    png_read_end(c->png, NULL);
+    png_read_end(c->png, c->info); /* without info it would accept unknown critical chunks */
     c->stage = "bytes follow the end of the image";
     return c->at == c->size;
 }

@@ -282,7 +282,7 @@ static ebm_status read_levels(const node *root, ebm_levels *out, ebm_error *err)
     static const char *const known[] = {"count", "a",      "sigma", "step2",
                                         "steps", "tether", "scale", NULL};
     node n;
-    int32_t count;
+    int32_t count = 0;
     TRY(enter(root, "levels", known, &n, err));
     TRY(read_integer(&n, "count", 1, EBM_MAX_LEVELS, &count, err));
     TRY(ebm_levels_init(count, out, err));

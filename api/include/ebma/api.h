@@ -1,0 +1,204 @@
+/* The JSON that the world sees: request bodies in, job objects, model descriptions and problems
+ * out. Knows field names, units, bounds and problem types; has never heard of sockets, threads,
+ * files or stores. Energies (= -logp) exist here and nowhere below. */
+#ifndef EBMA_API_H
+#define EBMA_API_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ebm/memory.h"
+#include "ebm/model.h"
+#include "ebm/params.h"
+#include "ebm/status.h"
+
+#define EBMA_BODY_MAX 65536 /* bytes of a JSON body */
+#define EBMA_DEPTH_MAX 16   /* nested arrays and objects */
+#define EBMA_KEYS_MAX 256   /* members of all objects of a body together */
+#define EBMA_TIME_SIZE 25   /* "2026-01-02T03:04:05.678Z" and the zero */
+
+/* Seeds the JSON library's hash from the kernel's randomness. Call once, before any thread. */
+EBM_API void ebma_setup(void);
+
+/* --- problems (RFC 9457) ------------------------------------------------------------------ */
+
+/* Every problem there is; the table in problem.c gives code, status, title, detail of each. */
+typedef enum ebma_problem_code {
+    EBMA_OK = 0,
+    EBMA_MALFORMED_JSON,
+    EBMA_BAD_REQUEST,
+    EBMA_BAD_TARGET,
+    EBMA_BAD_QUERY,
+    EBMA_BAD_VERSION,
+    EBMA_UNEXPECTED_BODY,
+    EBMA_NOT_FOUND,
+    EBMA_MODEL_NOT_FOUND,
+    EBMA_JOB_NOT_FOUND,
+    EBMA_METHOD_NOT_ALLOWED,
+    EBMA_NOT_ACCEPTABLE,
+    EBMA_PAYLOAD_TOO_LARGE,
+    EBMA_URI_TOO_LONG,
+    EBMA_UNSUPPORTED_MEDIA_TYPE,
+    EBMA_UNSUPPORTED_ENCODING,
+    EBMA_EXPECTATION_FAILED,
+    EBMA_INVALID_PARAMS,
+    EBMA_QUEUE_FULL,
+    EBMA_HEADERS_TOO_LARGE,
+    EBMA_DIVERGED,
+    EBMA_INTERNAL,
+    EBMA_UNSUPPORTED_TRANSFER_CODING,
+    EBMA_STARTING,
+    EBMA_SHUTTING_DOWN,
+    EBMA_OVERLOADED,
+    EBMA_STORE_UNAVAILABLE,
+    EBMA_INTERRUPTED,
+    EBMA_CANCELED,
+    EBMA_OUT_OF_MEMORY,
+    EBMA_PROBLEM_COUNT /* not a problem */
+} ebma_problem_code;
+
+/* The fixed part of a problem. */
+typedef struct ebma_problem_info {
+    const char *code; /* the key clients switch on */
+    int status;       /* HTTP status */
+    const char *title;
+    const char *detail;
+    bool retryable; /* the same request may succeed later */
+} ebma_problem_info;
+
+/* One bad field of a request body. */
+typedef struct ebma_field_error {
+    struct ebma_field_error *next;
+    const char *pointer; /* RFC 6901 */
+    const char *detail;
+    const char *code; /* "out_of_range", "wrong_type", "unknown_field" ... */
+    bool bounded;     /* min and max mean something */
+    double min, max;
+} ebma_field_error;
+
+/* Zero-initialise; code EBMA_OK means that there is none. */
+typedef struct ebma_problem {
+    ebma_problem_code code;
+    size_t n_errors;
+    ebma_field_error *first, *last;
+} ebma_problem;
+
+/* @own static, never NULL; EBMA_INTERNAL for values outside the table */
+EBM_API const ebma_problem_info *ebma_problem_describe(ebma_problem_code code);
+/* The problem that tells a client about a failed call. */
+EBM_API ebma_problem_code ebma_problem_of(ebm_status status);
+/* Appends a field error. `member` names a member of the body, NULL means the body itself; it is
+ * escaped and shortened here. Without memory the error is counted but not kept.
+ * @own everything lies in the arena */
+EBM_API void ebma_problem_field(ebma_problem *problem, ebm_arena *arena, const char *member,
+                                const ebma_field_error *error);
+/* Writes application/problem+json. request_id may be NULL.
+ * @own *json: ebm_free() @err NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebma_problem_encode(const ebma_problem *problem,
+                                                      const char *request_id, char **json,
+                                                      size_t *size, ebm_error *err);
+
+/* --- sampling ----------------------------------------------------------------------------- */
+
+typedef enum ebma_format { EBMA_FORMAT_B64_JSON, EBMA_FORMAT_NONE } ebma_format;
+
+/* The parameter rows of POST /v1/sample: core's and those that only a server has. */
+#define EBMA_TABLE_MAX 16
+typedef struct ebma_table {
+    const ebm_param *row[EBMA_TABLE_MAX];
+    size_t n;
+} ebma_table;
+EBM_API ebma_table ebma_sample_table(void);
+
+/* A checked request. Absent fields hold the row's preset.
+ * @own model lies in the arena of the decoder */
+typedef struct ebma_sample_request {
+    const char *model; /* NULL: the server's default */
+    int32_t n;
+    uint64_t seed;
+    uint32_t first_index;
+    int32_t steps_per_level; /* 0: the model's */
+    double noise_scale;      /* meaningless unless has_noise_scale */
+    bool has_noise_scale;    /* false: the model's */
+    ebma_format format;
+} ebma_sample_request;
+
+/* Parses and checks a body; draws the seed if the body leaves it open. All bad fields are
+ * reported at once.
+ * @own out->model and the field errors lie in the arena
+ * @err ARG (not JSON), LIMIT (too long), RANGE (fields), NOMEM, IO (no randomness): problem says
+ *      what to answer */
+EBM_API EBM_MUST_CHECK ebm_status ebma_sample_decode(const char *json, size_t len,
+                                                     ebm_arena *arena, ebma_sample_request *out,
+                                                     ebma_problem *problem);
+
+/* --- jobs --------------------------------------------------------------------------------- */
+
+typedef enum ebma_job_status {
+    EBMA_JOB_QUEUED,
+    EBMA_JOB_RUNNING,
+    EBMA_JOB_SUCCEEDED,
+    EBMA_JOB_FAILED,
+    EBMA_JOB_CANCELED
+} ebma_job_status;
+/* @own static string */
+EBM_API const char *ebma_job_status_name(ebma_job_status status);
+
+/* One finished image. @unit logp in nats, up to the model's constant */
+typedef struct ebma_image {
+    const unsigned char *png;
+    size_t size;
+    double logp;
+    char sha256[65]; /* of the PNG's bytes */
+} ebma_image;
+
+/* Everything a job object says. Times are Unix milliseconds, 0 = not yet. */
+typedef struct ebma_job {
+    const char *id;
+    ebma_job_status status;
+    int64_t created_ms, started_ms, completed_ms;
+    const ebm_model_info *model;
+    const ebma_sample_request *request;
+    const ebma_image *images; /* [request->n], read when SUCCEEDED */
+    double queue_ms, compute_ms, encode_ms;
+    const char *build;
+    ebma_problem_code error; /* read when FAILED or CANCELED */
+} ebma_job;
+
+/* @unit energy = -logp in nats, to the nine digits a float32 network carries */
+EBM_API double ebma_energy(double logp);
+/* Steps per level and noise scale that a request means for a model.
+ * @note steps_per_level stays 0 if the model's own numbers differ between levels */
+EBM_API void ebma_sample_effective(const ebma_sample_request *request, const ebm_levels *levels,
+                                   ebma_sample_request *out);
+/* Writes a job object. @own *json: ebm_free() @err NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebma_job_encode(const ebma_job *job, char **json, size_t *size,
+                                                  ebm_error *err);
+/* Rewrites the status of a job object that ebma_job_encode() made: RUNNING with a start time, or
+ * FAILED with a completion time and an error. @own *out: ebm_free() @err FORMAT, NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebma_job_restate(const char *json, size_t size,
+                                                   ebma_job_status status, int64_t when_ms,
+                                                   ebma_problem_code error, char **out,
+                                                   size_t *out_size, ebm_error *err);
+
+/* --- models and small things -------------------------------------------------------------- */
+
+/* Describes one model. @own *json: ebm_free() @err NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebma_model_encode(const ebm_model_info *model, bool is_default,
+                                                    char **json, size_t *size, ebm_error *err);
+/* Describes n models as a list; the first one is the default. */
+EBM_API EBM_MUST_CHECK ebm_status ebma_model_list_encode(const ebm_model_info *const *models,
+                                                         size_t n, char **json, size_t *size,
+                                                         ebm_error *err);
+/* One pair of a flat JSON object. */
+typedef struct ebma_pair {
+    const char *key, *value;
+} ebma_pair;
+/* Writes {"key":"value",...}. @own *json: ebm_free() @err NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebma_pairs_encode(const ebma_pair *pairs, size_t n, char **json,
+                                                    size_t *size, ebm_error *err);
+/* Formats Unix milliseconds as RFC 3339 in UTC. */
+EBM_API void ebma_time_format(int64_t unix_ms, char out[EBMA_TIME_SIZE]);
+
+#endif

@@ -1,0 +1,157 @@
+/* From a JSON tree to bytes, and the small values every encoder needs.
+ * Knows JSON, not what the members mean. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include <nettle/base64.h>
+
+#include "api_internal.h"
+
+void ebma_setup(void)
+{
+    size_t seed = 0;
+
+    /* Colliding keys cost nothing to an attacker who knows the seed. Without randomness the
+     * library falls back on its own (0 asks for that). */
+    if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != (ssize_t)sizeof(seed))
+        seed = 0;
+    json_object_seed(seed);
+}
+
+static int shortest_precision(double value)
+{
+    char text[40];
+
+    for (int p = 15; p < 17; p++) {
+        snprintf(text, sizeof(text), "%.*g", p, value);
+        if (strtod(text, NULL) == value)
+            return p;
+    }
+    return 17;
+}
+
+/* Digits that bring every number of the tree back bit for bit: 15 where that is enough, because
+ * nobody wants to read 0.98999999999999999. */
+static int precision_of(json_t *value)
+{
+    const char *key;
+    json_t *child;
+    size_t i;
+    int most = 15;
+
+    if (json_is_real(value))
+        return shortest_precision(json_real_value(value));
+    if (json_is_array(value)) {
+        json_array_foreach(value, i, child)
+        {
+            int p = precision_of(child);
+            most = p > most ? p : most;
+        }
+    } else if (json_is_object(value)) {
+        json_object_foreach(value, key, child)
+        {
+            int p = precision_of(child);
+            most = p > most ? p : most;
+        }
+    }
+    return most;
+}
+
+ebm_status ebma__json_write(json_t *root, char **json, size_t *size, ebm_error *err)
+{
+    ebm_status st = EBM_ERR_NOMEM;
+    size_t flags;
+    size_t need;
+    char *text = NULL;
+
+    *json = NULL;
+    *size = 0;
+    if (!root)
+        goto out;
+    flags = JSON_COMPACT | JSON_REAL_PRECISION((size_t)precision_of(root));
+    need = json_dumpb(root, NULL, 0, flags);
+    if (need == 0)
+        goto out;
+    text = ebm_alloc(need + 1, 1);
+    if (!text || json_dumpb(root, text, need, flags) != need)
+        goto out;
+    *json = text;
+    *size = need;
+    text = NULL;
+    st = EBM_OK;
+out:
+    if (st != EBM_OK)
+        ebm_error_set(err, st, NULL, "no memory for a JSON document");
+    ebm_free(text);
+    json_decref(root);
+    return st;
+}
+
+void ebma__set(json_t *object, const char *key, json_t *value, bool *ok)
+{
+    if (json_object_set_new(object, key, value) != 0)
+        *ok = false;
+}
+
+json_t *ebma__base64(const unsigned char *data, size_t size)
+{
+    json_t *result = NULL;
+    char *text;
+    size_t len;
+
+    if (size > SIZE_MAX / 4)
+        return NULL;
+    len = BASE64_ENCODE_RAW_LENGTH(size);
+    text = ebm_alloc(len + 1, 1);
+    if (!text)
+        return NULL;
+    base64_encode_raw(text, size, data);
+    result = json_stringn_nocheck(text, len);
+    ebm_free(text);
+    return result;
+}
+
+void ebma_time_format(int64_t unix_ms, char out[EBMA_TIME_SIZE])
+{
+    time_t seconds = (time_t)(unix_ms / 1000);
+    struct tm tm;
+    size_t n;
+
+    if (unix_ms < 0 || unix_ms > INT64_C(253402300799999) || !gmtime_r(&seconds, &tm)) {
+        seconds = 0;
+        unix_ms = 0;
+        memset(&tm, 0, sizeof(tm));
+        tm.tm_year = 70;
+        tm.tm_mday = 1;
+    }
+    n = strftime(out, EBMA_TIME_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
+    snprintf(out + n, EBMA_TIME_SIZE - n, ".%03dZ", (int)(unix_ms % 1000));
+}
+
+json_t *ebma__time(int64_t unix_ms)
+{
+    char text[EBMA_TIME_SIZE];
+
+    if (unix_ms == 0)
+        return json_null();
+    ebma_time_format(unix_ms, text);
+    return json_string(text);
+}
+
+ebm_status ebma_pairs_encode(const ebma_pair *pairs, size_t n, char **json, size_t *size,
+                             ebm_error *err)
+{
+    json_t *root = json_object();
+    bool ok = root != NULL;
+
+    for (size_t i = 0; i < n && ok; i++)
+        ebma__set(root, pairs[i].key, json_string(pairs[i].value), &ok);
+    if (!ok) {
+        json_decref(root);
+        root = NULL;
+    }
+    return ebma__json_write(root, json, size, err);
+}

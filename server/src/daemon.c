@@ -1,0 +1,282 @@
+/* Start and stop order of the daemon, see daemon.h.
+ * Up: descriptors, signals, kernels, admin listener, models, store, workers, main listener.
+ * Down: refuse work, let accepted work end, close listeners, then everything in reverse. */
+#include "daemon.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "app.h"
+#include "clock.h"
+#include "ebm/kernels.h"
+#include "ebm/memory.h"
+#include "http.h"
+#include "journal.h"
+#include "listen.h"
+#include "router.h"
+#include "signals.h"
+#include "worker.h"
+
+#define ADMIN_CONNECTIONS 64u
+#define MAIN_THREADS 2u
+#define KEPT_ROWS 10000u
+#define KEPT_BYTES ((size_t)256 * 1024 * 1024)
+#define REPLY_GRACE_MS 5000.0 /* for clients to take what is ready for them */
+#define CANCEL_GRACE_MS 5000.0
+
+typedef struct daemon_parts {
+    const ebmd_options *opt;
+    ebmd_app app;
+    ebmd_state state;
+    ebmd_signals signals;
+    const ebm_kernels *kernels;
+    ebmd_http *admin, *main;
+    ebmd_workers *workers;
+} daemon_parts;
+
+static int code_of(ebm_status st)
+{
+    switch (st) {
+    case EBM_OK:
+        return EBMD_EX_OK;
+    case EBM_ERR_NOMEM:
+        return EBMD_EX_OS;
+    case EBM_ERR_IO:
+        return EBMD_EX_IO;
+    default:
+        return EBMD_EX_DATA;
+    }
+}
+
+static int store_code(ebm_status st)
+{
+    switch (st) {
+    case EBM_ERR_NOT_FOUND:
+        return EBMD_EX_CANTCREATE;
+    case EBM_ERR_BAD_STATE:
+        return EBMD_EX_TEMPFAIL;
+    case EBM_ERR_FORMAT:
+    case EBM_ERR_UNSUPPORTED:
+    case EBM_ERR_ARG:
+        return EBMD_EX_CONFIG;
+    default:
+        return code_of(st);
+    }
+}
+
+static int start_basics(daemon_parts *d, ebm_error *err)
+{
+    if (ebmd_listen_keep_std(err) != EBM_OK)
+        return EBMD_EX_OS;
+    if (ebmd_listen_budget(d->opt->connections, err) != EBM_OK)
+        return EBMD_EX_CONFIG;
+    if (ebmd_signals_open(&d->signals, err) != EBM_OK)
+        return EBMD_EX_OS;
+    d->state.wake_fd = d->signals.wake_fd;
+    d->app.log = ebmd_log_open(STDERR_FILENO);
+    if (!d->app.log) {
+        ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for the log");
+        return EBMD_EX_OS;
+    }
+    ebma_setup();
+    if (ebm_kernels_select(d->opt->kernels, &d->kernels, err) != EBM_OK)
+        return EBMD_EX_CONFIG;
+    d->app.kernel_class = d->kernels->kernel_class;
+    return EBMD_EX_OK;
+}
+
+static int start_listener(daemon_parts *d, const ebmd_address *address, unsigned listener,
+                          ebmd_http **out, ebm_error *err)
+{
+    bool main = listener == EBMD_ON_MAIN;
+    ebmd_http_options opt = {.app = &d->app,
+                             .listener = listener,
+                             .threads = main ? MAIN_THREADS : 1,
+                             .connections = main ? d->opt->connections : ADMIN_CONNECTIONS};
+
+    if (address->none)
+        return EBMD_EX_OK;
+    if (ebmd_listen_open(address, &opt.fd, err) != EBM_OK)
+        return EBMD_EX_UNAVAILABLE;
+    if (ebmd_http_start(&opt, out, err) == EBM_OK)
+        return EBMD_EX_OK;
+    close(opt.fd);
+    return EBMD_EX_OS;
+}
+
+static int start_models(daemon_parts *d, ebm_error *err)
+{
+    ebm_status st = ebmd_engine_open(d->opt->models, d->kernels, &d->app.engine, err);
+
+    if (st == EBM_OK)
+        return EBMD_EX_OK;
+    /* a missing directory and an empty one are "no input"; a missing file of a model is bad data,
+     * and its error names the file behind a slash */
+    if (st == EBM_ERR_NOT_FOUND && strcmp(err->where, d->opt->models) == 0)
+        return EBMD_EX_NOINPUT;
+    return st == EBM_ERR_NOMEM ? EBMD_EX_OS : EBMD_EX_DATA;
+}
+
+static int start_store(daemon_parts *d, ebm_error *err)
+{
+    ebmd_store_limits limits = {.rows = KEPT_ROWS, .bytes = KEPT_BYTES};
+    ebmd_field field = {.key = "jobs"};
+    size_t count = 0;
+    ebm_status st = ebmd_store_open(d->opt->store, &limits, &d->app.store, err);
+
+    if (st == EBM_OK)
+        st = ebmd_journal_recover(d->app.store, &count, err);
+    if (st != EBM_OK)
+        return store_code(st);
+    field.number = (double)count;
+    if (count > 0)
+        ebmd_log_event(d->app.log, EBMD_WARN, "interrupted_jobs", &field, 1);
+    return EBMD_EX_OK;
+}
+
+static int start_workers(daemon_parts *d, ebm_error *err)
+{
+    ebm_status st;
+
+    d->app.queue = ebmd_queue_create(d->opt->queue);
+    if (!d->app.queue) {
+        ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for the queue");
+        return EBMD_EX_OS;
+    }
+    st = ebmd_workers_start(&d->app, &d->workers, err);
+    return code_of(st);
+}
+
+static void announce(const daemon_parts *d)
+{
+    const ebmd_options *o = d->opt;
+    ebmd_field fields[] = {
+        {.key = "host", .text = o->listen.host},
+        {.key = "port", .text = o->listen.port},
+        {.key = "version", .text = d->app.version},
+        {.key = "kernel_class", .text = d->app.kernel_class},
+        {.key = "models", .number = (double)ebmd_engine_count(d->app.engine)},
+        {.key = "workers", .number = o->workers},
+        {.key = "durability", .text = d->app.store->durability},
+    };
+
+    ebmd_log_event(d->app.log, EBMD_INFO, "ready", fields, sizeof(fields) / sizeof(fields[0]));
+}
+
+static int start_all(daemon_parts *d, ebm_error *err)
+{
+    int rc = start_basics(d, err);
+
+    if (rc == EBMD_EX_OK)
+        rc = start_listener(d, &d->opt->admin, EBMD_ON_ADMIN, &d->admin, err);
+    if (rc == EBMD_EX_OK)
+        rc = start_models(d, err);
+    if (rc == EBMD_EX_OK)
+        rc = start_store(d, err);
+    if (rc == EBMD_EX_OK)
+        rc = start_workers(d, err);
+    if (rc == EBMD_EX_OK) {
+        /* ready before the door opens: the first request must not find us starting */
+        ebmd_state_set(&d->state, EBMD_READY);
+        rc = start_listener(d, &d->opt->listen, EBMD_ON_MAIN, &d->main, err);
+    }
+    if (rc == EBMD_EX_OK)
+        announce(d);
+    return rc;
+}
+
+/* Waits for the queue to run dry. @err false: time is up, or a second signal came */
+static bool wait_jobs(daemon_parts *d, double limit_ms, bool heed_signals)
+{
+    double until = ebmd_clock_ms() + limit_ms;
+    int number;
+
+    while (ebmd_queue_live(d->app.queue) > 0) {
+        if (ebmd_clock_ms() >= until)
+            return false;
+        if (ebmd_signals_wait(&d->signals, 20, &number) == EBMD_WAKE_SIGNAL && heed_signals)
+            return false;
+    }
+    return true;
+}
+
+static void log_drain(const daemon_parts *d, const char *event, int number)
+{
+    ebmd_field fields[] = {
+        {.key = "signal", .number = number},
+        {.key = "jobs", .number = (double)ebmd_queue_live(d->app.queue)},
+    };
+
+    ebmd_log_event(d->app.log, EBMD_INFO, event, fields, 2);
+}
+
+/* Lets accepted work end. The main listener stays open meanwhile, so that new requests and
+ * probes get an answer: 503. @err false: a worker does not come back */
+static bool drain(daemon_parts *d, int number)
+{
+    log_drain(d, "draining", number);
+    ebmd_state_set(&d->state, EBMD_DRAINING);
+    ebmd_queue_close(d->app.queue);
+    if (!wait_jobs(d, d->opt->drain_seconds * 1e3, true)) {
+        log_drain(d, "canceling", number);
+        ebmd_queue_cancel_all(d->app.queue);
+        if (!wait_jobs(d, CANCEL_GRACE_MS, false))
+            return false;
+    }
+    if (!d->main)
+        return true;
+    ebmd_http_quiesce(d->main);
+    if (!ebmd_http_wait_idle(d->main, REPLY_GRACE_MS))
+        log_drain(d, "clients_left", number); /* slow readers lose their connection */
+    return ebmd_http_parked(d->main) == 0;
+}
+
+static int serve(daemon_parts *d, bool *abrupt)
+{
+    ebmd_wakeup why;
+    int number = 0;
+
+    do {
+        why = ebmd_signals_wait(&d->signals, -1, &number);
+    } while (why == EBMD_WAKE_TIMEOUT ||
+             (why == EBMD_WAKE_EVENT && ebmd_state_get(&d->state) != EBMD_BROKEN));
+    *abrupt = !drain(d, number);
+    ebmd_log_event(d->app.log, EBMD_INFO, "stopped", NULL, 0);
+    return ebmd_state_get(&d->state) == EBMD_BROKEN ? EBMD_EX_IO : EBMD_EX_OK;
+}
+
+static void stop_all(daemon_parts *d)
+{
+    ebmd_http_stop(d->main);
+    ebmd_http_stop(d->admin);
+    if (d->app.queue)
+        ebmd_queue_close(d->app.queue);
+    ebmd_workers_join(d->workers);
+    ebmd_queue_free(d->app.queue);
+    if (d->app.store)
+        d->app.store->ops->close(d->app.store);
+    ebmd_engine_close(d->app.engine);
+    ebmd_log_close(d->app.log);
+    ebmd_signals_close(&d->signals);
+}
+
+int ebmd_daemon_run(const ebmd_options *options, bool *abrupt, ebm_error *err)
+{
+    daemon_parts d = {.opt = options, .signals = {-1, -1}};
+    int rc;
+
+    *abrupt = false;
+    atomic_init(&d.state.phase, EBMD_STARTING);
+    d.state.wake_fd = -1;
+    d.app.state = &d.state;
+    d.app.cors_origins = options->cors_origins;
+    d.app.build = "ebmd " EBMD_VERSION;
+    d.app.version = EBMD_VERSION;
+    d.app.workers = options->workers;
+    rc = start_all(&d, err);
+    if (rc == EBMD_EX_OK)
+        rc = serve(&d, abrupt);
+    if (!*abrupt)
+        stop_all(&d);
+    return rc;
+}

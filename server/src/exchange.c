@@ -1,0 +1,239 @@
+/* The life of a request, see exchange.h. */
+#include "exchange.h"
+
+#include <string.h>
+
+#include "clock.h"
+#include "cors.h"
+#include "ebm/memory.h"
+#include "guard.h"
+#include "media.h"
+#include "router.h"
+
+/* What a client may go on sending after its body is too long, before the line is cut: enough
+ * for an honest one to finish and read its 413. */
+#define DISCARD_MAX (8u * 1024u * 1024u)
+#define FIRST_ROOM 1024u
+
+static void take_id(ebmd_request *r)
+{
+    const char *theirs = ebmd_request_header(r, "X-Request-Id");
+    size_t n = theirs ? strlen(theirs) : 0;
+    char ours[EBMD_ID_SIZE];
+
+    if (ebmd_id_is_request(theirs ? theirs : "", n))
+        memcpy(r->id, theirs, n + 1);
+    else if (ebmd_id_make("", ebmd_clock_wall_ms(), ours))
+        memcpy(r->id, ours, sizeof(ours));
+    else
+        memcpy(r->id, "unknown", 8);
+}
+
+static void refuse(ebmd_request *r, ebma_problem_code code)
+{
+    ebmd_reply_code(r, code);
+    r->reply.close = true;
+}
+
+static void answer_options(const ebmd_app *app, ebmd_request *r, unsigned allowed)
+{
+    const char *origin = ebmd_request_header(r, "Origin");
+    char allow[64];
+
+    ebmd_router_allow(allowed, allow);
+    ebmd_reply_empty(r, 204);
+    ebmd_reply_add(r, "Allow", allow);
+    if (!origin || !ebmd_cors_allows(app->cors_origins, origin))
+        return;
+    ebmd_reply_add(r, "Access-Control-Allow-Methods", EBMD_CORS_METHODS);
+    ebmd_reply_add(r, "Access-Control-Allow-Headers", EBMD_CORS_HEADERS);
+    ebmd_reply_add(r, "Access-Control-Max-Age", EBMD_CORS_MAX_AGE);
+}
+
+/* Sets r->route, or answers 404, 405 or a preflight. */
+static void find_route(const ebmd_app *app, ebmd_request *r, unsigned listener)
+{
+    const char *capture;
+    size_t n_routes, capture_len;
+    unsigned allowed;
+    char allow[64];
+    const ebmd_route *table = ebmd_routes(&n_routes);
+
+    r->route = ebmd_router_find(table, n_routes, listener, r->method, r->head.target, &allowed,
+                                &capture, &capture_len);
+    if (r->route && capture) {
+        r->capture = ebm_arena_strndup(r->arena, capture, capture_len);
+        if (!r->capture)
+            refuse(r, EBMA_OUT_OF_MEMORY);
+    }
+    if (r->route)
+        return;
+    if (allowed == 0) {
+        refuse(r, EBMA_NOT_FOUND);
+    } else if (r->method == EBMD_OPTIONS) {
+        answer_options(app, r, allowed);
+    } else {
+        refuse(r, EBMA_METHOD_NOT_ALLOWED);
+        ebmd_router_allow(allowed, allow);
+        ebmd_reply_add(r, "Allow", allow);
+    }
+}
+
+static ebma_problem_code phase_problem(const ebmd_app *app)
+{
+    switch (ebmd_state_get(app->state)) {
+    case EBMD_READY:
+        return EBMA_OK;
+    case EBMD_STARTING:
+        return EBMA_STARTING;
+    case EBMD_DRAINING:
+        return EBMA_SHUTTING_DOWN;
+    default:
+        return EBMA_STORE_UNAVAILABLE;
+    }
+}
+
+/* Refusals that cost nothing, before the body is read. */
+static void check_early(const ebmd_app *app, ebmd_request *r)
+{
+    unsigned long long length = 0;
+    ebma_problem_code phase;
+
+    if (r->route->flags & EBMD_TAKES_JSON) {
+        if (ebmd_guard_content_length(&r->head, &length) && length > EBMA_BODY_MAX)
+            refuse(r, EBMA_PAYLOAD_TOO_LARGE);
+        else if (!ebmd_media_is_json(ebmd_request_header(r, "Content-Type")))
+            refuse(r, EBMA_UNSUPPORTED_MEDIA_TYPE);
+    }
+    if (r->reply.status != 0 || !(r->route->flags & EBMD_IS_WORK))
+        return;
+    phase = phase_problem(app);
+    if (phase != EBMA_OK) {
+        refuse(r, phase);
+        ebmd_reply_add(r, "Retry-After", "5");
+    } else if (ebmd_queue_is_full(app->queue)) {
+        refuse(r, EBMA_QUEUE_FULL);
+        ebmd_reply_addf(r, "Retry-After", "%d", ebmd_queue_retry_after(app->queue, app->workers));
+    }
+}
+
+void ebmd_exchange_head(const ebmd_app *app, ebmd_request *r, unsigned listener, bool overloaded)
+{
+    ebma_problem_code code = ebmd_guard_check(&r->head);
+
+    r->method = ebmd_method_of(r->head.method);
+    take_id(r);
+    if (code != EBMA_OK) {
+        refuse(r, code);
+        return;
+    }
+    if (overloaded) {
+        refuse(r, EBMA_OVERLOADED);
+        ebmd_reply_add(r, "Retry-After", "1");
+        return;
+    }
+    find_route(app, r, listener);
+    if (r->reply.status == 0 && strchr(r->head.target, '?'))
+        refuse(r, EBMA_BAD_QUERY);
+    if (r->reply.status == 0)
+        check_early(app, r);
+}
+
+static bool grow(ebmd_request *r, size_t need)
+{
+    size_t room = r->body_room > 0 ? r->body_room : FIRST_ROOM;
+    char *bigger;
+
+    while (room < need)
+        room *= 2; /* need is at most EBMA_BODY_MAX: this ends at 64 KiB */
+    if (room == r->body_room)
+        return true;
+    bigger = ebm_alloc(room, 1);
+    if (!bigger)
+        return false;
+    if (r->body_size > 0)
+        memcpy(bigger, r->body, r->body_size);
+    ebm_free(r->body);
+    r->body = bigger;
+    r->body_room = room;
+    return true;
+}
+
+bool ebmd_exchange_body(ebmd_request *r, const char *data, size_t n)
+{
+    if (!ebm_size_add(r->body_seen, n, &r->body_seen) || r->body_seen > DISCARD_MAX)
+        return false;
+    /* too long already, or becoming so: the rest is read and thrown away, because a reply can
+     * only be given before the body or after it */
+    if (r->body_seen > EBMA_BODY_MAX)
+        return true;
+    if (!grow(r, r->body_size + n))
+        return false;
+    memcpy(r->body + r->body_size, data, n);
+    r->body_size += n;
+    return true;
+}
+
+void ebmd_exchange_run(const ebmd_app *app, ebmd_request *r)
+{
+    bool takes_body = (r->route->flags & EBMD_TAKES_JSON) != 0;
+
+    if (!takes_body && r->body_seen > 0)
+        refuse(r, EBMA_UNEXPECTED_BODY);
+    else if (r->body_seen > EBMA_BODY_MAX)
+        refuse(r, EBMA_PAYLOAD_TOO_LARGE);
+    else
+        r->route->handle(app, r);
+}
+
+void ebmd_exchange_resume(const ebmd_app *app, ebmd_request *r)
+{
+    r->route->finish(app, r);
+}
+
+static void seal_cors(const ebmd_app *app, ebmd_request *r)
+{
+    const char *origin = ebmd_request_header(r, "Origin");
+
+    if (app->cors_origins[0] == '\0')
+        return;
+    ebmd_reply_add(r, "Vary", "Origin");
+    if (!origin || !ebmd_cors_allows(app->cors_origins, origin))
+        return;
+    ebmd_reply_add(r, "Access-Control-Allow-Origin", origin);
+    ebmd_reply_add(r, "Access-Control-Expose-Headers", EBMD_CORS_EXPOSE);
+}
+
+void ebmd_exchange_seal(const ebmd_app *app, ebmd_request *r)
+{
+    ebmd_phase phase = ebmd_state_get(app->state);
+
+    if (r->reply.status == 0)
+        ebmd_reply_code(r, EBMA_INTERNAL); /* a handler that forgot to answer */
+    ebmd_reply_add(r, "X-Request-Id", r->id);
+    ebmd_reply_add(r, "X-Content-Type-Options", "nosniff");
+    ebmd_reply_add(r, "Cache-Control", "no-store");
+    if (r->reply.content_type)
+        ebmd_reply_add(r, "Content-Type", r->reply.content_type);
+    seal_cors(app, r);
+    /* a client that keeps its connection would keep asking the replica that is going away */
+    if (r->reply.close || phase == EBMD_DRAINING || phase == EBMD_BROKEN)
+        ebmd_reply_add(r, "Connection", "close");
+}
+
+void ebmd_exchange_log(const ebmd_app *app, const ebmd_request *r, bool complete)
+{
+    ebmd_field fields[] = {
+        {.key = "request_id", .text = r->id},
+        {.key = "method", .text = r->head.method ? r->head.method : "?"},
+        {.key = "path", .text = r->head.target},
+        {.key = "status", .number = r->reply.status},
+        {.key = "ms", .number = ebmd_clock_ms() - r->started_at},
+        {.key = "bytes", .number = (double)r->reply.size},
+        {.key = "end", .text = complete ? "sent" : "cut"},
+        {.key = "job", .text = r->job ? r->job->id : ""},
+    };
+
+    ebmd_log_event(app->log, EBMD_INFO, "request", fields,
+                   sizeof(fields) / sizeof(fields[0]) - (r->job ? 0 : 1));
+}

@@ -1,0 +1,443 @@
+/* The only file that includes microhttpd.h. It moves bytes and parks connections; what a request
+ * means is exchange.c's business.
+ *
+ * Parking: a request that waits for a job is suspended, and the job's end resumes it. Both happen
+ * under `lock`, so no wake-up is lost and none comes twice; a suspended connection cannot be
+ * freed, so the pointer is good exactly as long as the request is parked. */
+#include "http.h"
+
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <microhttpd.h>
+
+#include "clock.h"
+#include "ebm/memory.h"
+#include "exchange.h"
+#include "reaper.h"
+#include "router.h"
+
+#define REQUEST_ARENA_LIMIT (1024u * 1024u)
+#define MEMORY_PER_CONNECTION (32u * 1024u)
+#define IDLE_TIMEOUT_S 15u
+#define BACKLOG 1024u
+#define LIBRARY_LINES_PER_S 10
+
+struct ebmd_http {
+    const ebmd_app *app;
+    struct MHD_Daemon *daemon;
+    ebmd_reaper *reaper;
+    int fd;
+    bool quiesced;
+    unsigned listener, connections;
+    pthread_mutex_t lock; /* parking and the counts */
+    pthread_cond_t idle;
+    size_t live, parked;
+    atomic_llong library_second; /* rate limit of the library's own messages */
+    atomic_int library_lines;
+};
+
+typedef enum stage { STAGE_HEAD, STAGE_BODY, STAGE_PARKED, STAGE_DONE } stage;
+
+/* One request and its place in the library's state machine. Lies in its own arena. */
+typedef struct exchange {
+    ebmd_request r; /* first: freeing the request frees this */
+    ebmd_http *http;
+    struct MHD_Connection *conn;
+    stage stage;
+    bool woken, parked; /* under http->lock */
+} exchange;
+
+static ebmd_conn *conn_of(struct MHD_Connection *conn)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(conn, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    return info ? info->socket_context : NULL;
+}
+
+/* --- waiting for a job -------------------------------------------------------------------- */
+
+static void wake(void *arg)
+{
+    exchange *x = arg;
+    ebmd_http *h = x->http;
+
+    pthread_mutex_lock(&h->lock);
+    x->woken = true;
+    if (x->parked) {
+        x->parked = false;
+        h->parked--;
+        MHD_resume_connection(x->conn);
+    }
+    pthread_mutex_unlock(&h->lock);
+}
+
+/* Suspends the connection unless the job is done already. */
+static bool park(exchange *x)
+{
+    ebmd_http *h = x->http;
+    bool parked;
+
+    pthread_mutex_lock(&h->lock);
+    parked = !x->woken;
+    if (parked) {
+        x->parked = true;
+        x->stage = STAGE_PARKED;
+        h->parked++;
+        MHD_suspend_connection(x->conn);
+    }
+    pthread_mutex_unlock(&h->lock);
+    return parked;
+}
+
+/* Also the barrier after a wake-up: wake() may still hold the lock when the library calls. */
+static bool is_woken(exchange *x)
+{
+    bool woken;
+
+    pthread_mutex_lock(&x->http->lock);
+    woken = x->woken;
+    pthread_mutex_unlock(&x->http->lock);
+    return woken;
+}
+
+/* --- replies ------------------------------------------------------------------------------ */
+
+static struct MHD_Response *make_response(ebmd_reply *p)
+{
+    struct MHD_Response *response;
+    char *body = p->body;
+
+    if (!body)
+        return MHD_create_response_from_buffer_with_free_callback(0, NULL, NULL);
+    response = MHD_create_response_from_buffer_with_free_callback(p->size, body, ebm_free);
+    if (response)
+        p->body = NULL; /* the response frees it */
+    return response;
+}
+
+static enum MHD_Result send_reply(exchange *x)
+{
+    ebmd_reply *p = &x->r.reply;
+    struct MHD_Response *response;
+    enum MHD_Result result = MHD_NO;
+
+    ebmd_exchange_seal(x->http->app, &x->r);
+    x->stage = STAGE_DONE;
+    ebmd_reaper_phase(x->http->reaper, conn_of(x->conn), EBMD_CONN_REPLY);
+    response = make_response(p);
+    if (!response)
+        return MHD_NO;
+    for (size_t i = 0; i < p->n_headers; i++) {
+        if (MHD_add_response_header(response, p->header[i].name, p->header[i].value) != MHD_YES)
+            goto out;
+    }
+    result = MHD_queue_response(x->conn, (unsigned)p->status, response);
+out:
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* --- the library's callbacks -------------------------------------------------------------- */
+
+/* Called with the raw target as soon as the request line is read: the only place where it can be
+ * seen undecoded. What it returns follows the request to the end. */
+static void *on_target(void *cls, const char *uri, struct MHD_Connection *conn)
+{
+    ebmd_http *h = cls;
+    ebm_arena *arena = ebm_arena_create(REQUEST_ARENA_LIMIT);
+    exchange *x = arena ? ebm_arena_alloc(arena, 1, sizeof(*x)) : NULL;
+    const char *target =
+        x ? ebm_arena_strndup(arena, uri, strnlen(uri, EBMD_TARGET_MAX + 1)) : NULL;
+
+    if (!target) {
+        ebm_arena_free(arena);
+        return NULL;
+    }
+    x->r.arena = arena;
+    x->r.started_at = ebmd_clock_ms();
+    x->r.head.target = target;
+    x->r.wake = wake;
+    x->r.wake_arg = x;
+    x->http = h;
+    x->conn = conn;
+    ebmd_reaper_phase(h->reaper, conn_of(conn), EBMD_CONN_HEAD);
+    pthread_mutex_lock(&h->lock);
+    h->live++;
+    pthread_mutex_unlock(&h->lock);
+    return x;
+}
+
+static enum MHD_Result take_header(void *cls, enum MHD_ValueKind kind, const char *name,
+                                   size_t name_len, const char *value, size_t value_len)
+{
+    ebmd_head *head = cls;
+
+    (void)kind;
+    if (head->n_headers < EBMD_HEADERS_MAX)
+        head->header[head->n_headers] =
+            (ebmd_header){name, name_len, value ? value : "", value ? value_len : 0};
+    head->n_headers++;
+    head->header_bytes += name_len + value_len + 4;
+    return MHD_YES;
+}
+
+static enum MHD_Result on_head(exchange *x, const char *method, const char *version)
+{
+    ebmd_http *h = x->http;
+    ebmd_head *head = &x->r.head;
+    char *copy = ebm_arena_strndup(x->r.arena, method, strnlen(method, 64));
+    /* the last tenth of the connections is for telling people that we are full */
+    bool overloaded = ebmd_reaper_count(h->reaper) > h->connections - h->connections / 10;
+
+    if (!copy)
+        return MHD_NO;
+    head->method = copy;
+    head->version = version;
+    MHD_get_connection_values_n(x->conn, MHD_HEADER_KIND, take_header, head);
+    ebmd_exchange_head(h->app, &x->r, h->listener, overloaded);
+    if (x->r.reply.status != 0)
+        return send_reply(x);
+    x->stage = STAGE_BODY;
+    ebmd_reaper_phase(h->reaper, conn_of(x->conn), EBMD_CONN_BODY);
+    return MHD_YES;
+}
+
+static enum MHD_Result on_complete_body(exchange *x)
+{
+    ebmd_reaper_phase(x->http->reaper, conn_of(x->conn), EBMD_CONN_WORK);
+    ebmd_exchange_run(x->http->app, &x->r);
+    if (x->r.reply.status == 0 && x->r.job) {
+        if (park(x))
+            return MHD_YES;
+        ebmd_exchange_resume(x->http->app, &x->r);
+    }
+    return send_reply(x);
+}
+
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const char *url,
+                                  const char *method, const char *version, const char *data,
+                                  size_t *size, void **con_cls)
+{
+    exchange *x = *con_cls;
+
+    (void)cls;
+    (void)conn;
+    (void)url; /* decoded by the library; the raw target is what counts */
+    if (!x)
+        return MHD_NO;
+    switch (x->stage) {
+    case STAGE_HEAD:
+        return on_head(x, method, version);
+    case STAGE_BODY:
+        if (*size > 0) {
+            bool go_on = ebmd_exchange_body(&x->r, data, *size);
+            *size = 0;
+            return go_on ? MHD_YES : MHD_NO;
+        }
+        return on_complete_body(x);
+    case STAGE_PARKED:
+        if (!is_woken(x))
+            return MHD_YES;
+        ebmd_exchange_resume(x->http->app, &x->r);
+        return send_reply(x);
+    case STAGE_DONE:
+        break;
+    }
+    return MHD_YES;
+}
+
+static void on_end(void *cls, struct MHD_Connection *conn, void **con_cls,
+                   enum MHD_RequestTerminationCode why)
+{
+    ebmd_http *h = cls;
+    exchange *x = *con_cls;
+
+    *con_cls = NULL;
+    if (!x)
+        return;
+    ebmd_exchange_log(h->app, &x->r, why == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+    ebmd_reaper_phase(h->reaper, conn_of(conn), EBMD_CONN_IDLE);
+    ebmd_request_free(&x->r);
+    pthread_mutex_lock(&h->lock);
+    if (--h->live == 0)
+        pthread_cond_broadcast(&h->idle);
+    pthread_mutex_unlock(&h->lock);
+}
+
+static void on_connection(void *cls, struct MHD_Connection *conn, void **context,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    ebmd_http *h = cls;
+    const union MHD_ConnectionInfo *info;
+
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        info = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD);
+        *context = info ? ebmd_reaper_add(h->reaper, info->connect_fd) : NULL;
+    } else {
+        ebmd_reaper_remove(h->reaper, *context);
+        *context = NULL;
+    }
+}
+
+/* We decode nothing before routing: "%00" or "%2f" must stay visible. */
+static size_t keep_escapes(void *cls, struct MHD_Connection *conn, char *text)
+{
+    (void)cls;
+    (void)conn;
+    return strlen(text);
+}
+
+/* The library writes one line per broken stream, with client data in it: a flood of bad clients
+ * must not become a flood of log lines. */
+static bool library_may_log(ebmd_http *h)
+{
+    long long second = (long long)(ebmd_clock_ms() / 1e3);
+
+    if (atomic_exchange(&h->library_second, second) != second)
+        atomic_store(&h->library_lines, 0);
+    return atomic_fetch_add(&h->library_lines, 1) < LIBRARY_LINES_PER_S;
+}
+
+__attribute__((format(printf, 2, 0))) static void on_library_message(void *cls, const char *fmt,
+                                                                     va_list ap)
+{
+    ebmd_http *h = cls;
+    char text[256];
+    ebmd_field field = {.key = "text", .text = text};
+
+    if (!library_may_log(h))
+        return;
+    vsnprintf(text, sizeof(text), fmt, ap);
+    text[strcspn(text, "\r\n")] = '\0';
+    ebmd_log_event(h->app->log, EBMD_INFO, "http_library", &field, 1);
+}
+
+/* --- start and stop ----------------------------------------------------------------------- */
+
+static bool start_daemon(ebmd_http *h, unsigned threads)
+{
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+                     MHD_USE_ITC;
+    /* a pool starts at two threads; one is asked for by leaving the option out */
+    enum MHD_OPTION pool = threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END;
+
+    h->daemon = MHD_start_daemon(
+        flags, 0, NULL, NULL, on_request, h,                        /* */
+        MHD_OPTION_EXTERNAL_LOGGER, on_library_message, h,          /* first, or it is not used */
+        MHD_OPTION_LISTEN_SOCKET, h->fd,                            /* */
+        MHD_OPTION_CONNECTION_LIMIT, h->connections,                /* */
+        MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_S,              /* */
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_PER_CONNECTION,
+        MHD_OPTION_LISTEN_BACKLOG_SIZE, BACKLOG,                    /* */
+        MHD_OPTION_STRICT_FOR_CLIENT, 0,                            /* the guard is stricter */
+        MHD_OPTION_URI_LOG_CALLBACK, on_target, h,                  /* */
+        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,           /* */
+        MHD_OPTION_NOTIFY_COMPLETED, on_end, h,                     /* */
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,             /* */
+        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,                       /* */
+        pool, threads, MHD_OPTION_END);
+    return h->daemon != NULL;
+}
+
+static bool init_sync(ebmd_http *h)
+{
+    pthread_condattr_t attr;
+    bool ok;
+
+    if (pthread_condattr_init(&attr) != 0)
+        return false;
+    ok = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0 &&
+         pthread_cond_init(&h->idle, &attr) == 0;
+    pthread_condattr_destroy(&attr);
+    if (ok && pthread_mutex_init(&h->lock, NULL) != 0) {
+        pthread_cond_destroy(&h->idle);
+        ok = false;
+    }
+    return ok;
+}
+
+static void http_free(ebmd_http *h)
+{
+    ebmd_reaper_stop(h->reaper);
+    pthread_cond_destroy(&h->idle);
+    pthread_mutex_destroy(&h->lock);
+    ebm_free(h);
+}
+
+ebm_status ebmd_http_start(const ebmd_http_options *opt, ebmd_http **out, ebm_error *err)
+{
+    ebmd_http *h = ebm_alloc(1, sizeof(*h));
+
+    *out = NULL;
+    if (!h || !init_sync(h)) {
+        ebm_free(h);
+        return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for a listener");
+    }
+    h->app = opt->app;
+    h->fd = opt->fd;
+    h->listener = opt->listener;
+    h->connections = opt->connections;
+    if (ebmd_reaper_start(&h->reaper, err) != EBM_OK || !start_daemon(h, opt->threads)) {
+        http_free(h);
+        return ebm_error_set(err, EBM_ERR_IO, NULL, "cannot start the HTTP listener");
+    }
+    *out = h;
+    return EBM_OK;
+}
+
+void ebmd_http_quiesce(ebmd_http *h)
+{
+    if (!h->quiesced)
+        MHD_quiesce_daemon(h->daemon);
+    h->quiesced = true;
+}
+
+bool ebmd_http_wait_idle(ebmd_http *h, double timeout_ms)
+{
+    struct timespec until;
+    bool idle;
+    int rc = 0;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (time_t)(timeout_ms / 1e3);
+    until.tv_nsec += (long)((timeout_ms / 1e3 - (double)(time_t)(timeout_ms / 1e3)) * 1e9);
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000L;
+    }
+    pthread_mutex_lock(&h->lock);
+    while (h->live > 0 && rc == 0)
+        rc = pthread_cond_timedwait(&h->idle, &h->lock, &until);
+    idle = h->live == 0;
+    pthread_mutex_unlock(&h->lock);
+    return idle;
+}
+
+size_t ebmd_http_parked(ebmd_http *h)
+{
+    size_t n;
+
+    pthread_mutex_lock(&h->lock);
+    n = h->parked;
+    pthread_mutex_unlock(&h->lock);
+    return n;
+}
+
+void ebmd_http_stop(ebmd_http *h)
+{
+    if (!h)
+        return;
+    ebmd_http_quiesce(h); /* else stopping would close a descriptor behind our back */
+    MHD_stop_daemon(h->daemon);
+    close(h->fd);
+    http_free(h);
+}

@@ -1,0 +1,35 @@
+/* The HTTP listener: from connections to exchanges and back. */
+#ifndef EBMD_HTTP_H
+#define EBMD_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "app.h"
+#include "ebm/status.h"
+
+typedef struct ebmd_http ebmd_http;
+
+typedef struct ebmd_http_options {
+    const ebmd_app *app; /* must outlive the listener */
+    int fd;              /* a listening socket */
+    unsigned listener;   /* EBMD_ON_MAIN or EBMD_ON_ADMIN */
+    unsigned threads;
+    unsigned connections;
+} ebmd_http_options;
+
+/* Starts the threads of a listener.
+ * @own takes fd when it succeeds; ebmd_http_stop() @err NOMEM, IO */
+EBM_MUST_CHECK ebm_status ebmd_http_start(const ebmd_http_options *opt, ebmd_http **out,
+                                          ebm_error *err);
+/* Accepts no more connections; those that are open go on. */
+void ebmd_http_quiesce(ebmd_http *h);
+/* Waits until no request is being read, worked on or answered.
+ * @err false: some still are after the time */
+EBM_MUST_CHECK bool ebmd_http_wait_idle(ebmd_http *h, double timeout_ms);
+/* Requests that wait for a job. ebmd_http_stop() is only allowed at 0. */
+size_t ebmd_http_parked(ebmd_http *h);
+/* Ends all connections and frees everything; NULL allowed. */
+void ebmd_http_stop(ebmd_http *h);
+
+#endif

@@ -1,0 +1,20 @@
+/* Sockets before they serve: opening listeners, and whether descriptors will suffice. */
+#ifndef EBMD_LISTEN_H
+#define EBMD_LISTEN_H
+
+#include <stddef.h>
+
+#include "options.h"
+
+/* Opens a listening socket. @own *fd: close() @err IO with the address in err->where */
+EBM_MUST_CHECK ebm_status ebmd_listen_open(const ebmd_address *address, int *fd, ebm_error *err);
+
+/* Raises the soft limit of descriptors to what is needed.
+ * @err LIMIT with the sum in the text, if the hard limit is lower */
+EBM_MUST_CHECK ebm_status ebmd_listen_budget(unsigned connections, ebm_error *err);
+
+/* Makes sure that descriptors 0 to 2 are open, so that no socket can become standard error.
+ * @err IO */
+EBM_MUST_CHECK ebm_status ebmd_listen_keep_std(ebm_error *err);
+
+#endif

@@ -1,0 +1,32 @@
+/* Absolute deadlines for connections. The HTTP library only has an idle timer, which one byte a
+ * second holds off for ever. Knows descriptors and phases, no requests. */
+#ifndef EBMD_REAPER_H
+#define EBMD_REAPER_H
+
+#include <stddef.h>
+
+#include "ebm/status.h"
+
+typedef struct ebmd_reaper ebmd_reaper;
+typedef struct ebmd_conn ebmd_conn;
+
+/* What the connection is expected to do, and how long that may take. */
+typedef enum ebmd_conn_phase {
+    EBMD_CONN_HEAD,  /* the client sends a head: 5 s */
+    EBMD_CONN_BODY,  /* the client sends a body: 30 s */
+    EBMD_CONN_WORK,  /* we work: no deadline here */
+    EBMD_CONN_REPLY, /* the client reads the reply: 60 s */
+    EBMD_CONN_IDLE   /* between two requests: 15 s */
+} ebmd_conn_phase;
+
+/* Starts the thread that looks once a second. @own ebmd_reaper_stop() @err NOMEM */
+EBM_MUST_CHECK ebm_status ebmd_reaper_start(ebmd_reaper **out, ebm_error *err);
+void ebmd_reaper_stop(ebmd_reaper *r); /* NULL allowed; all connections must be removed */
+
+/* @own ebmd_reaper_remove(), before fd is closed @err NULL: no memory */
+ebmd_conn *ebmd_reaper_add(ebmd_reaper *r, int fd);
+void ebmd_reaper_remove(ebmd_reaper *r, ebmd_conn *c);
+void ebmd_reaper_phase(ebmd_reaper *r, ebmd_conn *c, ebmd_conn_phase phase);
+size_t ebmd_reaper_count(ebmd_reaper *r);
+
+#endif

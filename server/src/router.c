@@ -1,0 +1,97 @@
+/* The table of routes, see router.h. */
+#include "router.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define BOTH (EBMD_ON_MAIN | EBMD_ON_ADMIN)
+#define WORK (EBMD_ON_MAIN | EBMD_TAKES_JSON | EBMD_IS_WORK)
+
+static const ebmd_route routes[] = {
+    {EBMD_GET, "/healthz", BOTH, ebmd_route_live, NULL},
+    {EBMD_GET, "/readyz", BOTH, ebmd_route_ready, NULL},
+    {EBMD_GET, "/startupz", EBMD_ON_ADMIN, ebmd_route_started, NULL},
+    {EBMD_GET, "/version", BOTH, ebmd_route_version, NULL},
+    {EBMD_GET, "/v1/models", EBMD_ON_MAIN, ebmd_route_models, NULL},
+    {EBMD_GET, "/v1/models/{id}", EBMD_ON_MAIN, ebmd_route_model, NULL},
+    {EBMD_GET, "/v1/jobs/{id}", EBMD_ON_MAIN, ebmd_route_job, NULL},
+    {EBMD_POST, "/v1/sample", WORK, ebmd_route_sample, ebmd_route_sample_done},
+    {EBMD_POST, "/sample", WORK, ebmd_route_sample, ebmd_route_sample_done},
+};
+
+const ebmd_route *ebmd_routes(size_t *n)
+{
+    *n = sizeof(routes) / sizeof(routes[0]);
+    return routes;
+}
+
+/* Matches one pattern; {id} takes one segment that is not empty. */
+static bool matches(const char *pattern, const char *path, size_t len, const char **capture,
+                    size_t *capture_len)
+{
+    const char *end = path + len;
+
+    while (*pattern) {
+        if (*pattern == '{') {
+            const char *stop = memchr(path, '/', (size_t)(end - path));
+
+            *capture = path;
+            *capture_len = (size_t)((stop ? stop : end) - path);
+            if (*capture_len == 0)
+                return false;
+            path += *capture_len;
+            pattern = strchr(pattern, '}') + 1;
+        } else {
+            if (path == end || *path != *pattern)
+                return false;
+            path++;
+            pattern++;
+        }
+    }
+    return path == end;
+}
+
+const ebmd_route *ebmd_router_find(const ebmd_route *table, size_t n, unsigned listener,
+                                   ebmd_method method, const char *path, unsigned *allowed,
+                                   const char **capture, size_t *capture_len)
+{
+    size_t len = strcspn(path, "?");
+
+    *allowed = 0;
+    *capture = NULL;
+    *capture_len = 0;
+    for (size_t i = 0; i < n; i++) {
+        const ebmd_route *row = &table[i];
+        unsigned methods = row->methods | ((row->methods & EBMD_GET) ? EBMD_HEAD : 0u);
+        const char *part = NULL;
+        size_t part_len = 0;
+
+        if (!(row->flags & listener) || !matches(row->pattern, path, len, &part, &part_len))
+            continue;
+        if (methods & (unsigned)method) {
+            *capture = part;
+            *capture_len = part_len;
+            return row;
+        }
+        *allowed |= methods | EBMD_OPTIONS;
+    }
+    return NULL;
+}
+
+void ebmd_router_allow(unsigned methods, char out[64])
+{
+    static const struct {
+        unsigned bit;
+        const char *name;
+    } names[] = {
+        {EBMD_GET, "GET"}, {EBMD_HEAD, "HEAD"}, {EBMD_POST, "POST"}, {EBMD_OPTIONS, "OPTIONS"}};
+    size_t used = 0;
+
+    out[0] = '\0';
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (methods & names[i].bit) {
+            int k = snprintf(out + used, 64 - used, "%s%s", used ? ", " : "", names[i].name);
+            used += k > 0 ? (size_t)k : 0;
+        }
+    }
+}

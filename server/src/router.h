@@ -1,0 +1,52 @@
+/* The table of routes and how a path finds its row.
+ * Knows methods, patterns and flags; what a route does is its handler's. */
+#ifndef EBMD_ROUTER_H
+#define EBMD_ROUTER_H
+
+#include "app.h"
+#include "request.h"
+
+enum {
+    EBMD_ON_MAIN = 1,   /* reachable on the main listener */
+    EBMD_ON_ADMIN = 2,  /* reachable on the admin listener */
+    EBMD_TAKES_JSON = 4, /* the body must be application/json */
+    EBMD_IS_WORK = 8    /* refused with 503 unless the daemon is ready, with 429 when full */
+};
+
+/* A handler fills r->reply, or sets r->job: then the request waits for the job, and `finish`
+ * fills the reply when it is done. Handlers never block for long. */
+typedef void (*ebmd_handler)(const ebmd_app *app, ebmd_request *r);
+
+typedef struct ebmd_route {
+    unsigned methods;    /* ebmd_method bits; HEAD and OPTIONS are added where they belong */
+    const char *pattern; /* "/v1/jobs/{id}" */
+    unsigned flags;
+    ebmd_handler handle;
+    ebmd_handler finish;
+} ebmd_route;
+
+/* The daemon's routes. @own static table */
+const ebmd_route *ebmd_routes(size_t *n);
+
+/* Finds the row for method and path (a query is ignored) on one listener.
+ * Returns NULL if there is none; *allowed then holds the methods the path knows (0: no such
+ * path). *capture points into path at what {id} matched; *capture_len is its length. */
+const ebmd_route *ebmd_router_find(const ebmd_route *table, size_t n, unsigned listener,
+                                   ebmd_method method, const char *path, unsigned *allowed,
+                                   const char **capture, size_t *capture_len);
+
+/* Writes "GET, HEAD" for a set of methods. */
+void ebmd_router_allow(unsigned methods, char out[64]);
+
+/* The handlers of route_*.c. */
+void ebmd_route_live(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_ready(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_started(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_version(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_models(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_model(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_job(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_sample(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_sample_done(const ebmd_app *app, ebmd_request *r);
+
+#endif

@@ -1,0 +1,23 @@
+/* Where the daemon is in its life, readable from every thread. */
+#ifndef EBMD_STATE_H
+#define EBMD_STATE_H
+
+#include <stdatomic.h>
+
+typedef enum ebmd_phase {
+    EBMD_STARTING,
+    EBMD_READY,
+    EBMD_DRAINING, /* finishing what was accepted, taking nothing new */
+    EBMD_BROKEN    /* the store failed: nothing may be accepted, the process will end */
+} ebmd_phase;
+
+typedef struct ebmd_state {
+    atomic_int phase;
+    int wake_fd; /* eventfd that makes the main thread look again */
+} ebmd_state;
+
+ebmd_phase ebmd_state_get(const ebmd_state *state);
+/* Moves on; BROKEN is final. Wakes the main thread when it becomes BROKEN. */
+void ebmd_state_set(ebmd_state *state, ebmd_phase phase);
+
+#endif

@@ -1,0 +1,190 @@
+/* Daemons for tests, see daemon_process.h. */
+#include "daemon_process.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "http_client.h"
+
+#define MAX_ARGS 32
+
+static void sleep_ms(long ms)
+{
+    struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+
+    nanosleep(&ts, NULL);
+}
+
+/* A port that was free a moment ago. */
+static int free_port(void)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET};
+    socklen_t len = sizeof(a);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    int port = 0;
+
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (bind(fd, (const struct sockaddr *)&a, sizeof(a)) == 0 &&
+        getsockname(fd, (struct sockaddr *)&a, &len) == 0)
+        port = ntohs(a.sin_port);
+    close(fd);
+    return port;
+}
+
+bool daemon_prepare(daemon_process *d)
+{
+    memset(d, 0, sizeof(*d));
+    return temp_dir_make(d->dir) && temp_dir_join(d->dir, "models", d->models) &&
+           mkdir(d->models, 0755) == 0;
+}
+
+static void run_child(const daemon_process *d, const char *const *more)
+{
+    const char *args[MAX_ARGS];
+    char listen[32], admin[32], log[TEMP_PATH_MAX];
+    size_t n = 0;
+    int fd;
+
+    snprintf(listen, sizeof(listen), "127.0.0.1:%d", d->port);
+    snprintf(admin, sizeof(admin), "127.0.0.1:%d", d->admin);
+    args[n++] = EBMD_BINARY;
+    args[n++] = "--listen";
+    args[n++] = listen;
+    args[n++] = "--admin-listen";
+    args[n++] = admin;
+    args[n++] = "--models";
+    args[n++] = d->models;
+    while (more && *more && n < MAX_ARGS - 1)
+        args[n++] = *more++;
+    args[n] = NULL;
+    if (!temp_dir_join(d->dir, "log", log))
+        _exit(125);
+    fd = open(log, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0644);
+    if (fd < 0 || dup2(fd, 2) < 0)
+        _exit(126);
+    execv(EBMD_BINARY, (char *const *)(uintptr_t)args);
+    _exit(127);
+}
+
+static bool spawn(daemon_process *d, const char *const *more)
+{
+    d->port = free_port();
+    d->admin = free_port();
+    d->pid = fork();
+    if (d->pid == 0)
+        run_child(d, more);
+    return d->pid > 0;
+}
+
+bool daemon_start(daemon_process *d, const char *const *more)
+{
+    http_reply reply;
+    int status;
+
+    if (!spawn(d, more))
+        return false;
+    for (int i = 0; i < 1000; i++) {
+        if (waitpid(d->pid, &status, WNOHANG) == d->pid) {
+            d->pid = 0;
+            return false;
+        }
+        if (http_call(d->port, "GET", "/readyz", "", NULL, &reply)) {
+            bool ready = reply.status == 200;
+
+            http_reply_clear(&reply);
+            if (ready)
+                return true;
+        }
+        sleep_ms(10);
+    }
+    return false;
+}
+
+static int exit_code(int status)
+{
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+int daemon_stop(daemon_process *d, int signal_no, int timeout_ms)
+{
+    int status;
+
+    if (signal_no != 0)
+        kill(d->pid, signal_no);
+    for (int waited = 0; waited <= timeout_ms; waited += 10) {
+        if (waitpid(d->pid, &status, WNOHANG) == d->pid) {
+            d->pid = 0;
+            return exit_code(status);
+        }
+        sleep_ms(10);
+    }
+    return -1;
+}
+
+static char *read_log(const daemon_process *d)
+{
+    char path[TEMP_PATH_MAX];
+    char *text = calloc(1, 1u << 20);
+    FILE *f;
+
+    if (!text || !temp_dir_join(d->dir, "log", path) || !(f = fopen(path, "r"))) {
+        free(text);
+        return NULL;
+    }
+    text[fread(text, 1, (1u << 20) - 1, f)] = '\0';
+    fclose(f);
+    return text;
+}
+
+bool daemon_logged(const daemon_process *d, const char *text)
+{
+    char *log = read_log(d);
+    bool found = log && strstr(log, text);
+
+    free(log);
+    return found;
+}
+
+int daemon_try(daemon_process *d, const char *const *more, char *line, size_t size)
+{
+    char path[TEMP_PATH_MAX];
+    char *log;
+    int rc;
+
+    if (temp_dir_join(d->dir, "log", path))
+        unlink(path);
+    if (!spawn(d, more))
+        return -1;
+    rc = daemon_stop(d, 0, 20000);
+    snprintf(line, size, "%s", "");
+    log = read_log(d);
+    for (char *l = log; l && *l; l += strcspn(l, "\n") + 1) {
+        if (*l != '{')
+            snprintf(line, size, "%.*s", (int)strcspn(l, "\n"), l);
+        if (l[strcspn(l, "\n")] == '\0')
+            break;
+    }
+    free(log);
+    return rc;
+}
+
+void daemon_clean(daemon_process *d)
+{
+    if (d->pid > 0) {
+        kill(d->pid, SIGKILL);
+        waitpid(d->pid, NULL, 0);
+    }
+    temp_dir_remove(d->dir);
+}

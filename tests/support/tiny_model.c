@@ -1,0 +1,100 @@
+/* A small random model on disk, see tiny_model.h. */
+#include "tiny_model.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "ebm/levels.h"
+#include "ebm/memory.h"
+#include "ebm/model.h"
+#include "ebm/rng.h"
+#include "ebmm/models.h"
+
+static ebm_network_config network(void)
+{
+    ebm_network_config c = {.architecture = "drl-resnet",
+                            .width = 8,
+                            .height = 8,
+                            .channels = 1,
+                            .ch = 8,
+                            .n_mult = 2,
+                            .ch_mult = {1, 2},
+                            .num_res_blocks = 1,
+                            .activation = EBM_ACT_LEAKY_RELU,
+                            .leaky_slope = 0.2f};
+    return c;
+}
+
+static ebm_status randomise(ebm_model *m, const tiny_model *what, ebm_error *err)
+{
+    const ebm_graph_info *g = ebm_model_describe(m)->graph;
+    ebm_stream stream = {.seed = what->seed, .purpose = EBM_PURPOSE_TEST};
+    float *params = ebm_alloc(g->n_params, sizeof(float));
+
+    if (!params)
+        return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory");
+    ebm_rng_normal(&stream, 0, g->n_params, params);
+    for (size_t i = 0; i < g->n_params; i++)
+        params[i] *= 0.05f * what->weight_scale;
+    ebm_model_set_params(m, params);
+    ebm_free(params);
+    return EBM_OK;
+}
+
+static ebm_status build(const tiny_model *what, ebm_model **out, ebm_error *err)
+{
+    ebm_schedule_t6 schedule = ebm_schedule_t6_default();
+    ebm_network_config config = network();
+    const ebm_kernels *kernels = NULL;
+    ebm_levels levels = {0};
+    ebm_graph *graph = NULL;
+    ebm_status st;
+
+    schedule.count = what->levels;
+    schedule.steps = what->steps;
+    st = ebm_kernels_select("ref", &kernels, err);
+    if (st == EBM_OK)
+        st = ebm_levels_t6(&schedule, &levels, err);
+    if (st == EBM_OK)
+        st = ebmm_graph_build(&config, &graph, err);
+    if (st == EBM_OK)
+        st = ebm_model_create(what->id, &config, graph, &levels, kernels, out, err);
+    if (st == EBM_OK)
+        st = randomise(*out, what, err);
+    ebm_levels_clear(&levels);
+    return st;
+}
+
+ebm_model *tiny_model_create(const tiny_model *what)
+{
+    ebm_error err = {0};
+    ebm_model *model = NULL;
+
+    if (build(what, &model, &err) == EBM_OK)
+        return model;
+    fprintf(stderr, "tiny model: %s: %s\n", err.where, err.text);
+    ebm_model_unref(model);
+    return NULL;
+}
+
+bool tiny_model_write(const char *dir, const tiny_model *what)
+{
+    ebm_manifest_extra extra = {.version = "1", .title = "Tiny", .licence = "none"};
+    ebm_model *model = tiny_model_create(what);
+    ebm_error err = {0};
+    char path[4096];
+    ebm_status st;
+
+    snprintf(path, sizeof(path), "%s/%s", dir, what->id);
+    if (!model || (mkdir(path, 0755) != 0 && errno != EEXIST)) {
+        ebm_model_unref(model);
+        return false;
+    }
+    st = ebm_model_save(model, &extra, path, &err);
+    ebm_model_unref(model);
+    if (st != EBM_OK)
+        fprintf(stderr, "tiny model: %s: %s\n", err.where, err.text);
+    return st == EBM_OK;
+}

@@ -1,0 +1,24 @@
+/* Writes a small model with random weights, so that tests of the daemon need no trained one.
+ * Knows core and models; not what is tested with it. */
+#ifndef EBM_TEST_TINY_MODEL_H
+#define EBM_TEST_TINY_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ebm/model.h"
+
+/* What to make. 8x8 gray pixels, `levels` levels of `steps` Langevin steps. */
+typedef struct tiny_model {
+    const char *id;
+    int32_t levels, steps;
+    uint64_t seed;
+    float weight_scale; /* 1 is tame; a large number makes chains diverge */
+} tiny_model;
+
+/* Makes the model in memory. @own ebm_model_unref() @err NULL: stderr says why */
+ebm_model *tiny_model_create(const tiny_model *what);
+/* Creates DIR/ID with model.json and model.safetensors. @err false: stderr says why */
+bool tiny_model_write(const char *dir, const tiny_model *what);
+
+#endif

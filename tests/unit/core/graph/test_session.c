@@ -1,0 +1,185 @@
+/* Sessions: gradients by finite differences, the same bits whatever came before, nothing
+ * allocated while running, memory as announced. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "assert_numbers.h"
+#include "ebm/sampler.h"
+#include "ebm/session.h"
+#include "fail_alloc.h"
+#include "random_net.h"
+
+#define DIM 64 /* pixels of small_network() */
+
+static ebm_session *open_session(const ebm_network_config *c, const char *kernels, bool tangent)
+{
+    const ebm_session_options opt = {.tangent = tangent};
+    ebm_session *s = NULL;
+    ebm_model *m = random_net(c, kernel_set(kernels), 5);
+    assert_int_equal(ebm_session_create(m, &opt, &s, NULL), EBM_OK);
+    ebm_model_unref(m); /* the session keeps its own reference */
+    return s;
+}
+
+static double dot(const float *a, const float *b, size_t n)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < n; i++)
+        sum += (double)a[i] * (double)b[i];
+    return sum;
+}
+
+/* d/dh net(x + h v) by central differences equals <v, grad>. SiLU is smooth: second-order error.
+ * Float rounding of net (about 1e-7 |net|) over 2h limits the agreement to 1e-3. */
+static void test_gradient_by_differences(void **state)
+{
+    ebm_network_config c = small_network();
+    float x[DIM], v[DIM], moved[DIM], grad[DIM];
+    const double h = 1e-2;
+    (void)state;
+    c.activation = EBM_ACT_SILU;
+    ebm_session *s = open_session(&c, "ref", false);
+    for (uint32_t trial = 0; trial < 12; trial++) {
+        int32_t level = (int32_t)(trial % 6);
+        double side[2];
+        random_floats(7, 2 * trial, DIM, x);
+        random_floats(7, 2 * trial + 1, DIM, v);
+        ebm_session_gradient(s, x, level, grad);
+        for (int k = 0; k < 2; k++) {
+            for (int i = 0; i < DIM; i++)
+                moved[i] = x[i] + (float)(k ? h : -h) * v[i];
+            side[k] = (double)ebm_session_net(s, moved, level);
+        }
+        double scale = sqrt(dot(grad, grad, DIM) * dot(v, v, DIM));
+        assert_close((side[1] - side[0]) / (2.0 * h), dot(v, grad, DIM), 2e-3 * scale);
+    }
+    ebm_session_free(s);
+}
+
+/* <v, grad net> by pushing v forward equals the dot product with the gradient. */
+static void test_tangent_is_the_directional_derivative(void **state)
+{
+    static const ebm_act acts[] = {EBM_ACT_LEAKY_RELU, EBM_ACT_SILU};
+    (void)state;
+    for (uint32_t a = 0; a < 2; a++) {
+        ebm_network_config c = small_network();
+        float x[DIM], v[DIM], grad[DIM];
+        c.activation = acts[a];
+        ebm_session *s = open_session(&c, "blas", true);
+        for (uint32_t trial = 0; trial < 6; trial++) {
+            random_floats(8, 2 * trial, DIM, x);
+            random_floats(8, 2 * trial + 1, DIM, v);
+            ebm_session_gradient(s, x, (int32_t)trial, grad);
+            double scale = sqrt(dot(grad, grad, DIM) * dot(v, v, DIM));
+            assert_close((double)ebm_session_tangent(s, v), dot(v, grad, DIM), 1e-5 * scale);
+        }
+        ebm_session_free(s);
+    }
+}
+
+/* What a session answers does not depend on what it was asked before. */
+static void test_no_memory_of_the_past(void **state)
+{
+    const ebm_network_config c = small_network();
+    float x[DIM], other[DIM], first[DIM], again[DIM];
+    ebm_session *s = open_session(&c, "blas", true);
+    (void)state;
+    random_floats(9, 0, DIM, x);
+    random_floats(9, 1, DIM, other);
+    float net = ebm_session_gradient(s, x, 2, first);
+    ebm_session_gradient(s, other, 5, again);
+    ebm_session_tangent(s, x);
+    ebm_session_backward(s, -3.0f, NULL, NULL, NULL);
+    assert_true(ebm_session_gradient(s, x, 2, again) == net);
+    assert_memory_equal(first, again, sizeof first);
+    assert_true(ebm_session_net(s, x, 2) == net);
+    ebm_session_free(s);
+}
+
+/* Bit for bit the same in another session of the same model. */
+static void test_sessions_agree(void **state)
+{
+    const ebm_network_config c = small_network();
+    float x[DIM], one[DIM], two[DIM];
+    ebm_session *s = open_session(&c, "blas", false), *t = NULL;
+    (void)state;
+    assert_int_equal(ebm_session_create(ebm_session_model(s), NULL, &t, NULL), EBM_OK);
+    random_floats(10, 0, DIM, x);
+    ebm_session_gradient(s, x, 4, one);
+    ebm_session_gradient(t, x, 4, two);
+    assert_memory_equal(one, two, sizeof one);
+    ebm_session_free(s);
+    ebm_session_free(t);
+}
+
+static void test_sampling_allocates_nothing(void **state)
+{
+    const ebm_network_config c = small_network();
+    const ebm_langevin how = {.steps_per_level = 2, .noise_scale = 1.0};
+    float y[DIM], anchor[DIM], work[2 * DIM];
+    ebm_chain chain = {.y = y, .anchor = anchor};
+    ebm_session *s = open_session(&c, "blas", false);
+    const ebm_levels *levels = ebm_model_describe(ebm_session_model(s))->levels;
+    const ebm_density density = ebm_density_of_session(s);
+    (void)state;
+    fail_alloc_reset();
+    ebm_chain_start(&chain, levels, DIM, 1, 0);
+    ebm_status st = ebm_chain_advance(&chain, &density, levels, &how, INT64_MAX, work, NULL);
+    assert_int_equal(fail_alloc_count(), 0);
+    assert_int_equal(st, EBM_OK);
+    ebm_session_free(s);
+}
+
+/* The announced bytes are what a session takes, workspace and tables. */
+static void test_announced_bytes(void **state)
+{
+    const ebm_network_config c = small_network();
+    ebm_session *s = NULL;
+    ebm_model *m = random_net(&c, kernel_set("blas"), 5);
+    const ebm_session_options tangent = {.tangent = true};
+    (void)state;
+    size_t plain = ebm_session_bytes(m, NULL), with_tangent = ebm_session_bytes(m, &tangent);
+    assert_true(plain > 0 && with_tangent > plain);
+    fail_alloc_reset();
+    assert_int_equal(ebm_session_create(m, NULL, &s, NULL), EBM_OK);
+    /* planning needs two small tables that are gone afterwards */
+    assert_true(fail_alloc_bytes() >= plain && fail_alloc_bytes() < plain + 4096);
+    ebm_session_free(s);
+    ebm_model_unref(m);
+}
+
+static void test_every_allocation_may_fail(void **state)
+{
+    const ebm_network_config c = small_network();
+    ebm_model *m = random_net(&c, kernel_set("blas"), 5);
+    (void)state;
+    FOR_EACH_ALLOC_FAILURE
+    {
+        ebm_session *s = NULL;
+        ebm_status st = ebm_session_create(m, NULL, &s, NULL);
+        assert_int_equal(st, fail_alloc_hit() ? EBM_ERR_NOMEM : EBM_OK);
+        ebm_session_free(s);
+    }
+    ebm_model_unref(m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_gradient_by_differences),
+        cmocka_unit_test(test_tangent_is_the_directional_derivative),
+        cmocka_unit_test(test_no_memory_of_the_past),
+        cmocka_unit_test(test_sessions_agree),
+        cmocka_unit_test(test_sampling_allocates_nothing),
+        cmocka_unit_test(test_announced_bytes),
+        cmocka_unit_test(test_every_allocation_may_fail),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,226 @@
+/* Langevin and progressive sampling on densities with known answers. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "assert_numbers.h"
+#include "ebm/memory.h"
+#include "ebm/sampler.h"
+
+/* Data N(0, V) per pixel: every level is Gaussian, and the K-step chain a linear recursion whose
+ * end variance is known exactly (docs/math/langevin.md).
+ * @eq net(y,t) = -step2 |y|^2 / (2 A^2 (abar_t^2 V + sbar_t^2)) */
+#define V 0.25
+
+typedef struct gauss {
+    const ebm_levels *levels;
+    size_t dim;
+    int calls;
+} gauss;
+
+static void gauss_gradient(void *self, const float *y, int32_t t, float *net, float *grad)
+{
+    gauss *g = self;
+    const ebm_levels *l = g->levels;
+    double variance = l->scale[t] * l->scale[t] * (l->abar[t] * l->abar[t] * V + l->sbar[t] * l->sbar[t]);
+    double sum = 0.0;
+    g->calls++;
+    for (size_t i = 0; i < g->dim; i++) {
+        sum += (double)y[i] * (double)y[i];
+        grad[i] = (float)(-l->step2[t] / variance * (double)y[i]);
+    }
+    if (net)
+        *net = (float)(-l->step2[t] / (2.0 * variance) * sum);
+}
+
+/* One chain of `dim` independent pixels on the paper's levels, with its buffers. */
+typedef struct bench {
+    ebm_levels levels;
+    gauss g;
+    ebm_density density;
+    ebm_chain chain;
+    float *floats;
+} bench;
+
+static bench make_bench(size_t dim)
+{
+    bench b = {0};
+    ebm_schedule_t6 schedule = ebm_schedule_t6_default();
+    assert_int_equal(ebm_levels_t6(&schedule, &b.levels, NULL), EBM_OK);
+    b.floats = ebm_alloc(4 * dim, sizeof *b.floats);
+    assert_non_null(b.floats);
+    b.chain.y = b.floats;
+    b.chain.anchor = b.floats + dim;
+    b.g.dim = dim;
+    return b;
+}
+
+/* The pointers into the struct itself are set once it lies where it stays. */
+static float *wire(bench *b)
+{
+    b->g.levels = &b->levels;
+    b->density =
+        (ebm_density){.dim = b->g.dim, .self = &b->g, .gradient = gauss_gradient};
+    return b->floats + 2 * b->g.dim;
+}
+
+static void free_bench(bench *b)
+{
+    ebm_levels_clear(&b->levels);
+    ebm_free(b->floats);
+}
+
+static double variance_of(const float *x, size_t n)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < n; i++)
+        sum += (double)x[i] * (double)x[i];
+    return sum / (double)n;
+}
+
+/* Exact variances of x_t along t = 5..0 for K = 30, at tau = 1 and 0.99. 400,000 pixels:
+ * standard error of a variance v is v sqrt(2/n) = 0.0022 v; bound 4 of them, so a correct sampler
+ * with a fresh seed would fail one of the 12 in fewer than one run in 1,000. */
+static void test_gaussian_variances(void **state)
+{
+    static const struct {
+        double tau, expected[6];
+    } rows[] = {
+        {1.00, {2.903235, 2.605736, 2.293452, 1.952755, 1.501619, 0.975422}},
+        {0.99, {2.863184, 2.569793, 2.262137, 1.927020, 1.483599, 0.966773}},
+    };
+    const size_t n = 400000;
+    (void)state;
+    for (size_t r = 0; r < 2; r++) {
+        bench b = make_bench(n);
+        float *work = wire(&b);
+        const ebm_langevin how = {.noise_scale = rows[r].tau};
+        ebm_chain_start(&b.chain, &b.levels, n, 42 + r, 0);
+        assert_close(variance_of(b.chain.y, n), 1.0, 4.0 * sqrt(2.0 / (double)n));
+        for (int32_t t = 5; t >= 0; t--) {
+            assert_int_equal(b.chain.level, t);
+            assert_int_equal(
+                ebm_chain_advance(&b.chain, &b.density, &b.levels, &how, 30, work, NULL), EBM_OK);
+            assert_close(variance_of(b.chain.y, n), rows[r].expected[t],
+                         4.0 * rows[r].expected[t] * sqrt(2.0 / (double)n));
+        }
+        assert_int_equal(b.chain.level, -1);
+        assert_int_equal(b.g.calls, 180);
+        free_bench(&b);
+    }
+}
+
+/* A chain run in pieces of any size equals the undivided run, bit for bit. */
+static void test_split_run(void **state)
+{
+    enum { N = 50 };
+    const ebm_langevin how = {.steps_per_level = 7, .noise_scale = 0.99};
+    float whole[N];
+    (void)state;
+    for (int64_t piece = 42; piece >= 1; piece -= 5) {
+        bench b = make_bench(N);
+        float *work = wire(&b);
+        ebm_chain_start(&b.chain, &b.levels, N, 3, 9);
+        while (b.chain.level >= 0)
+            assert_int_equal(
+                ebm_chain_advance(&b.chain, &b.density, &b.levels, &how, piece, work, NULL),
+                EBM_OK);
+        if (piece == 42)
+            memcpy(whole, b.chain.y, sizeof whole);
+        assert_memory_equal(whole, b.chain.y, sizeof whole);
+        assert_int_equal(b.g.calls, 42);
+        free_bench(&b);
+    }
+}
+
+/* Other seeds and other indices are other chains; the same ones are the same. */
+static void test_chains_are_named_by_seed_and_index(void **state)
+{
+    enum { N = 16 };
+    float y[4][N], anchor[N];
+    bench b = make_bench(N);
+    const uint64_t seeds[4] = {1, 1, 1, 2};
+    const uint32_t indices[4] = {0, 0, 1, 0};
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        ebm_chain c = {.y = y[i], .anchor = anchor};
+        ebm_chain_start(&c, &b.levels, N, seeds[i], indices[i]);
+        assert_memory_equal(y[i], anchor, sizeof anchor);
+    }
+    assert_memory_equal(y[0], y[1], sizeof y[0]);
+    assert_memory_not_equal(y[0], y[2], sizeof y[0]);
+    assert_memory_not_equal(y[0], y[3], sizeof y[0]);
+    free_bench(&b);
+}
+
+/* The update by hand: drift, tether, noise; no tether at the top. */
+static void test_update_by_hand(void **state)
+{
+    bench b = make_bench(1);
+    const float anchor = 0.5f, grad = 0.2f, noise = 2.0f;
+    (void)state;
+    for (int32_t t = 0; t < 6; t++) {
+        float y = 1.0f;
+        double s = b.levels.sigma[t + 1], d2 = b.levels.step2[t];
+        double tether = t == 5 ? 0.0 : 0.5 * d2 * (1.0 - 0.5) / (s * s);
+        ebm_langevin_update(&b.levels, t, 0.9, 1, &anchor, &grad, &noise, &y);
+        assert_close((double)y, 1.0 + 0.1 - tether + sqrt(d2) * 0.9 * 2.0, 1e-6);
+    }
+    free_bench(&b);
+}
+
+static void explode(void *self, const float *y, int32_t level, float *net, float *grad)
+{
+    (void)y;
+    (void)level;
+    (void)net;
+    grad[*(size_t *)self] = NAN;
+}
+
+static void test_divergence_is_reported(void **state)
+{
+    enum { N = 8 };
+    (void)state;
+    for (size_t bad = 0; bad < N; bad++) {
+        bench b = make_bench(N);
+        float *work = wire(&b);
+        const ebm_langevin how = {.noise_scale = 1.0};
+        const ebm_density density = {.dim = N, .self = &bad, .gradient = explode};
+        ebm_error err = {0};
+        ebm_chain_start(&b.chain, &b.levels, N, 1, 33);
+        assert_int_equal(
+            ebm_chain_advance(&b.chain, &density, &b.levels, &how, 1, work, &err),
+            EBM_ERR_DIVERGED);
+        assert_int_equal(err.index, 33);
+        free_bench(&b);
+    }
+}
+
+static void test_total_steps(void **state)
+{
+    bench b = make_bench(1);
+    const ebm_langevin own = {.noise_scale = 1.0}, seven = {.steps_per_level = 7};
+    (void)state;
+    assert_int_equal(ebm_chain_total_steps(&b.levels, &own), 180);
+    assert_int_equal(ebm_chain_total_steps(&b.levels, &seven), 42);
+    free_bench(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_gaussian_variances),
+        cmocka_unit_test(test_split_run),
+        cmocka_unit_test(test_chains_are_named_by_seed_and_index),
+        cmocka_unit_test(test_update_by_hand),
+        cmocka_unit_test(test_divergence_is_reported),
+        cmocka_unit_test(test_total_steps),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

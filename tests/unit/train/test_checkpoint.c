@@ -1,0 +1,343 @@
+/* Checkpoints: what was saved comes back, damage is found and passed over, two are kept. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "checkpoint.h"
+#include "ebm/io.h"
+#include "ebm/memory.h"
+#include "ebmt/train.h"
+#include "fail_alloc.h"
+#include "temp_dir.h"
+
+#define N_PARAMS   37
+#define N_SPECTRAL 5
+#define CONFIG     "{\"ch\":8,\"title\":\"a \\\"quoted\\\" one\"}"
+
+static int set_up(void **state)
+{
+    char *dir = malloc(TEMP_PATH_MAX);
+    *state = dir;
+    return dir && temp_dir_make(dir) ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    temp_dir_remove(*state);
+    free(*state);
+    return 0;
+}
+
+static void fill(float *v, size_t n, float from)
+{
+    for (size_t i = 0; i < n; i++)
+        v[i] = from + 0.1f * (float)i;
+}
+
+static ebmt_state make_state(size_t n_params, size_t n_spectral, int64_t iteration)
+{
+    ebmt_state s;
+    assert_int_equal(ebmt_state_init(n_params, n_spectral, &s, NULL), EBM_OK);
+    fill(s.params, n_params, 1.0f + (float)iteration);
+    fill(s.ema, n_params, 2.0f);
+    fill(s.adam_m, n_params, -3.0f);
+    fill(s.adam_v, n_params, 4e-30f);
+    fill(s.spectral_u, n_spectral, 5.0f);
+    fill(s.ema_spectral_u, n_spectral, 6.0f);
+    s.iteration = iteration;
+    s.adam_step = iteration / 2;
+    s.grad_norm_mean = 0.1 + (double)iteration; /* not exact in decimal */
+    return s;
+}
+
+static void save(const char *dir, int64_t iteration)
+{
+    ebmt_state s = make_state(N_PARAMS, N_SPECTRAL, iteration);
+    assert_int_equal(ebmt_checkpoint_save(dir, &s, CONFIG, NULL), EBM_OK);
+    ebmt_state_clear(&s);
+}
+
+static void path_of(const char *dir, int64_t iteration, char path[TEMP_PATH_MAX])
+{
+    char name[64];
+    (void)snprintf(name, sizeof name, "checkpoint-%lld.safetensors", (long long)iteration);
+    assert_true(temp_dir_join(dir, name, path));
+}
+
+static bool exists(const char *dir, int64_t iteration)
+{
+    char path[TEMP_PATH_MAX];
+    path_of(dir, iteration, path);
+    return access(path, F_OK) == 0;
+}
+
+static void assert_same_state(const ebmt_state *a, const ebmt_state *b)
+{
+    assert_memory_equal(a->params, b->params, a->n_params * sizeof(float));
+    assert_memory_equal(a->ema, b->ema, a->n_params * sizeof(float));
+    assert_memory_equal(a->adam_m, b->adam_m, a->n_params * sizeof(float));
+    assert_memory_equal(a->adam_v, b->adam_v, a->n_params * sizeof(float));
+    assert_memory_equal(a->spectral_u, b->spectral_u, a->n_spectral * sizeof(float));
+    assert_memory_equal(a->ema_spectral_u, b->ema_spectral_u, a->n_spectral * sizeof(float));
+    assert_int_equal(a->iteration, b->iteration);
+    assert_int_equal(a->adam_step, b->adam_step);
+    assert_true(a->grad_norm_mean == b->grad_norm_mean);
+}
+
+static void count_note(void *user, const char *line)
+{
+    int *n = user;
+    assert_non_null(strstr(line, "checkpoint-"));
+    ++*n;
+}
+
+/* Loads and returns the iteration, or -status. */
+static int64_t load(const char *dir, int *notes, ebm_error *err)
+{
+    ebmt_state s;
+    char *config = NULL;
+    assert_int_equal(ebmt_state_init(N_PARAMS, N_SPECTRAL, &s, NULL), EBM_OK);
+    *notes = 0;
+    ebm_status st = ebmt_checkpoint_load(dir, &s, &config, count_note, notes, err);
+    int64_t result = -(int64_t)st;
+    if (st == EBM_OK) {
+        ebmt_state want = make_state(N_PARAMS, N_SPECTRAL, s.iteration);
+        assert_same_state(&s, &want);
+        assert_string_equal(config, CONFIG);
+        result = s.iteration;
+        ebmt_state_clear(&want);
+    } else {
+        assert_null(config);
+    }
+    ebm_free(config);
+    ebmt_state_clear(&s);
+    return result;
+}
+
+static void test_round_trip(void **state)
+{
+    int notes;
+    save(*state, 12);
+    assert_int_equal(load(*state, &notes, NULL), 12);
+    assert_int_equal(notes, 0);
+}
+
+static void test_empty_vectors(void **state)
+{
+    ebmt_state s = make_state(3, 0, 7), back;
+    char *config = NULL;
+    assert_int_equal(ebmt_checkpoint_save(*state, &s, "{}", NULL), EBM_OK);
+    assert_int_equal(ebmt_state_init(3, 0, &back, NULL), EBM_OK);
+    assert_int_equal(ebmt_checkpoint_load(*state, &back, &config, NULL, NULL, NULL), EBM_OK);
+    assert_same_state(&s, &back);
+    ebm_free(config);
+    ebmt_state_clear(&s);
+    ebmt_state_clear(&back);
+}
+
+static void test_two_are_kept(void **state)
+{
+    int64_t newest = 0;
+    int notes;
+    for (int64_t i = 8; i <= 12; i++)
+        save(*state, i);
+    assert_int_equal(temp_dir_count(*state), 2);
+    assert_true(exists(*state, 11) && exists(*state, 12));
+    assert_int_equal(load(*state, &notes, NULL), 12);
+    assert_int_equal(ebmt__checkpoint_newest(*state, &newest, NULL), EBM_OK);
+    assert_int_equal(newest, 12);
+}
+
+/* Names are ordered as numbers (9 < 10), and a later file is not touched by an earlier save. */
+static void test_later_files_stay(void **state)
+{
+    save(*state, 1000);
+    for (int64_t i = 9; i <= 11; i++)
+        save(*state, i);
+    assert_int_equal(temp_dir_count(*state), 3);
+    assert_true(exists(*state, 1000) && exists(*state, 11) && exists(*state, 10));
+}
+
+static void test_strangers_are_ignored(void **state)
+{
+    static const char *const names[] = {
+        "checkpoint-.safetensors",     "checkpoint-+5.safetensors",
+        "checkpoint-05.safetensors",   "checkpoint-5.safetensors.tmp",
+        "checkpoint-5.safetensor",     "checkpoint-99999999999999999999.safetensors",
+        "checkpoint--5.safetensors",   "Checkpoint-5.safetensors",
+        "checkpoint- 5.safetensors"};
+    const size_t n = sizeof names / sizeof names[0];
+    int notes;
+    for (size_t i = 0; i < n; i++)
+        assert_true(temp_dir_write(*state, names[i], "x", 1));
+    assert_int_equal(load(*state, &notes, NULL), -EBM_ERR_NOT_FOUND);
+    save(*state, 3);
+    save(*state, 4);
+    save(*state, 5);
+    assert_int_equal(load(*state, &notes, NULL), 5);
+    assert_int_equal(notes, 0);
+    assert_int_equal(temp_dir_count(*state), (int)n + 2);
+}
+
+static void read_all(const char *path, unsigned char **data, size_t *size)
+{
+    assert_int_equal(ebm_file_read(NULL, path, 1 << 20, data, size, NULL), EBM_OK);
+}
+
+/* Every bit of the newest file, one at a time: found, told, and the one before is used. */
+static void test_every_flipped_bit(void **state)
+{
+    char path[TEMP_PATH_MAX];
+    unsigned char *data;
+    size_t size;
+    int notes;
+    save(*state, 1);
+    save(*state, 2);
+    path_of(*state, 2, path);
+    read_all(path, &data, &size);
+    for (size_t i = 0; i < size; i++) {
+        unsigned char bit = (unsigned char)(1u << i % 8); /* all bits would be eight times slower */
+        data[i] ^= bit;
+        assert_true(temp_dir_write(*state, strrchr(path, '/') + 1, data, size));
+        int64_t got = load(*state, &notes, NULL);
+        if (got != 1 || notes != 1)
+            fail_msg("byte %zu of %zu, bit %d: loaded %lld", i, size, bit, (long long)got);
+        data[i] ^= bit;
+    }
+    ebm_free(data);
+}
+
+static void test_truncated(void **state)
+{
+    char path[TEMP_PATH_MAX];
+    unsigned char *data;
+    size_t size;
+    int notes;
+    save(*state, 1);
+    save(*state, 2);
+    path_of(*state, 2, path);
+    read_all(path, &data, &size);
+    for (size_t cut = 0; cut < size; cut += 7) {
+        assert_true(temp_dir_write(*state, strrchr(path, '/') + 1, data, cut));
+        assert_int_equal(load(*state, &notes, NULL), 1);
+        assert_int_equal(notes, 1);
+    }
+    ebm_free(data);
+}
+
+/* A copy under another name would be resumed at the wrong place. */
+static void test_renamed(void **state)
+{
+    char from[TEMP_PATH_MAX], to[TEMP_PATH_MAX];
+    int notes;
+    save(*state, 1);
+    save(*state, 2);
+    path_of(*state, 2, from);
+    path_of(*state, 3, to);
+    assert_int_equal(rename(from, to), 0);
+    assert_int_equal(load(*state, &notes, NULL), 1);
+    assert_int_equal(notes, 1);
+}
+
+static void test_not_a_file(void **state)
+{
+    char path[TEMP_PATH_MAX];
+    int notes;
+    save(*state, 1);
+    path_of(*state, 7, path);
+    assert_int_equal(mkdir(path, 0755), 0);
+    path_of(*state, 8, path);
+    assert_int_equal(mkfifo(path, 0644), 0);
+    path_of(*state, 9, path);
+    assert_int_equal(symlink("nowhere", path), 0);
+    assert_int_equal(load(*state, &notes, NULL), 1);
+    assert_int_equal(notes, 3);
+}
+
+static void test_none_is_whole(void **state)
+{
+    ebm_error err = {0};
+    int64_t newest = 0;
+    int notes;
+    assert_int_equal(load(*state, &notes, &err), -EBM_ERR_NOT_FOUND);
+    assert_int_equal(load("/nonexistent", &notes, NULL), -EBM_ERR_NOT_FOUND);
+    assert_int_equal(ebmt__checkpoint_newest("/nonexistent", &newest, NULL), EBM_OK);
+    assert_int_equal(newest, -1);
+    assert_true(temp_dir_write(*state, "checkpoint-4.safetensors", "junk", 4));
+    assert_int_equal(load(*state, &notes, NULL), -EBM_ERR_NOT_FOUND);
+    assert_int_equal(notes, 1);
+}
+
+/* Another network's checkpoint is an error, not damage: an older one is not taken instead. */
+static void test_another_network(void **state)
+{
+    ebmt_state other = make_state(N_PARAMS + 1, N_SPECTRAL, 5);
+    ebm_error err = {0};
+    int notes;
+    save(*state, 1);
+    assert_int_equal(ebmt_checkpoint_save(*state, &other, CONFIG, NULL), EBM_OK);
+    assert_int_equal(load(*state, &notes, &err), -EBM_ERR_SHAPE);
+    assert_string_equal(err.where, "params");
+    assert_int_equal(notes, 0);
+    ebmt_state_clear(&other);
+}
+
+static void test_cannot_save(void **state)
+{
+    ebmt_state s = make_state(N_PARAMS, N_SPECTRAL, 1);
+    (void)state;
+    assert_int_equal(ebmt_checkpoint_save("/nonexistent", &s, CONFIG, NULL), EBM_ERR_IO);
+    ebmt_state_clear(&s);
+}
+
+static void test_no_memory(void **state)
+{
+    ebmt_state s = make_state(N_PARAMS, N_SPECTRAL, 3);
+    save(*state, 2);
+    FOR_EACH_ALLOC_FAILURE
+    {
+        /* a list of old files that finds no memory only leaves them where they are */
+        ebm_status st = ebmt_checkpoint_save(*state, &s, CONFIG, NULL);
+        assert_true(st == EBM_OK || st == EBM_ERR_NOMEM);
+        assert_true(st == EBM_OK || fail_alloc_hit());
+        assert_true(exists(*state, 2));
+    }
+    FOR_EACH_ALLOC_FAILURE
+    {
+        char *config = NULL;
+        ebm_status st = ebmt_checkpoint_load(*state, &s, &config, NULL, NULL, NULL);
+        assert_int_equal(st, fail_alloc_hit() ? EBM_ERR_NOMEM : EBM_OK);
+        ebm_free(config);
+    }
+    FOR_EACH_ALLOC_FAILURE
+    {
+        ebmt_state fresh;
+        ebm_status st = ebmt_state_init(3, 2, &fresh, NULL);
+        assert_int_equal(st, fail_alloc_hit() ? EBM_ERR_NOMEM : EBM_OK);
+        ebmt_state_clear(&fresh);
+    }
+    ebmt_state_clear(&s);
+}
+
+int main(void)
+{
+#define WITH_DIR(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        WITH_DIR(test_round_trip),       WITH_DIR(test_empty_vectors),
+        WITH_DIR(test_two_are_kept),     WITH_DIR(test_later_files_stay),
+        WITH_DIR(test_strangers_are_ignored), WITH_DIR(test_every_flipped_bit),
+        WITH_DIR(test_truncated),        WITH_DIR(test_renamed),
+        WITH_DIR(test_not_a_file),       WITH_DIR(test_none_is_whole),
+        WITH_DIR(test_another_network),  WITH_DIR(test_cannot_save),
+        WITH_DIR(test_no_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

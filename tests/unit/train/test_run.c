@@ -1,0 +1,236 @@
+/* Training runs: bits that depend on nothing but configuration and data, resume, and a clear stop
+ * when the loss is no longer finite. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "ebm/io.h"
+#include "ebm/memory.h"
+#include "ebmm/models.h"
+#include "ebmt/train.h"
+#include "random_net.h"
+#include "temp_dir.h"
+#include "trainer.h"
+
+enum { IMAGES = 40, SIDE = 8, DIM = SIDE * SIDE };
+
+/* Small images with a bright bar that moves: enough to learn something from. */
+static ebmt_dataset bars(uint8_t *pixels)
+{
+    for (int k = 0; k < IMAGES; k++)
+        for (int i = 0; i < DIM; i++)
+            pixels[k * DIM + i] = (uint8_t)(i % SIDE == k % SIDE ? 255 : 8 * k % 50);
+    return (ebmt_dataset){
+        .count = IMAGES, .channels = 1, .height = SIDE, .width = SIDE, .pixels = pixels};
+}
+
+static ebmt_config small_config(ebmt_objective objective)
+{
+    ebmt_config c = ebmt_config_default();
+    c.network = small_network();
+    c.schedule.steps = 3;
+    c.objective = objective;
+    c.step_rule = objective == EBMT_RECOVERY ? EBMT_STEPS_PAPER : EBMT_STEPS_VARIANCE;
+    c.steps_low = 4;
+    c.warm_start = 3;
+    c.iterations = 8;
+    c.batch = 10;
+    c.shards = 4;
+    c.lr = c.lr_warm_start = 1e-3;
+    c.lr_warmup = 2;
+    c.clip = objective == EBMT_HYBRID ? 3.0 : 0.0;
+    return c;
+}
+
+/* Runs n iterations with some number of threads; the averaged weights go to ema. */
+static void train(const ebmt_config *c, const ebmt_dataset *data, int32_t threads, int n,
+                  float **ema, size_t *count)
+{
+    ebmt__trainer *tr = NULL;
+    assert_int_equal(
+        ebmt__trainer_create(c, "t", data, kernel_set("blas"), threads, &tr, NULL), EBM_OK);
+    for (int i = 0; i < n; i++)
+        assert_int_equal(ebmt__trainer_step(tr, NULL), EBM_OK);
+    *count = tr->state.n_params;
+    *ema = ebm_alloc(*count, sizeof **ema);
+    assert_non_null(*ema);
+    memcpy(*ema, tr->state.ema, *count * sizeof **ema);
+    ebmt__trainer_free(tr);
+}
+
+static void test_threads_change_nothing(void **state)
+{
+    static const ebmt_objective objectives[] = {EBMT_RECOVERY, EBMT_MATCHING, EBMT_HYBRID};
+    uint8_t pixels[IMAGES * DIM];
+    const ebmt_dataset data = bars(pixels);
+    (void)state;
+    for (int o = 0; o < 3; o++) {
+        const ebmt_config c = small_config(objectives[o]);
+        float *one, *three;
+        size_t n;
+        train(&c, &data, 1, 5, &one, &n);
+        train(&c, &data, 3, 5, &three, &n);
+        assert_memory_equal(one, three, n * sizeof *one);
+        ebm_free(one);
+        ebm_free(three);
+    }
+}
+
+/* The paper's loss goes where it should: after some steps net(y+) > net(y-) more often than not,
+ * and matching gets better. A smoke test of signs, not of quality. */
+static void test_matching_improves(void **state)
+{
+    uint8_t pixels[IMAGES * DIM];
+    const ebmt_dataset data = bars(pixels);
+    ebmt_config c = small_config(EBMT_MATCHING);
+    ebmt__trainer *tr = NULL;
+    double first = 0.0, last = 0.0;
+    (void)state;
+    assert_int_equal(ebmt__trainer_create(&c, "t", &data, kernel_set("blas"), 2, &tr, NULL), 0);
+    for (int i = 0; i < 120; i++) {
+        assert_int_equal(ebmt__trainer_step(tr, NULL), EBM_OK);
+        first += i < 20 ? tr->matching : 0.0;
+        last += i >= 100 ? tr->matching : 0.0;
+    }
+    assert_true(last < 0.7 * first);
+    ebmt__trainer_free(tr);
+}
+
+static bool stop_at_four(void *user, const ebmt_report *report)
+{
+    (void)user;
+    return report->iteration < 4;
+}
+
+static void read_file(const char *dir, const char *name, unsigned char **data, size_t *size)
+{
+    assert_int_equal(ebm_file_read(dir, name, 1 << 24, data, size, NULL), EBM_OK);
+}
+
+/* Stop, resume, finish: the same model file as the undivided run, byte for byte, and metrics that
+ * have every iteration once. */
+static void test_resume_is_exact(void **state)
+{
+    char whole_dir[TEMP_PATH_MAX], split_dir[TEMP_PATH_MAX], base[TEMP_PATH_MAX];
+    uint8_t pixels[IMAGES * DIM];
+    const ebmt_dataset data = bars(pixels);
+    unsigned char *a, *b, *lines;
+    size_t na, nb, nl, newlines = 0;
+    (void)state;
+    assert_true(temp_dir_make(base));
+    assert_true(temp_dir_join(base, "whole", whole_dir) && temp_dir_join(base, "split", split_dir));
+    ebmt_run_options opt = {.config = small_config(EBMT_HYBRID),
+                            .data = &data,
+                            .out_dir = whole_dir,
+                            .checkpoint_every = 3,
+                            .threads = 2,
+                            .kernels = kernel_set("blas"),
+                            .title = "t",
+                            .command_line = "ebm train \"quoted\""};
+    assert_int_equal(ebmt_run(&opt, NULL), EBM_OK);
+    opt.out_dir = split_dir;
+    opt.hooks.report = stop_at_four;
+    assert_int_equal(ebmt_run(&opt, NULL), EBM_OK);
+    opt.hooks.report = NULL;
+    opt.resume = true;
+    assert_int_equal(ebmt_run(&opt, NULL), EBM_OK);
+    read_file(whole_dir, "model.safetensors", &a, &na);
+    read_file(split_dir, "model.safetensors", &b, &nb);
+    assert_int_equal(na, nb);
+    assert_memory_equal(a, b, na);
+    read_file(split_dir, "metrics.jsonl", &lines, &nl);
+    for (size_t i = 0; i < nl; i++)
+        newlines += lines[i] == '\n';
+    assert_int_equal(newlines, 8);
+    ebm_free(a);
+    ebm_free(b);
+    ebm_free(lines);
+
+    /* other settings are refused; another number of iterations is not */
+    ebm_error err = {0};
+    opt.config.lr = 2e-3;
+    assert_int_equal(ebmt_run(&opt, &err), EBM_ERR_ARG);
+    assert_string_equal(err.where, "resume");
+    opt.config.lr = 1e-3;
+    opt.config.iterations = 9;
+    assert_int_equal(ebmt_run(&opt, NULL), EBM_OK);
+    temp_dir_remove(base);
+}
+
+/* What a run leaves behind opens as a model. */
+static void test_result_opens(void **state)
+{
+    char base[TEMP_PATH_MAX], dir[TEMP_PATH_MAX];
+    uint8_t pixels[IMAGES * DIM];
+    const ebmt_dataset data = bars(pixels);
+    ebm_model *m = NULL;
+    ebm_error err = {0};
+    (void)state;
+    assert_true(temp_dir_make(base) && temp_dir_join(base, "my-model", dir));
+    ebmt_run_options opt = {.config = small_config(EBMT_RECOVERY),
+                            .data = &data,
+                            .out_dir = dir,
+                            .samples_every = 4,
+                            .threads = 1,
+                            .kernels = kernel_set("blas")};
+    assert_int_equal(ebmt_run(&opt, &err), EBM_OK);
+    assert_int_equal(ebmm_model_open(dir, kernel_set("ref"), &m, &err), EBM_OK);
+    const ebm_model_info *info = ebm_model_describe(m);
+    assert_string_equal(info->id, "my-model");
+    assert_string_equal(info->version, "8");
+    assert_int_equal(info->levels->count, 6);
+    ebm_model_unref(m);
+    temp_dir_remove(base);
+}
+
+/* Weights that blow up stop the run at once; the state is the one before. */
+static void test_divergence_stops(void **state)
+{
+    uint8_t pixels[IMAGES * DIM];
+    const ebmt_dataset data = bars(pixels);
+    const ebmt_config c = small_config(EBMT_RECOVERY);
+    ebmt__trainer *tr = NULL;
+    ebm_error err = {0};
+    (void)state;
+    assert_int_equal(ebmt__trainer_create(&c, "t", &data, kernel_set("blas"), 1, &tr, NULL), 0);
+    assert_int_equal(ebmt__trainer_step(tr, NULL), EBM_OK);
+    tr->state.params[tr->g->tensors[tr->g->n_tensors - 1].offset] = NAN;
+    float before = tr->state.ema[0];
+    assert_int_equal(ebmt__trainer_step(tr, &err), EBM_ERR_DIVERGED);
+    assert_true(tr->state.iteration == 1 && tr->state.ema[0] == before);
+    assert_non_null(strstr(err.text, "iteration 1"));
+    ebmt__trainer_free(tr);
+}
+
+static void test_data_must_fit(void **state)
+{
+    uint8_t pixels[IMAGES * DIM];
+    ebmt_dataset data = bars(pixels);
+    ebmt_config c = small_config(EBMT_RECOVERY);
+    ebmt__trainer *tr = NULL;
+    (void)state;
+    c.batch = IMAGES + 1;
+    assert_int_equal(ebmt__trainer_create(&c, "t", &data, kernel_set("blas"), 1, &tr, NULL),
+                     EBM_ERR_RANGE);
+    c.batch = 4;
+    data.width = 9;
+    assert_int_equal(ebmt__trainer_create(&c, "t", &data, kernel_set("blas"), 1, &tr, NULL),
+                     EBM_ERR_SHAPE);
+    assert_null(tr);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_threads_change_nothing), cmocka_unit_test(test_matching_improves),
+        cmocka_unit_test(test_resume_is_exact),        cmocka_unit_test(test_result_opens),
+        cmocka_unit_test(test_divergence_stops),       cmocka_unit_test(test_data_must_fit),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,368 @@
+/* `ebm train`: flags into a configuration, data into memory, progress onto the terminal.
+ * No mathematics here. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "checkpoint.h"
+#include "cli/cli.h"
+#include "cli/open_any.h"
+#include "ebm/memory.h"
+#include "ebmt/train.h"
+#include "progress.h"
+
+/* --- flags --------------------------------------------------------------------------------- */
+
+typedef struct train_args {
+    ebmt_config config;
+    ebmt_int_list ch_mult;
+    int32_t activation, step_rule, objective; /* CHOICE: indices into the names below */
+    double leaky_slope;
+    int64_t seed;
+    const char *data, *out, *kernels, *title, *licence;
+    bool resume;
+    int64_t checkpoint_every, samples_every;
+    int32_t threads;
+} train_args;
+
+static const ebm_act activations[] = {EBM_ACT_LEAKY_RELU, EBM_ACT_RELU, EBM_ACT_SILU};
+
+#define AT(field)  offsetof(train_args, field)
+#define CFG(field) offsetof(train_args, config.field)
+
+static const ebmt_option rows[] = {
+    {"--data", EBMT_OPT_STRING, AT(data), 0, 0, NULL, "DIR",
+     "directory with the IDX files of an MNIST-like data set, plain or .gz", true},
+    {"--out", EBMT_OPT_STRING, AT(out), 0, 0, NULL, "DIR",
+     "checkpoints, metrics, samples and the model; its last part is the model's id", true},
+    {"--resume", EBMT_OPT_FLAG, AT(resume), 0, 0, NULL, "",
+     "continue from the newest whole checkpoint in --out", false},
+    {"--checkpoint-every", EBMT_OPT_INT64, AT(checkpoint_every), 0, 1e9, NULL, "iterations",
+     "save a checkpoint so often; 0: only at the end", false},
+    {"--samples-every", EBMT_OPT_INT64, AT(samples_every), 0, 1e9, NULL, "iterations",
+     "draw a sheet of samples so often; 0: only at the end", false},
+    {"--threads", EBMT_OPT_INT, AT(threads), 1, 256, NULL, "threads", "threads; changes no result",
+     false},
+    {"--kernels", EBMT_OPT_STRING, AT(kernels), 0, 0, NULL, "SET",
+     "kernel set; the best of this CPU if absent", false},
+    {"--title", EBMT_OPT_STRING, AT(title), 0, 0, NULL, "TEXT", "title for the manifest", false},
+    {"--licence", EBMT_OPT_STRING, AT(licence), 0, 0, NULL, "TEXT",
+     "licence of the weights, for the manifest", false},
+
+    {"--ch", EBMT_OPT_INT, CFG(network.ch), 4, 1024, NULL, "channels",
+     "base width of the network, even", false},
+    {"--ch-mult", EBMT_OPT_INTS, AT(ch_mult), 1, 64, NULL, "",
+     "width of each resolution, as multiples of --ch", false},
+    {"--blocks", EBMT_OPT_INT, CFG(network.num_res_blocks), 1, 64, NULL, "",
+     "residual blocks per resolution", false},
+    {"--activation", EBMT_OPT_CHOICE, AT(activation), 0, 0, "leaky_relu|relu|silu", "",
+     "nonlinearity of the network", false},
+    {"--leaky-slope", EBMT_OPT_REAL, AT(leaky_slope), 0, 1, NULL, "",
+     "slope of leaky_relu below zero", false},
+
+    {"--levels", EBMT_OPT_INT, CFG(schedule.count), 2, 501, NULL, "", "noise levels", false},
+    {"--beta-first", EBMT_OPT_REAL, CFG(schedule.beta_first), 1e-9, 0.999, NULL, "",
+     "first beta of the fine noise schedule", false},
+    {"--beta-last", EBMT_OPT_REAL, CFG(schedule.beta_last), 1e-9, 0.999, NULL, "", "its last one",
+     false},
+    {"--schedule-base", EBMT_OPT_INT, CFG(schedule.base), 2, 100000, NULL, "",
+     "length of the fine noise schedule", false},
+    {"--langevin-steps", EBMT_OPT_INT, CFG(schedule.steps), 1, 10000, NULL, "steps",
+     "Langevin steps per level", false},
+    {"--b2", EBMT_OPT_REAL, CFG(schedule.b2), 1e-12, 1, NULL, "",
+     "squared step factor of --step-rule paper", false},
+    {"--step-rule", EBMT_OPT_CHOICE, AT(step_rule), 0, 0, "paper|variance", "",
+     "how Langevin steps are sized", false},
+    {"--kappa", EBMT_OPT_REAL, CFG(kappa), 0.1, 64, NULL, "",
+     "size of the steps of --step-rule variance", false},
+    {"--steps-low", EBMT_OPT_INT, CFG(steps_low), 1, 10000, NULL, "steps",
+     "steps at level 0 with --step-rule variance", false},
+
+    {"--objective", EBMT_OPT_CHOICE, AT(objective), 0, 0, "recovery|matching|hybrid", "",
+     "what is minimised", false},
+    {"--warm-start", EBMT_OPT_INT64, CFG(warm_start), 0, 1e9, NULL, "iterations",
+     "hybrid: iterations of matching alone", false},
+    {"--rl-share", EBMT_OPT_REAL, CFG(rl_share), 0, 1, NULL, "",
+     "hybrid: part of the batch with the likelihood term", false},
+    {"--rl-weight", EBMT_OPT_REAL, CFG(rl_weight), 0, 1e6, NULL, "",
+     "hybrid: weight of the likelihood term against matching", false},
+    {"--rl-weight-low", EBMT_OPT_REAL, CFG(rl_weight_low), 0, 1e6, NULL, "",
+     "hybrid: that weight times this at level 0", false},
+    {"--rl-weight-top", EBMT_OPT_REAL, CFG(rl_weight_top), 0, 1e6, NULL, "",
+     "hybrid: that weight times this at the top level", false},
+
+    {"--iterations", EBMT_OPT_INT64, CFG(iterations), 1, 1e9, NULL, "iterations",
+     "length of the run", false},
+    {"--batch", EBMT_OPT_INT, CFG(batch), 1, 65536, NULL, "images", "images per iteration", false},
+    {"--lr", EBMT_OPT_REAL, CFG(lr), 1e-12, 1, NULL, "", "Adam's step", false},
+    {"--lr-warm-start", EBMT_OPT_REAL, CFG(lr_warm_start), 1e-12, 1, NULL, "",
+     "Adam's step during the warm start", false},
+    {"--lr-warmup", EBMT_OPT_INT64, CFG(lr_warmup), 0, 1e9, NULL, "iterations",
+     "the step grows linearly over so many", false},
+    {"--lr-decay-from", EBMT_OPT_REAL, CFG(lr_decay_from), 0, 1, NULL, "",
+     "part of the run after which the step falls linearly ...", false},
+    {"--lr-final", EBMT_OPT_REAL, CFG(lr_final), 0, 1, NULL, "",
+     "... to this part of it at the end", false},
+    {"--beta1", EBMT_OPT_REAL, CFG(beta1), 0, 0.9999, NULL, "", "Adam's first decay", false},
+    {"--beta2", EBMT_OPT_REAL, CFG(beta2), 0, 0.999999, NULL, "", "Adam's second decay", false},
+    {"--adam-eps", EBMT_OPT_REAL, CFG(adam_eps), 1e-16, 1, NULL, "", "Adam's epsilon", false},
+    {"--ema", EBMT_OPT_REAL, CFG(ema), 0, 0.9999999, NULL, "",
+     "decay of the averaged weights, which become the model", false},
+    {"--ema-ramp", EBMT_OPT_FLAG, CFG(ema_ramp), 0, 0, NULL, "",
+     "average over fewer iterations early on", false},
+    {"--clip", EBMT_OPT_REAL, CFG(clip), 0, 1e6, NULL, "",
+     "clip gradients to so many times their running norm; 0: never", false},
+    {"--power-iterations", EBMT_OPT_INT, CFG(power_iterations), 1, 100, NULL, "",
+     "of spectral normalisation, per update", false},
+    {"--flip", EBMT_OPT_FLAG, CFG(flip), 0, 0, NULL, "", "mirror half of the images", false},
+    {"--seed", EBMT_OPT_SEED, AT(seed), 0, 0, NULL, "", "seed of everything random", false},
+    {"--shards", EBMT_OPT_INT, CFG(shards), 1, 256, NULL, "",
+     "gradient accumulators; part of the result, unlike --threads", false},
+};
+
+static const ebmt_command command = {
+    .name = "train",
+    .summary = "Trains a model by diffusion recovery likelihood. SIGINT and SIGTERM finish the\n"
+               "iteration, save a checkpoint and end with 0.",
+    .options = rows,
+    .n_options = sizeof rows / sizeof rows[0],
+};
+
+static train_args default_args(void)
+{
+    train_args a = {.config = ebmt_config_default(),
+                    .checkpoint_every = 1000,
+                    .samples_every = 1000,
+                    .threads = ebmt__cli_processors()};
+    const ebm_network_config *n = &a.config.network;
+    a.ch_mult.n = n->n_mult;
+    memcpy(a.ch_mult.item, n->ch_mult, sizeof a.ch_mult.item);
+    while (activations[a.activation] != n->activation &&
+           (size_t)a.activation + 1 < sizeof activations / sizeof activations[0])
+        a.activation++;
+    a.leaky_slope = (double)n->leaky_slope;
+    a.step_rule = (int32_t)a.config.step_rule;
+    a.objective = (int32_t)a.config.objective;
+    a.seed = (int64_t)a.config.seed;
+    return a;
+}
+
+/* Moves what the rows could not write themselves into the configuration. */
+static ebm_status finish_config(train_args *a, ebm_error *err)
+{
+    ebm_network_config *n = &a->config.network;
+    n->n_mult = a->ch_mult.n;
+    memcpy(n->ch_mult, a->ch_mult.item, sizeof n->ch_mult);
+    n->activation = activations[a->activation];
+    n->leaky_slope = (float)a->leaky_slope;
+    a->config.step_rule = (ebmt_step_rule)a->step_rule;
+    a->config.objective = (ebmt_objective)a->objective;
+    if (a->seed < 0) {
+        ebm_status st = ebmt__cli_draw_seed(&a->seed, err);
+        if (st != EBM_OK)
+            return st;
+    }
+    a->config.seed = (uint64_t)a->seed;
+    return EBM_OK;
+}
+
+/* "models/x/" names the model x as "models/x" does. The copy lives as long as the command.
+ * @own *copy: ebm_free() */
+static ebm_status trim_out(train_args *a, char **copy, ebm_error *err)
+{
+    size_t n = strlen(a->out);
+    while (n > 1 && a->out[n - 1] == '/')
+        n--;
+    *copy = ebm_alloc(n + 1, 1);
+    if (!*copy)
+        return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for a path");
+    memcpy(*copy, a->out, n);
+    a->out = *copy;
+    return EBM_OK;
+}
+
+/* What can be told from the command line alone. */
+static ebm_status check_args(const train_args *a, ebm_error *err)
+{
+    char id[EBM_MODEL_ID_MAX + 1];
+    if (!ebmt__id_of_path(a->out, id))
+        return ebm_error_set(err, EBM_ERR_ARG, "--out",
+                             "its last part must be a model id: small letters, digits, . _ -");
+    if (a->title && strlen(a->title) >= sizeof((ebm_model_info *)0)->title)
+        return ebm_error_set(err, EBM_ERR_ARG, "--title", "too long");
+    if (a->licence && strlen(a->licence) >= sizeof((ebm_model_info *)0)->licence)
+        return ebm_error_set(err, EBM_ERR_ARG, "--licence", "too long");
+    ebm_levels levels = {0};
+    ebm_status st = ebmt_config_check(&a->config, err);
+    if (st == EBM_OK)
+        st = ebmt_config_levels(&a->config, &levels, err);
+    ebm_levels_clear(&levels);
+    return st;
+}
+
+/* An earlier run's checkpoints are hours of work: nobody overwrites them by a forgotten flag. */
+static ebm_status check_out(const train_args *a, ebm_error *err)
+{
+    int64_t newest = -1;
+    ebm_status st = ebmt__checkpoint_newest(a->out, &newest, err);
+    if (st == EBM_OK && !a->resume && newest >= 0)
+        return ebm_error_set(err, EBM_ERR_ARG, "--out",
+                             "holds a checkpoint of iteration %lld: give --resume, or another "
+                             "directory",
+                             (long long)newest);
+    return st;
+}
+
+/* --- the terminal -------------------------------------------------------------------------- */
+
+/* Set by the handler, which can be told nothing: the one writable global. Blocking the signals and
+ * asking for pending ones would need none, but libraries have threads of their own by then, and
+ * the signal would go to one of those. */
+static volatile sig_atomic_t stop_requested;
+
+static void on_signal(int signal_number)
+{
+    (void)signal_number;
+    stop_requested = 1;
+}
+
+/* After one signal the next has its usual effect, for those who cannot wait. */
+static void catch_signals(void)
+{
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = on_signal;
+    action.sa_flags = (int)SA_RESETHAND | SA_RESTART;
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+}
+
+static bool on_report(void *user, const ebmt_report *report)
+{
+    ebmt_progress *progress = user;
+    ebmt__progress_update(progress, report, ebmt__cli_now());
+    if (!stop_requested)
+        return true;
+    ebmt__progress_note(progress, "stopping: saving a checkpoint");
+    return false;
+}
+
+static void on_note(void *user, const char *line)
+{
+    ebmt_progress *progress = user;
+    ebmt__progress_note(progress, line);
+}
+
+static int32_t terminal_width(void)
+{
+    struct winsize size;
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+        return 80;
+    return size.ws_col;
+}
+
+/* --- the run ------------------------------------------------------------------------------- */
+
+/* "ebm train" and its words, for the manifest; NULL without memory. @own ebm_free() */
+static char *join_words(int argc, char **argv)
+{
+    size_t room = sizeof "ebm train";
+    for (int i = 0; i < argc; i++)
+        room += strlen(argv[i]) + 1;
+    char *line = ebm_alloc(room, 1);
+    if (!line)
+        return NULL;
+    size_t at = (size_t)snprintf(line, room, "ebm train");
+    for (int i = 0; i < argc; i++)
+        at += (size_t)snprintf(line + at, room - at, " %s", argv[i]);
+    return line;
+}
+
+static ebm_status fit_to_data(train_args *a, const ebmt_dataset *data, ebm_error *err)
+{
+    a->config.network.width = data->width;
+    a->config.network.height = data->height;
+    a->config.network.channels = data->channels;
+    if (a->config.batch > data->count)
+        return ebm_error_set(err, EBM_ERR_ARG, "--batch", "%d images, the data set has %lld",
+                             a->config.batch, (long long)data->count);
+    return EBM_OK;
+}
+
+static ebm_status run(const train_args *a, const ebmt_dataset *data, const char *command_line,
+                      ebm_error *err)
+{
+    ebmt_progress progress;
+    ebmt_run_options opt = {.config = a->config,
+                            .data = data,
+                            .out_dir = a->out,
+                            .resume = a->resume,
+                            .checkpoint_every = a->checkpoint_every,
+                            .samples_every = a->samples_every,
+                            .threads = a->threads,
+                            .hooks = {.user = &progress, .report = on_report, .note = on_note},
+                            .command_line = command_line,
+                            .title = a->title ? a->title : "",
+                            .licence = a->licence ? a->licence : ""};
+    ebm_status st = ebmt__cli_kernels(a->kernels, &opt.kernels, err);
+    if (st != EBM_OK)
+        return st;
+    ebmt__progress_init(&progress, stderr, isatty(STDERR_FILENO) == 1, terminal_width());
+    catch_signals();
+    st = ebmt_run(&opt, err);
+    ebmt__progress_finish(&progress);
+    return st;
+}
+
+static int prepare_out(const train_args *a, ebm_error *err)
+{
+    if (check_out(a, err) != EBM_OK)
+        return ebmt__cli_fail(command.name, err);
+    if (ebmt__cli_make_dir(a->out, err) != EBM_OK) {
+        (void)ebmt__cli_fail(command.name, err);
+        return EBMT_EXIT_CANNOT_CREATE;
+    }
+    return EBMT_EXIT_OK;
+}
+
+/* Everything behind the flags. */
+static int train(train_args *args, int argc, char **argv)
+{
+    ebm_error err = {0};
+    ebmt_dataset data = {0};
+    char *line = NULL;
+    ebm_status st = ebmt_dataset_read(args->data, EBMT_TRAIN, &data, &err);
+    if (st == EBM_OK)
+        st = fit_to_data(args, &data, &err);
+    int code = st == EBM_OK ? prepare_out(args, &err) : ebmt__cli_fail(command.name, &err);
+    if (code == EBMT_EXIT_OK) {
+        line = join_words(argc, argv);
+        if (run(args, &data, line, &err) != EBM_OK)
+            code = ebmt__cli_fail(command.name, &err);
+    }
+    ebm_free(line);
+    ebmt_dataset_clear(&data);
+    return code;
+}
+
+int ebmt__cmd_train(int argc, char **argv)
+{
+    train_args args = default_args();
+    ebmt_parsed parsed;
+    ebm_error err = {0};
+    char *out = NULL;
+    int code;
+    if (!ebmt__cli_parse(&command, argc, argv, &args, &parsed, &code))
+        return code;
+    if (trim_out(&args, &out, &err) != EBM_OK || finish_config(&args, &err) != EBM_OK)
+        code = ebmt__cli_fail(command.name, &err);
+    else if (check_args(&args, &err) != EBM_OK)
+        code = ebmt__cli_usage(command.name, &err);
+    else
+        code = train(&args, argc, argv);
+    ebm_free(out);
+    return code;
+}

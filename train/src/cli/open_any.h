@@ -1,0 +1,25 @@
+/* Opens what a command is pointed at: a model directory, or a golden directory with reference
+ * numbers. Knows files and models; has never heard of flags. */
+#ifndef EBMT_CLI_OPEN_ANY_H
+#define EBMT_CLI_OPEN_ANY_H
+
+#include "ebm/kernels.h"
+#include "ebm/model.h"
+#include "ebm/status.h"
+
+/* Opens DIR as a model directory if it holds model.json, else as a golden directory with
+ * config.json and model.safetensors.
+ * @own *out: ebm_model_unref()
+ * @err as ebm_model_open() */
+EBM_MUST_CHECK ebm_status ebmt__open_any(const char *dir, const ebm_kernels *kernels,
+                                         ebm_model **out, ebm_error *err);
+
+/* As above, golden directories only. */
+EBM_MUST_CHECK ebm_status ebmt__open_golden(const char *dir, const ebm_kernels *kernels,
+                                            ebm_model **out, ebm_error *err);
+
+/* The last component of a path if it is a valid model id, else NULL.
+ * @shape id [EBM_MODEL_ID_MAX+1], filled with it */
+const char *ebmt__id_of_path(const char *path, char *id);
+
+#endif

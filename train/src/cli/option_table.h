@@ -1,0 +1,74 @@
+/* Command-line flags from a table: parsing, checking and --help all read the same rows.
+ * Knows strings and numbers; has never heard of what a command does. */
+#ifndef EBMT_CLI_OPTION_TABLE_H
+#define EBMT_CLI_OPTION_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "ebm/status.h"
+
+typedef enum ebmt_option_kind {
+    EBMT_OPT_INT,    /* int32_t, min..max */
+    EBMT_OPT_INT64,  /* int64_t, min..max */
+    EBMT_OPT_SEED,   /* int64_t, 0..2^53-1, or -1: to be drawn */
+    EBMT_OPT_REAL,   /* double, finite, min..max */
+    EBMT_OPT_STRING, /* const char *, points into argv */
+    EBMT_OPT_FLAG,   /* bool, takes no value */
+    EBMT_OPT_CHOICE, /* int32_t, index into choices */
+    EBMT_OPT_INTS    /* ebmt_int_list, each min..max, separated by commas */
+} ebmt_option_kind;
+
+#define EBMT_INT_LIST_MAX 8
+typedef struct ebmt_int_list {
+    int32_t n;
+    int32_t item[EBMT_INT_LIST_MAX];
+} ebmt_int_list;
+
+/* One flag. The value found in the command's struct before parsing is the default. */
+typedef struct ebmt_option {
+    const char *flag; /* "--lr" */
+    ebmt_option_kind kind;
+    size_t offset; /* of the value in the command's struct */
+    double min, max;
+    const char *choices; /* CHOICE: names separated by '|' */
+    const char *unit;    /* "", "seconds" ...; STRING: what the value is, e.g. "DIR" */
+    const char *help;
+    bool required;
+} ebmt_option;
+
+#define EBMT_OPTIONS_MAX 64
+
+/* A command: its flags and, if it takes one, its positional argument. */
+typedef struct ebmt_command {
+    const char *name;    /* "train" */
+    const char *summary; /* one line */
+    const ebmt_option *options;
+    size_t n_options;
+    const char *argument; /* name of a required positional argument, e.g. "DIR", or NULL */
+    size_t argument_offset; /* const char *, like STRING */
+} ebmt_command;
+
+/* What was given. */
+typedef struct ebmt_parsed {
+    bool help;     /* --help or -h: nothing else was checked */
+    uint64_t seen; /* bit i: row i of the table was given */
+} ebmt_parsed;
+
+/* Parses argv[0..argc) (without program and command name) into `values`.
+ * Accepts "--flag value" and "--flag=value"; "--" ends the flags.
+ * @own strings in `values` point into argv
+ * @err ARG (unknown flag, missing or malformed value, flag given twice, missing required flag,
+ *      wrong number of arguments), RANGE; err->where names the flag */
+EBM_MUST_CHECK ebm_status ebmt__options_parse(const ebmt_command *command, int argc, char **argv,
+                                              void *values, ebmt_parsed *parsed, ebm_error *err);
+
+/* True if the flag was on the command line. */
+bool ebmt__option_given(const ebmt_command *command, const ebmt_parsed *parsed, const char *flag);
+
+/* Prints usage and one entry per row; defaults come from `values`. */
+void ebmt__options_help(const ebmt_command *command, const void *values, FILE *out);
+
+#endif
