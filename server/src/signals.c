@@ -1,4 +1,5 @@
 /* Signals through descriptors, see signals.h. */
+#define _GNU_SOURCE /* tgkill */
 #include "signals.h"
 
 #include <errno.h>
@@ -10,18 +11,38 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+/* OpenBLAS starts threads when it is loaded, before main(): they cannot inherit our mask, and the
+ * kernel may give them a signal that was meant for the process. They pass it on to the main
+ * thread, whose number is the process's; there it is blocked and waits for the descriptor. */
+static void pass_on(int number)
+{
+    int saved = errno;
+    pid_t process = getpid();
+
+    tgkill(process, process, number);
+    errno = saved;
+}
+
+static int set_action(int number, void (*handler)(int))
+{
+    struct sigaction action;
+
+    memset(&action, 0, sizeof(action));
+    action.sa_handler = handler;
+    action.sa_flags = SA_RESTART;
+    return sigaction(number, &action, NULL);
+}
+
 ebm_status ebmd_signals_open(ebmd_signals *s, ebm_error *err)
 {
-    struct sigaction ignore;
     sigset_t set;
 
     s->signal_fd = s->wake_fd = -1;
-    memset(&ignore, 0, sizeof(ignore));
-    ignore.sa_handler = SIG_IGN;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
-    if (sigaction(SIGPIPE, &ignore, NULL) == 0 && sigprocmask(SIG_BLOCK, &set, NULL) == 0) {
+    if (sigprocmask(SIG_BLOCK, &set, NULL) == 0 && set_action(SIGPIPE, SIG_IGN) == 0 &&
+        set_action(SIGTERM, pass_on) == 0 && set_action(SIGINT, pass_on) == 0) {
         s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
         s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     }

@@ -1,4 +1,5 @@
-/* Signals as something to wait for: no handler ever runs. */
+/* Signals as something to wait for. Everything here is the main thread's: signals are led to it
+ * and it alone may wait. */
 #ifndef EBMD_SIGNALS_H
 #define EBMD_SIGNALS_H
 
@@ -12,7 +13,7 @@ typedef struct ebmd_signals {
 typedef enum ebmd_wakeup { EBMD_WAKE_TIMEOUT, EBMD_WAKE_SIGNAL, EBMD_WAKE_EVENT } ebmd_wakeup;
 
 /* Blocks SIGTERM and SIGINT for this thread and all that it will create, ignores SIGPIPE.
- * Call before any thread exists. @own ebmd_signals_close() @err IO */
+ * Call from the main thread, before it creates any other. @own ebmd_signals_close() @err IO */
 EBM_MUST_CHECK ebm_status ebmd_signals_open(ebmd_signals *s, ebm_error *err);
 void ebmd_signals_close(ebmd_signals *s);
 /* Waits; timeout_ms < 0 means for ever. *signal_no receives the signal, if one came. */

@@ -26,7 +26,7 @@ static daemon_process d;
 static int setup(void **state)
 {
     static const tiny_model what = {.id = "tiny", .levels = 2, .steps = 2, .seed = 1,
-                                    .weight_scale = 1.0f};
+                                    .step_scale = 1.0};
 
     (void)state;
     return daemon_prepare(&d) && tiny_model_write(d.models, &what) && daemon_start(&d, NULL) ? 0
@@ -131,6 +131,7 @@ static int check(const raw_case *c)
 {
     int fd = http_connect(d.port);
     char type[64] = "";
+    char rest[512];
     http_reply r;
     bool ok = fd >= 0 && http_send_text(fd, c->bytes) && http_read(fd, true, &r);
     int got = ok ? r.status : 0;
@@ -139,6 +140,9 @@ static int check(const raw_case *c)
     if (ok && !c->library && c->status >= 400)
         ok = http_header(&r, "Content-Type", type, sizeof(type)) &&
              strcmp(type, "application/problem+json") == 0 && strstr(r.body, "\"request_id\"");
+    /* the library's own replies carry their head twice, so more bytes may come before the end */
+    while (ok && c->library && recv(fd, rest, sizeof(rest), 0) > 0)
+        ;
     if (ok && c->closes)
         ok = http_ends(fd, 2000);
     if (!ok)

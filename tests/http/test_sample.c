@@ -25,9 +25,9 @@ static daemon_process d;
 static int start(const char *workers)
 {
     static const tiny_model models[] = {
-        {.id = "a-tiny", .levels = 3, .steps = 5, .seed = 1, .weight_scale = 1.0f},
-        {.id = "b-wild", .levels = 2, .steps = 300, .seed = 2, .weight_scale = 1e4f},
-        {.id = "c-slow", .levels = 2, .steps = 1000, .seed = 3, .weight_scale = 1.0f}};
+        {.id = "a-tiny", .levels = 3, .steps = 5, .seed = 1, .step_scale = 1.0},
+        {.id = "b-wild", .levels = 2, .steps = 300, .seed = 2, .step_scale = 1e6},
+        {.id = "c-slow", .levels = 2, .steps = 1000, .seed = 3, .step_scale = 1.0}};
     const char *const more[] = {"--workers", workers, "--cors-origins", "https://app.example", NULL};
 
     if (!daemon_prepare(&d))
@@ -172,6 +172,7 @@ static void make_batch(int seed, batch *out)
     char body[96];
     json_t *root;
 
+    memset(out, 0, sizeof(*out));
     snprintf(body, sizeof(body), "{\"n\":%d,\"seed\":%d}", IMAGES, seed);
     root = post(body, 200);
     for (int k = 0; k < IMAGES; k++)
@@ -181,6 +182,7 @@ static void make_batch(int seed, batch *out)
 
 static void make_singly(int seed, batch *out)
 {
+    memset(out, 0, sizeof(*out));
     for (int k = 0; k < IMAGES; k++) {
         char body[96];
         json_t *root;

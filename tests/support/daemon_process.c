@@ -121,6 +121,8 @@ int daemon_stop(daemon_process *d, int signal_no, int timeout_ms)
 {
     int status;
 
+    if (d->pid <= 0)
+        return -1; /* it never started, and kill(0) would hit our own process group */
     if (signal_no != 0)
         kill(d->pid, signal_no);
     for (int waited = 0; waited <= timeout_ms; waited += 10) {

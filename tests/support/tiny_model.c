@@ -37,7 +37,7 @@ static ebm_status randomise(ebm_model *m, const tiny_model *what, ebm_error *err
         return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory");
     ebm_rng_normal(&stream, 0, g->n_params, params);
     for (size_t i = 0; i < g->n_params; i++)
-        params[i] *= 0.05f * what->weight_scale;
+        params[i] *= 0.05f;
     ebm_model_set_params(m, params);
     ebm_free(params);
     return EBM_OK;
@@ -57,6 +57,8 @@ static ebm_status build(const tiny_model *what, ebm_model **out, ebm_error *err)
     st = ebm_kernels_select("ref", &kernels, err);
     if (st == EBM_OK)
         st = ebm_levels_t6(&schedule, &levels, err);
+    for (int32_t t = 0; t < levels.count; t++)
+        levels.step2[t] *= what->step_scale;
     if (st == EBM_OK)
         st = ebmm_graph_build(&config, &graph, err);
     if (st == EBM_OK)

@@ -13,7 +13,7 @@ typedef struct tiny_model {
     const char *id;
     int32_t levels, steps;
     uint64_t seed;
-    float weight_scale; /* 1 is tame; a large number makes chains diverge */
+    double step_scale; /* factor on the squared Langevin step; a huge one makes chains diverge */
 } tiny_model;
 
 /* Makes the model in memory. @own ebm_model_unref() @err NULL: stderr says why */

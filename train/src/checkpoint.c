@@ -215,10 +215,8 @@ static size_t fill_items(const vector *v, ebm_st_item *items)
     size_t n = 0;
     for (size_t i = 0; i < N_VECTORS; i++) {
         if (v[i].count > 0)
-            items[n++] = (ebm_st_item){.name = v[i].name,
-                                       .rank = 1,
-                                       .dim = {(int64_t)v[i].count},
-                                       .values = v[i].values};
+            items[n++] = (ebm_st_item){
+                .name = v[i].name, .rank = 1, .dim = {(int64_t)v[i].count}, .values = v[i].values};
     }
     return n;
 }

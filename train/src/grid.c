@@ -26,8 +26,7 @@ static ebm_status plan(const ebmt_grid *g, layout *l, ebm_image *sheet, ebm_erro
     l->rows = (g->n - 1) / l->columns + 1;
     int64_t cell_w = (int64_t)g->width * l->zoom + EBMT_GRID_GAP;
     int64_t cell_h = (int64_t)g->height * l->zoom + EBMT_GRID_GAP;
-    if (cell_w > SIDE_MAX || cell_h > SIDE_MAX ||
-        cell_w * l->columns + EBMT_GRID_GAP > SIDE_MAX ||
+    if (cell_w > SIDE_MAX || cell_h > SIDE_MAX || cell_w * l->columns + EBMT_GRID_GAP > SIDE_MAX ||
         cell_h * l->rows + EBMT_GRID_GAP > SIDE_MAX)
         return ebm_error_set(err, EBM_ERR_LIMIT, "grid", "the sheet is over %d pixels wide or high",
                              SIDE_MAX);

@@ -101,8 +101,8 @@ ebm_status ebmt_pool_create(int32_t threads, ebmt_pool **out, ebm_error *err)
     if (!start_helpers(pool)) {
         int32_t started = pool->started;
         ebmt_pool_free(pool);
-        return ebm_error_set(err, EBM_ERR_UNSUPPORTED, "threads",
-                             "cannot start thread %d of %d", started + 2, threads);
+        return ebm_error_set(err, EBM_ERR_UNSUPPORTED, "threads", "cannot start thread %d of %d",
+                             started + 2, threads);
     }
     *out = pool;
     return EBM_OK;

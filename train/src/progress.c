@@ -60,8 +60,8 @@ static void format_facts(const ebmt_progress *p, const ebmt_report *r, char *out
     format_speed(p->per_iteration, speed, sizeof speed);
     format_left(p->per_iteration > 0.0 ? todo * p->per_iteration : -1.0, left, sizeof left);
     int n = snprintf(out, size, "%lld/%lld %3.0f%%  %s  ETA %s  loss %.4g  grad %.3g",
-                     (long long)r->iteration, (long long)r->iterations,
-                     floor(100.0 * fraction(r)), speed, left, r->loss, r->grad_norm);
+                     (long long)r->iteration, (long long)r->iterations, floor(100.0 * fraction(r)),
+                     speed, left, r->loss, r->grad_norm);
     if (n > 0 && (size_t)n < size && r->matching != 0.0)
         (void)snprintf(out + n, size - (size_t)n, "  match %.4g", r->matching);
 }

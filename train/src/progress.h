@@ -16,11 +16,11 @@ typedef struct ebmt_progress {
     int32_t width; /* columns of the terminal */
 
     bool begun;
-    int64_t iteration;     /* of the last update */
-    double now;            /* time of the last update */
-    double per_iteration;  /* running seconds per iteration; 0: unknown yet */
-    double shown;          /* time of the last line */
-    size_t on_screen;      /* characters of the line that is being rewritten */
+    int64_t iteration;    /* of the last update */
+    double now;           /* time of the last update */
+    double per_iteration; /* running seconds per iteration; 0: unknown yet */
+    double shown;         /* time of the last line */
+    size_t on_screen;     /* characters of the line that is being rewritten */
 } ebmt_progress;
 
 /* @range width 20..400, other values are clamped */

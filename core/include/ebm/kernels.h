@@ -2,8 +2,11 @@
  * The graph walker and train's gradient code call through it; nobody names a kernel directly.
  * A kernel knows floats and sizes. It has never heard of networks, levels or threads.
  *
- * Maps are [C,H,W] float32, one image at a time: the shape of a product never depends on how many
- * chains a caller runs, which is why results do not either. */
+ * A map is one image's [C,H,W] float32 values in the set's own layout: only the set knows its
+ * strides and padding; padding is always zero, and a kernel that makes a map writes all of it.
+ * One image at a time: the shape of a product never depends on how many chains a caller runs,
+ * which is why results do not either.
+ */
 #ifndef EBM_KERNELS_H
 #define EBM_KERNELS_H
 
@@ -26,11 +29,16 @@ typedef enum ebm_act {
 } ebm_act;
 
 /* One kernel set. All pointers are set; preconditions (shapes, no overlap) are asserted.
- * @shape c_in = I, c_out = O: w [O,I,k,k], bias [O], x [I,H,W], y and dy [O,H,W], dx [I,H,W]
+ * @shape c_in = I, c_out = O: w [O,I,k,k], bias [O]; x, dx maps [I,H,W]; y, dy maps [O,H,W]
  * @thread pure functions of their arguments; `scratch` is the caller's, one per thread. */
 typedef struct ebm_kernels {
     const char *name;         /* "ref", "blas": what --kernels takes */
     const char *kernel_class; /* results are bit-identical within one class */
+
+    /* Floats of a map, and the way from and to a plain image [C,H,W]. */
+    size_t (*map_floats)(int32_t c, int32_t h, int32_t w);
+    void (*map_load)(int32_t c, int32_t h, int32_t w, const float *image, float *map);
+    void (*map_store)(int32_t c, int32_t h, int32_t w, const float *map, float *image);
 
     /* Floats that the prepared weights and the scratch of one convolution take. */
     size_t (*conv_packed_floats)(const ebm_conv_shape *s);
@@ -48,7 +56,7 @@ typedef struct ebm_kernels {
     void (*conv_backward_weights)(const ebm_conv_shape *s, const float *x, const float *dy,
                                   float *dw, float *scratch);
 
-    /* y = act(x), n values */
+    /* y = act(x), all n floats of a map (or of any vector) */
     void (*act_forward)(ebm_act act, float slope, size_t n, const float *x, float *y);
     /* dx = act'(x)*dy, or dx += act'(x)*dy when accumulate; dy and dx may be the same array when
      * not accumulating. act'(0) is slope (leaky), 0 (relu). */
@@ -60,10 +68,11 @@ typedef struct ebm_kernels {
     void (*pool_backward)(int32_t c, int32_t h, int32_t w, const float *dy, float *dx);
 
     /* sums [C] = sum over H*W of act(x) */
-    void (*head_sum)(ebm_act act, float slope, int32_t c, size_t hw, const float *x, float *sums);
+    void (*head_sum)(ebm_act act, float slope, int32_t c, int32_t h, int32_t w, const float *x,
+                     float *sums);
     /* dx[c,i] = act'(x[c,i]) * d[c] */
-    void (*head_backward)(ebm_act act, float slope, int32_t c, size_t hw, const float *x,
-                          const float *d, float *dx);
+    void (*head_backward)(ebm_act act, float slope, int32_t c, int32_t h, int32_t w,
+                          const float *x, const float *d, float *dx);
 } ebm_kernels;
 
 /* Returns a kernel set by name; NULL or "auto" picks the best one this CPU can run.

@@ -41,15 +41,16 @@ EBM_API float ebm_session_gradient(ebm_session *s, const float *x, int32_t level
 /* --- for training: the same passes, with a look at every node ----------------------------- */
 
 /* What the backward pass shows of one node before it moves on.
- * @shape x is the node's input as the kernel reads it (activated if the node says so);
- *        dy is the gradient in the node's value. HEAD: x [C] are the spatial sums, dy [1].
+ * @shape x is the node's input as the kernel reads it (activated if the node says so), dy the
+ *        gradient in the node's value: maps in the layout of the kernel set. HEAD: x [C] are the
+ *        spatial sums, dy [1].
  * @own   valid during the call only */
 typedef struct ebm_node_view {
     int32_t node;
     int32_t level;
     const float *x;
     const float *dy;
-    float *scratch; /* enough for conv_backward_weights of this node */
+    float *scratch; /* enough for conv_backward_weights of this node, and [C] */
 } ebm_node_view;
 typedef void (*ebm_node_hook)(void *user, const ebm_node_view *view);
 

@@ -14,6 +14,7 @@ typedef struct slot {
 
 typedef struct planner {
     const ebm_graph_info *g;
+    const ebm_kernels *k;
     ebm__plan *plan;
     slot *slots;
     int32_t n_slots;
@@ -57,7 +58,7 @@ static void plan_gradients(planner *p)
             continue; /* nobody uses this node */
         p->plan->grad_first[i] = p->slot_of[n->input] == EBM_NONE;
         if (p->plan->grad_first[i])
-            p->slot_of[n->input] = take_slot(p, ebm__node_size(&g->nodes[n->input]));
+            p->slot_of[n->input] = take_slot(p, ebm__node_floats(p->k, &g->nodes[n->input]));
         p->plan->residual_takes[i] =
             n->residual != EBM_NONE && p->slot_of[n->residual] == EBM_NONE;
         if (p->plan->residual_takes[i])
@@ -80,7 +81,7 @@ static void plan_shared(const ebm_graph_info *g, const ebm_kernels *k, ebm__plan
     size_t map = 0, channels = 0, scratch = 0;
     for (int32_t i = 0; i < g->n_nodes; i++) {
         const ebm_node *n = &g->nodes[i];
-        map = largest(map, ebm__node_size(n));
+        map = largest(map, ebm__node_floats(k, n));
         channels = largest(channels, (size_t)n->c);
         if (n->op == EBM_OP_CONV)
             scratch = largest(scratch, k->conv_scratch_floats(&n->conv));
@@ -90,7 +91,7 @@ static void plan_shared(const ebm_graph_info *g, const ebm_kernels *k, ebm__plan
     plan->sums = take(plan, channels);
     plan->dsums = take(plan, channels);
     plan->zeros = take(plan, channels);
-    plan->scratch = take(plan, scratch);
+    plan->scratch = take(plan, largest(scratch, channels));
 }
 
 static bool allocate(ebm__plan *plan, planner *p, size_t n)
@@ -110,7 +111,7 @@ ebm_status ebm__plan_make(const ebm_graph_info *g, const ebm_kernels *k, bool ta
                           ebm__plan *out, ebm_error *err)
 {
     ebm_status st = EBM_OK;
-    planner p = {.g = g, .plan = out};
+    planner p = {.g = g, .k = k, .plan = out};
     *out = (ebm__plan){0};
     if (!allocate(out, &p, (size_t)g->n_nodes)) {
         st = ebm_error_set(err, EBM_ERR_NOMEM, "session", "no memory for the plan");
@@ -118,10 +119,10 @@ ebm_status ebm__plan_make(const ebm_graph_info *g, const ebm_kernels *k, bool ta
         goto out;
     }
     for (int32_t i = 0; i < g->n_nodes; i++)
-        out->value[i] = take(out, ebm__node_size(&g->nodes[i]));
+        out->value[i] = take(out, ebm__node_floats(k, &g->nodes[i]));
     if (tangent)
         for (int32_t i = 0; i < g->n_nodes; i++)
-            out->tangent[i] = take(out, ebm__node_size(&g->nodes[i]));
+            out->tangent[i] = take(out, ebm__node_floats(k, &g->nodes[i]));
     plan_gradients(&p);
     plan_shared(g, k, out);
 out:

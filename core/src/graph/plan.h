@@ -14,7 +14,8 @@ typedef struct ebm__plan {
     size_t map[2];       /* two maps of the largest size, for what lives within one node */
     size_t sums, dsums;  /* the head's spatial sums and their gradient */
     size_t zeros;        /* a bias of zeros for tangents */
-    size_t scratch;      /* the largest scratch that a convolution needs */
+    size_t scratch;      /* the largest scratch that a convolution needs, at least one float per
+                            channel */
     size_t total;
 } ebm__plan;
 
@@ -22,9 +23,10 @@ ebm_status ebm__plan_make(const ebm_graph_info *g, const ebm_kernels *k, bool ta
                           ebm__plan *out, ebm_error *err);
 void ebm__plan_clear(ebm__plan *plan); /* safe on a zeroed struct */
 
-static inline size_t ebm__node_size(const ebm_node *n)
+/* Floats of a node's map in the layout of a kernel set. */
+static inline size_t ebm__node_floats(const ebm_kernels *k, const ebm_node *n)
 {
-    return (size_t)n->c * (size_t)n->h * (size_t)n->w;
+    return k->map_floats(n->c, n->h, n->w);
 }
 
 #endif

@@ -4,7 +4,6 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "ebm/memory.h"
 #include "graph/plan.h"
@@ -113,9 +112,9 @@ static const ebm_node *input_of(const ebm_session *s, const ebm_node *n)
     return &s->g->nodes[n->input];
 }
 
-static size_t pixels_of(const ebm_node *n)
+static size_t floats_of(const ebm_session *s, const ebm_node *n)
 {
-    return (size_t)n->h * (size_t)n->w;
+    return ebm__node_floats(s->k, n);
 }
 
 /* --- forward -------------------------------------------------------------------------------- */
@@ -126,7 +125,7 @@ static const float *conv_input(ebm_session *s, const ebm_node *n)
     if (!n->activated)
         return value_of(s, n->input);
     float *map = s->work + s->plan.map[0];
-    s->k->act_forward(s->g->act, s->g->slope, ebm__node_size(input_of(s, n)),
+    s->k->act_forward(s->g->act, s->g->slope, floats_of(s, input_of(s, n)),
                       value_of(s, n->input), map);
     return map;
 }
@@ -160,10 +159,10 @@ float ebm_session_net(ebm_session *s, const float *x, int32_t level)
     float *sums = s->work + s->plan.sums;
     assert(level >= 0 && level < s->model->levels.count);
     s->level = level;
-    memcpy(value_of(s, 0), x, ebm__node_size(&s->g->nodes[0]) * sizeof *x);
+    s->k->map_load(s->g->channels, s->g->height, s->g->width, x, value_of(s, 0));
     for (int32_t i = 1; i < head; i++)
         forward_node(s, i);
-    s->k->head_sum(s->g->act_out, s->g->slope, in->c, pixels_of(in),
+    s->k->head_sum(s->g->act_out, s->g->slope, in->c, in->h, in->w,
                    value_of(s, s->g->nodes[head].input), sums);
     return head_value(s, head, sums);
 }
@@ -184,7 +183,7 @@ static const float *conv_tangent(ebm_session *s, const ebm_node *n)
     if (!n->activated)
         return tangent_of(s, n->input);
     float *map = s->work + s->plan.map[0];
-    s->k->act_backward(s->g->act, s->g->slope, ebm__node_size(input_of(s, n)),
+    s->k->act_backward(s->g->act, s->g->slope, floats_of(s, input_of(s, n)),
                        value_of(s, n->input), tangent_of(s, n->input), map, false);
     return map;
 }
@@ -211,7 +210,7 @@ static void backward_head(ebm_session *s, int32_t i, const backward_run *run)
     show_node(s, i, run, &run->seed);
     for (int32_t c = 0; c < in->c; c++)
         dsums[c] = run->seed * v[c];
-    s->k->head_backward(s->g->act_out, s->g->slope, in->c, pixels_of(in), value_of(s, n->input),
+    s->k->head_backward(s->g->act_out, s->g->slope, in->c, in->h, in->w, value_of(s, n->input),
                         dsums, grad_of(s, n->input));
 }
 
@@ -219,7 +218,7 @@ static void backward_head(ebm_session *s, int32_t i, const backward_run *run)
 static void pass_to_input(ebm_session *s, int32_t i, ebm_act act, const float *dx)
 {
     const ebm_node *n = &s->g->nodes[i];
-    s->k->act_backward(act, s->g->slope, ebm__node_size(input_of(s, n)), value_of(s, n->input), dx,
+    s->k->act_backward(act, s->g->slope, floats_of(s, input_of(s, n)), value_of(s, n->input), dx,
                        grad_of(s, n->input), !s->plan.grad_first[i]);
 }
 
@@ -237,7 +236,7 @@ static void backward_conv(ebm_session *s, int32_t i, const backward_run *run, bo
             pass_to_input(s, i, act, dx);
     }
     if (n->residual != EBM_NONE && !s->plan.residual_takes[i])
-        s->k->act_backward(EBM_ACT_NONE, 0.0f, ebm__node_size(n), dy, dy,
+        s->k->act_backward(EBM_ACT_NONE, 0.0f, floats_of(s, n), dy, dy,
                            grad_of(s, n->residual), true);
 }
 
@@ -262,7 +261,7 @@ static void backward_pass(ebm_session *s, const backward_run *run, float *grad)
             backward_conv(s, i, run, grad != NULL);
     }
     if (grad)
-        memcpy(grad, grad_of(s, 0), ebm__node_size(&s->g->nodes[0]) * sizeof *grad);
+        s->k->map_store(s->g->channels, s->g->height, s->g->width, grad_of(s, 0), grad);
 }
 
 void ebm_session_backward(ebm_session *s, float seed, float *grad, ebm_node_hook hook, void *user)
@@ -297,12 +296,12 @@ float ebm_session_tangent(ebm_session *s, const float *v)
     const ebm_node *in = &s->g->nodes[last];
     float *map = s->work + s->plan.map[0], *sums = s->work + s->plan.sums;
     assert(s->tangent);
-    memcpy(tangent_of(s, 0), v, ebm__node_size(&s->g->nodes[0]) * sizeof *v);
+    s->k->map_load(s->g->channels, s->g->height, s->g->width, v, tangent_of(s, 0));
     for (int32_t i = 1; i < head; i++)
         tangent_node(s, i);
-    s->k->act_backward(s->g->act_out, s->g->slope, ebm__node_size(in), value_of(s, last),
+    s->k->act_backward(s->g->act_out, s->g->slope, floats_of(s, in), value_of(s, last),
                        tangent_of(s, last), map, false);
-    s->k->head_sum(EBM_ACT_NONE, 0.0f, in->c, pixels_of(in), map, sums);
+    s->k->head_sum(EBM_ACT_NONE, 0.0f, in->c, in->h, in->w, map, sums);
     return head_value(s, head, sums);
 }
 

@@ -11,15 +11,24 @@ extern const ebm_kernels ebm__kernels_ref;
  * The class depends on the CPU kind that OpenBLAS detects. NULL: no memory. */
 const ebm_kernels *ebm__kernels_blas(void);
 
-/* Elementwise and reduction kernels in plain C, float32 (ref/map_ref.c). */
+/* Convolutions in float32 vectors of 16 (8), own code throughout; the bits of the two are the
+ * same. NULL when not compiled in. */
+const ebm_kernels *ebm__kernels_avx512(void);
+const ebm_kernels *ebm__kernels_avx2(void);
+
+/* Activations on plain vectors, and maps without padding (ref/map_ref.c). */
 void ebm__act_forward(ebm_act act, float slope, size_t n, const float *x, float *y);
 void ebm__act_backward(ebm_act act, float slope, size_t n, const float *x, const float *dy,
                        float *dx, bool accumulate);
-void ebm__pool_forward(int32_t c, int32_t h, int32_t w, const float *x, float *y);
-void ebm__pool_backward(int32_t c, int32_t h, int32_t w, const float *dy, float *dx);
-void ebm__head_sum(ebm_act act, float slope, int32_t c, size_t hw, const float *x, float *sums);
-void ebm__head_backward(ebm_act act, float slope, int32_t c, size_t hw, const float *x,
-                        const float *d, float *dx);
+size_t ebm__dense_floats(int32_t c, int32_t h, int32_t w);
+void ebm__dense_load(int32_t c, int32_t h, int32_t w, const float *image, float *map);
+void ebm__dense_store(int32_t c, int32_t h, int32_t w, const float *map, float *image);
+void ebm__dense_pool_forward(int32_t c, int32_t h, int32_t w, const float *x, float *y);
+void ebm__dense_pool_backward(int32_t c, int32_t h, int32_t w, const float *dy, float *dx);
+void ebm__dense_head_sum(ebm_act act, float slope, int32_t c, int32_t h, int32_t w, const float *x,
+                         float *sums);
+void ebm__dense_head_backward(ebm_act act, float slope, int32_t c, int32_t h, int32_t w,
+                              const float *x, const float *d, float *dx);
 
 /* Sizes that every set needs. */
 static inline size_t ebm__conv_pixels(const ebm_conv_shape *s)

@@ -10,6 +10,26 @@ static const ebm_kernels *ref_set(void)
     return &ebm__kernels_ref;
 }
 
+/* What the set needs; OS support for the wide registers is part of gcc's answer. */
+static bool has_avx512(void)
+{
+#if defined(__x86_64__)
+    return ebm__kernels_avx512() && __builtin_cpu_supports("avx512f") &&
+           __builtin_cpu_supports("avx512vl");
+#else
+    return false;
+#endif
+}
+
+static bool has_avx2(void)
+{
+#if defined(__x86_64__)
+    return ebm__kernels_avx2() && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+    return false;
+#endif
+}
+
 static bool always(void)
 {
     return true;
@@ -20,6 +40,8 @@ static const struct {
     bool (*supported)(void);
     const ebm_kernels *(*get)(void);
 } sets[] = {
+    {"avx512", has_avx512, ebm__kernels_avx512},
+    {"avx2", has_avx2, ebm__kernels_avx2},
     {"blas", always, ebm__kernels_blas},
     {"ref", always, ref_set},
 };
@@ -50,5 +72,5 @@ ebm_status ebm_kernels_select(const char *name, const ebm_kernels **out, ebm_err
                                  "this CPU cannot run the kernel set '%s'", name);
     }
     return ebm_error_set(err, EBM_ERR_NOT_FOUND, "kernels",
-                         "no kernel set '%.32s'; there are: auto, blas, ref", name ? name : "auto");
+                         "no kernel set '%.32s'; there are: auto, avx512, avx2, blas, ref", name ? name : "auto");
 }

@@ -18,8 +18,8 @@
 #include "fail_alloc.h"
 #include "temp_dir.h"
 
-#define N_PARAMS   37
-#define N_SPECTRAL 5
+#define N_PARAMS   5
+#define N_SPECTRAL 2
 #define CONFIG     "{\"ch\":8,\"title\":\"a \\\"quoted\\\" one\"}"
 
 static int set_up(void **state)
@@ -169,10 +169,10 @@ static void test_later_files_stay(void **state)
 static void test_strangers_are_ignored(void **state)
 {
     static const char *const names[] = {
-        "checkpoint-.safetensors",     "checkpoint-+5.safetensors",
-        "checkpoint-05.safetensors",   "checkpoint-5.safetensors.tmp",
-        "checkpoint-5.safetensor",     "checkpoint-99999999999999999999.safetensors",
-        "checkpoint--5.safetensors",   "Checkpoint-5.safetensors",
+        "checkpoint-.safetensors",   "checkpoint-+5.safetensors",
+        "checkpoint-05.safetensors", "checkpoint-5.safetensors.tmp",
+        "checkpoint-5.safetensor",   "checkpoint-99999999999999999999.safetensors",
+        "checkpoint--5.safetensors", "Checkpoint-5.safetensors",
         "checkpoint- 5.safetensors"};
     const size_t n = sizeof names / sizeof names[0];
     int notes;
@@ -331,12 +331,18 @@ int main(void)
 {
 #define WITH_DIR(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        WITH_DIR(test_round_trip),       WITH_DIR(test_empty_vectors),
-        WITH_DIR(test_two_are_kept),     WITH_DIR(test_later_files_stay),
-        WITH_DIR(test_strangers_are_ignored), WITH_DIR(test_every_flipped_bit),
-        WITH_DIR(test_truncated),        WITH_DIR(test_renamed),
-        WITH_DIR(test_not_a_file),       WITH_DIR(test_none_is_whole),
-        WITH_DIR(test_another_network),  WITH_DIR(test_cannot_save),
+        WITH_DIR(test_round_trip),
+        WITH_DIR(test_empty_vectors),
+        WITH_DIR(test_two_are_kept),
+        WITH_DIR(test_later_files_stay),
+        WITH_DIR(test_strangers_are_ignored),
+        WITH_DIR(test_every_flipped_bit),
+        WITH_DIR(test_truncated),
+        WITH_DIR(test_renamed),
+        WITH_DIR(test_not_a_file),
+        WITH_DIR(test_none_is_whole),
+        WITH_DIR(test_another_network),
+        WITH_DIR(test_cannot_save),
         WITH_DIR(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

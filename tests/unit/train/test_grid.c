@@ -68,10 +68,14 @@ static const struct {
     ebmt_grid grid;
     ebm_status expected;
 } bad[] = {
-    {{three, 0, 3, 2, 1, 2, 1}, EBM_ERR_ARG},     {{three, -1, 3, 2, 1, 2, 1}, EBM_ERR_ARG},
-    {{NULL, 3, 3, 2, 1, 2, 1}, EBM_ERR_ARG},      {{three, 3, 0, 2, 1, 2, 1}, EBM_ERR_ARG},
-    {{three, 3, 3, 0, 1, 2, 1}, EBM_ERR_ARG},     {{three, 3, 3, 2, 2, 2, 1}, EBM_ERR_ARG},
-    {{three, 3, 3, 2, 1, -1, 1}, EBM_ERR_ARG},    {{three, 3, 3, 2, 1, 2, -1}, EBM_ERR_ARG},
+    {{three, 0, 3, 2, 1, 2, 1}, EBM_ERR_ARG},
+    {{three, -1, 3, 2, 1, 2, 1}, EBM_ERR_ARG},
+    {{NULL, 3, 3, 2, 1, 2, 1}, EBM_ERR_ARG},
+    {{three, 3, 0, 2, 1, 2, 1}, EBM_ERR_ARG},
+    {{three, 3, 3, 0, 1, 2, 1}, EBM_ERR_ARG},
+    {{three, 3, 3, 2, 2, 2, 1}, EBM_ERR_ARG},
+    {{three, 3, 3, 2, 1, -1, 1}, EBM_ERR_ARG},
+    {{three, 3, 3, 2, 1, 2, -1}, EBM_ERR_ARG},
     {{three, 3, 3, 2, 1, 2, 100000}, EBM_ERR_LIMIT},
     {{three, 3, 3, 2, 1, 2, INT32_MAX}, EBM_ERR_LIMIT},
     {{three, INT32_MAX, 3, 2, 1, 1, 1}, EBM_ERR_LIMIT},
@@ -128,8 +132,8 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gray), cmocka_unit_test(test_colour_zoomed),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_file),
+        cmocka_unit_test(test_gray),      cmocka_unit_test(test_colour_zoomed),
+        cmocka_unit_test(test_refused),   cmocka_unit_test(test_file),
         cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

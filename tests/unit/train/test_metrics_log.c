@@ -121,11 +121,16 @@ static void test_cut_on_resume(void **state)
 /* What a crash or a careless hand may leave behind the three whole lines. */
 static void test_torn_tails(void **state)
 {
-    static const char *const tails[] = {
-        "{\"iteration\":4,\"sec", "{\"iteration\":4,\"seconds\":1}", "\n", "junk\n", "{}\n",
-        "{\"iteration\":3,\"a\":1}\n", "{\"iteration\":x,\"a\":1}\n", "{\"iteration\":-4,\"a\":1}\n",
-        "{\"iteration\":99999999999999999999,\"a\":1}\n",
-        "{\"iteration\":9,\"a\":1}\n{\"iteration\":4,\"a\":1}\n"};
+    static const char *const tails[] = {"{\"iteration\":4,\"sec",
+                                        "{\"iteration\":4,\"seconds\":1}",
+                                        "\n",
+                                        "junk\n",
+                                        "{}\n",
+                                        "{\"iteration\":3,\"a\":1}\n",
+                                        "{\"iteration\":x,\"a\":1}\n",
+                                        "{\"iteration\":-4,\"a\":1}\n",
+                                        "{\"iteration\":99999999999999999999,\"a\":1}\n",
+                                        "{\"iteration\":9,\"a\":1}\n{\"iteration\":4,\"a\":1}\n"};
     for (size_t i = 0; i < sizeof tails / sizeof tails[0]; i++) {
         write_log(*state, 0, 1, 3);
         char *text = read_log(*state);
@@ -195,10 +200,9 @@ int main(void)
 {
 #define WITH_DIR(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        WITH_DIR(test_a_line),       WITH_DIR(test_visible_at_once),
-        WITH_DIR(test_cut_on_resume), WITH_DIR(test_torn_tails),
-        WITH_DIR(test_endless_line), WITH_DIR(test_cannot_open),
-        WITH_DIR(test_full_disk),    WITH_DIR(test_no_memory),
+        WITH_DIR(test_a_line),     WITH_DIR(test_visible_at_once), WITH_DIR(test_cut_on_resume),
+        WITH_DIR(test_torn_tails), WITH_DIR(test_endless_line),    WITH_DIR(test_cannot_open),
+        WITH_DIR(test_full_disk),  WITH_DIR(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,7 +12,7 @@
 #include "ebmt/pool.h"
 #include "fail_alloc.h"
 
-#define MAX_N 1000
+#define MAX_N       1000
 #define MAX_WORKERS 8
 
 typedef struct tally {

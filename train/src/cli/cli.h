@@ -45,7 +45,7 @@ EBM_MUST_CHECK ebm_status ebmt__cli_make_dir(const char *dir, ebm_error *err);
 /* Draws a seed 0..2^53-1 from the system. @err UNSUPPORTED */
 EBM_MUST_CHECK ebm_status ebmt__cli_draw_seed(int64_t *seed, ebm_error *err);
 
-double ebmt__cli_now(void);        /* seconds of a monotonic clock */
+double ebmt__cli_now(void);         /* seconds of a monotonic clock */
 int32_t ebmt__cli_processors(void); /* 1..256 */
 
 /* The commands. Each gets the words after its name and returns the exit status. */

@@ -11,7 +11,7 @@
 #include "ebm/session.h"
 #include "ebmt/pool.h"
 
-#define MAX_ROUNDS 100000
+#define MAX_ROUNDS          100000
 #define GRADIENTS_PER_IMAGE 180 /* six levels of thirty steps: the paper's sampler */
 
 typedef struct bench_args {
@@ -26,8 +26,8 @@ static const ebmt_option rows[] = {
      "model directory, or a directory with reference numbers", true},
     {"--batch", EBMT_OPT_INT, offsetof(bench_args, batch), 1, 65536, NULL, "images",
      "images of one round, shared out evenly; at least one per thread", false},
-    {"--threads", EBMT_OPT_INT, offsetof(bench_args, threads), 1, 256, NULL, "threads",
-     "threads", false},
+    {"--threads", EBMT_OPT_INT, offsetof(bench_args, threads), 1, 256, NULL, "threads", "threads",
+     false},
     {"--seconds", EBMT_OPT_REAL, offsetof(bench_args, seconds), 0.01, 3600, NULL, "seconds",
      "time to measure for, gradients and forward passes together", false},
     {"--kernels", EBMT_OPT_STRING, offsetof(bench_args, kernels), 0, 0, NULL, "SET",

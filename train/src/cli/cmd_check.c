@@ -90,7 +90,8 @@ static void report(check *c, const char *name, double distance, double bound)
     }
     json_t *row = json_object();
     (void)json_object_set_new(row, "name", json_string(name));
-    (void)json_object_set_new(row, "rel_l2", isfinite(distance) ? json_real(distance) : json_null());
+    (void)json_object_set_new(row, "rel_l2",
+                              isfinite(distance) ? json_real(distance) : json_null());
     (void)json_object_set_new(row, "bound", json_real(bound));
     (void)json_object_set_new(row, "ok", json_boolean(ok));
     (void)json_array_append_new(c->quantities, row);

@@ -13,8 +13,8 @@ typedef struct inspect_args {
 } inspect_args;
 
 static const ebmt_option rows[] = {
-    {"--json", EBMT_OPT_FLAG, offsetof(inspect_args, json), 0, 0, NULL, "",
-     "print one JSON object", false},
+    {"--json", EBMT_OPT_FLAG, offsetof(inspect_args, json), 0, 0, NULL, "", "print one JSON object",
+     false},
     {"--kernels", EBMT_OPT_STRING, offsetof(inspect_args, kernels), 0, 0, NULL, "SET",
      "kernel set, as for sampling; changes the size of a session", false},
 };

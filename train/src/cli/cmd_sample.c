@@ -30,8 +30,8 @@ typedef struct sample_args {
 static const ebmt_option own_rows[] = {
     {"--models", EBMT_OPT_STRING, offsetof(sample_args, models), 0, 0, NULL, "DIR",
      "directory that holds model directories", true},
-    {"--model", EBMT_OPT_STRING, offsetof(sample_args, model), 0, 0, NULL, "ID",
-     "which of them", true},
+    {"--model", EBMT_OPT_STRING, offsetof(sample_args, model), 0, 0, NULL, "ID", "which of them",
+     true},
     {"--out", EBMT_OPT_STRING, offsetof(sample_args, out), 0, 0, NULL, "DIR",
      "where 000000.png ... go, numbered by index; made if missing", true},
     {"--threads", EBMT_OPT_INT, offsetof(sample_args, threads), 1, 256, NULL, "threads",
@@ -131,8 +131,8 @@ typedef struct sampling {
     ebm_langevin how;
     size_t dim;
     ebmt_pool *pool;
-    worker *workers;    /* [threads] */
-    result *results;    /* [n] */
+    worker *workers;     /* [threads] */
+    result *results;     /* [n] */
     uint8_t *all_pixels; /* [n,H,W,C] for the grid, or NULL */
 
     pthread_mutex_t lock; /* of results, printed, error and stdout */
@@ -184,9 +184,8 @@ static bool has_failed(sampling *s)
 static double energy_of(const sampling *s, worker *w)
 {
     const ebm_levels *levels = s->info->levels;
-    float scale = (float)levels->scale[0];
     for (size_t i = 0; i < s->dim; i++)
-        w->work[i] = scale * w->y[i];
+        w->work[i] = (float)((double)w->y[i] * levels->scale[0]);
     return -(double)ebm_session_net(w->session, w->work, 0) / levels->step2[0];
 }
 
@@ -218,8 +217,7 @@ static ebm_status draw_one(const sampling *s, worker *w, int32_t k, result *r, e
     ebm_chain chain = {.y = w->y, .anchor = w->anchor};
     ebm_chain_start(&chain, levels, s->dim, (uint64_t)s->args->seed,
                     (uint32_t)(s->args->first_index + k));
-    ebm_status st =
-        ebm_chain_advance(&chain, &density, levels, &s->how, INT64_MAX, w->work, err);
+    ebm_status st = ebm_chain_advance(&chain, &density, levels, &s->how, INT64_MAX, w->work, err);
     if (st != EBM_OK)
         return st;
     r->energy = energy_of(s, w);

@@ -47,7 +47,7 @@ typedef struct ebmt_command {
     const char *summary; /* one line */
     const ebmt_option *options;
     size_t n_options;
-    const char *argument; /* name of a required positional argument, e.g. "DIR", or NULL */
+    const char *argument;   /* name of a required positional argument, e.g. "DIR", or NULL */
     size_t argument_offset; /* const char *, like STRING */
 } ebmt_command;
 

@@ -31,8 +31,7 @@ static ebm_status promised_size(const idx_kind *kind, const unsigned char *head,
 
 /* Inflates in two passes, header first: the header says how much memory the rest may take, so a
  * gzip bomb is noticed one byte after that. */
-static ebm_status inflate_idx(const idx_kind *kind, const bytes *packed, bytes *out,
-                              ebm_error *err)
+static ebm_status inflate_idx(const idx_kind *kind, const bytes *packed, bytes *out, ebm_error *err)
 {
     unsigned char head[EBMT_IDX_IMAGE_HEADER];
     size_t total = 0;

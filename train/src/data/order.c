@@ -9,8 +9,8 @@
 struct ebmt_order {
     int64_t count;
     uint64_t seed;
-    int64_t epoch;     /* whose permutation is in `sample`; -1: none yet */
-    uint32_t *sample;  /* [count] */
+    int64_t epoch;    /* whose permutation is in `sample`; -1: none yet */
+    uint32_t *sample; /* [count] */
 };
 
 ebm_status ebmt_order_create(int64_t count, uint64_t seed, ebmt_order **out, ebm_error *err)

@@ -60,15 +60,12 @@ typedef struct pass {
     bool tangent; /* biases and time terms have no part in a tangent */
 } pass;
 
-static void add_pixel_sums(const ebm_node *n, const float *dy, float *row)
+static void add_pixel_sums(const ebm_kernels *k, const ebm_node *n, const float *dy, float *sums,
+                           float *row)
 {
-    size_t pixels = (size_t)n->h * (size_t)n->w;
-    for (int32_t c = 0; c < n->c; c++, dy += pixels) {
-        double sum = 0.0;
-        for (size_t p = 0; p < pixels; p++)
-            sum += (double)dy[p];
-        row[c] += (float)sum;
-    }
+    k->head_sum(EBM_ACT_NONE, 0.0f, n->c, n->h, n->w, dy, sums);
+    for (int32_t c = 0; c < n->c; c++)
+        row[c] += sums[c];
 }
 
 static void see_node(void *user, const ebm_node_view *view)
@@ -87,7 +84,7 @@ static void see_node(void *user, const ebm_node_view *view)
                                 grads->effective + grads->g->tensors[n->weight].offset,
                                 view->scratch);
     if (!p->tangent)
-        add_pixel_sums(n, view->dy, row);
+        add_pixel_sums(p->k, n, view->dy, view->scratch, row);
 }
 
 void ebmt_grads_backward(ebmt_grads *grads, ebm_session *s, float seed)

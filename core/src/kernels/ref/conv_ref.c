@@ -113,6 +113,9 @@ static void backward_weights(const ebm_conv_shape *s, const float *x, const floa
 const ebm_kernels ebm__kernels_ref = {
     .name = "ref",
     .kernel_class = "ref",
+    .map_floats = ebm__dense_floats,
+    .map_load = ebm__dense_load,
+    .map_store = ebm__dense_store,
     .conv_packed_floats = packed_floats,
     .conv_scratch_floats = scratch_floats,
     .conv_pack = pack,
@@ -121,8 +124,8 @@ const ebm_kernels ebm__kernels_ref = {
     .conv_backward_weights = backward_weights,
     .act_forward = ebm__act_forward,
     .act_backward = ebm__act_backward,
-    .pool_forward = ebm__pool_forward,
-    .pool_backward = ebm__pool_backward,
-    .head_sum = ebm__head_sum,
-    .head_backward = ebm__head_backward,
+    .pool_forward = ebm__dense_pool_forward,
+    .pool_backward = ebm__dense_pool_backward,
+    .head_sum = ebm__dense_head_sum,
+    .head_backward = ebm__dense_head_backward,
 };

@@ -1,127 +1,56 @@
-/* Elementwise kernels, pooling and the head's sums in plain C, for maps [C,H,W]. */
+/* Maps without padding, [C,H,W] as they come, for the sets ref and blas. */
 #include "kernels/kernel_sets.h"
+#include "kernels/map_inline.h"
 
-#include <assert.h>
-#include <string.h>
+static ebm__layout dense(int32_t h, int32_t w)
+{
+    return (ebm__layout){.base = 0, .row = (size_t)w, .plane = (size_t)h * (size_t)w};
+}
 
-#include "kernels/exp_inline.h"
+size_t ebm__dense_floats(int32_t c, int32_t h, int32_t w)
+{
+    return (size_t)c * dense(h, w).plane;
+}
+
+void ebm__dense_load(int32_t c, int32_t h, int32_t w, const float *image, float *map)
+{
+    ebm__map_load(c, h, w, dense(h, w), image, map);
+}
+
+void ebm__dense_store(int32_t c, int32_t h, int32_t w, const float *map, float *image)
+{
+    ebm__map_store(c, h, w, dense(h, w), map, image);
+}
 
 void ebm__act_forward(ebm_act act, float slope, size_t n, const float *x, float *y)
 {
-    switch (act) {
-    case EBM_ACT_LEAKY_RELU:
-        for (size_t i = 0; i < n; i++)
-            y[i] = x[i] > 0.0f ? x[i] : slope * x[i];
-        break;
-    case EBM_ACT_RELU:
-        for (size_t i = 0; i < n; i++)
-            y[i] = x[i] > 0.0f ? x[i] : 0.0f;
-        break;
-    case EBM_ACT_SILU:
-        for (size_t i = 0; i < n; i++)
-            y[i] = x[i] * ebm__sigmoid(x[i]);
-        break;
-    case EBM_ACT_NONE:
-        if (y != x)
-            memmove(y, x, n * sizeof *y);
-        break;
-    }
+    ebm__map_act_forward(act, slope, n, x, y);
 }
-
-/* act'(x) at one point. @eq silu: s(x) (1 + x (1 - s(x))) */
-static inline float slope_at(ebm_act act, float slope, float x)
-{
-    float s;
-    switch (act) {
-    case EBM_ACT_LEAKY_RELU:
-        return x > 0.0f ? 1.0f : slope;
-    case EBM_ACT_RELU:
-        return x > 0.0f ? 1.0f : 0.0f;
-    case EBM_ACT_SILU:
-        s = ebm__sigmoid(x);
-        return s * (1.0f + x * (1.0f - s));
-    case EBM_ACT_NONE:
-        break;
-    }
-    return 1.0f;
-}
-
-/* One loop per activation and mode, so that `act` is a constant inside and the loop vectorises. */
-#define BACKWARD_LOOP(ACT)                                                                         \
-    do {                                                                                           \
-        if (accumulate)                                                                            \
-            for (size_t i = 0; i < n; i++)                                                         \
-                dx[i] += slope_at(ACT, slope, x[i]) * dy[i];                                       \
-        else                                                                                       \
-            for (size_t i = 0; i < n; i++)                                                         \
-                dx[i] = slope_at(ACT, slope, x[i]) * dy[i];                                        \
-    } while (0)
 
 void ebm__act_backward(ebm_act act, float slope, size_t n, const float *x, const float *dy,
                        float *dx, bool accumulate)
 {
-    switch (act) {
-    case EBM_ACT_LEAKY_RELU:
-        BACKWARD_LOOP(EBM_ACT_LEAKY_RELU);
-        break;
-    case EBM_ACT_RELU:
-        BACKWARD_LOOP(EBM_ACT_RELU);
-        break;
-    case EBM_ACT_SILU:
-        BACKWARD_LOOP(EBM_ACT_SILU);
-        break;
-    case EBM_ACT_NONE:
-        BACKWARD_LOOP(EBM_ACT_NONE);
-        break;
-    }
+    ebm__map_act_backward(act, slope, n, x, dy, dx, accumulate);
 }
 
-void ebm__pool_forward(int32_t c, int32_t h, int32_t w, const float *x, float *y)
+void ebm__dense_pool_forward(int32_t c, int32_t h, int32_t w, const float *x, float *y)
 {
-    int32_t oh = h / 2, ow = w / 2;
-    for (int32_t k = 0; k < c; k++, x += (size_t)h * (size_t)w)
-        for (int32_t i = 0; i < oh; i++) {
-            const float *upper = x + (size_t)(2 * i) * (size_t)w, *lower = upper + w;
-            for (int32_t j = 0; j < ow; j++)
-                *y++ = 0.25f *
-                       (upper[2 * j] + upper[2 * j + 1] + lower[2 * j] + lower[2 * j + 1]);
-        }
+    ebm__map_pool_forward(c, h, w, dense(h, w), dense(h / 2, w / 2), x, y);
 }
 
-void ebm__pool_backward(int32_t c, int32_t h, int32_t w, const float *dy, float *dx)
+void ebm__dense_pool_backward(int32_t c, int32_t h, int32_t w, const float *dy, float *dx)
 {
-    int32_t oh = h / 2, ow = w / 2;
-    memset(dx, 0, (size_t)c * (size_t)h * (size_t)w * sizeof *dx);
-    for (int32_t k = 0; k < c; k++, dx += (size_t)h * (size_t)w)
-        for (int32_t i = 0; i < oh; i++) {
-            float *upper = dx + (size_t)(2 * i) * (size_t)w, *lower = upper + w;
-            for (int32_t j = 0; j < ow; j++) {
-                float quarter = 0.25f * *dy++;
-                upper[2 * j] = upper[2 * j + 1] = quarter;
-                lower[2 * j] = lower[2 * j + 1] = quarter;
-            }
-        }
+    ebm__map_pool_backward(c, h, w, dense(h, w), dense(h / 2, w / 2), dy, dx);
 }
 
-void ebm__head_sum(ebm_act act, float slope, int32_t c, size_t hw, const float *x, float *sums)
+void ebm__dense_head_sum(ebm_act act, float slope, int32_t c, int32_t h, int32_t w, const float *x,
+                         float *sums)
 {
-    for (int32_t k = 0; k < c; k++, x += hw) {
-        double sum = 0.0;
-        for (size_t i = 0; i < hw; i++) {
-            float y;
-            ebm__act_forward(act, slope, 1, &x[i], &y);
-            sum += (double)y;
-        }
-        sums[k] = (float)sum;
-    }
+    ebm__map_head_sum(act, slope, c, h, w, dense(h, w), x, sums);
 }
 
-void ebm__head_backward(ebm_act act, float slope, int32_t c, size_t hw, const float *x,
-                        const float *d, float *dx)
+void ebm__dense_head_backward(ebm_act act, float slope, int32_t c, int32_t h, int32_t w,
+                              const float *x, const float *d, float *dx)
 {
-    for (int32_t k = 0; k < c; k++, x += hw, dx += hw) {
-        for (size_t i = 0; i < hw; i++)
-            dx[i] = d[k];
-        ebm__act_backward(act, slope, hw, x, dx, dx, false);
-    }
+    ebm__map_head_backward(act, slope, c, h, w, dense(h, w), x, d, dx);
 }

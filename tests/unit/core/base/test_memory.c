@@ -34,17 +34,24 @@ static int all_zero(const void *block, size_t n)
     return 1;
 }
 
+/* Dirty blocks are given back and asked for again, so that the heap hands out used memory. */
 static void blocks_are_aligned_and_zero(void **state)
 {
     (void)state;
     static const size_t sizes[] = {0, 1, 63, 64, 65, 4096, 100001};
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        unsigned char *block = ebm_alloc(sizes[i], 1);
-        assert_non_null(block);
-        assert_int_equal((uintptr_t)block % EBM_ALIGN, 0);
-        assert_true(all_zero(block, sizes[i]));
-        memset(block, 0xA5, sizes[i] > 0 ? sizes[i] : 1); /* dirty for whoever gets it next */
-        ebm_free(block);
+    unsigned char *blocks[50];
+    for (size_t i = 0; i < 2 * sizeof(sizes) / sizeof(sizes[0]); i++) {
+        const size_t n = sizes[i / 2];
+        for (size_t k = 0; k < 50; k++) {
+            blocks[k] = ebm_alloc(n, 1);
+            assert_non_null(blocks[k]);
+            assert_int_equal((uintptr_t)blocks[k] % EBM_ALIGN, 0);
+            assert_true(all_zero(blocks[k], n));
+            memset(blocks[k], 0xA5, n > 0 ? n : 1);
+        }
+        for (size_t k = 0; k < 50; k++) {
+            ebm_free(blocks[k]);
+        }
     }
     ebm_free(NULL);
 }

@@ -46,6 +46,9 @@ static void fill_scene(scene *s)
     assert_true(temp_dir_join(s->in, "sub", path));
     assert_int_equal(mkdir(path, 0755), 0);
     assert_true(temp_dir_write(path, "deep", "deep", 4));
+    assert_true(temp_dir_join(s->in, "sub/two", path));
+    assert_int_equal(mkdir(path, 0755), 0);
+    assert_true(temp_dir_write(path, "deep", "deep", 4));
     assert_true(temp_dir_join(s->in, "fifo", path));
     assert_int_equal(mkfifo(path, 0644), 0);
     make_link(s, "../secret", "out");
@@ -204,7 +207,7 @@ static void walk_without_openat2(void **state)
         }
     }
     char text[5] = "";
-    const int fd = ebm__open_walk(dir, "sub/deep");
+    const int fd = ebm__open_walk(dir, "sub/two/deep");
     assert_true(fd >= 0);
     assert_int_equal(read(fd, text, 4), 4);
     assert_string_equal(text, "deep");

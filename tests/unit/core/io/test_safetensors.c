@@ -58,7 +58,7 @@ static ebm_status parse(const unsigned char *bytes, size_t size, ebm_error *err)
 static const char valid[] =
     "{\"__metadata__\":{\"format\":\"pt\",\"note\":\"x\"},"
     "\"b\":" ENTRY("F32", "[2,3]", 8, 32) ","
-                                          "\"a\":" ENTRY("I64", "[1]", 0,
+                                          "\"z\":" ENTRY("I64", "[1]", 0,
                                                          8) ","
                                                             "\"c\":" ENTRY("BF16", "[]", 32,
                                                                            34) "}   ";
@@ -71,7 +71,7 @@ static void reads_a_valid_image(void **state)
     assert_int_equal(ebm_safetensors_parse(im.bytes, im.size, &st, NULL), EBM_OK);
     assert_int_equal(ebm_safetensors_count(st), 3);
     assert_null(ebm_safetensors_at(st, 3));
-    static const char *const order[] = {"a", "b", "c"}; /* of the data, not of the header */
+    static const char *const order[] = {"z", "b", "c"}; /* of the data, not of the header */
     for (size_t i = 0; i < 3; i++) {
         assert_string_equal(ebm_safetensors_at(st, i)->name, order[i]);
         assert_ptr_equal(ebm_safetensors_find(st, order[i]), ebm_safetensors_at(st, i));
@@ -166,6 +166,10 @@ static const struct {
     {"rank 9", "{\"a\":" ENTRY("F32", "[1,1,1,1,1,1,1,1,1]", 0, 4) "}", 4, EBM_ERR_LIMIT, "a"},
     {"shape overflows", "{\"a\":" ENTRY("F32", "[4294967296,4294967296]", 0, 4) "}", 4,
      EBM_ERR_FORMAT, "a"},
+    {"shape overflows to nothing", "{\"a\":" ENTRY("F32", "[4294967296,4294967296]", 0, 0) "}", 0,
+     EBM_ERR_FORMAT, "a"},
+    {"shape overflows to its bytes", "{\"a\":" ENTRY("F32", "[4611686018427387905,4]", 0, 16) "}",
+     16, EBM_ERR_FORMAT, "a"},
     {"shape times dtype overflows", "{\"a\":" ENTRY("F32", "[4611686018427387905]", 0, 4) "}", 4,
      EBM_ERR_FORMAT, "a"},
     {"dimension above int64", "{\"a\":" ENTRY("F32", "[9223372036854775808]", 0, 4) "}", 4,

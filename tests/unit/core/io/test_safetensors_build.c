@@ -109,7 +109,7 @@ static void refuses_items(void **state)
         {.name = long_name, .values = values},
         {.name = "no values", .rank = 0},
         {.name = "rank -1", .rank = -1, .values = values},
-        {.name = "rank 9", .rank = 9, .values = values},
+        {.name = "rank 9", .rank = 9, .dim = {1, 1, 1, 1, 1, 1, 1, 1}, .values = values},
         {.name = "zero", .rank = 1, .dim = {0}, .values = values},
         {.name = "negative", .rank = 1, .dim = {-1}, .values = values},
         {.name = "overflow", .rank = 2, .dim = {INT64_MAX, 3}, .values = values},

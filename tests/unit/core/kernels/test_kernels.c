@@ -92,6 +92,50 @@ static void free_rig(rig *r)
     ebm_free(r->scratch);
 }
 
+/* A plain image [c,h,w] in the layout of the set. @own ebm_free() */
+static float *as_map(const ebm_kernels *k, int32_t c, int32_t h, int32_t w, const float *image)
+{
+    float *map = floats(k->map_floats(c, h, w));
+    k->map_load(c, h, w, image, map);
+    return map;
+}
+
+/* The three kernels on plain images; residual may be NULL. */
+static void forward(const rig *r, const float *bias, const float *x, const float *residual,
+                    float *y)
+{
+    const ebm_conv_shape *s = r->s;
+    float *mx = as_map(r->k, s->c_in, s->h, s->w, x);
+    float *mr = residual ? as_map(r->k, s->c_out, s->h, s->w, residual) : NULL;
+    float *my = randoms(99, r->k->map_floats(s->c_out, s->h, s->w)); /* nothing may rely on zeros */
+    r->k->conv_forward(s, r->packed, bias, mx, mr, my, r->scratch);
+    r->k->map_store(s->c_out, s->h, s->w, my, y);
+    ebm_free(mx);
+    ebm_free(mr);
+    ebm_free(my);
+}
+
+static void backward_data(const rig *r, const float *dy, float *dx)
+{
+    const ebm_conv_shape *s = r->s;
+    float *mdy = as_map(r->k, s->c_out, s->h, s->w, dy);
+    float *mdx = randoms(98, r->k->map_floats(s->c_in, s->h, s->w));
+    r->k->conv_backward_data(s, r->packed, mdy, mdx, r->scratch);
+    r->k->map_store(s->c_in, s->h, s->w, mdx, dx);
+    ebm_free(mdy);
+    ebm_free(mdx);
+}
+
+static void backward_weights(const rig *r, const float *x, const float *dy, float *dw)
+{
+    const ebm_conv_shape *s = r->s;
+    float *mx = as_map(r->k, s->c_in, s->h, s->w, x);
+    float *mdy = as_map(r->k, s->c_out, s->h, s->w, dy);
+    r->k->conv_backward_weights(s, mx, mdy, dw, r->scratch);
+    ebm_free(mx);
+    ebm_free(mdy);
+}
+
 static void for_each_set(void (*check)(const ebm_kernels *k))
 {
     bool supported;
@@ -108,8 +152,8 @@ static void check_adjoint(const ebm_kernels *k)
         rig r = make_rig(k, s);
         float *x = randoms(4, in_size(s)), *y = randoms(5, out_size(s));
         float *wx = floats(out_size(s)), *wty = floats(in_size(s));
-        k->conv_forward(s, r.packed, r.zeros, x, NULL, wx, r.scratch);
-        k->conv_backward_data(s, r.packed, y, wty, r.scratch);
+        forward(&r, r.zeros, x, NULL, wx);
+        backward_data(&r, y, wty);
         assert_close(dot(wx, y, out_size(s)), dot(x, wty, in_size(s)),
                      2e-6 * norm(wx, out_size(s)) * norm(y, out_size(s)));
         ebm_free(x);
@@ -129,9 +173,9 @@ static void check_weight_gradient(const ebm_kernels *k)
         float *x = randoms(4, in_size(s)), *dy = randoms(5, out_size(s));
         float *dw = randoms(6, weight_size(s)), *vx = floats(out_size(s));
         double before = dot(dw, r.w, weight_size(s));
-        k->conv_backward_weights(s, x, dy, dw, r.scratch);
+        backward_weights(&r, x, dy, dw);
         k->conv_pack(s, r.w, NULL, r.packed);
-        k->conv_forward(s, r.packed, r.zeros, x, NULL, vx, r.scratch);
+        forward(&r, r.zeros, x, NULL, vx);
         assert_close(dot(dw, r.w, weight_size(s)) - before, dot(dy, vx, out_size(s)),
                      2e-6 * norm(dw, weight_size(s)) * norm(r.w, weight_size(s)));
         ebm_free(x);
@@ -153,11 +197,11 @@ static void check_affine(const ebm_kernels *k)
         float *plain = floats(out_size(s)), *full = floats(out_size(s));
         for (size_t j = 0; j < weight_size(s); j++)
             r.w[j] *= r.gain[j / (weight_size(s) / (size_t)s->c_out)];
-        k->conv_forward(s, r.packed, r.bias, x, residual, full, r.scratch);
+        forward(&r, r.bias, x, residual, full);
         k->conv_pack(s, r.w, NULL, r.packed);
         for (size_t j = 0; j < in_size(s); j++)
             x[j] *= 2.0f;
-        k->conv_forward(s, r.packed, r.zeros, x, NULL, plain, r.scratch);
+        forward(&r, r.zeros, x, NULL, plain);
         for (size_t j = 0; j < out_size(s); j++)
             plain[j] = 0.5f * plain[j] + r.bias[j / pixels] + residual[j];
         assert_rel_l2(full, plain, out_size(s), 1e-6);
@@ -173,14 +217,13 @@ static void check_affine(const ebm_kernels *k)
 static void check_shift(const ebm_kernels *k)
 {
     const ebm_conv_shape s = {1, 1, 6, 5, 3};
-    float *packed = floats(k->conv_packed_floats(&s)), *x = randoms(7, 30), *y = floats(30);
-    float *scratch = floats(k->conv_scratch_floats(&s));
-    const float zero = 0.0f;
+    rig r = make_rig(k, &s);
+    float *x = randoms(7, 30), *y = floats(30);
     for (int tap = 0; tap < 9; tap++) {
         float w[9] = {0};
         w[tap] = 1.0f;
-        k->conv_pack(&s, w, NULL, packed);
-        k->conv_forward(&s, packed, &zero, x, NULL, y, scratch);
+        k->conv_pack(&s, w, NULL, r.packed);
+        forward(&r, r.zeros, x, NULL, y);
         for (int i = 0; i < 6; i++)
             for (int j = 0; j < 5; j++) {
                 int row = i + tap / 3 - 1, col = j + tap % 3 - 1;
@@ -188,10 +231,9 @@ static void check_shift(const ebm_kernels *k)
                 assert_true(y[i * 5 + j] == (inside ? x[row * 5 + col] : 0.0f));
             }
     }
-    ebm_free(packed);
     ebm_free(x);
     ebm_free(y);
-    ebm_free(scratch);
+    free_rig(&r);
 }
 
 /* Derivatives of the activations by central differences, away from the kinks. */
@@ -228,9 +270,17 @@ static void check_pool(const ebm_kernels *k)
                                 10, 20, 30, 40, 100, 50,  60,  70,  80,  100, 100, 100, 100, 100, 100};
     float y[4], back[2 * 3 * 5];
     const float g[4] = {4, 8, 12, 16};
-    k->pool_forward(2, 3, 5, x, y);
+    float *mx = as_map(k, 2, 3, 5, x), *my = floats(k->map_floats(2, 1, 2));
+    float *mg = as_map(k, 2, 1, 2, g), *mback = floats(k->map_floats(2, 3, 5));
+    k->pool_forward(2, 3, 5, mx, my);
+    k->map_store(2, 1, 2, my, y);
     assert_true(y[0] == 3.5f && y[1] == 5.5f && y[2] == 35.0f && y[3] == 55.0f);
-    k->pool_backward(2, 3, 5, g, back);
+    k->pool_backward(2, 3, 5, mg, mback);
+    k->map_store(2, 3, 5, mback, back);
+    ebm_free(mx);
+    ebm_free(my);
+    ebm_free(mg);
+    ebm_free(mback);
     assert_close(dot(x, back, 30), dot(y, g, 4), 1e-3);
     assert_true(back[0] == 1.0f && back[4] == 0.0f && back[10] == 0.0f);
 }
@@ -241,12 +291,70 @@ static void check_head(const ebm_kernels *k)
     const float x[6] = {-1, 2, 3, -4, -5, 6}, d[2] = {10, 20};
     float sums[2], dx[6];
     const float want[6] = {0, 10, 10, 0, 0, 20};
-    k->head_sum(EBM_ACT_RELU, 0.0f, 2, 3, x, sums);
+    float *mx = as_map(k, 2, 1, 3, x), *mdx = floats(k->map_floats(2, 1, 3));
+    k->head_sum(EBM_ACT_RELU, 0.0f, 2, 1, 3, mx, sums);
     assert_true(sums[0] == 5.0f && sums[1] == 6.0f);
-    k->head_backward(EBM_ACT_RELU, 0.0f, 2, 3, x, d, dx);
+    k->head_backward(EBM_ACT_RELU, 0.0f, 2, 1, 3, mx, d, mdx);
+    k->map_store(2, 1, 3, mdx, dx);
     assert_memory_equal(dx, want, sizeof want);
+    ebm_free(mx);
+    ebm_free(mdx);
 }
 
+/* Padding is zero in whatever a kernel makes, also when it lies in used memory: the sum of all
+ * floats of the map is the sum of the image. */
+static void check_padding(const ebm_kernels *k)
+{
+    for (size_t i = 0; i < N_SHAPES; i++) {
+        const ebm_conv_shape *s = &shapes[i];
+        size_t n = k->map_floats(s->c_out, s->h, s->w);
+        rig r = make_rig(k, s);
+        float *x = randoms(4, in_size(s)), *mx = as_map(k, s->c_in, s->h, s->w, x);
+        float *my = randoms(5, n), *y = floats(out_size(s));
+        k->conv_forward(s, r.packed, r.bias, mx, NULL, my, r.scratch);
+        k->map_store(s->c_out, s->h, s->w, my, y);
+        assert_close(dot(my, my, n), dot(y, y, out_size(s)), 1e-9 * dot(y, y, out_size(s)));
+        ebm_free(x);
+        ebm_free(mx);
+        ebm_free(my);
+        ebm_free(y);
+        free_rig(&r);
+    }
+}
+
+/* Sets of one class give the same bits. */
+static void test_one_class_same_bits(void **state)
+{
+    bool first, second;
+    (void)state;
+    for (int32_t a = 0; ebm_kernels_name(a, &first); a++)
+        for (int32_t b = 0; ebm_kernels_name(b, &second) && b < a; b++) {
+            const ebm_kernels *ka = kernel_set(ebm_kernels_name(a, NULL));
+            const ebm_kernels *kb = kernel_set(ebm_kernels_name(b, NULL));
+            if (!first || !second || strcmp(ka->kernel_class, kb->kernel_class) != 0)
+                continue;
+            for (size_t i = 0; i < N_SHAPES; i++) {
+                const ebm_conv_shape *s = &shapes[i];
+                rig ra = make_rig(ka, s), rb = make_rig(kb, s);
+                float *x = randoms(4, in_size(s));
+                float *ya = floats(out_size(s)), *yb = floats(out_size(s));
+                forward(&ra, ra.bias, x, NULL, ya);
+                forward(&rb, rb.bias, x, NULL, yb);
+                assert_memory_equal(ya, yb, out_size(s) * sizeof *ya);
+                ebm_free(x);
+                ebm_free(ya);
+                ebm_free(yb);
+                free_rig(&ra);
+                free_rig(&rb);
+            }
+        }
+}
+
+static void test_padding(void **state)
+{
+    (void)state;
+    for_each_set(check_padding);
+}
 static void test_adjoint(void **state)
 {
     (void)state;
@@ -297,6 +405,7 @@ int main(void)
         cmocka_unit_test(test_adjoint),   cmocka_unit_test(test_weight_gradient),
         cmocka_unit_test(test_affine),    cmocka_unit_test(test_shift),
         cmocka_unit_test(test_maps),      cmocka_unit_test(test_selection),
+        cmocka_unit_test(test_padding),   cmocka_unit_test(test_one_class_same_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

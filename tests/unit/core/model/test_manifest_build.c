@@ -207,7 +207,7 @@ static void refuses_what_the_reader_would_refuse(void **state)
     m.network.width = 0;
     expect_refusal(&m, NULL, EBM_ERR_RANGE, "/image/width");
     m = good;
-    m.network.n_mult = 9;
+    m.network.n_mult = 100000;
     expect_refusal(&m, NULL, EBM_ERR_RANGE, "/network/ch_mult");
     m = good;
     m.network.leaky_slope = NAN;

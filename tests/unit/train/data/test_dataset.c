@@ -21,7 +21,7 @@
 #define IMAGES "train-images-idx3-ubyte"
 #define LABELS "train-labels-idx1-ubyte"
 
-static const unsigned char images[] = {0, 0, 8, 3, 0, 0, 0, 2,  0,  0,   0,   2, 0, 0,
+static const unsigned char images[] = {0, 0, 8, 3, 0, 0, 0, 2, 0,   0,   0,   2,   0,   0,
                                        0, 3, 0, 1, 2, 3, 4, 5, 250, 251, 252, 253, 254, 255};
 static const unsigned char labels[] = {0, 0, 8, 1, 0, 0, 0, 2, 7, 3};
 

@@ -13,7 +13,7 @@
 #include "ebmt/data.h"
 #include "fail_alloc.h"
 
-#define COUNT 97
+#define COUNT  97
 #define EPOCHS 5
 
 static ebmt_order *make(int64_t count, uint64_t seed)
@@ -123,9 +123,12 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_permutations),        cmocka_unit_test(test_batches_tile),
-        cmocka_unit_test(test_any_iteration_alone), cmocka_unit_test(test_seeds_differ),
-        cmocka_unit_test(test_edges),               cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_permutations),
+        cmocka_unit_test(test_batches_tile),
+        cmocka_unit_test(test_any_iteration_alone),
+        cmocka_unit_test(test_seeds_differ),
+        cmocka_unit_test(test_edges),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* One HTTP GET with a deadline. Knows URLs; has never heard of models. */
-#ifndef EBMT_CLI_HTTP_CLIENT_H
-#define EBMT_CLI_HTTP_CLIENT_H
+#ifndef EBMT_CLI_HTTP_GET_H
+#define EBMT_CLI_HTTP_GET_H
 
 #include "ebm/status.h"
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "cli/http_client.h"
+#include "cli/http_get.h"
 
 /* A health endpoint answers in a line; whoever sends more than this is not one. */
 #define BODY_MAX 65536
@@ -35,12 +35,17 @@ static CURLcode perform(CURL *curl, const char *url, double timeout_seconds, siz
     return rc == CURLE_OK ? curl_easy_perform(curl) : rc;
 }
 
+static ebm_status bad_url(ebm_error *err)
+{
+    return ebm_error_set(err, EBM_ERR_ARG, "--url", "not an http or https URL");
+}
+
 static ebm_status explain(CURLcode rc, const char *url, ebm_error *err)
 {
     if (rc == CURLE_OUT_OF_MEMORY)
         return ebm_error_set(err, EBM_ERR_NOMEM, url, "no memory");
-    if (rc == CURLE_URL_MALFORMAT || rc == CURLE_UNSUPPORTED_PROTOCOL)
-        return ebm_error_set(err, EBM_ERR_ARG, "--url", "not an http or https URL");
+    if (rc == CURLE_URL_MALFORMAT)
+        return bad_url(err);
     return ebm_error_set(err, EBM_ERR_UNSUPPORTED, url, "%s", curl_easy_strerror(rc));
 }
 
@@ -50,6 +55,9 @@ ebm_status ebmt__http_get(const char *url, double timeout_seconds, long *status,
     size_t seen = 0;
     CURL *curl = NULL;
     *status = 0;
+    /* checked here because curl says "unsupported protocol" of a foreign answer, too */
+    if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
+        return bad_url(err);
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return ebm_error_set(err, EBM_ERR_NOMEM, url, "cannot set up the HTTP client");
     curl = curl_easy_init();

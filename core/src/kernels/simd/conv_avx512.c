@@ -1,0 +1,33 @@
+/* Float32 convolutions in vectors of 16, for CPUs with AVX-512. See conv_simd.h. */
+#include "kernels/kernel_sets.h"
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+
+#define VEC __m512
+#define LANES ((size_t)16)
+#define MR_MAX 8
+#define SIMD_NAME "avx512"
+#define SIMD_TABLE avx512_table
+#define v_load(p) _mm512_loadu_ps(p)
+#define v_store(p, v) _mm512_storeu_ps((p), (v))
+#define v_set1(x) _mm512_set1_ps(x)
+#define v_fma(a, b, c) _mm512_fmadd_ps((a), (b), (c))
+#define v_add(a, b) _mm512_add_ps((a), (b))
+#define v_zero() _mm512_setzero_ps()
+#define v_and(v, mask)                                                                             \
+    _mm512_castsi512_ps(                                                                           \
+        _mm512_and_si512(_mm512_castps_si512(v), _mm512_loadu_si512((const void *)(mask))))
+
+#include "kernels/simd/conv_simd.h"
+
+const ebm_kernels *ebm__kernels_avx512(void)
+{
+    return &avx512_table;
+}
+#else
+const ebm_kernels *ebm__kernels_avx512(void)
+{
+    return NULL;
+}
+#endif

@@ -1,0 +1,329 @@
+/* Fullness, shutdown and slow clients: 429 with Retry-After, SIGTERM under load with every reply
+ * delivered, connections that drip, and what a restart says about unfinished jobs. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon_process.h"
+#include "http_client.h"
+#include "tiny_model.h"
+
+#define POST_HEAD                                                                                  \
+    "POST /sample HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s"
+
+static daemon_process d;
+
+static int setup(void **state)
+{
+    static const tiny_model models[] = {
+        {.id = "a-tiny", .levels = 2, .steps = 2, .seed = 1, .step_scale = 1.0},
+        {.id = "slow", .levels = 400, .steps = 4, .seed = 3, .step_scale = 1.0}};
+
+    (void)state;
+    if (!daemon_prepare(&d))
+        return -1;
+    return tiny_model_write(d.models, &models[0]) && tiny_model_write(d.models, &models[1]) ? 0
+                                                                                           : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    daemon_clean(&d);
+    return 0;
+}
+
+static void sleep_ms(long ms)
+{
+    struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+
+    nanosleep(&ts, NULL);
+}
+
+static double now_s(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+/* Sends a request and leaves the reply to come. */
+static int begin(const char *body)
+{
+    char text[512];
+    int fd = http_connect(d.port);
+
+    snprintf(text, sizeof(text), POST_HEAD, strlen(body), body);
+    assert_true(fd >= 0 && http_send_text(fd, text));
+    return fd;
+}
+
+static int end(int fd)
+{
+    http_reply r;
+    int status = http_read(fd, true, &r) ? r.status : 0;
+
+    http_reply_clear(&r);
+    close(fd);
+    return status;
+}
+
+/* 800,000 steps: seconds on any machine, one image */
+#define LONG "{\"model\":\"slow\",\"steps_per_level\":2000,\"seed\":1}"
+
+/* A request that keeps one worker busy for about two seconds on this machine, in this build. */
+static int begin_seconds(void)
+{
+    double start = now_s();
+    char body[96];
+    int steps;
+
+    assert_int_equal(end(begin("{\"model\":\"slow\"}")), 200);
+    steps = (int)(2.0 / ((now_s() - start) / 4));
+    snprintf(body, sizeof(body), "{\"model\":\"slow\",\"steps_per_level\":%d}",
+             steps < 4 ? 4 : steps > 2000 ? 2000 : steps);
+    return begin(body);
+}
+
+static void a_full_queue(void **state)
+{
+    static const char *const more[] = {"--workers", "1", "--queue", "1", NULL};
+    char value[32];
+    http_reply r;
+    int running, waiting;
+    double start;
+
+    (void)state;
+    assert_true(daemon_start(&d, more));
+    running = begin(LONG);
+    sleep_ms(100);
+    waiting = begin(LONG);
+    sleep_ms(100);
+    start = now_s();
+    assert_true(http_post(d.port, "/sample", "{}", &r));
+    assert_true(now_s() - start < 0.5);
+    assert_int_equal(r.status, 429);
+    assert_non_null(strstr(r.body, "\"queue_full\""));
+    assert_in_range(atoi(http_header(&r, "Retry-After", value, sizeof(value))), 1, 60);
+    http_reply_clear(&r);
+    assert_true(http_call(d.port, "GET", "/readyz", "", NULL, &r));
+    assert_int_equal(r.status, 200);
+    http_reply_clear(&r);
+    /* a second signal ends the wait: both get an answer that says what happened */
+    kill(d.pid, SIGTERM);
+    sleep_ms(200);
+    kill(d.pid, SIGINT);
+    assert_int_equal(end(running), 503);
+    assert_int_equal(end(waiting), 503);
+    assert_int_equal(daemon_stop(&d, 0, 10000), 0);
+}
+
+typedef struct client {
+    pthread_t thread;
+    int ok, refused, lost;
+} client;
+
+/* Asks until the daemon is gone. An accepted request must get its answer: "lost" counts
+ * connections that were made and then ended without one. */
+static void *ask(void *arg)
+{
+    client *c = arg;
+
+    for (;;) {
+        static const char body[] = "{\"model\":\"slow\",\"n\":2,\"response_format\":\"none\"}";
+        char text[512];
+        int fd = http_connect(d.port);
+        int status;
+
+        if (fd < 0)
+            return NULL;
+        snprintf(text, sizeof(text), POST_HEAD, strlen(body), body);
+        if (!http_send_text(fd, text)) {
+            close(fd);
+            return NULL;
+        }
+        status = end(fd);
+        if (status == 200)
+            c->ok++;
+        else if (status == 503)
+            c->refused++;
+        else
+            c->lost++;
+        if (status != 200)
+            return NULL;
+    }
+}
+
+/* Everything that was accepted before the signal is answered with 200, and the exit code is 0. */
+static void a_signal_under_load(void **state)
+{
+    static const char *const more[] = {"--workers", "2", NULL};
+    int fds[6];
+    client clients[4];
+    int ok = 0, lost = 0;
+
+    (void)state;
+    memset(clients, 0, sizeof(clients));
+    assert_true(daemon_start(&d, more));
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&clients[i].thread, NULL, ask, &clients[i]), 0);
+    sleep_ms(300);
+    for (int i = 0; i < 6; i++)
+        fds[i] = begin("{\"model\":\"slow\",\"n\":4}");
+    sleep_ms(100); /* they are in: the daemon takes them within a millisecond or so */
+    kill(d.pid, SIGTERM);
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(end(fds[i]), 200);
+    for (int i = 0; i < 4; i++) {
+        pthread_join(clients[i].thread, NULL);
+        ok += clients[i].ok;
+        lost += clients[i].lost;
+    }
+    assert_true(ok > 0);
+    /* a client whose connect() met the closing listener may see a reset, none of the others */
+    assert_true(lost <= 4);
+    assert_int_equal(daemon_stop(&d, 0, 10000), 0);
+    assert_true(daemon_logged(&d, "\"stopped\""));
+}
+
+/* While draining, probes and new requests get 503 and not silence. */
+static void answers_while_draining(void **state)
+{
+    static const char *const more[] = {"--workers", "1", NULL};
+    http_reply r;
+    int fd;
+
+    (void)state;
+    assert_true(daemon_start(&d, more));
+    fd = begin_seconds();
+    sleep_ms(100);
+    kill(d.pid, SIGTERM);
+    sleep_ms(100);
+    assert_true(http_call(d.port, "GET", "/readyz", "", NULL, &r));
+    assert_int_equal(r.status, 503);
+    http_reply_clear(&r);
+    assert_true(http_call(d.admin, "GET", "/healthz", "", NULL, &r));
+    assert_int_equal(r.status, 200);
+    http_reply_clear(&r);
+    assert_true(http_post(d.port, "/sample", "{}", &r));
+    assert_int_equal(r.status, 503);
+    assert_non_null(strstr(r.body, "\"shutting_down\""));
+    http_reply_clear(&r);
+    assert_int_equal(end(fd), 200);
+    assert_int_equal(daemon_stop(&d, 0, 20000), 0);
+}
+
+/* kill -9 in the middle of a job; the next start knows about it and says "interrupted". */
+static void a_killed_daemon_remembers(void **state)
+{
+    char store[TEMP_PATH_MAX + 16];
+    const char *more[] = {"--store", store, "--workers", "1", NULL};
+    char path[96];
+    char id[64];
+    http_reply made, r;
+    int fd;
+
+    (void)state;
+    snprintf(store, sizeof(store), "sqlite:%s/jobs.db", d.dir);
+    assert_true(daemon_start(&d, more));
+    assert_true(http_post(d.port, "/sample", "{\"seed\":9}", &made));
+    assert_int_equal(made.status, 200);
+    fd = begin(LONG);
+    sleep_ms(200);
+    assert_int_equal(daemon_stop(&d, SIGKILL, 5000), -1);
+    close(fd);
+    assert_true(daemon_start(&d, more));
+    assert_true(daemon_logged(&d, "\"interrupted_jobs\",\"jobs\":1"));
+    assert_non_null(http_header(&made, "X-Job-Id", id, sizeof(id)));
+    snprintf(path, sizeof(path), "/v1/jobs/%s", id);
+    assert_true(http_call(d.port, "GET", path, "", NULL, &r));
+    assert_int_equal(r.status, 200);
+    assert_string_equal(r.body, made.body); /* what was promised is still there, byte for byte */
+    http_reply_clear(&r);
+    http_reply_clear(&made);
+    assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
+}
+
+/* H30, H31: nothing sent, a head that drips: both are gone soon after five seconds. */
+static void slow_clients(void **state)
+{
+    int silent, dripping;
+    double start;
+    bool open = true;
+
+    (void)state;
+    assert_true(daemon_start(&d, NULL));
+    start = now_s();
+    silent = http_connect(d.port);
+    dripping = http_connect(d.port);
+    http_send_text(dripping, "GET /healthz HTTP/1.1\r\nX: ");
+    while (open && now_s() - start < 9.0) {
+        struct pollfd p = {.fd = dripping, .events = POLLIN};
+        char byte;
+
+        sleep_ms(250);
+        open = http_send_text(dripping, "a") && !(poll(&p, 1, 0) == 1 && recv(dripping, &byte, 1, 0) <= 0);
+    }
+    assert_false(open);
+    assert_true(now_s() - start > 4.0 && now_s() - start < 8.0);
+    assert_true(http_ends(silent, 2000));
+    close(silent);
+    close(dripping);
+    assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
+}
+
+/* More connections than allowed: the last tenth of them is told so. */
+static void too_many_connections(void **state)
+{
+    static const char *const more[] = {"--connections", "40", NULL};
+    int fds[38];
+    http_reply r;
+
+    (void)state;
+    assert_true(daemon_start(&d, more));
+    for (int i = 0; i < 38; i++)
+        fds[i] = http_connect(d.port);
+    sleep_ms(100);
+    if (http_post(d.port, "/sample", "{}", &r)) {
+        assert_int_equal(r.status, 503);
+        assert_non_null(strstr(r.body, "\"overloaded\""));
+    }
+    http_reply_clear(&r);
+    assert_true(http_call(d.admin, "GET", "/readyz", "", NULL, &r));
+    assert_int_equal(r.status, 200);
+    http_reply_clear(&r);
+    for (int i = 0; i < 38; i++)
+        close(fds[i]);
+    sleep_ms(100);
+    assert_true(http_post(d.port, "/sample", "{}", &r));
+    assert_int_equal(r.status, 200);
+    http_reply_clear(&r);
+    assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_full_queue, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_signal_under_load, setup, teardown),
+        cmocka_unit_test_setup_teardown(answers_while_draining, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_killed_daemon_remembers, setup, teardown),
+        cmocka_unit_test_setup_teardown(slow_clients, setup, teardown),
+        cmocka_unit_test_setup_teardown(too_many_connections, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,256 @@
+/* Starts that must fail: bad models, bad stores, taken ports, bad options. Each ends with the
+ * right code and one line that says what to look at. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon_process.h"
+#include "http_client.h"
+#include "tiny_model.h"
+
+static daemon_process d;
+
+static int setup(void **state)
+{
+    static const tiny_model what = {.id = "tiny", .levels = 2, .steps = 2, .seed = 1,
+                                    .step_scale = 1.0};
+
+    (void)state;
+    return daemon_prepare(&d) && tiny_model_write(d.models, &what) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    daemon_clean(&d);
+    return 0;
+}
+
+/* The start fails with this code and a line that names `hint`. */
+static void expect(const char *const *more, int code, const char *hint)
+{
+    char line[1024];
+    int got = daemon_try(&d, more, line, sizeof(line));
+
+    if (got != code || !strstr(line, hint) || strncmp(line, "ebmd: ", 6) != 0)
+        fail_msg("exit %d, \"%s\"; expected %d and \"%s\"", got, line, code, hint);
+}
+
+static char *read_file(const char *name, size_t *size)
+{
+    char path[TEMP_PATH_MAX];
+    char *text = calloc(1, 1u << 20);
+    FILE *f;
+
+    assert_true(temp_dir_join(d.models, name, path));
+    f = fopen(path, "rb");
+    assert_non_null(f);
+    *size = fread(text, 1, 1u << 20, f);
+    fclose(f);
+    return text;
+}
+
+static void write_file(const char *name, const void *data, size_t size)
+{
+    assert_true(temp_dir_write(d.models, name, data, size));
+}
+
+static void truncated_weights(void **state)
+{
+    size_t size;
+    char *data = read_file("tiny/model.safetensors", &size);
+    static const size_t cuts[] = {0, 7, 8, 100, 4000};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
+        write_file("tiny/model.safetensors", data, cuts[i]);
+        expect(NULL, 65, "tiny/");
+    }
+    write_file("tiny/model.safetensors", data, size - 1);
+    expect(NULL, 65, "tiny/");
+    free(data);
+}
+
+static void wrong_digest(void **state)
+{
+    size_t size;
+    char *data = read_file("tiny/model.safetensors", &size);
+
+    (void)state;
+    data[size - 1] ^= 1;
+    write_file("tiny/model.safetensors", data, size);
+    expect(NULL, 65, "tiny/");
+    free(data);
+}
+
+/* Replaces one piece of the manifest by another. */
+static void edit_manifest(const char *from, const char *to)
+{
+    size_t size;
+    char *text = read_file("tiny/model.json", &size);
+    char *at = strstr(text, from);
+    char *out = calloc(1, (1u << 20) + strlen(to));
+
+    assert_non_null(at);
+    snprintf(out, 1u << 20, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+    write_file("tiny/model.json", out, strlen(out));
+    free(out);
+    free(text);
+}
+
+static void hostile_manifests(void **state)
+{
+    static const struct {
+        const char *from, *to;
+    } rows[] = {{"\"id\": \"tiny\"", "\"id\": \"../x\""},
+                {"\"id\": \"tiny\"", "\"id\": \"other\""},
+                {"\"width\": 8", "\"width\": 1000000000"},
+                {"\"width\": 8", "\"width\": -8"},
+                {"\"width\": 8", "\"width\": 16, \"width\": 8"},
+                {"\"architecture\": \"drl-resnet\"", "\"architecture\": \"nope\""},
+                {"\"ch\": 8", "\"ch\": 16"},
+                {"\"ch_mult\": [1, 2]", "\"ch_mult\": [1, 2, 2]"},
+                {"\"num_res_blocks\": 1", "\"num_res_blocks\": 2"},
+                {"{", "["}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        size_t size;
+        char *good = read_file("tiny/model.json", &size);
+
+        edit_manifest(rows[i].from, rows[i].to);
+        expect(NULL, 65, "tiny");
+        write_file("tiny/model.json", good, size);
+        free(good);
+    }
+}
+
+static void a_missing_tensor(void **state)
+{
+    size_t size;
+    char *data = read_file("tiny/model.safetensors", &size);
+    char *name = NULL;
+
+    (void)state;
+    for (size_t i = 8; i + 8 < 8000 && !name; i++) {
+        if (memcmp(data + i, "\"conv_in.", 9) == 0)
+            name = data + i;
+    }
+    assert_non_null(name);
+    memcpy(name, "\"conv_on.", 9);
+    write_file("tiny/model.safetensors", data, size);
+    /* the digest is wrong now too; whichever is found first, the start fails and names the model */
+    expect(NULL, 65, "tiny");
+    free(data);
+}
+
+static void missing_weights(void **state)
+{
+    char path[TEMP_PATH_MAX];
+
+    (void)state;
+    assert_true(temp_dir_join(d.models, "tiny/model.safetensors", path));
+    unlink(path);
+    expect(NULL, 65, "tiny/");
+    assert_int_equal(symlink("/etc/passwd", path), 0);
+    expect(NULL, 65, "tiny/");
+    unlink(path);
+    assert_int_equal(mkfifo(path, 0644), 0);
+    expect(NULL, 65, "tiny/");
+}
+
+static void a_directory_with_a_bad_name(void **state)
+{
+    char from[TEMP_PATH_MAX], to[TEMP_PATH_MAX];
+
+    (void)state;
+    assert_true(temp_dir_join(d.models, "tiny", from));
+    assert_true(temp_dir_join(d.models, "TINY", to));
+    assert_int_equal(rename(from, to), 0);
+    expect(NULL, 65, "TINY");
+}
+
+static void no_models(void **state)
+{
+    char from[TEMP_PATH_MAX];
+
+    (void)state;
+    assert_true(temp_dir_join(d.models, "tiny/model.json", from));
+    unlink(from);
+    expect(NULL, 66, d.models);
+    temp_dir_remove(d.models);
+    expect(NULL, 66, d.models);
+}
+
+static void bad_stores(void **state)
+{
+    char spec[TEMP_PATH_MAX + 32];
+    const char *more[] = {"--store", spec, NULL};
+
+    (void)state;
+    snprintf(spec, sizeof(spec), "sqlite:%s/none/jobs.db", d.dir);
+    expect(more, 73, "jobs.db");
+    assert_true(temp_dir_write(d.dir, "junk.db", "this is no database, it only is a long text "
+                                                 "that stands where a header should be........."
+                                                 "....................",
+                               110));
+    snprintf(spec, sizeof(spec), "sqlite:%s/junk.db", d.dir);
+    expect(more, 78, "junk.db");
+}
+
+static void a_second_daemon(void **state)
+{
+    char spec[TEMP_PATH_MAX + 32];
+    const char *more[] = {"--store", spec, NULL};
+    daemon_process first = d;
+
+    (void)state;
+    snprintf(spec, sizeof(spec), "sqlite:%s/jobs.db", d.dir);
+    assert_true(daemon_start(&first, more));
+    expect(more, 75, "jobs.db");
+    assert_int_equal(daemon_stop(&first, SIGTERM, 10000), 0);
+}
+
+static void bad_options(void **state)
+{
+    static const struct {
+        const char *words[3];
+        int code;
+        const char *hint;
+    } rows[] = {{{"--frobnicate"}, 64, "--frobnicate"},
+                {{"--workers", "0"}, 78, "--workers"},
+                {{"--workers"}, 64, "--workers"},
+                {{"--kernels", "nope"}, 78, "nope"},
+                {{"--models", "/nonexistent/x"}, 64, "--models"}}; /* given twice */
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        expect(rows[i].words, rows[i].code, rows[i].hint);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(truncated_weights, setup, teardown),
+        cmocka_unit_test_setup_teardown(wrong_digest, setup, teardown),
+        cmocka_unit_test_setup_teardown(hostile_manifests, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_missing_tensor, setup, teardown),
+        cmocka_unit_test_setup_teardown(missing_weights, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_directory_with_a_bad_name, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_models, setup, teardown),
+        cmocka_unit_test_setup_teardown(bad_stores, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_second_daemon, setup, teardown),
+        cmocka_unit_test_setup_teardown(bad_options, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,149 @@
+#!/bin/sh
+# The `ebm` command from outside: help, exit statuses, and a small run from training to a sample.
+# usage: test_cli.sh PATH_OF_EBM GOLDEN_DIRECTORY
+set -u
+
+ebm=${1:?path of ebm}
+golden=${2:?directory with golden cases}
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+failed=0
+
+# expect STATUS WORDS... : runs ebm; stdout and stderr are left in $work
+expect() {
+    want=$1
+    shift
+    "$ebm" "$@" >"$work/out" 2>"$work/err"
+    got=$?
+    if [ "$got" -ne "$want" ]; then
+        echo "ebm $*: exit status $got, expected $want"
+        sed 's/^/    /' "$work/err"
+        failed=1
+    fi
+}
+
+# says FILE TEXT : the last command wrote TEXT to out or err
+says() {
+    grep -q -e "$2" "$work/$1" || {
+        echo "std$1 of the last command lacks '$2':"
+        sed 's/^/    /' "$work/$1"
+        failed=1
+    }
+}
+
+is_silent() {
+    [ ! -s "$work/$1" ] || {
+        echo "std$1 of the last command is not empty"
+        failed=1
+    }
+}
+
+# --- help and version: status 0, on stdout, nothing on stderr ---
+for words in --help help -h --version; do
+    expect 0 "$words"
+    is_silent err
+    says out ebm
+done
+for command in train sample check bench inspect probe; do
+    expect 0 "$command" --help
+    is_silent err
+    says out "usage: ebm $command"
+    says out "--help"
+done
+
+# --- usage errors: status 64, on stderr, nothing on stdout, the flag is named ---
+expect 64
+says err usage
+expect 64 nothing
+expect 64 --nothing
+for command in train sample check bench inspect probe; do
+    expect 64 "$command" --no-such-flag
+    is_silent out
+    says err "--no-such-flag"
+    expect 64 "$command"
+    says err "is required"
+done
+expect 64 train --data x --out "$work/demo" --batch 0
+says err "--batch"
+expect 64 train --data x --out "$work/demo" --lr nan
+says err "--lr"
+expect 64 train --data x --out "$work/demo" --iterations 0
+expect 64 train --data x --out "$work/demo" --ch 8 --ch=8
+says err "twice"
+expect 64 train --data x --out "$work/Not An Id"
+says err "--out"
+expect 64 train --data x --out "$work/demo" --beta-first 0.5 --beta-last 0.1
+expect 64 sample --models x --model ../x --out y
+says err "--model"
+expect 64 sample --models x --model x --out y --n 100001
+expect 64 sample --models x --model x --out y --n 2 --first-index 2147483647
+expect 64 bench --model "$golden/tiny-gray28" --batch 2 --threads 3
+expect 64 check --kernels none "$golden/tiny-gray28"
+says err "--kernels"
+expect 64 probe --url ftp://127.0.0.1/
+
+# --- what is not there: 66, 69, and nothing is made ---
+expect 66 train --data "$work/nothing" --out "$work/demo"
+[ ! -e "$work/demo" ] || { echo "train made its directory before it had data"; failed=1; }
+expect 66 sample --models "$work" --model nothing --out "$work/s" --n 1
+expect 66 inspect "$work/nothing"
+expect 66 check "$work/nothing"
+expect 69 probe --url http://127.0.0.1:1/ --timeout 1
+
+# --- golden cases ---
+expect 0 check --kernels ref "$golden/tiny-gray28"
+says out "^grad.all .* ok$"
+expect 0 check --kernels ref --json "$golden/silu-gray28"
+says out '"ok": true'
+cp -r "$golden/tiny-gray28" "$work/wrong"
+chmod -R u+w "$work/wrong"
+sed -i 's/"leaky_slope": 0.2/"leaky_slope": 0.3/' "$work/wrong/config.json"
+expect 1 check --kernels ref "$work/wrong"
+says out "^f .* FAIL$"
+says out "^schedule.a .* ok$"
+expect 0 bench --model "$golden/tiny-gray28" --batch 2 --threads 2 --seconds 0.05 --kernels ref --json
+says out '"gradient_ms_per_image":'
+expect 0 inspect "$golden/tiny-gray28"
+says out "parameters    13776"
+
+# --- from data to a sample ---
+# 20 images of 28 x 28: header, then bytes that repeat
+mkdir "$work/data"
+{
+    printf '\000\000\010\003\000\000\000\024\000\000\000\034\000\000\000\034'
+    yes 'abcdefghijklmnop~!' | tr -d '\n' | head -c 15680
+} >"$work/data/train-images-idx3-ubyte"
+small="--ch 4 --ch-mult 1 --blocks 1 --levels 2 --langevin-steps 2 --batch 4 --kernels ref"
+# shellcheck disable=SC2086  # the words of $small are to be split
+train() {
+    want=$1
+    shift
+    expect "$want" train --data "$work/data" --out "$work/demo" $small "$@"
+}
+expect 64 train --data "$work/data" --out "$work/demo" --batch 21
+says err "--batch"
+train 0 --iterations 3 --checkpoint-every 2
+train 64 --iterations 5
+says err "--resume"
+train 0 --iterations 5 --checkpoint-every 2 --resume
+says err "resuming at iteration 3"
+[ "$(wc -l <"$work/demo/metrics.jsonl")" -eq 5 ] || { echo "metrics.jsonl is not 5 lines"; failed=1; }
+printf 'x' >>"$work/data/train-images-idx3-ubyte"
+train 65 --iterations 6 --resume
+says err "train-images-idx3-ubyte"
+
+expect 0 inspect --json "$work/demo"
+says out '"id": "demo"'
+expect 0 sample --models "$work" --model demo --n 3 --seed 5 --out "$work/s" --kernels ref --threads 2 --grid "$work/g.png"
+tail -n 1 "$work/out" >"$work/third"
+expect 0 sample --models "$work" --model demo --n 1 --first-index 2 --seed 5 --out "$work/alone" --kernels ref
+cmp -s "$work/out" "$work/third" || { echo "image 2 of three differs from image 2 alone"; failed=1; }
+cmp -s "$work/s/000002.png" "$work/alone/000002.png" || { echo "their PNGs differ"; failed=1; }
+[ -s "$work/g.png" ] || { echo "no grid"; failed=1; }
+expect 74 sample --models "$work" --model demo --n 1 --seed 5 --out "$work/g.png/x" --kernels ref
+
+# --- a closed stderr must not become a checkpoint's file descriptor ---
+"$ebm" inspect "$work/demo" >/dev/null 2>&- <&- || { echo "closed streams: status $?"; failed=1; }
+
+[ "$failed" -eq 0 ] && echo "test_cli: ok"
+exit "$failed"
