@@ -86,6 +86,7 @@ static bool park(exchange *x)
     ebmd_http *h = x->http;
     bool parked;
 
+    ebmd_reaper_watch(h->reaper, conn_of(x->conn), &x->r.job->cancel);
     pthread_mutex_lock(&h->lock);
     parked = !x->woken;
     if (parked) {
@@ -218,6 +219,7 @@ static enum MHD_Result on_complete_body(exchange *x)
     if (x->r.reply.status == 0 && x->r.job) {
         if (park(x))
             return MHD_YES;
+        ebmd_reaper_watch(x->http->reaper, conn_of(x->conn), NULL);
         ebmd_exchange_resume(x->http->app, &x->r);
     }
     return send_reply(x);
@@ -230,7 +232,6 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
     exchange *x = *con_cls;
 
     (void)cls;
-    (void)conn;
     (void)url; /* decoded by the library; the raw target is what counts */
     if (!x)
         return MHD_NO;
@@ -247,6 +248,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
     case STAGE_PARKED:
         if (!is_woken(x))
             return MHD_YES;
+        ebmd_reaper_watch(x->http->reaper, conn_of(conn), NULL);
         ebmd_exchange_resume(x->http->app, &x->r);
         return send_reply(x);
     case STAGE_DONE:

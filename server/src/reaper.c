@@ -1,8 +1,8 @@
 /* Connection deadlines, see reaper.h. */
 #include "reaper.h"
 
+#include <errno.h>
 #include <pthread.h>
-#include <stdbool.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -14,6 +14,8 @@ struct ebmd_conn {
     int fd;
     ebmd_conn_phase phase;
     double since;
+    atomic_bool *gone;  /* NULL: nobody asks */
+    double ended_since; /* when the end of the stream was seen first; 0: not seen */
 };
 
 struct ebmd_reaper {
@@ -30,6 +32,25 @@ static const double limit_ms[] = {
     [EBMD_CONN_REPLY] = 60e3, [EBMD_CONN_IDLE] = 15e3,
 };
 
+#define HALF_CLOSED_MS 10e3
+
+/* The HTTP library does not look at a connection that waits for a job, so we do. Peeking takes
+ * nothing away; bytes that are there belong to the next request. */
+static void look_for_leavers(ebmd_conn *c, double now)
+{
+    char byte;
+    ssize_t n = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+    if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+        atomic_store(c->gone, true);
+    } else if (n == 0) {
+        if (c->ended_since == 0.0)
+            c->ended_since = now;
+        if (now - c->ended_since > HALF_CLOSED_MS)
+            atomic_store(c->gone, true);
+    }
+}
+
 /* shutdown(), not close(): the descriptor stays the HTTP library's, which sees the end of the
  * stream and cleans up. Entries leave before their descriptor is closed, so no other connection
  * can have taken its number. */
@@ -40,6 +61,8 @@ static void reap(ebmd_reaper *r)
     for (ebmd_conn *c = r->first; c; c = c->next) {
         if (now - c->since > limit_ms[c->phase])
             shutdown(c->fd, SHUT_RDWR);
+        if (c->gone)
+            look_for_leavers(c, now);
     }
 }
 
@@ -151,6 +174,16 @@ void ebmd_reaper_phase(ebmd_reaper *r, ebmd_conn *c, ebmd_conn_phase phase)
     pthread_mutex_lock(&r->lock);
     c->phase = phase;
     c->since = ebmd_clock_ms();
+    pthread_mutex_unlock(&r->lock);
+}
+
+void ebmd_reaper_watch(ebmd_reaper *r, ebmd_conn *c, atomic_bool *gone)
+{
+    if (!c)
+        return;
+    pthread_mutex_lock(&r->lock);
+    c->gone = gone;
+    c->ended_since = 0.0;
     pthread_mutex_unlock(&r->lock);
 }
 

@@ -3,6 +3,8 @@
 #ifndef EBMD_REAPER_H
 #define EBMD_REAPER_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "ebm/status.h"
@@ -27,6 +29,9 @@ void ebmd_reaper_stop(ebmd_reaper *r); /* NULL allowed; all connections must be 
 ebmd_conn *ebmd_reaper_add(ebmd_reaper *r, int fd);
 void ebmd_reaper_remove(ebmd_reaper *r, ebmd_conn *c);
 void ebmd_reaper_phase(ebmd_reaper *r, ebmd_conn *c, ebmd_conn_phase phase);
+/* While *gone is not NULL: sets it when the client has left. A reset counts at once; an end of
+ * stream only after ten seconds, because a client that merely finished sending looks the same. */
+void ebmd_reaper_watch(ebmd_reaper *r, ebmd_conn *c, atomic_bool *gone);
 size_t ebmd_reaper_count(ebmd_reaper *r);
 
 #endif

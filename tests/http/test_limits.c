@@ -257,6 +257,24 @@ static void a_killed_daemon_remembers(void **state)
     assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
 }
 
+/* A client that resets its connection while it waits: its job is canceled, not finished. */
+static void a_client_that_leaves(void **state)
+{
+    struct linger reset = {.l_onoff = 1, .l_linger = 0};
+    int fd;
+
+    (void)state;
+    assert_true(daemon_start(&d, NULL));
+    fd = begin(LONG);
+    sleep_ms(200);
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+    close(fd);
+    for (int i = 0; i < 40 && !daemon_logged(&d, "\"status\":\"canceled\""); i++)
+        sleep_ms(100);
+    assert_true(daemon_logged(&d, "\"status\":\"canceled\""));
+    assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
+}
+
 /* H30, H31: nothing sent, a head that drips: both are gone soon after five seconds. */
 static void slow_clients(void **state)
 {
@@ -321,6 +339,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_signal_under_load, setup, teardown),
         cmocka_unit_test_setup_teardown(answers_while_draining, setup, teardown),
         cmocka_unit_test_setup_teardown(a_killed_daemon_remembers, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_client_that_leaves, setup, teardown),
         cmocka_unit_test_setup_teardown(slow_clients, setup, teardown),
         cmocka_unit_test_setup_teardown(too_many_connections, setup, teardown),
     };

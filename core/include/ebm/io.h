@@ -101,8 +101,9 @@ typedef struct ebm_image {
 #define EBM_PNG_MAX_BYTES (2u << 20)
 
 /* Decodes a PNG within EBM_PNG_MAX_SIDE and EBM_PNG_MAX_BYTES. Palette and 1/2/4-bit images are
- * expanded, 16-bit ones reduced to their high byte, tRNS becomes alpha; ancillary chunks are
- * ignored, gamma included. Every CRC and the zlib checksum must hold; nothing may follow IEND.
+ * expanded, 16-bit ones reduced to their high byte, tRNS becomes alpha; other ancillary chunks are
+ * ignored, gamma included. The CRC of every critical chunk and the zlib checksum must hold, an
+ * ancillary chunk with a wrong CRC is skipped; nothing may follow IEND.
  * @own image->pixels: ebm_free()
  * @err FORMAT, LIMIT, NOMEM */
 EBM_API EBM_MUST_CHECK ebm_status ebm_png_decode(const unsigned char *data, size_t size,

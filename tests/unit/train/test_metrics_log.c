@@ -123,6 +123,8 @@ static void test_torn_tails(void **state)
 {
     static const char *const tails[] = {"{\"iteration\":4,\"sec",
                                         "{\"iteration\":4,\"seconds\":1}",
+                                        "{}\n",
+                                        "{\"iteration\":4,\"a\":{}}",
                                         "\n",
                                         "junk\n",
                                         "{}\n",

@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -84,6 +85,35 @@ static void test_rounds_are_ordered(void **state)
     ebmt_pool_free(pool);
 }
 
+/* Helpers dawdle, the caller does not: run() must wait for them all the same. */
+static void slow_task(void *user, int32_t i, int32_t worker)
+{
+    const struct timespec nap = {0, 5000000};
+    atomic_int *done = user;
+    (void)i;
+    if (worker != 0)
+        (void)nanosleep(&nap, NULL);
+    atomic_fetch_add(&done[0], 1);
+    if (worker != 0)
+        atomic_fetch_add(&done[1], 1);
+}
+
+static void test_waits_for_helpers(void **state)
+{
+    ebmt_pool *pool = NULL;
+    atomic_int done[2];
+    (void)state;
+    assert_int_equal(ebmt_pool_create(4, &pool, NULL), EBM_OK);
+    atomic_init(&done[1], 0);
+    /* on a busy machine the caller may take all of a round: go on until helpers had their share */
+    for (int round = 0; round < 1000 && atomic_load(&done[1]) < 20; round++) {
+        atomic_store(&done[0], 0);
+        ebmt_pool_run(pool, 200, slow_task, done);
+        assert_int_equal(atomic_load(&done[0]), 200);
+    }
+    ebmt_pool_free(pool);
+}
+
 static void test_create_and_free(void **state)
 {
     ebmt_pool *pool = NULL;
@@ -113,9 +143,8 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_each_once),
-        cmocka_unit_test(test_rounds_are_ordered),
-        cmocka_unit_test(test_create_and_free),
+        cmocka_unit_test(test_each_once),         cmocka_unit_test(test_rounds_are_ordered),
+        cmocka_unit_test(test_waits_for_helpers), cmocka_unit_test(test_create_and_free),
         cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,6 @@
 /* The flag parser: every word of the command line is hostile until its row has checked it. */
 #include <assert.h>
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,7 +47,7 @@ static ebm_status parse_real(const ebmt_option *row, const char *text, double *o
     double value = strtod(text, &end);
     if (end == text || *end != '\0')
         return bad(err, row, "must be a number", text);
-    if (!isfinite(value) || value < row->min || value > row->max)
+    if (!(value >= row->min && value <= row->max)) /* bounds are finite: infinity is out, too */
         return out_of_range(err, row, text);
     *out = value;
     return EBM_OK;

@@ -116,6 +116,28 @@ static void test_weights_must_fit(void **state)
     }
 }
 
+/* The same number of values in another shape: rows and columns of a dense layer changed places. */
+static void test_shapes_must_fit(void **state)
+{
+    char dir[TEMP_PATH_MAX];
+    unsigned char *weights;
+    size_t n;
+    ebm_model *model = NULL;
+    ebm_error err = {0};
+    (void)state;
+    assert_true(temp_dir_make(dir));
+    make_golden(dir, "{", "{");
+    assert_int_equal(ebm_file_read(dir, "model.safetensors", 1 << 20, &weights, &n, NULL), EBM_OK);
+    char *shape = strstr((char *)weights + 8, "[32,8]");
+    assert_non_null(shape);
+    memcpy(shape, "[8,32]", 6);
+    assert_true(temp_dir_write(dir, "model.safetensors", weights, n));
+    assert_int_equal(ebmt__open_any(dir, kernels(), &model, &err), EBM_ERR_SHAPE);
+    assert_string_equal(err.where, "temb0.weight");
+    ebm_free(weights);
+    temp_dir_remove(dir);
+}
+
 static const struct {
     const char *path, *id;
 } paths[] = {
@@ -151,6 +173,7 @@ int main(void)
         cmocka_unit_test(test_shipped),
         cmocka_unit_test(test_configurations),
         cmocka_unit_test(test_weights_must_fit),
+        cmocka_unit_test(test_shapes_must_fit),
         cmocka_unit_test(test_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

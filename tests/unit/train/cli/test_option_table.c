@@ -143,6 +143,7 @@ static const struct {
     {"--=5 --out x d", "--", EBM_ERR_ARG},
     {"--out x d --batch", "--batch", EBM_ERR_ARG},
     {"--batch --out x d", "--batch", EBM_ERR_ARG},
+    {"--title --out x d", "--title", EBM_ERR_ARG},
     {"--batch= --out x d", "--batch", EBM_ERR_ARG},
     {"--out= d", "--out", EBM_ERR_ARG},
     {"--out ~ d", "--out", EBM_ERR_ARG},

@@ -1,0 +1,194 @@
+/* A request's life without sockets: early refusals, the growing body, the common headers. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "ebm/memory.h"
+#include "exchange.h"
+#include "fail_alloc.h"
+#include "router.h"
+
+static ebmd_state phase = {.wake_fd = -1};
+
+static ebmd_app make_app(void)
+{
+    atomic_store(&phase.phase, EBMD_STARTING);
+    return (ebmd_app){.state = &phase, .cors_origins = "https://a.example", .build = "b",
+                      .version = "v", .kernel_class = "k", .workers = 1};
+}
+
+static ebmd_request *make_request(const char *method, const char *target)
+{
+    ebm_arena *arena = ebm_arena_create(1u << 20);
+    ebmd_request *r = arena ? ebm_arena_alloc(arena, 1, sizeof(*r)) : NULL;
+
+    if (!r) {
+        ebm_arena_free(arena);
+        return NULL;
+    }
+    r->arena = arena;
+    r->head.method = method;
+    r->head.target = target;
+    r->head.version = "HTTP/1.1";
+    return r;
+}
+
+static void add(ebmd_request *r, const char *name, const char *value)
+{
+    r->head.header[r->head.n_headers++] =
+        (ebmd_header){name, strlen(name), value, strlen(value)};
+}
+
+static const char *reply_header(const ebmd_request *r, const char *name)
+{
+    for (size_t i = 0; i < r->reply.n_headers; i++) {
+        if (strcmp(r->reply.header[i].name, name) == 0)
+            return r->reply.header[i].value;
+    }
+    return "";
+}
+
+static void refusals_before_the_body(void **state)
+{
+    static const struct {
+        const char *method, *target, *type, *length;
+        bool overloaded;
+        int status;
+    } rows[] = {{"GET", "/healthz", NULL, NULL, false, 0},
+                {"GET", "/healthz", NULL, NULL, true, 503},
+                {"GET", "/healthz?x", NULL, NULL, false, 400},
+                {"GET", "/nope", NULL, NULL, false, 404},
+                {"POST", "/healthz", NULL, NULL, false, 405},
+                {"POST", "/sample", NULL, "2", false, 415},
+                {"POST", "/sample", "application/json", "65537", false, 413},
+                {"POST", "/sample", "text/plain", "65537", false, 413},
+                {"POST", "/sample", "application/json", "2", false, 503}, /* still starting */
+                {"POST", "/sample", "application/json", "1, 2", false, 400}};
+    ebmd_app app = make_app();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        ebmd_request *r = make_request(rows[i].method, rows[i].target);
+
+        add(r, "Host", "t");
+        if (rows[i].type)
+            add(r, "content-type", rows[i].type);
+        if (rows[i].length)
+            add(r, "Content-Length", rows[i].length);
+        ebmd_exchange_head(&app, r, EBMD_ON_MAIN, rows[i].overloaded);
+        assert_int_equal(r->reply.status, rows[i].status);
+        assert_int_equal(r->reply.close, rows[i].status != 0);
+        ebmd_request_free(r);
+    }
+}
+
+static void the_body_grows_up_to_its_limit(void **state)
+{
+    static char piece[1000];
+    ebmd_request *r = make_request("POST", "/sample");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(piece); i++)
+        piece[i] = (char)i;
+    for (size_t sent = 0; sent + 1000 <= EBMA_BODY_MAX; sent += 1000)
+        assert_true(ebmd_exchange_body(r, piece, 1000));
+    assert_int_equal(r->body_size, 65000);
+    assert_memory_equal(r->body + 64000, piece, 1000);
+    assert_true(ebmd_exchange_body(r, piece, 536));
+    assert_int_equal(r->body_size, EBMA_BODY_MAX);
+    assert_true(r->body_room <= EBMA_BODY_MAX);
+    assert_true(ebmd_exchange_body(r, piece, 1)); /* too long: read on, keep nothing */
+    assert_int_equal(r->body_size, EBMA_BODY_MAX);
+    while (r->body_seen + 1000 <= 8u * 1024u * 1024u)
+        assert_true(ebmd_exchange_body(r, piece, 1000));
+    assert_false(ebmd_exchange_body(r, piece, 1000)); /* and not for ever */
+    ebmd_request_free(r);
+}
+
+static void common_headers(void **state)
+{
+    ebmd_app app = make_app();
+    ebmd_request *r = make_request("GET", "/healthz");
+
+    (void)state;
+    atomic_store(&phase.phase, EBMD_READY);
+    add(r, "Host", "t");
+    add(r, "X-Request-Id", "abc");
+    add(r, "Origin", "https://a.example");
+    ebmd_exchange_head(&app, r, EBMD_ON_MAIN, false);
+    ebmd_exchange_run(&app, r);
+    ebmd_exchange_seal(&app, r);
+    assert_int_equal(r->reply.status, 200);
+    assert_string_equal(reply_header(r, "X-Request-Id"), "abc");
+    assert_string_equal(reply_header(r, "X-Content-Type-Options"), "nosniff");
+    assert_string_equal(reply_header(r, "Cache-Control"), "no-store");
+    assert_string_equal(reply_header(r, "Access-Control-Allow-Origin"), "https://a.example");
+    assert_string_equal(reply_header(r, "Vary"), "Origin");
+    assert_string_equal(reply_header(r, "Connection"), "");
+    ebmd_request_free(r);
+}
+
+static void a_drain_closes_connections(void **state)
+{
+    ebmd_app app = make_app();
+    ebmd_request *r = make_request("GET", "/healthz");
+
+    (void)state;
+    atomic_store(&phase.phase, EBMD_DRAINING);
+    add(r, "Host", "t");
+    ebmd_exchange_head(&app, r, EBMD_ON_MAIN, false);
+    ebmd_exchange_run(&app, r);
+    ebmd_exchange_seal(&app, r);
+    assert_int_equal(r->reply.status, 200); /* alive, though not ready */
+    assert_string_equal(reply_header(r, "Connection"), "close");
+    ebmd_request_free(r);
+}
+
+static void a_handler_without_an_answer(void **state)
+{
+    ebmd_app app = make_app();
+    ebmd_request *r = make_request("GET", "/healthz");
+
+    (void)state;
+    ebmd_exchange_seal(&app, r);
+    assert_int_equal(r->reply.status, 500);
+    ebmd_request_free(r);
+}
+
+/* Without memory there is always some answer, and nothing leaks (the sanitizer looks). */
+static void without_memory(void **state)
+{
+    ebmd_app app = make_app();
+
+    (void)state;
+    FOR_EACH_ALLOC_FAILURE
+    {
+        ebmd_request *r = make_request("GET", "/v1/models/a");
+
+        if (r) {
+            add(r, "Host", "t");
+            ebmd_exchange_head(&app, r, EBMD_ON_MAIN, true);
+            ebmd_exchange_seal(&app, r);
+            assert_true(r->reply.status >= 500);
+            ebmd_request_free(r);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refusals_before_the_body),
+        cmocka_unit_test(the_body_grows_up_to_its_limit),
+        cmocka_unit_test(common_headers),
+        cmocka_unit_test(a_drain_closes_connections),
+        cmocka_unit_test(a_handler_without_an_answer),
+        cmocka_unit_test(without_memory),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
