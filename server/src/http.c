@@ -44,7 +44,7 @@ struct ebmd_http {
     atomic_int library_lines;
 };
 
-typedef enum stage { STAGE_HEAD, STAGE_BODY, STAGE_PARKED, STAGE_DONE } stage;
+typedef enum stage { STAGE_HEAD, STAGE_BODY, STAGE_WAIT, STAGE_DONE } stage;
 
 /* One request and its place in the library's state machine. Lies in its own arena. */
 typedef struct exchange {
@@ -91,23 +91,11 @@ static bool park(exchange *x)
     parked = !x->woken;
     if (parked) {
         x->parked = true;
-        x->stage = STAGE_PARKED;
         h->parked++;
         MHD_suspend_connection(x->conn);
     }
     pthread_mutex_unlock(&h->lock);
     return parked;
-}
-
-/* Also the barrier after a wake-up: wake() may still hold the lock when the library calls. */
-static bool is_woken(exchange *x)
-{
-    bool woken;
-
-    pthread_mutex_lock(&x->http->lock);
-    woken = x->woken;
-    pthread_mutex_unlock(&x->http->lock);
-    return woken;
 }
 
 /* --- replies ------------------------------------------------------------------------------ */
@@ -216,12 +204,21 @@ static enum MHD_Result on_complete_body(exchange *x)
 {
     ebmd_reaper_phase(x->http->reaper, conn_of(x->conn), EBMD_CONN_WORK);
     ebmd_exchange_run(x->http->app, &x->r);
-    if (x->r.reply.status == 0 && x->r.job) {
-        if (park(x))
-            return MHD_YES;
-        ebmd_reaper_watch(x->http->reaper, conn_of(x->conn), NULL);
-        ebmd_exchange_resume(x->http->app, &x->r);
-    }
+    if (x->r.reply.status != 0 || !x->r.job)
+        return send_reply(x);
+    /* Not parked yet: after this call without an answer the library stops reading from the
+     * connection and calls again at once. Parked right here, it would read first when resumed,
+     * and take a client that has closed its sending half for one that has left. */
+    x->stage = STAGE_WAIT;
+    return MHD_YES;
+}
+
+static enum MHD_Result on_wait(exchange *x)
+{
+    if (park(x))
+        return MHD_YES;
+    ebmd_reaper_watch(x->http->reaper, conn_of(x->conn), NULL);
+    ebmd_exchange_resume(x->http->app, &x->r);
     return send_reply(x);
 }
 
@@ -232,6 +229,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
     exchange *x = *con_cls;
 
     (void)cls;
+    (void)conn;
     (void)url; /* decoded by the library; the raw target is what counts */
     if (!x)
         return MHD_NO;
@@ -245,12 +243,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
             return go_on ? MHD_YES : MHD_NO;
         }
         return on_complete_body(x);
-    case STAGE_PARKED:
-        if (!is_woken(x))
-            return MHD_YES;
-        ebmd_reaper_watch(x->http->reaper, conn_of(conn), NULL);
-        ebmd_exchange_resume(x->http->app, &x->r);
-        return send_reply(x);
+    case STAGE_WAIT:
+        return on_wait(x);
     case STAGE_DONE:
         break;
     }

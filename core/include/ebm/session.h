@@ -38,6 +38,12 @@ EBM_API float ebm_session_net(ebm_session *s, const float *x, int32_t level);
 /* As above, and the gradient of net in x. @shape x, grad [C,H,W]; they may not overlap */
 EBM_API float ebm_session_gradient(ebm_session *s, const float *x, int32_t level, float *grad);
 
+/* Unnormalised log density of a finished image x_0, at the lowest level.
+ * @shape x, work [C,H,W]; they may not overlap
+ * @unit  nats, up to a constant of the model: comparable within one model only
+ * @eq    net(scale_0 x_0, 0)/step2_0 */
+EBM_API double ebm_session_logp(ebm_session *s, const float *x, float *work);
+
 /* --- for training: the same passes, with a look at every node ----------------------------- */
 
 /* What the backward pass shows of one node before it moves on.

@@ -167,6 +167,15 @@ float ebm_session_net(ebm_session *s, const float *x, int32_t level)
     return head_value(s, head, sums);
 }
 
+double ebm_session_logp(ebm_session *s, const float *x, float *work)
+{
+    const ebm_levels *levels = &s->model->levels;
+    size_t n = (size_t)s->g->channels * (size_t)s->g->height * (size_t)s->g->width;
+    for (size_t i = 0; i < n; i++)
+        work[i] = (float)((double)x[i] * levels->scale[0]);
+    return (double)ebm_session_net(s, work, 0) / levels->step2[0];
+}
+
 /* --- backward ------------------------------------------------------------------------------- */
 
 /* Which inputs the hook is shown: the values, or their tangents. */

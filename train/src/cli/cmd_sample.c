@@ -180,15 +180,6 @@ static bool has_failed(sampling *s)
     return failed;
 }
 
-/* The network at level 0 knows images scaled as its chains carry them: y = scale_0 x_0. */
-static double energy_of(const sampling *s, worker *w)
-{
-    const ebm_levels *levels = s->info->levels;
-    for (size_t i = 0; i < s->dim; i++)
-        w->work[i] = (float)((double)w->y[i] * levels->scale[0]);
-    return -(double)ebm_session_net(w->session, w->work, 0) / levels->step2[0];
-}
-
 static ebm_status write_image(const sampling *s, worker *w, int32_t k, result *r, ebm_error *err)
 {
     const ebm_graph_info *g = s->info->graph;
@@ -220,7 +211,7 @@ static ebm_status draw_one(const sampling *s, worker *w, int32_t k, result *r, e
     ebm_status st = ebm_chain_advance(&chain, &density, levels, &s->how, INT64_MAX, w->work, err);
     if (st != EBM_OK)
         return st;
-    r->energy = energy_of(s, w);
+    r->energy = -ebm_session_logp(w->session, w->y, w->work);
     ebm_image_from_tensor(w->y, g->channels, g->height, g->width, w->pixels);
     if (s->all_pixels)
         memcpy(s->all_pixels + (size_t)k * s->dim, w->pixels, s->dim);
