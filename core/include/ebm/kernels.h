@@ -75,9 +75,11 @@ typedef struct ebm_kernels {
                           const float *x, const float *d, float *dx);
 } ebm_kernels;
 
-/* Returns a kernel set by name; NULL or "auto" picks the best one this CPU can run.
+/* Returns a kernel set by name; NULL or "auto" takes the one that the environment variable
+ * EBM_KERNELS names, and without it the best one this CPU can run.
  * @own static table, immutable after the first call
- * @thread safe; the first call may do one-time set-up of a library
+ * @thread safe while nobody changes the environment; the first call may do one-time set-up of a
+ *         library
  * @err NOT_FOUND: no such set (err->text lists them); UNSUPPORTED: this CPU lacks it. */
 EBM_API EBM_MUST_CHECK ebm_status ebm_kernels_select(const char *name, const ebm_kernels **out,
                                                      ebm_error *err);

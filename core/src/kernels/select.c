@@ -1,6 +1,7 @@
 /* The list of kernel sets in order of preference, and the choice among them. */
 #include "ebm/kernels.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "kernels/kernel_sets.h"
@@ -56,21 +57,45 @@ const char *ebm_kernels_name(int32_t i, bool *supported)
     return sets[i].name;
 }
 
+static bool is_auto(const char *name)
+{
+    return !name || strcmp(name, "auto") == 0;
+}
+
+/* The best set that this CPU can run; ref always can. */
+static const ebm_kernels *best_set(void)
+{
+    int32_t i = 0;
+    while (!sets[i].supported())
+        i++;
+    return sets[i].get();
+}
+
+/* `where` names who asked: the caller's argument, or the environment. */
+static ebm_status find_set(const char *name, const char *where, const ebm_kernels **out,
+                           ebm_error *err)
+{
+    for (int32_t i = 0; i < N_SETS; i++) {
+        if (strcmp(name, sets[i].name) != 0)
+            continue;
+        if (!sets[i].supported())
+            return ebm_error_set(err, EBM_ERR_UNSUPPORTED, where,
+                                 "this CPU cannot run the kernel set '%s'", name);
+        *out = sets[i].get();
+        return EBM_OK;
+    }
+    return ebm_error_set(err, EBM_ERR_NOT_FOUND, where,
+                         "no kernel set '%.32s'; there are: auto, avx512, avx2, blas, ref", name);
+}
+
 ebm_status ebm_kernels_select(const char *name, const ebm_kernels **out, ebm_error *err)
 {
-    bool any = !name || strcmp(name, "auto") == 0;
     *out = NULL;
-    for (int32_t i = 0; i < N_SETS; i++) {
-        if (!any && strcmp(name, sets[i].name) != 0)
-            continue;
-        if (sets[i].supported()) {
-            *out = sets[i].get();
-            return EBM_OK;
-        }
-        if (!any)
-            return ebm_error_set(err, EBM_ERR_UNSUPPORTED, "kernels",
-                                 "this CPU cannot run the kernel set '%s'", name);
-    }
-    return ebm_error_set(err, EBM_ERR_NOT_FOUND, "kernels",
-                         "no kernel set '%.32s'; there are: auto, avx512, avx2, blas, ref", name ? name : "auto");
+    if (!is_auto(name))
+        return find_set(name, "kernels", out, err);
+    const char *forced = getenv("EBM_KERNELS");
+    if (forced && *forced && !is_auto(forced))
+        return find_set(forced, "EBM_KERNELS", out, err);
+    *out = best_set();
+    return EBM_OK;
 }

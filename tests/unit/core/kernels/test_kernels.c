@@ -395,6 +395,19 @@ static void test_selection(void **state)
     assert_int_equal(ebm_kernels_select(NULL, &k, NULL), EBM_OK);
     assert_int_equal(ebm_kernels_select("ref", &k, NULL), EBM_OK);
     assert_string_equal(k->name, "ref");
+    /* the environment decides when the caller does not, and is checked like any input */
+    assert_int_equal(setenv("EBM_KERNELS", "ref", 1), 0);
+    assert_int_equal(ebm_kernels_select("auto", &k, NULL), EBM_OK);
+    assert_string_equal(k->name, "ref");
+    assert_int_equal(ebm_kernels_select("blas", &k, NULL), EBM_OK);
+    assert_string_equal(k->name, "blas");
+    assert_int_equal(setenv("EBM_KERNELS", "nonsense", 1), 0);
+    err = (ebm_error){0};
+    assert_int_equal(ebm_kernels_select(NULL, &k, &err), EBM_ERR_NOT_FOUND);
+    assert_string_equal(err.where, "EBM_KERNELS");
+    assert_int_equal(setenv("EBM_KERNELS", "", 1), 0);
+    assert_int_equal(ebm_kernels_select(NULL, &k, NULL), EBM_OK);
+    assert_int_equal(unsetenv("EBM_KERNELS"), 0);
     assert_null(ebm_kernels_name(-1, NULL));
     assert_null(ebm_kernels_name(1000, NULL));
 }
