@@ -21,7 +21,8 @@
 #include "tiny_model.h"
 
 #define POST_HEAD                                                                                  \
-    "POST /sample HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s"
+    "POST /sample HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\nContent-Length: "       \
+    "%zu\r\n\r\n%s"
 
 static daemon_process d;
 
@@ -35,7 +36,7 @@ static int setup(void **state)
     if (!daemon_prepare(&d))
         return -1;
     return tiny_model_write(d.models, &models[0]) && tiny_model_write(d.models, &models[1]) ? 0
-                                                                                           : -1;
+                                                                                            : -1;
 }
 
 static int teardown(void **state)
@@ -94,7 +95,9 @@ static int begin_seconds(void)
     assert_int_equal(end(begin("{\"model\":\"slow\"}")), 200);
     steps = (int)(2.0 / ((now_s() - start) / 4));
     snprintf(body, sizeof(body), "{\"model\":\"slow\",\"steps_per_level\":%d}",
-             steps < 4 ? 4 : steps > 2000 ? 2000 : steps);
+             steps < 4      ? 4
+             : steps > 2000 ? 2000
+                            : steps);
     return begin(body);
 }
 
@@ -170,7 +173,7 @@ static void *ask(void *arg)
 /* Everything that was accepted before the signal is answered with 200, and the exit code is 0. */
 static void a_signal_under_load(void **state)
 {
-    static const char *const more[] = {"--workers", "2", NULL};
+    static const char *const more[] = {"--workers", "2", "--drain-seconds", "120", NULL};
     int fds[6];
     client clients[4];
     int ok = 0, lost = 0;
@@ -182,7 +185,7 @@ static void a_signal_under_load(void **state)
         assert_int_equal(pthread_create(&clients[i].thread, NULL, ask, &clients[i]), 0);
     sleep_ms(300);
     for (int i = 0; i < 6; i++)
-        fds[i] = begin("{\"model\":\"slow\",\"n\":4}");
+        fds[i] = begin("{\"model\":\"slow\",\"n\":2}");
     sleep_ms(100); /* they are in: the daemon takes them within a millisecond or so */
     kill(d.pid, SIGTERM);
     for (int i = 0; i < 6; i++)
@@ -293,7 +296,8 @@ static void slow_clients(void **state)
         char byte;
 
         sleep_ms(250);
-        open = http_send_text(dripping, "a") && !(poll(&p, 1, 0) == 1 && recv(dripping, &byte, 1, 0) <= 0);
+        open = http_send_text(dripping, "a") &&
+               !(poll(&p, 1, 0) == 1 && recv(dripping, &byte, 1, 0) <= 0);
     }
     assert_false(open);
     assert_true(now_s() - start > 4.0 && now_s() - start < 8.0);

@@ -28,7 +28,8 @@ static int start(const char *workers)
         {.id = "a-tiny", .levels = 3, .steps = 5, .seed = 1, .step_scale = 1.0},
         {.id = "b-wild", .levels = 2, .steps = 300, .seed = 2, .step_scale = 1e6},
         {.id = "c-slow", .levels = 2, .steps = 1000, .seed = 3, .step_scale = 1.0}};
-    const char *const more[] = {"--workers", workers, "--cors-origins", "https://app.example", NULL};
+    const char *const more[] = {"--workers", workers, "--cors-origins", "https://app.example",
+                                NULL};
 
     if (!daemon_prepare(&d))
         return -1;
@@ -140,8 +141,8 @@ static void png_replies(void **state)
     assert_string_equal(http_header(&r, "Content-Type", value, sizeof(value)), "image/png");
     assert_string_equal(http_header(&r, "X-Seed", value, sizeof(value)), "3");
     assert_true(strtod(http_header(&r, "X-Energy", value, sizeof(value)), NULL) ==
-                json_number_value(json_object_get(
-                    json_array_get(json_object_get(root, "data"), 0), "energy")));
+                json_number_value(
+                    json_object_get(json_array_get(json_object_get(root, "data"), 0), "energy")));
     json_decref(root);
     http_reply_clear(&r);
     assert_true(http_call(d.port, "POST", "/sample", png, "{\"n\":2}", &r));
@@ -378,9 +379,9 @@ static void preflights(void **state)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         assert_true(http_call(d.port, "OPTIONS", "/sample", rows[i].headers, NULL, &r));
         assert_int_equal(r.status, 204);
-        assert_int_equal(
-            http_header(&r, "Access-Control-Allow-Origin", value, sizeof(value)) != NULL,
-            rows[i].allowed);
+        assert_int_equal(http_header(&r, "Access-Control-Allow-Origin", value, sizeof(value)) !=
+                             NULL,
+                         rows[i].allowed);
         if (rows[i].allowed)
             assert_string_equal(http_header(&r, "Access-Control-Max-Age", value, sizeof(value)),
                                 "600");
@@ -394,13 +395,19 @@ int main(void)
     const struct CMUnitTest one[] = {cmocka_unit_test(keep_reference),
                                      cmocka_unit_test(a_batch_is_its_items)};
     const struct CMUnitTest two[] = {
-        cmocka_unit_test(the_job_object),       cmocka_unit_test(the_headers),
-        cmocka_unit_test(png_replies),          cmocka_unit_test(a_batch_is_its_items),
+        cmocka_unit_test(the_job_object),
+        cmocka_unit_test(the_headers),
+        cmocka_unit_test(png_replies),
+        cmocka_unit_test(a_batch_is_its_items),
         cmocka_unit_test(two_workers_give_the_same),
-        cmocka_unit_test(load_changes_nothing), cmocka_unit_test(posting_params_back),
-        cmocka_unit_test(an_unknown_model),     cmocka_unit_test(a_diverging_chain),
-        cmocka_unit_test(stored_jobs),          cmocka_unit_test(jobs_that_are_not_there),
-        cmocka_unit_test(models_and_health),    cmocka_unit_test(preflights),
+        cmocka_unit_test(load_changes_nothing),
+        cmocka_unit_test(posting_params_back),
+        cmocka_unit_test(an_unknown_model),
+        cmocka_unit_test(a_diverging_chain),
+        cmocka_unit_test(stored_jobs),
+        cmocka_unit_test(jobs_that_are_not_there),
+        cmocka_unit_test(models_and_health),
+        cmocka_unit_test(preflights),
     };
 
     return cmocka_run_group_tests(one, setup_one, teardown) +

@@ -21,8 +21,8 @@ static daemon_process d;
 
 static int setup(void **state)
 {
-    static const tiny_model what = {.id = "tiny", .levels = 2, .steps = 2, .seed = 1,
-                                    .step_scale = 1.0};
+    static const tiny_model what = {
+        .id = "tiny", .levels = 2, .steps = 2, .seed = 1, .step_scale = 1.0};
 
     (void)state;
     return daemon_prepare(&d) && tiny_model_write(d.models, &what) ? 0 : -1;
@@ -199,9 +199,10 @@ static void bad_stores(void **state)
     (void)state;
     snprintf(spec, sizeof(spec), "sqlite:%s/none/jobs.db", d.dir);
     expect(more, 73, "jobs.db");
-    assert_true(temp_dir_write(d.dir, "junk.db", "this is no database, it only is a long text "
-                                                 "that stands where a header should be........."
-                                                 "....................",
+    assert_true(temp_dir_write(d.dir, "junk.db",
+                               "this is no database, it only is a long text "
+                               "that stands where a header should be........."
+                               "....................",
                                110));
     snprintf(spec, sizeof(spec), "sqlite:%s/junk.db", d.dir);
     expect(more, 78, "junk.db");

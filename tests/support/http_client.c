@@ -102,8 +102,8 @@ bool http_ends(int fd, int timeout_ms)
     char byte;
 
     /* a reset is an end too: it follows when the server closes with our bytes unread */
-    return receive(fd, &byte, 1, timeout_ms) <= 0 &&
-           recv(fd, &byte, 1, MSG_DONTWAIT) <= 0 && send(fd, "", 0, MSG_NOSIGNAL) <= 0;
+    return receive(fd, &byte, 1, timeout_ms) <= 0 && recv(fd, &byte, 1, MSG_DONTWAIT) <= 0 &&
+           send(fd, "", 0, MSG_NOSIGNAL) <= 0;
 }
 
 bool http_call(int port, const char *method, const char *path, const char *headers,

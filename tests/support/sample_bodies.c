@@ -1,9 +1,18 @@
 /* The table of request bodies, see sample_bodies.h. */
 #include "sample_bodies.h"
 
-#define OK(name, body) {name, body, 0, 200, NULL, NULL}
-#define BAD_JSON(name, body) {name, body, sizeof(body) - 1, 400, NULL, "malformed_json"}
-#define FIELD(name, body, pointer, code) {name, body, 0, 422, pointer, code}
+#define OK(name, body)                                                                             \
+    {                                                                                              \
+        name, body, 0, 200, NULL, NULL                                                             \
+    }
+#define BAD_JSON(name, body)                                                                       \
+    {                                                                                              \
+        name, body, sizeof(body) - 1, 400, NULL, "malformed_json"                                  \
+    }
+#define FIELD(name, body, pointer, code)                                                           \
+    {                                                                                              \
+        name, body, 0, 422, pointer, code                                                          \
+    }
 
 static const sample_body bodies[] = {
     BAD_JSON("J01 blank", "  \n"),
@@ -48,8 +57,7 @@ static const sample_body bodies[] = {
     FIELD("J11 escaped pointer", "{\"a/b~c\":1}", "/a~1b~0c", "unknown_field"),
     FIELD("S01 steps -1", "{\"steps_per_level\":-1}", "/steps_per_level", "out_of_range"),
     FIELD("S01 steps 2001", "{\"steps_per_level\":2001}", "/steps_per_level", "out_of_range"),
-    FIELD("S01 steps 2^31", "{\"steps_per_level\":2147483648}", "/steps_per_level",
-          "out_of_range"),
+    FIELD("S01 steps 2^31", "{\"steps_per_level\":2147483648}", "/steps_per_level", "out_of_range"),
     FIELD("S01 steps 2^63-1", "{\"steps_per_level\":9223372036854775807}", "/steps_per_level",
           "out_of_range"),
     FIELD("S02 n 0", "{\"n\":0}", "/n", "out_of_range"),

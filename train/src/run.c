@@ -203,8 +203,7 @@ static ebm_status prepare(run *r, ebm_error *err)
 {
     ebm_status st = make_directory(r->opt->out_dir, err);
     if (st == EBM_OK)
-        st = ebmt__trainer_create(&r->opt->config, id_of(r->opt->out_dir), r->opt->data,
-                                  r->opt->kernels, r->opt->threads, &r->tr, err);
+        st = ebmt__trainer_create(r->opt, id_of(r->opt->out_dir), &r->tr, err);
     if (st == EBM_OK)
         st = ebmt_config_to_json(&r->opt->config, &r->config_json, err);
     if (st == EBM_OK && r->opt->resume)

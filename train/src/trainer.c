@@ -23,15 +23,20 @@ static ebm_status make_model(ebmt__trainer *tr, const char *id, const ebm_levels
     return st;
 }
 
-static ebm_status make_models(ebmt__trainer *tr, const char *id, const ebm_kernels *kernels,
+/* The averaged model takes more steps than training could afford, of the same size. */
+static ebm_status make_models(ebmt__trainer *tr, const ebmt_run_options *opt, const char *id,
                               ebm_error *err)
 {
     ebm_levels levels = {0};
     ebm_status st = ebmt_config_levels(&tr->config, &levels, err);
     if (st == EBM_OK)
-        st = make_model(tr, id, &levels, kernels, &tr->model, err);
+        st = make_model(tr, id, &levels, opt->kernels, &tr->model, err);
+    for (int32_t t = 0; t < levels.count && opt->sampling_factor > 1; t++)
+        levels.steps[t] *= opt->sampling_factor;
     if (st == EBM_OK)
-        st = make_model(tr, id, &levels, kernels, &tr->averaged, err);
+        st = ebm_levels_check(&levels, err);
+    if (st == EBM_OK)
+        st = make_model(tr, id, &levels, opt->kernels, &tr->averaged, err);
     ebm_levels_clear(&levels);
     if (st != EBM_OK)
         return st;
@@ -126,28 +131,27 @@ static ebm_status make_state(ebmt__trainer *tr, ebm_error *err)
     return st;
 }
 
-ebm_status ebmt__trainer_create(const ebmt_config *config, const char *id,
-                                const ebmt_dataset *data, const ebm_kernels *kernels,
-                                int32_t threads, ebmt__trainer **out, ebm_error *err)
+ebm_status ebmt__trainer_create(const ebmt_run_options *opt, const char *id, ebmt__trainer **out,
+                                ebm_error *err)
 {
     *out = NULL;
-    ebm_status st = ebmt_config_check(config, err);
+    ebm_status st = ebmt_config_check(&opt->config, err);
     if (st != EBM_OK)
         return st;
     ebmt__trainer *tr = calloc(1, sizeof *tr);
     if (!tr)
         return no_memory(err);
-    tr->config = *config;
-    tr->data = data;
+    tr->config = opt->config;
+    tr->data = opt->data;
     st = check_data(tr, err);
     if (st == EBM_OK)
-        st = make_models(tr, id, kernels, err);
+        st = make_models(tr, opt, id, err);
     if (st == EBM_OK)
         st = make_state(tr, err);
     if (st == EBM_OK)
-        st = ebmt_order_create(data->count, config->seed, &tr->order, err);
+        st = ebmt_order_create(opt->data->count, opt->config.seed, &tr->order, err);
     if (st == EBM_OK)
-        st = ebmt_pool_create(threads, &tr->pool, err);
+        st = ebmt_pool_create(opt->threads, &tr->pool, err);
     if (st == EBM_OK)
         st = make_shards(tr, err);
     if (st == EBM_OK)

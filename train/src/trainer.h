@@ -46,11 +46,11 @@ typedef struct ebmt__trainer {
     double loss, matching, grad_norm, lr; /* of the last iteration */
 } ebmt__trainer;
 
-/* Makes everything and fills in initial weights. `id` names the models.
- * @own *out: ebmt__trainer_free(); borrows data @err as ebmt_run() */
-ebm_status ebmt__trainer_create(const ebmt_config *config, const char *id,
-                                const ebmt_dataset *data, const ebm_kernels *kernels,
-                                int32_t threads, ebmt__trainer **out, ebm_error *err);
+/* Makes everything and fills in initial weights. `id` names the models; of opt, what concerns
+ * files and reports is not looked at.
+ * @own *out: ebmt__trainer_free(); borrows the data @err as ebmt_run() */
+ebm_status ebmt__trainer_create(const ebmt_run_options *opt, const char *id, ebmt__trainer **out,
+                                ebm_error *err);
 void ebmt__trainer_free(ebmt__trainer *tr); /* NULL allowed */
 
 /* Runs one iteration: normalise, draw, chains, gradients, update, average.

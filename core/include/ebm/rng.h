@@ -38,7 +38,7 @@ EBM_API void ebm_philox4x32(const uint32_t counter[4], const uint32_t key[2], ui
 
 /* Fills out[0..n) with the standard normal draws first .. first+n-1 of a stream.
  * @shape out [n]; first must be a multiple of 4
- * @range |out| <= 6.66 (the smallest uniform is 2^-33)
+ * @range |out| <= 6.77 (the smallest uniform is 2^-33)
  * @eq    Philox 4x32-10, then Box-Muller on pairs of words; docs/math/rng.md
  * @thread pure function; the bits do not depend on CPU, libm or vector width */
 EBM_API void ebm_rng_normal(const ebm_stream *stream, uint32_t first, size_t n, float *out);

@@ -23,8 +23,12 @@ static const ebm_levels mixed = {.count = 2, .steps = mixed_steps, .noise_scale 
 
 static ebm_model_info make_model(const ebm_levels *l)
 {
-    ebm_model_info m = {.id = "m", .version = "3", .title = "T \"q\"", .licence = "MIT",
-                        .levels = l, .kernels = &kernels};
+    ebm_model_info m = {.id = "m",
+                        .version = "3",
+                        .title = "T \"q\"",
+                        .licence = "MIT",
+                        .levels = l,
+                        .kernels = &kernels};
 
     memset(m.sha256, 'a', 64);
     m.network.width = 8;
@@ -36,10 +40,18 @@ static ebm_model_info make_model(const ebm_levels *l)
 static ebma_job make_job(const ebm_model_info *model, const ebma_sample_request *request,
                          const ebma_image *images)
 {
-    return (ebma_job){.id = "job_1", .status = EBMA_JOB_SUCCEEDED, .created_ms = 1767323045678,
-                      .started_ms = 1767323045700, .completed_ms = 1767323046000, .model = model,
-                      .request = request, .images = images, .queue_ms = 1.26, .compute_ms = 3.0,
-                      .encode_ms = 0.5, .build = "ebmd 1"};
+    return (ebma_job){.id = "job_1",
+                      .status = EBMA_JOB_SUCCEEDED,
+                      .created_ms = 1767323045678,
+                      .started_ms = 1767323045700,
+                      .completed_ms = 1767323046000,
+                      .model = model,
+                      .request = request,
+                      .images = images,
+                      .queue_ms = 1.26,
+                      .compute_ms = 3.0,
+                      .encode_ms = 0.5,
+                      .build = "ebmd 1"};
 }
 
 static json_t *encode(const ebma_job *job)
@@ -94,8 +106,7 @@ static void a_finished_job(void **state)
     assert_true(json_number_value(json_object_get(second, "energy")) == 0.100000001);
     assert_string_equal(text_at(first, "sha256"), "d0");
     assert_true(json_is_null(json_object_get(root, "error")));
-    assert_string_equal(text_at(json_object_get(root, "reproducibility"), "kernel_class"),
-                        "ref-1");
+    assert_string_equal(text_at(json_object_get(root, "reproducibility"), "kernel_class"), "ref-1");
     json_decref(root);
 }
 
@@ -119,8 +130,8 @@ static void params_can_be_posted_back(void **state)
 {
     ebm_model_info model = make_model(&mixed);
     ebma_image image = {(const unsigned char *)"PNG", 3, 1.5, "d0"};
-    ebma_sample_request request = {.n = 1, .seed = 4, .has_noise_scale = true,
-                                   .noise_scale = 0.1 + 0.2};
+    ebma_sample_request request = {
+        .n = 1, .seed = 4, .has_noise_scale = true, .noise_scale = 0.1 + 0.2};
     ebma_job job = make_job(&model, &request, &image);
     json_t *root = encode(&job);
     char *text = json_dumps(json_object_get(root, "params"), 0);
@@ -177,12 +188,12 @@ static void a_stored_job_is_restated(void **state)
     assert_string_equal(text_at(root, "id"), "job_1");
     json_decref(root);
     ebm_free(again);
-    assert_int_equal(ebma_job_restate("[1]", 3, EBMA_JOB_FAILED, 1, EBMA_INTERRUPTED, &again,
-                                      &again_size, NULL),
-                     EBM_ERR_FORMAT);
-    assert_int_equal(ebma_job_restate("{", 1, EBMA_JOB_FAILED, 1, EBMA_INTERRUPTED, &again,
-                                      &again_size, NULL),
-                     EBM_ERR_FORMAT);
+    assert_int_equal(
+        ebma_job_restate("[1]", 3, EBMA_JOB_FAILED, 1, EBMA_INTERRUPTED, &again, &again_size, NULL),
+        EBM_ERR_FORMAT);
+    assert_int_equal(
+        ebma_job_restate("{", 1, EBMA_JOB_FAILED, 1, EBMA_INTERRUPTED, &again, &again_size, NULL),
+        EBM_ERR_FORMAT);
     ebm_free(text);
 }
 

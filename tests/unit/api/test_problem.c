@@ -34,8 +34,7 @@ static void the_catalogue_is_complete(void **state)
         assert_true(strlen(info->title) > 0 && strlen(info->detail) > 0);
         assert_int_equal(strspn(info->code, "abcdefghijklmnopqrstuvwxyz_"), strlen(info->code));
         for (int k = 1; k < i; k++)
-            assert_string_not_equal(info->code,
-                                    ebma_problem_describe((ebma_problem_code)k)->code);
+            assert_string_not_equal(info->code, ebma_problem_describe((ebma_problem_code)k)->code);
     }
     assert_string_equal(ebma_problem_describe((ebma_problem_code)9999)->code, "internal");
 }
@@ -120,8 +119,10 @@ static void long_names_are_cut(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_catalogue_is_complete), cmocka_unit_test(every_status_has_a_problem),
-        cmocka_unit_test(the_json),                  cmocka_unit_test(field_errors),
+        cmocka_unit_test(the_catalogue_is_complete),
+        cmocka_unit_test(every_status_has_a_problem),
+        cmocka_unit_test(the_json),
+        cmocka_unit_test(field_errors),
         cmocka_unit_test(long_names_are_cut),
     };
 

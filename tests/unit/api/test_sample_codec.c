@@ -143,9 +143,9 @@ static void all_bad_fields_at_once(void **state)
     size_t i = 0;
 
     (void)state;
-    assert_int_equal(decode("{\"n\":0,\"sed\":1,\"noise_scale\":3,\"seed\":4,\"model\":\"A\"}",
-                            arena, &r, &p),
-                     EBM_ERR_RANGE);
+    assert_int_equal(
+        decode("{\"n\":0,\"sed\":1,\"noise_scale\":3,\"seed\":4,\"model\":\"A\"}", arena, &r, &p),
+        EBM_ERR_RANGE);
     assert_int_equal(p.n_errors, 4);
     for (const ebma_field_error *e = p.first; e; e = e->next)
         assert_string_equal(e->pointer, pointers[i++]);

@@ -17,8 +17,12 @@ static ebmd_state phase = {.wake_fd = -1};
 static ebmd_app make_app(void)
 {
     atomic_store(&phase.phase, EBMD_STARTING);
-    return (ebmd_app){.state = &phase, .cors_origins = "https://a.example", .build = "b",
-                      .version = "v", .kernel_class = "k", .workers = 1};
+    return (ebmd_app){.state = &phase,
+                      .cors_origins = "https://a.example",
+                      .build = "b",
+                      .version = "v",
+                      .kernel_class = "k",
+                      .workers = 1};
 }
 
 static ebmd_request *make_request(const char *method, const char *target)
@@ -39,8 +43,7 @@ static ebmd_request *make_request(const char *method, const char *target)
 
 static void add(ebmd_request *r, const char *name, const char *value)
 {
-    r->head.header[r->head.n_headers++] =
-        (ebmd_header){name, strlen(name), value, strlen(value)};
+    r->head.header[r->head.n_headers++] = (ebmd_header){name, strlen(name), value, strlen(value)};
 }
 
 static const char *reply_header(const ebmd_request *r, const char *name)

@@ -19,8 +19,14 @@ typedef struct head_case {
     int status;                   /* 0: passes */
 } head_case;
 
-#define GET(name, target, status) {name, "GET", target, "HTTP/1.1", {"Host: t"}, status}
-#define POST(name, status, ...) {name, "POST", "/sample", "HTTP/1.1", {"Host: t", __VA_ARGS__}, status}
+#define GET(name, target, status)                                                                  \
+    {                                                                                              \
+        name, "GET", target, "HTTP/1.1", {"Host: t"}, status                                       \
+    }
+#define POST(name, status, ...)                                                                    \
+    {                                                                                              \
+        name, "POST", "/sample", "HTTP/1.1", {"Host: t", __VA_ARGS__}, status                      \
+    }
 
 static const head_case cases[] = {
     GET("plain", "/healthz", 0),

@@ -17,12 +17,18 @@ static void origins(void **state)
     static const struct {
         const char *origin;
         bool allowed;
-    } rows[] = {{"https://app.example", true},      {"http://localhost:5173", true},
-                {"https://evil", false},            {"https://app.example.evil", false},
-                {"https://app.exampl", false},      {"http://app.example", false},
-                {"https://APP.example", false},     {"null", false},
-                {"", false},                        {"https://app.example,http://localhost:5173", false},
-                {"http://localhost", false},        {"http://localhost:51730", false}};
+    } rows[] = {{"https://app.example", true},
+                {"http://localhost:5173", true},
+                {"https://evil", false},
+                {"https://app.example.evil", false},
+                {"https://app.exampl", false},
+                {"http://app.example", false},
+                {"https://APP.example", false},
+                {"null", false},
+                {"", false},
+                {"https://app.example,http://localhost:5173", false},
+                {"http://localhost", false},
+                {"http://localhost:51730", false}};
 
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -125,10 +131,15 @@ static void ids(void **state)
 
 static void job_id_syntax(void **state)
 {
-    static const char *const bad[] = {"", "job_", "job_0000000000000000000000000",
-                                      "job_000000000000000000000000000", "JOB_00000000000000000000000000",
-                                      "job_0000000000000000000000000I", "job_0000000000000000000000000a",
-                                      "job_80000000000000000000000000", "'; DROP TABLE jobs; --      "};
+    static const char *const bad[] = {"",
+                                      "job_",
+                                      "job_0000000000000000000000000",
+                                      "job_000000000000000000000000000",
+                                      "JOB_00000000000000000000000000",
+                                      "job_0000000000000000000000000I",
+                                      "job_0000000000000000000000000a",
+                                      "job_80000000000000000000000000",
+                                      "'; DROP TABLE jobs; --      "};
 
     (void)state;
     assert_true(ebmd_id_is_job("job_7ZZZZZZZZZZZZZZZZZZZZZZZZZ", 30));
@@ -155,8 +166,12 @@ static void request_id_syntax(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(origins), cmocka_unit_test(origin_lists), cmocka_unit_test(content_types),
-        cmocka_unit_test(accepts), cmocka_unit_test(ids),          cmocka_unit_test(job_id_syntax),
+        cmocka_unit_test(origins),
+        cmocka_unit_test(origin_lists),
+        cmocka_unit_test(content_types),
+        cmocka_unit_test(accepts),
+        cmocka_unit_test(ids),
+        cmocka_unit_test(job_id_syntax),
         cmocka_unit_test(request_id_syntax),
     };
 

@@ -40,8 +40,8 @@ typedef struct bench {
 
 static void setup(bench *b)
 {
-    static const tiny_model what = {.id = "tiny", .levels = 2, .steps = 3, .seed = 1,
-                                    .step_scale = 1.0};
+    static const tiny_model what = {
+        .id = "tiny", .levels = 2, .steps = 3, .seed = 1, .step_scale = 1.0};
     ebma_sample_request request = {.n = 1, .seed = 5, .format = EBMA_FORMAT_NONE};
 
     memset(b, 0, sizeof(*b));

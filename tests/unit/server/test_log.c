@@ -40,8 +40,7 @@ static void hostile_text(void **state)
     assert_string_equal(json_string_value(json_object_get(root, "path")),
                         "/a\"b\\c\r\n{\"level\":\"x\"}\x1b[31m\xc3\xbf\x7f\t");
     assert_string_equal(json_string_value(json_object_get(root, "level")), "warn");
-    assert_string_equal(json_string_value(json_object_get(root, "ts")),
-                        "1970-01-01T00:00:01.000Z");
+    assert_string_equal(json_string_value(json_object_get(root, "ts")), "1970-01-01T00:00:01.000Z");
     json_decref(root);
 }
 
@@ -122,7 +121,7 @@ static void a_stuck_reader(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hostile_text), cmocka_unit_test(every_byte),
+        cmocka_unit_test(hostile_text),      cmocka_unit_test(every_byte),
         cmocka_unit_test(a_line_is_bounded), cmocka_unit_test(numbers),
         cmocka_unit_test(a_stuck_reader),
     };

@@ -105,8 +105,8 @@ static void refusals(void **state)
 
 static void values(void **state)
 {
-    static const char *const words[] = {"--listen=[::1]:80", "--admin-listen", "none",
-                                        "--workers", "64", NULL};
+    static const char *const words[] = {
+        "--listen=[::1]:80", "--admin-listen", "none", "--workers", "64", NULL};
     static const char *const more[] = {"--store", "sqlite:/a/b", "--help", "--version", NULL};
     ebmd_options o;
     ebm_error err;
@@ -157,9 +157,9 @@ static void a_huge_argument(void **state)
 
 static void help_lists_every_option(void **state)
 {
-    static const char *const flags[] = {"--listen", "--admin-listen", "--models", "--store",
-                                        "--workers", "--kernels", "--queue", "--connections",
-                                        "--cors-origins", "--drain-seconds"};
+    static const char *const flags[] = {
+        "--listen",  "--admin-listen", "--models",      "--store",        "--workers",
+        "--kernels", "--queue",        "--connections", "--cors-origins", "--drain-seconds"};
     char text[8192] = "";
     FILE *f = fmemopen(text, sizeof(text) - 1, "w");
 
@@ -175,12 +175,9 @@ static void help_lists_every_option(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(presets),
-        cmocka_unit_test(refusals),
-        cmocka_unit_test(values),
-        cmocka_unit_test(a_flag_beats_the_environment),
-        cmocka_unit_test(a_huge_argument),
-        cmocka_unit_test(help_lists_every_option),
+        cmocka_unit_test(presets),         cmocka_unit_test(refusals),
+        cmocka_unit_test(values),          cmocka_unit_test(a_flag_beats_the_environment),
+        cmocka_unit_test(a_huge_argument), cmocka_unit_test(help_lists_every_option),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,8 +16,8 @@ static ebm_model *model;
 
 static int make_model(void **state)
 {
-    static const tiny_model what = {.id = "tiny", .levels = 2, .steps = 3, .seed = 1,
-                                    .step_scale = 1.0};
+    static const tiny_model what = {
+        .id = "tiny", .levels = 2, .steps = 3, .seed = 1, .step_scale = 1.0};
 
     (void)state;
     model = tiny_model_create(&what);

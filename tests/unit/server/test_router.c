@@ -83,7 +83,8 @@ static void allow_headers(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_table), cmocka_unit_test(allow_headers)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_table),
+                                       cmocka_unit_test(allow_headers)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

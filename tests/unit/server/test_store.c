@@ -316,7 +316,7 @@ static void a_bad_row_stops_the_start(void **state)
 #define BOTH(test)                                                                                 \
     {#test " (memory)", test, setup_memory, teardown, NULL},                                       \
     {                                                                                              \
-        #test " (sqlite)", test, setup_sqlite, teardown, NULL                                      \
+#test " (sqlite)", test, setup_sqlite, teardown, NULL                                      \
     }
 
 int main(void)

@@ -48,13 +48,21 @@ static ebmt_config small_config(ebmt_objective objective)
     return c;
 }
 
+static ebm_status make_trainer(const ebmt_config *c, const ebmt_dataset *data, int32_t threads,
+                               ebmt__trainer **out, ebm_error *err)
+{
+    const ebmt_run_options opt = {
+        .config = *c, .data = data, .threads = threads, .kernels = kernel_set("blas")};
+    return ebmt__trainer_create(&opt, "t", out, err);
+}
+
 /* Runs n iterations with some number of threads; the averaged weights go to ema. */
 static void train(const ebmt_config *c, const ebmt_dataset *data, int32_t threads, int n,
                   float **ema, size_t *count)
 {
     ebmt__trainer *tr = NULL;
     assert_int_equal(
-        ebmt__trainer_create(c, "t", data, kernel_set("blas"), threads, &tr, NULL), EBM_OK);
+        make_trainer(c, data, threads, &tr, NULL), EBM_OK);
     for (int i = 0; i < n; i++)
         assert_int_equal(ebmt__trainer_step(tr, NULL), EBM_OK);
     *count = tr->state.n_params;
@@ -92,7 +100,7 @@ static void test_matching_improves(void **state)
     ebmt__trainer *tr = NULL;
     double first = 0.0, last = 0.0;
     (void)state;
-    assert_int_equal(ebmt__trainer_create(&c, "t", &data, kernel_set("blas"), 2, &tr, NULL), 0);
+    assert_int_equal(make_trainer(&c, &data, 2, &tr, NULL), 0);
     for (int i = 0; i < 120; i++) {
         assert_int_equal(ebmt__trainer_step(tr, NULL), EBM_OK);
         first += i < 20 ? tr->matching : 0.0;
@@ -177,6 +185,7 @@ static void test_result_opens(void **state)
                             .data = &data,
                             .out_dir = dir,
                             .samples_every = 4,
+                            .sampling_factor = 3,
                             .threads = 1,
                             .kernels = kernel_set("blas")};
     assert_int_equal(ebmt_run(&opt, &err), EBM_OK);
@@ -185,6 +194,8 @@ static void test_result_opens(void **state)
     assert_string_equal(info->id, "my-model");
     assert_string_equal(info->version, "8");
     assert_int_equal(info->levels->count, 6);
+    for (int t = 0; t < 6; t++)
+        assert_int_equal(info->levels->steps[t], 3 * opt.config.schedule.steps);
     ebm_model_unref(m);
     temp_dir_remove(base);
 }
@@ -198,7 +209,7 @@ static void test_divergence_stops(void **state)
     ebmt__trainer *tr = NULL;
     ebm_error err = {0};
     (void)state;
-    assert_int_equal(ebmt__trainer_create(&c, "t", &data, kernel_set("blas"), 1, &tr, NULL), 0);
+    assert_int_equal(make_trainer(&c, &data, 1, &tr, NULL), 0);
     assert_int_equal(ebmt__trainer_step(tr, NULL), EBM_OK);
     tr->state.params[tr->g->tensors[tr->g->n_tensors - 1].offset] = NAN;
     float before = tr->state.ema[0];
@@ -216,11 +227,11 @@ static void test_data_must_fit(void **state)
     ebmt__trainer *tr = NULL;
     (void)state;
     c.batch = IMAGES + 1;
-    assert_int_equal(ebmt__trainer_create(&c, "t", &data, kernel_set("blas"), 1, &tr, NULL),
+    assert_int_equal(make_trainer(&c, &data, 1, &tr, NULL),
                      EBM_ERR_RANGE);
     c.batch = 4;
     data.width = 9;
-    assert_int_equal(ebmt__trainer_create(&c, "t", &data, kernel_set("blas"), 1, &tr, NULL),
+    assert_int_equal(make_trainer(&c, &data, 1, &tr, NULL),
                      EBM_ERR_SHAPE);
     assert_null(tr);
 }

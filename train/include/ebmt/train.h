@@ -126,7 +126,8 @@ typedef struct ebmt_run_options {
     const ebmt_dataset *data;
     const char *out_dir;      /* checkpoints, metrics.jsonl, samples-*.png, model.json ... */
     bool resume;              /* continue from the newest checkpoint in out_dir */
-    int64_t checkpoint_every, samples_every;
+    int64_t checkpoint_every, samples_every; /* 0: only at the end */
+    int32_t sampling_factor;  /* the model samples with so many times the training's steps; 0: 1 */
     int32_t threads;
     const ebm_kernels *kernels;
     ebmt_hooks hooks;

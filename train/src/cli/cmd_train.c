@@ -24,10 +24,10 @@ typedef struct train_args {
     const char *data, *out, *kernels, *title, *licence;
     bool resume;
     int64_t checkpoint_every, samples_every;
-    int32_t threads;
+    int32_t threads, sampling_factor;
 } train_args;
 
-static const ebm_act activations[] = {EBM_ACT_LEAKY_RELU, EBM_ACT_RELU, EBM_ACT_SILU};
+static const ebm_act activations[] = {EBM_ACT_LEAKY_RELU, EBM_ACT_SILU};
 
 #define AT(field)  offsetof(train_args, field)
 #define CFG(field) offsetof(train_args, config.field)
@@ -43,6 +43,8 @@ static const ebmt_option rows[] = {
      "save a checkpoint so often; 0: only at the end", false},
     {"--samples-every", EBMT_OPT_INT64, AT(samples_every), 0, 1e9, NULL, "iterations",
      "draw a sheet of samples so often; 0: only at the end", false},
+    {"--sampling-factor", EBMT_OPT_INT, AT(sampling_factor), 1, 64, NULL, "",
+     "the model samples with so many times the training's Langevin steps", false},
     {"--threads", EBMT_OPT_INT, AT(threads), 1, 256, NULL, "threads", "threads; changes no result",
      false},
     {"--kernels", EBMT_OPT_STRING, AT(kernels), 0, 0, NULL, "SET",
@@ -57,7 +59,7 @@ static const ebmt_option rows[] = {
      "width of each resolution, as multiples of --ch", false},
     {"--blocks", EBMT_OPT_INT, CFG(network.num_res_blocks), 1, 64, NULL, "",
      "residual blocks per resolution", false},
-    {"--activation", EBMT_OPT_CHOICE, AT(activation), 0, 0, "leaky_relu|relu|silu", "",
+    {"--activation", EBMT_OPT_CHOICE, AT(activation), 0, 0, "leaky_relu|silu", "",
      "nonlinearity of the network", false},
     {"--leaky-slope", EBMT_OPT_REAL, AT(leaky_slope), 0, 1, NULL, "",
      "slope of leaky_relu below zero", false},
@@ -135,6 +137,7 @@ static train_args default_args(void)
     train_args a = {.config = ebmt_config_default(),
                     .checkpoint_every = 1000,
                     .samples_every = 1000,
+                    .sampling_factor = 1,
                     .threads = ebmt__cli_processors()};
     const ebm_network_config *n = &a.config.network;
     a.ch_mult.n = n->n_mult;
@@ -302,6 +305,7 @@ static ebm_status run(const train_args *a, const ebmt_dataset *data, const char 
                             .resume = a->resume,
                             .checkpoint_every = a->checkpoint_every,
                             .samples_every = a->samples_every,
+                                    .sampling_factor = a->sampling_factor,
                             .threads = a->threads,
                             .hooks = {.user = &progress, .report = on_report, .note = on_note},
                             .command_line = command_line,
