@@ -16,8 +16,8 @@ typedef struct ebmd_app {
     ebmd_queue *queue;
     ebmd_store *store;
     const char *cors_origins;
-    const char *build;        /* "ebmd 0.1.0" */
-    const char *version;      /* "0.1.0" */
+    const char *build;   /* "ebmd 0.1.0" */
+    const char *version; /* "0.1.0" */
     const char *kernel_class;
     unsigned workers;
 } ebmd_app;

@@ -18,11 +18,11 @@
 #include "worker.h"
 
 #define ADMIN_CONNECTIONS 64u
-#define MAIN_THREADS 2u
-#define KEPT_ROWS 10000u
-#define KEPT_BYTES ((size_t)256 * 1024 * 1024)
-#define REPLY_GRACE_MS 5000.0 /* for clients to take what is ready for them */
-#define CANCEL_GRACE_MS 5000.0
+#define MAIN_THREADS      2u
+#define KEPT_ROWS         10000u
+#define KEPT_BYTES        ((size_t)256 * 1024 * 1024)
+#define REPLY_GRACE_MS    5000.0 /* for clients to take what is ready for them */
+#define CANCEL_GRACE_MS   5000.0
 
 typedef struct daemon_parts {
     const ebmd_options *opt;

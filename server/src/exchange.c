@@ -13,7 +13,7 @@
 /* What a client may go on sending after its body is too long, before the line is cut: enough
  * for an honest one to finish and read its 413. */
 #define DISCARD_MAX (8u * 1024u * 1024u)
-#define FIRST_ROOM 1024u
+#define FIRST_ROOM  1024u
 
 static void take_id(ebmd_request *r)
 {

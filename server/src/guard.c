@@ -116,8 +116,8 @@ static bool dot_segment(const char *text)
         return false;
     text += n;
     text += dot_at(text);
-    return *text == '/' || *text == '\\' || *text == '\0' || *text == '?' ||
-           begins(text, "%2f") || begins(text, "%5c");
+    return *text == '/' || *text == '\\' || *text == '\0' || *text == '?' || begins(text, "%2f") ||
+           begins(text, "%5c");
 }
 
 static ebma_problem_code check_path(const char *path)

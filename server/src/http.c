@@ -24,11 +24,12 @@
 #include "reaper.h"
 #include "router.h"
 
-#define REQUEST_ARENA_LIMIT (1024u * 1024u)
+#define REQUEST_ARENA_LIMIT   (1024u * 1024u)
 #define MEMORY_PER_CONNECTION (32u * 1024u)
-#define IDLE_TIMEOUT_S 15u
-#define BACKLOG 1024u
-#define LIBRARY_LINES_PER_S 10
+#define IDLE_TIMEOUT_S        15u
+#define BACKLOG               1024u
+#define LIBRARY_LINES_PER_S   10
+#define ARRIVING_MS           300.0
 
 struct ebmd_http {
     const ebmd_app *app;
@@ -39,7 +40,9 @@ struct ebmd_http {
     unsigned listener, connections;
     pthread_mutex_t lock; /* parking and the counts */
     pthread_cond_t idle;
-    size_t live, parked;
+    size_t live; /* requests between their first line and their end */
+    size_t busy; /* those of them that are complete: somebody waits for our answer */
+    size_t parked;
     atomic_llong library_second; /* rate limit of the library's own messages */
     atomic_int library_lines;
 };
@@ -52,7 +55,7 @@ typedef struct exchange {
     ebmd_http *http;
     struct MHD_Connection *conn;
     stage stage;
-    bool woken, parked; /* under http->lock */
+    bool busy, woken, parked; /* under http->lock */
 } exchange;
 
 static ebmd_conn *conn_of(struct MHD_Connection *conn)
@@ -98,6 +101,15 @@ static bool park(exchange *x)
     return parked;
 }
 
+static void count_busy(exchange *x)
+{
+    pthread_mutex_lock(&x->http->lock);
+    if (!x->busy)
+        x->http->busy++;
+    x->busy = true;
+    pthread_mutex_unlock(&x->http->lock);
+}
+
 /* --- replies ------------------------------------------------------------------------------ */
 
 static struct MHD_Response *make_response(ebmd_reply *p)
@@ -119,6 +131,7 @@ static enum MHD_Result send_reply(exchange *x)
     struct MHD_Response *response;
     enum MHD_Result result = MHD_NO;
 
+    count_busy(x);
     ebmd_exchange_seal(x->http->app, &x->r);
     x->stage = STAGE_DONE;
     ebmd_reaper_phase(x->http->reaper, conn_of(x->conn), EBMD_CONN_REPLY);
@@ -202,6 +215,7 @@ static enum MHD_Result on_head(exchange *x, const char *method, const char *vers
 
 static enum MHD_Result on_complete_body(exchange *x)
 {
+    count_busy(x);
     ebmd_reaper_phase(x->http->reaper, conn_of(x->conn), EBMD_CONN_WORK);
     ebmd_exchange_run(x->http->app, &x->r);
     if (x->r.reply.status != 0 || !x->r.job)
@@ -256,16 +270,19 @@ static void on_end(void *cls, struct MHD_Connection *conn, void **con_cls,
 {
     ebmd_http *h = cls;
     exchange *x = *con_cls;
+    bool busy;
 
     *con_cls = NULL;
     if (!x)
         return;
+    busy = x->busy; /* no other thread has x any more */
     ebmd_exchange_log(h->app, &x->r, why == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     ebmd_reaper_phase(h->reaper, conn_of(conn), EBMD_CONN_IDLE);
     ebmd_request_free(&x->r);
     pthread_mutex_lock(&h->lock);
-    if (--h->live == 0)
-        pthread_cond_broadcast(&h->idle);
+    h->live--;
+    h->busy -= busy ? 1 : 0;
+    pthread_cond_broadcast(&h->idle);
     pthread_mutex_unlock(&h->lock);
 }
 
@@ -321,26 +338,28 @@ __attribute__((format(printf, 2, 0))) static void on_library_message(void *cls, 
 
 static bool start_daemon(ebmd_http *h, unsigned threads)
 {
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
-                     MHD_USE_ITC;
+    unsigned flags =
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_ITC;
     /* a pool starts at two threads; one is asked for by leaving the option out */
     enum MHD_OPTION pool = threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END;
 
+    /* clang-format off */
     h->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, on_request, h,                        /* */
-        MHD_OPTION_EXTERNAL_LOGGER, on_library_message, h,          /* first, or it is not used */
-        MHD_OPTION_LISTEN_SOCKET, h->fd,                            /* */
-        MHD_OPTION_CONNECTION_LIMIT, h->connections,                /* */
-        MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_S,              /* */
+        flags, 0, NULL, NULL, on_request, h,
+        MHD_OPTION_EXTERNAL_LOGGER, on_library_message, h, /* first, or it is not used */
+        MHD_OPTION_LISTEN_SOCKET, h->fd,
+        MHD_OPTION_CONNECTION_LIMIT, h->connections,
+        MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_S,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_PER_CONNECTION,
-        MHD_OPTION_LISTEN_BACKLOG_SIZE, BACKLOG,                    /* */
-        MHD_OPTION_STRICT_FOR_CLIENT, 0,                            /* the guard is stricter */
-        MHD_OPTION_URI_LOG_CALLBACK, on_target, h,                  /* */
-        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,           /* */
-        MHD_OPTION_NOTIFY_COMPLETED, on_end, h,                     /* */
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,             /* */
-        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,                       /* */
+        MHD_OPTION_LISTEN_BACKLOG_SIZE, BACKLOG,
+        MHD_OPTION_STRICT_FOR_CLIENT, 0, /* the guard is stricter and answers properly */
+        MHD_OPTION_URI_LOG_CALLBACK, on_target, h,
+        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
+        MHD_OPTION_NOTIFY_COMPLETED, on_end, h,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
+        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
         pool, threads, MHD_OPTION_END);
+    /* clang-format on */
     return h->daemon != NULL;
 }
 
@@ -397,25 +416,37 @@ void ebmd_http_quiesce(ebmd_http *h)
     h->quiesced = true;
 }
 
-bool ebmd_http_wait_idle(ebmd_http *h, double timeout_ms)
+static struct timespec deadline_in(double ms)
 {
-    struct timespec until;
-    bool idle;
+    struct timespec t;
+    long ns;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    ns = t.tv_nsec + (long)((ms - 1e3 * (double)(time_t)(ms / 1e3)) * 1e6);
+    t.tv_sec += (time_t)(ms / 1e3) + ns / 1000000000L;
+    t.tv_nsec = ns % 1000000000L;
+    return t;
+}
+
+static bool wait_zero(ebmd_http *h, const size_t *count, double timeout_ms)
+{
+    struct timespec until = deadline_in(timeout_ms);
+    bool zero;
     int rc = 0;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(timeout_ms / 1e3);
-    until.tv_nsec += (long)((timeout_ms / 1e3 - (double)(time_t)(timeout_ms / 1e3)) * 1e9);
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000L;
-    }
     pthread_mutex_lock(&h->lock);
-    while (h->live > 0 && rc == 0)
+    while (*count > 0 && rc == 0)
         rc = pthread_cond_timedwait(&h->idle, &h->lock, &until);
-    idle = h->live == 0;
+    zero = *count == 0;
     pthread_mutex_unlock(&h->lock);
-    return idle;
+    return zero;
+}
+
+bool ebmd_http_wait_idle(ebmd_http *h, double timeout_ms)
+{
+    /* a request that is still arriving may just make it; one that dribbles, or whose sender has
+     * vanished unnoticed, is not waited for */
+    return wait_zero(h, &h->live, ARRIVING_MS) || wait_zero(h, &h->busy, timeout_ms);
 }
 
 size_t ebmd_http_parked(ebmd_http *h)

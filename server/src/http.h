@@ -24,8 +24,8 @@ EBM_MUST_CHECK ebm_status ebmd_http_start(const ebmd_http_options *opt, ebmd_htt
                                           ebm_error *err);
 /* Accepts no more connections; those that are open go on. */
 void ebmd_http_quiesce(ebmd_http *h);
-/* Waits until no request is being read, worked on or answered.
- * @err false: some still are after the time */
+/* Waits until every request that arrived completely has its answer.
+ * @err false: some have not after the time */
 EBM_MUST_CHECK bool ebmd_http_wait_idle(ebmd_http *h, double timeout_ms);
 /* Requests that wait for a job. ebmd_http_stop() is only allowed at 0. */
 size_t ebmd_http_parked(ebmd_http *h);

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define EBMD_ID_SIZE 32 /* "job_" + 26 characters + zero */
+#define EBMD_ID_SIZE         32 /* "job_" + 26 characters + zero */
 #define EBMD_REQUEST_ID_SIZE 65
 
 /* Writes prefix + 26 characters. @range prefix at most 5 characters

@@ -30,8 +30,8 @@ static int64_t steps_of(const ebm_levels *levels, const ebma_sample_request *r)
     return ebm_chain_total_steps(levels, &how);
 }
 
-ebm_status ebmd_job_create(ebm_model *model, size_t model_index,
-                           const ebma_sample_request *request, ebmd_job **out, ebm_error *err)
+ebm_status ebmd_job_create(ebm_model *model, size_t model_index, const ebma_sample_request *request,
+                           ebmd_job **out, ebm_error *err)
 {
     const ebm_levels *levels = ebm_model_describe(model)->levels;
     ebmd_job *job = ebm_alloc(1, sizeof(*job));

@@ -20,21 +20,17 @@ static void judge(const ebmd_app *app, const ebmd_job *job, ebm_status st, const
         ebmd_state_set(app->state, EBMD_BROKEN);
 }
 
+/* The part of a job object that is fixed from the start: another worker may already be at work
+ * on the job's second image while the first one's records it. */
 static ebma_job describe(const ebmd_app *app, const ebmd_job *job)
 {
     return (ebma_job){
         .id = job->id,
-        .status = job->status,
+        .status = EBMA_JOB_QUEUED,
         .created_ms = job->created_ms,
-        .started_ms = job->started_ms,
         .model = ebm_model_describe(job->model),
         .request = &job->request,
-        .images = job->images,
-        .queue_ms = job->queue_ms,
-        .compute_ms = job->compute_ms,
-        .encode_ms = job->encode_ms,
         .build = app->build,
-        .error = job->error,
     };
 }
 
@@ -45,9 +41,6 @@ ebm_status ebmd_journal_accept(const ebmd_app *app, ebmd_job *job, ebm_error *er
     char *json;
     size_t size;
 
-    view.status = EBMA_JOB_QUEUED;
-    view.started_ms = 0;
-    view.error = EBMA_OK;
     st = ebma_job_encode(&view, &json, &size, err);
     if (st != EBM_OK)
         return st;
@@ -78,7 +71,14 @@ static void encode(const ebmd_app *app, ebmd_job *job)
 {
     ebma_job view = describe(app, job);
 
+    view.status = job->status;
+    view.error = job->error;
+    view.images = job->images;
+    view.started_ms = job->started_ms;
     view.completed_ms = ebmd_clock_wall_ms();
+    view.queue_ms = job->queue_ms;
+    view.compute_ms = job->compute_ms;
+    view.encode_ms = job->encode_ms;
     if (ebma_job_encode(&view, &job->json, &job->json_size, NULL) == EBM_OK)
         return;
     job->error = EBMA_OUT_OF_MEMORY;

@@ -78,8 +78,8 @@ static void put_member(line *l, const ebmd_field *f)
         l->used = start;
 }
 
-size_t ebmd_log_format(char *out, size_t size, int64_t unix_ms, ebmd_level level,
-                       const char *event, const ebmd_field *fields, size_t n)
+size_t ebmd_log_format(char *out, size_t size, int64_t unix_ms, ebmd_level level, const char *event,
+                       const ebmd_field *fields, size_t n)
 {
     static const char *const names[] = {"info", "warn", "error"};
     line l = {.out = out, .room = size - TAIL};

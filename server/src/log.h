@@ -33,7 +33,7 @@ void ebmd_log_event(ebmd_log *log, ebmd_level level, const char *event, const eb
 
 /* Formats what ebmd_log_event() would write, without the time stamp's freedom: for tests too.
  * Returns the bytes used, newline included; never more than `size`. @range size >= 256 */
-size_t ebmd_log_format(char *out, size_t size, int64_t unix_ms, ebmd_level level,
-                       const char *event, const ebmd_field *fields, size_t n);
+size_t ebmd_log_format(char *out, size_t size, int64_t unix_ms, ebmd_level level, const char *event,
+                       const ebmd_field *fields, size_t n);
 
 #endif

@@ -124,15 +124,15 @@ static const char *set_admin(const option *o, const char *text, void *field)
     return "must be a loopback address, or none";
 }
 
-#define AT(member) offsetof(ebmd_options, member)
+#define AT(member)   offsetof(ebmd_options, member)
 #define ROOM(member) ((unsigned)sizeof(((ebmd_options *)NULL)->member))
 
 static const option table[] = {
     {"--listen", "EBMD_LISTEN", "HOST:PORT", "127.0.0.1:8080", "where requests are taken",
      set_address, AT(listen), 0, 0},
     {"--admin-listen", "EBMD_ADMIN_LISTEN", "HOST:PORT", "127.0.0.1:8081",
-     "health probes for the operator, loopback only; none switches it off", set_admin, AT(admin),
-     0, 0},
+     "health probes for the operator, loopback only; none switches it off", set_admin, AT(admin), 0,
+     0},
     {"--models", "EBMD_MODELS", "DIR", "models", "directory with one sub-directory per model",
      set_text, AT(models), 0, ROOM(models)},
     {"--store", "EBMD_STORE", "STORE", "memory", "where jobs are recorded: memory or sqlite:FILE",
@@ -141,8 +141,8 @@ static const option table[] = {
      set_workers, AT(workers), 1, EBMD_WORKERS_MAX},
     {"--kernels", "EBMD_KERNELS", "SET", "auto", "kernel set, e.g. ref, blas", set_text,
      AT(kernels), 0, ROOM(kernels)},
-    {"--queue", "EBMD_QUEUE", "N", "64", "requests that may wait, 1..100000", set_number,
-     AT(queue), 1, 100000},
+    {"--queue", "EBMD_QUEUE", "N", "64", "requests that may wait, 1..100000", set_number, AT(queue),
+     1, 100000},
     {"--connections", "EBMD_CONNECTIONS", "N", "1024", "open connections, 16..65536", set_number,
      AT(connections), 16, 65536},
     {"--cors-origins", "EBMD_CORS_ORIGINS", "LIST", "",

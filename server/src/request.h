@@ -1,4 +1,4 @@
-/* A request and its reply as plain data, and the helpers that fill the reply.
+/* A request and its reply as plain data, and the functions that fill the reply.
  * Knows HTTP's nouns; has never heard of the HTTP library or of tensors. */
 #ifndef EBMD_REQUEST_H
 #define EBMD_REQUEST_H
@@ -10,9 +10,9 @@
 #include "ids.h"
 #include "job.h"
 
-#define EBMD_HEADERS_MAX 64
-#define EBMD_HEADER_BYTES_MAX 16384
-#define EBMD_TARGET_MAX 2048
+#define EBMD_HEADERS_MAX       64
+#define EBMD_HEADER_BYTES_MAX  16384
+#define EBMD_TARGET_MAX        2048
 #define EBMD_REPLY_HEADERS_MAX 24
 
 typedef enum ebmd_method {
@@ -67,8 +67,8 @@ typedef struct ebmd_request {
     double started_at; /* ebmd_clock_ms() */
     char *body;        /* ebm_free() */
     size_t body_size, body_room;
-    size_t body_seen;   /* bytes the client sent, kept or not */
-    ebmd_job *job;      /* one reference; set while and after waiting */
+    size_t body_seen; /* bytes the client sent, kept or not */
+    ebmd_job *job;    /* one reference; set while and after waiting */
     bool wants_png;
     ebmd_job_done_fn wake; /* given to the job, so that its end ends the waiting */
     void *wake_arg;

@@ -15,8 +15,8 @@ static ebm_status freshen(const ebmd_app *app, const char *id, char **body, size
 
     if (!ebmd_queue_find(app->queue, id, &started) || started == 0)
         return EBM_OK;
-    st = ebma_job_restate(*body, *size, EBMA_JOB_RUNNING, started, EBMA_OK, &json, &json_size,
-                          NULL);
+    st =
+        ebma_job_restate(*body, *size, EBMA_JOB_RUNNING, started, EBMA_OK, &json, &json_size, NULL);
     if (st != EBM_OK)
         return st;
     ebm_free(*body);

@@ -28,7 +28,7 @@ void ebmd_route_model(const ebmd_app *app, ebmd_request *r)
         ebmd_reply_code(r, EBMA_MODEL_NOT_FOUND);
         return;
     }
-    st = ebma_model_encode(ebm_model_describe(ebmd_engine_at(app->engine, i)), i == 0, &json,
-                           &size, NULL);
+    st = ebma_model_encode(ebm_model_describe(ebmd_engine_at(app->engine, i)), i == 0, &json, &size,
+                           NULL);
     ebmd_reply_json(r, st, json, size);
 }

@@ -7,10 +7,10 @@
 #include "request.h"
 
 enum {
-    EBMD_ON_MAIN = 1,   /* reachable on the main listener */
-    EBMD_ON_ADMIN = 2,  /* reachable on the admin listener */
+    EBMD_ON_MAIN = 1,    /* reachable on the main listener */
+    EBMD_ON_ADMIN = 2,   /* reachable on the admin listener */
     EBMD_TAKES_JSON = 4, /* the body must be application/json */
-    EBMD_IS_WORK = 8    /* refused with 503 unless the daemon is ready, with 429 when full */
+    EBMD_IS_WORK = 8     /* refused with 503 unless the daemon is ready, with 429 when full */
 };
 
 /* A handler fills r->reply, or sets r->job: then the request waits for the job, and `finish`

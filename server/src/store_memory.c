@@ -134,8 +134,8 @@ static ebm_status memory_accept(ebmd_store *s, const char *id, const char *body,
     return st;
 }
 
-static ebm_status memory_finish(ebmd_store *s, const char *id, const char *status,
-                                const char *body, size_t size, ebm_error *err)
+static ebm_status memory_finish(ebmd_store *s, const char *id, const char *status, const char *body,
+                                size_t size, ebm_error *err)
 {
     memory_store *m = self_of(s);
     ebm_status st = EBM_OK;
@@ -216,8 +216,7 @@ static void memory_close(ebmd_store *s)
 static const ebmd_store_ops memory_ops = {memory_accept, memory_finish, memory_get,
                                           memory_unfinished, memory_close};
 
-ebm_status ebmd_store_memory_open(const ebmd_store_limits *limits, ebmd_store **out,
-                                  ebm_error *err)
+ebm_status ebmd_store_memory_open(const ebmd_store_limits *limits, ebmd_store **out, ebm_error *err)
 {
     memory_store *m = ebm_alloc(1, sizeof(*m));
 

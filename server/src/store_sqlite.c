@@ -96,8 +96,8 @@ static bool pragma(sqlite_store *m, const char *sql, char *out, size_t size)
 {
     sqlite3_stmt *q = NULL;
     const unsigned char *text;
-    bool ok = sqlite3_prepare_v2(m->db, sql, -1, &q, NULL) == SQLITE_OK &&
-              sqlite3_step(q) == SQLITE_ROW;
+    bool ok =
+        sqlite3_prepare_v2(m->db, sql, -1, &q, NULL) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW;
 
     text = ok ? sqlite3_column_text(q, 0) : NULL;
     if (text)
@@ -269,8 +269,8 @@ static int update(sqlite_store *m, const char *id, const char *status, const cha
     return run(m, Q_FINISH);
 }
 
-static ebm_status sqlite_finish(ebmd_store *s, const char *id, const char *status,
-                                const char *body, size_t size, ebm_error *err)
+static ebm_status sqlite_finish(ebmd_store *s, const char *id, const char *status, const char *body,
+                                size_t size, ebm_error *err)
 {
     sqlite_store *m = self_of(s);
     size_t old = 0;

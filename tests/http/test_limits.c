@@ -85,20 +85,18 @@ static int end(int fd)
 /* 800,000 steps: seconds on any machine, one image */
 #define LONG "{\"model\":\"slow\",\"steps_per_level\":2000,\"seed\":1}"
 
-/* A request that keeps one worker busy for about two seconds on this machine, in this build. */
-static int begin_seconds(void)
+/* Writes a body that keeps one worker busy for this long, on this machine, in this build. */
+static void body_for(double seconds, char *body, size_t size)
 {
     double start = now_s();
-    char body[96];
     int steps;
 
-    assert_int_equal(end(begin("{\"model\":\"slow\"}")), 200);
-    steps = (int)(2.0 / ((now_s() - start) / 4));
-    snprintf(body, sizeof(body), "{\"model\":\"slow\",\"steps_per_level\":%d}",
-             steps < 4      ? 4
+    assert_int_equal(end(begin("{\"model\":\"slow\"}")), 200); /* 4 steps per level */
+    steps = (int)(seconds / ((now_s() - start) / 4));
+    snprintf(body, size, "{\"model\":\"slow\",\"steps_per_level\":%d}",
+             steps < 1      ? 1
              : steps > 2000 ? 2000
                             : steps);
-    return begin(body);
 }
 
 static void a_full_queue(void **state)
@@ -146,7 +144,7 @@ static void *ask(void *arg)
     client *c = arg;
 
     for (;;) {
-        static const char body[] = "{\"model\":\"slow\",\"n\":2,\"response_format\":\"none\"}";
+        static const char body[] = "{\"n\":2}";
         char text[512];
         int fd = http_connect(d.port);
         int status;
@@ -173,19 +171,21 @@ static void *ask(void *arg)
 /* Everything that was accepted before the signal is answered with 200, and the exit code is 0. */
 static void a_signal_under_load(void **state)
 {
-    static const char *const more[] = {"--workers", "2", "--drain-seconds", "120", NULL};
+    static const char *const more[] = {"--workers", "2", NULL};
     int fds[6];
+    char body[96];
     client clients[4];
     int ok = 0, lost = 0;
 
     (void)state;
     memset(clients, 0, sizeof(clients));
     assert_true(daemon_start(&d, more));
+    body_for(0.5, body, sizeof(body));
     for (int i = 0; i < 4; i++)
         assert_int_equal(pthread_create(&clients[i].thread, NULL, ask, &clients[i]), 0);
     sleep_ms(300);
     for (int i = 0; i < 6; i++)
-        fds[i] = begin("{\"model\":\"slow\",\"n\":2}");
+        fds[i] = begin(body);
     sleep_ms(100); /* they are in: the daemon takes them within a millisecond or so */
     kill(d.pid, SIGTERM);
     for (int i = 0; i < 6; i++)
@@ -206,12 +206,14 @@ static void a_signal_under_load(void **state)
 static void answers_while_draining(void **state)
 {
     static const char *const more[] = {"--workers", "1", NULL};
+    char body[96];
     http_reply r;
     int fd;
 
     (void)state;
     assert_true(daemon_start(&d, more));
-    fd = begin_seconds();
+    body_for(2.0, body, sizeof(body));
+    fd = begin(body);
     sleep_ms(100);
     kill(d.pid, SIGTERM);
     sleep_ms(100);

@@ -13,10 +13,10 @@
 #include "ebm/params.h"
 #include "ebm/status.h"
 
-#define EBMA_BODY_MAX 65536 /* bytes of a JSON body */
-#define EBMA_DEPTH_MAX 16   /* nested arrays and objects */
-#define EBMA_KEYS_MAX 256   /* members of all objects of a body together */
-#define EBMA_TIME_SIZE 25   /* "2026-01-02T03:04:05.678Z" and the zero */
+#define EBMA_BODY_MAX  65536 /* bytes of a JSON body */
+#define EBMA_DEPTH_MAX 16    /* nested arrays and objects */
+#define EBMA_KEYS_MAX  256   /* members of all objects of a body together */
+#define EBMA_TIME_SIZE 25    /* "2026-01-02T03:04:05.678Z" and the zero */
 
 /* Seeds the JSON library's hash from the kernel's randomness. Call once, before any thread. */
 EBM_API void ebma_setup(void);
@@ -129,8 +129,8 @@ typedef struct ebma_sample_request {
  * @own out->model and the field errors lie in the arena
  * @err ARG (not JSON), LIMIT (too long), RANGE (fields), NOMEM, IO (no randomness): problem says
  *      what to answer */
-EBM_API EBM_MUST_CHECK ebm_status ebma_sample_decode(const char *json, size_t len,
-                                                     ebm_arena *arena, ebma_sample_request *out,
+EBM_API EBM_MUST_CHECK ebm_status ebma_sample_decode(const char *json, size_t len, ebm_arena *arena,
+                                                     ebma_sample_request *out,
                                                      ebma_problem *problem);
 
 /* --- jobs --------------------------------------------------------------------------------- */

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "assert_numbers.h"
 #include "ebm/io.h"
 #include "ebm/memory.h"
 #include "ebmm/models.h"
@@ -107,6 +108,44 @@ static void test_matching_improves(void **state)
         last += i >= 100 ? tr->matching : 0.0;
     }
     assert_true(last < 0.7 * first);
+    ebmt__trainer_free(tr);
+}
+
+/* Another number of shards adds the same gradients in another order: no sample is lost or counted
+ * twice. */
+static void test_shards_cover_the_batch(void **state)
+{
+    uint8_t pixels[IMAGES * DIM];
+    const ebmt_dataset data = bars(pixels);
+    ebmt_config c = small_config(EBMT_HYBRID);
+    double norm[3];
+    (void)state;
+    c.warm_start = 0;
+    for (int32_t shards = 1; shards <= 3; shards++) {
+        ebmt__trainer *tr = NULL;
+        c.shards = shards == 3 ? 7 : shards;
+        assert_int_equal(make_trainer(&c, &data, 2, &tr, NULL), EBM_OK);
+        assert_int_equal(ebmt__trainer_step(tr, NULL), EBM_OK);
+        norm[shards - 1] = tr->grad_norm;
+        ebmt__trainer_free(tr);
+    }
+    assert_close(norm[1] / norm[0], 1.0, 1e-4);
+    assert_close(norm[2] / norm[0], 1.0, 1e-4);
+}
+
+/* The end of the warm start is a new objective: Adam forgets what it knew, the weights stay. */
+static void test_adam_is_reset_after_the_warm_start(void **state)
+{
+    uint8_t pixels[IMAGES * DIM];
+    const ebmt_dataset data = bars(pixels);
+    const ebmt_config c = small_config(EBMT_HYBRID);
+    ebmt__trainer *tr = NULL;
+    (void)state;
+    assert_int_equal(make_trainer(&c, &data, 1, &tr, NULL), EBM_OK);
+    for (int i = 1; i <= 4; i++) {
+        assert_int_equal(ebmt__trainer_step(tr, NULL), EBM_OK);
+        assert_int_equal(tr->state.adam_step, i < 3 ? i : i - 3); /* warm_start is 3 */
+    }
     ebmt__trainer_free(tr);
 }
 
@@ -240,6 +279,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads_change_nothing), cmocka_unit_test(test_matching_improves),
+        cmocka_unit_test(test_shards_cover_the_batch),
+        cmocka_unit_test(test_adam_is_reset_after_the_warm_start),
         cmocka_unit_test(test_resume_is_exact),        cmocka_unit_test(test_result_opens),
         cmocka_unit_test(test_divergence_stops),       cmocka_unit_test(test_data_must_fit),
     };

@@ -154,6 +154,25 @@ static void test_gradient_by_differences(void **state)
     free_rig(&r);
 }
 
+/* A normalised tensor does not change when its raw weights grow: the gradient has no part along
+ * them, also when the gradient in the used weights points right there. */
+static void test_gradient_is_orthogonal_to_the_weights(void **state)
+{
+    rig r = make_rig();
+    (void)state;
+    ebmt__spectral_apply(&r.s, r.g, 300, r.params, r.u, r.used);
+    memcpy(r.grad, r.params, r.g->n_params * sizeof *r.grad);
+    ebmt__spectral_gradient(&r.s, r.g, r.params, r.u, r.grad);
+    for (int32_t k = 0; k < r.s.n; k++) {
+        const ebmt__spectral_row *row = &r.s.row[k];
+        size_t at = r.g->tensors[row->tensor].offset, n = row->rows * row->cols;
+        if (!row->lower_bound || r.s.sigma[k] > 1.0)
+            assert_close(dot(r.grad + at, r.params + at, n), 0.0,
+                         1e-4 * dot(r.params + at, r.params + at, n));
+    }
+    free_rig(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +180,7 @@ int main(void)
         cmocka_unit_test(test_known_norm),
         cmocka_unit_test(test_lower_bound),
         cmocka_unit_test(test_gradient_by_differences),
+        cmocka_unit_test(test_gradient_is_orthogonal_to_the_weights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -63,6 +63,107 @@ static void test_gradient_by_differences(void **state)
     ebm_session_free(s);
 }
 
+/* A graph that no architecture here has: one node serves twice as a residual and twice as an
+ * input, so its gradient is a sum of four parts. */
+static ebm_model *tangled_model(void)
+{
+    const ebm_graph_spec spec = {.channels = 1,
+                                 .height = 8,
+                                 .width = 8,
+                                 .time_dim = 4,
+                                 .time_hidden = 8,
+                                 .act = EBM_ACT_SILU,
+                                 .act_out = EBM_ACT_SILU};
+    const ebm_network_config none = {.architecture = "none"};
+    ebm_schedule_t6 schedule = ebm_schedule_t6_default();
+    ebm_levels levels;
+    ebm_graph *g = NULL;
+    ebm_model *m = NULL;
+    int32_t a, b, c, d;
+    assert_int_equal(ebm_graph_create(&spec, &g, NULL), EBM_OK);
+    ebm_conv_spec conv = {.name = "a", .residual = EBM_NONE, .c_out = 3, .k = 3};
+    assert_int_equal(ebm_graph_conv(g, &conv, &a, NULL), EBM_OK);
+    conv = (ebm_conv_spec){
+        .name = "b", .input = a, .residual = a, .activated = true, .c_out = 3, .k = 3};
+    assert_int_equal(ebm_graph_conv(g, &conv, &b, NULL), EBM_OK);
+    conv = (ebm_conv_spec){.name = "c", .input = b, .residual = a, .c_out = 3, .k = 1};
+    assert_int_equal(ebm_graph_conv(g, &conv, &c, NULL), EBM_OK);
+    conv = (ebm_conv_spec){
+        .name = "d", .input = a, .residual = c, .activated = true, .c_out = 3, .k = 3};
+    assert_int_equal(ebm_graph_conv(g, &conv, &d, NULL), EBM_OK);
+    assert_int_equal(ebm_graph_head(g, d, "v", NULL), EBM_OK);
+    assert_int_equal(ebm_levels_t6(&schedule, &levels, NULL), EBM_OK);
+    assert_int_equal(ebm_model_create("tangled", &none, g, &levels, kernel_set("ref"), &m, NULL),
+                     EBM_OK);
+    ebm_levels_clear(&levels);
+    size_t n = ebm_model_describe(m)->graph->n_params;
+    float *params = calloc(n, sizeof *params);
+    assert_non_null(params);
+    random_floats(12, 0, n, params);
+    for (size_t i = 0; i < n; i++)
+        params[i] *= 0.3f;
+    ebm_model_set_params(m, params);
+    free(params);
+    return m;
+}
+
+static void test_gradient_of_a_tangled_graph(void **state)
+{
+    float x[DIM], v[DIM], moved[DIM], grad[DIM];
+    const double h = 1e-2;
+    double side[2];
+    ebm_session *s = NULL;
+    ebm_model *m = tangled_model();
+    (void)state;
+    assert_int_equal(ebm_session_create(m, NULL, &s, NULL), EBM_OK);
+    random_floats(13, 0, DIM, x);
+    random_floats(13, 1, DIM, v);
+    ebm_session_gradient(s, x, 1, grad);
+    for (int k = 0; k < 2; k++) {
+        for (int i = 0; i < DIM; i++)
+            moved[i] = x[i] + (float)(k ? h : -h) * v[i];
+        side[k] = (double)ebm_session_net(s, moved, 1);
+    }
+    double scale = sqrt(dot(grad, grad, DIM) * dot(v, v, DIM));
+    assert_close((side[1] - side[0]) / (2.0 * h), dot(v, grad, DIM), 2e-3 * scale);
+    ebm_session_free(s);
+    ebm_model_unref(m);
+}
+
+/* @eq logp = net(scale_0 x, 0)/step2_0 */
+static void test_logp_of_an_image(void **state)
+{
+    const ebm_network_config c = small_network();
+    float x[DIM], y[DIM], work[DIM];
+    ebm_session *s = open_session(&c, "blas", false);
+    const ebm_levels *l = ebm_model_describe(ebm_session_model(s))->levels;
+    (void)state;
+    random_floats(14, 0, DIM, x);
+    for (int i = 0; i < DIM; i++)
+        y[i] = (float)((double)x[i] * l->scale[0]);
+    double want = (double)ebm_session_net(s, y, 0) / l->step2[0];
+    assert_close(ebm_session_logp(s, x, work), want, 1e-12 * fabs(want));
+    ebm_session_free(s);
+}
+
+/* Values live until the backward pass, gradients are handed on: four more blocks cost their eight
+ * values, and no more gradients. */
+static void test_gradient_slots_are_reused(void **state)
+{
+    ebm_network_config c = small_network();
+    size_t bytes[2];
+    (void)state;
+    c.n_mult = 1;
+    for (int i = 0; i < 2; i++) {
+        c.num_res_blocks = i ? 8 : 4;
+        ebm_model *m = random_net(&c, kernel_set("ref"), 5);
+        bytes[i] = ebm_session_bytes(m, NULL);
+        ebm_model_unref(m);
+    }
+    size_t value = 8 * DIM * sizeof(float);
+    assert_true(bytes[1] - bytes[0] >= 8 * value && bytes[1] - bytes[0] < 9 * value);
+}
+
 /* <v, grad net> by pushing v forward equals the dot product with the gradient. */
 static void test_tangent_is_the_directional_derivative(void **state)
 {
@@ -174,6 +275,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradient_by_differences),
+        cmocka_unit_test(test_gradient_of_a_tangled_graph),
+        cmocka_unit_test(test_logp_of_an_image),
+        cmocka_unit_test(test_gradient_slots_are_reused),
         cmocka_unit_test(test_tangent_is_the_directional_derivative),
         cmocka_unit_test(test_no_memory_of_the_past),
         cmocka_unit_test(test_sessions_agree),

@@ -252,6 +252,22 @@ static void check_activations(const ebm_kernels *k)
         }
 }
 
+/* A network that overflows must not look healthy at the end: NaN goes through everything. */
+static void check_nan_stays(const ebm_kernels *k)
+{
+    static const ebm_act acts[] = {EBM_ACT_NONE, EBM_ACT_LEAKY_RELU, EBM_ACT_RELU, EBM_ACT_SILU};
+    const float x[3] = {1.0f, NAN, 2.0f};
+    float *map = as_map(k, 1, 1, 3, x);
+    for (size_t a = 0; a < 4; a++) {
+        float y[3], sum;
+        k->act_forward(acts[a], 0.2f, 3, x, y);
+        assert_true(isnan(y[1]) && !isnan(y[0]) && !isnan(y[2]));
+        k->head_sum(acts[a], 0.2f, 1, 1, 3, map, &sum);
+        assert_true(isnan(sum));
+    }
+    ebm_free(map);
+}
+
 /* SiLU against libm, and where it saturates. */
 static void check_silu(const ebm_kernels *k)
 {
@@ -379,6 +395,7 @@ static void test_maps(void **state)
 {
     (void)state;
     for_each_set(check_activations);
+    for_each_set(check_nan_stays);
     for_each_set(check_silu);
     for_each_set(check_pool);
     for_each_set(check_head);

@@ -1,0 +1,164 @@
+/* The terms of the objective: their values by hand, their gradients against the parts they are
+ * made of, and the negative chain against the sampler. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "assert_numbers.h"
+#include "ebm/memory.h"
+#include "ebm/sampler.h"
+#include "loss/objective.h"
+#include "random_net.h"
+
+enum { DIM = 64 };
+
+typedef struct rig {
+    ebm_model *m;
+    ebm_session *s;
+    const ebm_graph_info *g;
+    const ebm_levels *levels;
+    ebmt_grads grads;
+    float *got, *want;
+    float clean[DIM], y_plus[DIM], x_next[DIM], y_minus[DIM], work[3 * DIM];
+    ebmt__pair pair;
+} rig;
+
+static rig *make_rig(void)
+{
+    const ebm_session_options opt = {.tangent = true};
+    const ebm_network_config c = small_network();
+    rig *r = ebm_alloc(1, sizeof *r);
+    assert_non_null(r);
+    r->m = random_net(&c, kernel_set("ref"), 41);
+    r->g = ebm_model_describe(r->m)->graph;
+    r->levels = ebm_model_describe(r->m)->levels;
+    assert_int_equal(ebm_session_create(r->m, &opt, &r->s, NULL), EBM_OK);
+    assert_int_equal(ebmt_grads_init(r->g, 6, &r->grads, NULL), EBM_OK);
+    r->got = ebm_alloc(r->g->n_params, sizeof *r->got);
+    r->want = ebm_alloc(r->g->n_params, sizeof *r->want);
+    assert_true(r->got && r->want);
+    random_floats(42, 0, DIM, r->clean);
+    random_floats(42, 1, DIM, r->y_plus);
+    random_floats(42, 2, DIM, r->x_next);
+    random_floats(42, 3, DIM, r->y_minus);
+    r->pair = (ebmt__pair){.level = 2,
+                           .mix = 0.25,
+                           .clean = r->clean,
+                           .y_plus = r->y_plus,
+                           .x_next = r->x_next,
+                           .y_minus = r->y_minus};
+    return r;
+}
+
+static void free_rig(rig *r)
+{
+    ebmt_grads_clear(&r->grads);
+    ebm_session_free(r->s);
+    ebm_model_unref(r->m);
+    ebm_free(r->got);
+    ebm_free(r->want);
+    ebm_free(r);
+}
+
+/* loss = net(y-) - net(y+); its gradient is weight times the difference of two gradients. */
+static void test_recovery_term(void **state)
+{
+    rig *r = make_rig();
+    double gap, weight = 0.7;
+    (void)state;
+    double loss = ebmt__recovery_term(r->s, &r->pair, weight, &r->grads, &gap);
+    double minus = (double)ebm_session_net(r->s, r->y_minus, 2);
+    double plus = (double)ebm_session_net(r->s, r->y_plus, 2);
+    assert_close(loss, minus - plus, 1e-12);
+    assert_close(gap, plus - minus, 1e-12);
+    assert_int_equal(ebmt_grads_finish(&r->grads, ebm_model_params(r->m), r->got, NULL), EBM_OK);
+    assert_int_equal(ebmt_parameter_gradient(r->s, r->y_minus, 2, (float)weight, r->want, NULL), 0);
+    assert_int_equal(ebmt_parameter_gradient(r->s, r->y_plus, 2, (float)-weight, r->want, NULL), 0);
+    assert_rel_l2(r->got, r->want, r->g->n_params, 1e-5);
+    free_rig(r);
+}
+
+/* The negative is K_t steps of the sampler from x_next, with exact noise. */
+static void test_negative_is_the_samplers_chain(void **state)
+{
+    rig *r = make_rig();
+    (void)state;
+    for (int32_t t = 0; t < 6; t++) {
+        float y[DIM], anchor[DIM], work[2 * DIM];
+        const ebm_langevin how = {.noise_scale = 1.0};
+        const ebm_density density = ebm_density_of_session(r->s);
+        ebm_chain chain = {.seed = 77, .index = 5, .level = t, .y = y, .anchor = anchor};
+        memcpy(y, r->x_next, sizeof y);
+        memcpy(anchor, r->x_next, sizeof anchor);
+        assert_int_equal(
+            ebm_chain_advance(&chain, &density, r->levels, &how, 30, work, NULL), EBM_OK);
+        r->pair.level = t;
+        ebmt__negative(r->s, r->levels, 77, 5, &r->pair, r->work);
+        for (int i = 0; i < DIM; i++)
+            y[i] *= (float)r->levels->scale[t];
+        assert_rel_l2(r->y_minus, y, DIM, 1e-6);
+    }
+    free_rig(r);
+}
+
+/* The loss worked out from the gradient in the image; no mixing at the top. */
+static void test_matching_loss_by_hand(void **state)
+{
+    rig *r = make_rig();
+    (void)state;
+    for (int32_t t = 0; t < 6; t++) {
+        const ebm_levels *l = r->levels;
+        double noise = l->scale[t] * l->sbar[t], sigma = l->sigma[t + 1];
+        double c = l->step2[t] / (2.0 * noise * noise), q = t == 5 ? 0.0 : 0.25, sum = 0.0;
+        float z[DIM], grad[DIM];
+        r->pair.level = t;
+        double loss = ebmt__matching_term(r->s, l, &r->pair, 0.1, &r->grads, r->work);
+        for (int i = 0; i < DIM; i++)
+            z[i] = (float)((1.0 - q) * (double)r->y_plus[i] + q * (double)r->x_next[i]);
+        ebm_session_gradient(r->s, z, t, grad);
+        for (int i = 0; i < DIM; i++) {
+            double target = c * (l->scale[t] * l->abar[t] * (double)r->clean[i] - (double)z[i]);
+            sum += pow(0.5 * (double)grad[i] - target, 2);
+        }
+        assert_close(loss / (sum / (DIM * c * c * (noise * noise + sigma * sigma))), 1.0, 1e-4);
+    }
+    free_rig(r);
+}
+
+/* A step against the gradient of the matching term makes it smaller, by what the gradient says. */
+static void test_matching_gradient_descends(void **state)
+{
+    rig *r = make_rig();
+    size_t n = r->g->n_params;
+    double square = 0.0;
+    (void)state;
+    memcpy(r->want, ebm_model_params(r->m), n * sizeof *r->want);
+    double before = ebmt__matching_term(r->s, r->levels, &r->pair, 1.0, &r->grads, r->work);
+    assert_int_equal(ebmt_grads_finish(&r->grads, r->want, r->got, NULL), EBM_OK);
+    for (size_t i = 0; i < n; i++)
+        square += (double)r->got[i] * (double)r->got[i];
+    double step = 1e-3 * before / square; /* a thousandth of the loss, if it were linear */
+    for (size_t i = 0; i < n; i++)
+        r->want[i] -= (float)step * r->got[i];
+    ebm_model_set_params(r->m, r->want);
+    double after = ebmt__matching_term(r->s, r->levels, &r->pair, 1.0, &r->grads, r->work);
+    assert_close((before - after) / before, 1e-3, 2e-4);
+    free_rig(r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_recovery_term),
+        cmocka_unit_test(test_negative_is_the_samplers_chain),
+        cmocka_unit_test(test_matching_loss_by_hand),
+        cmocka_unit_test(test_matching_gradient_descends),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
