@@ -25,7 +25,7 @@ static inline void ebm__map_act_forward(ebm_act act, float slope, size_t n, cons
         break;
     case EBM_ACT_RELU:
         for (size_t i = 0; i < n; i++)
-            y[i] = x[i] > 0.0f ? x[i] : 0.0f;
+            y[i] = x[i] < 0.0f ? 0.0f : x[i]; /* this way round NaN stays NaN */
         break;
     case EBM_ACT_SILU:
         for (size_t i = 0; i < n; i++)
