@@ -54,6 +54,16 @@ ebm_status ebmd_listen_open(const ebmd_address *address, int *fd, ebm_error *err
     return EBM_OK;
 }
 
+unsigned ebmd_listen_affordable(unsigned wanted)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max == RLIM_INFINITY ||
+        limit.rlim_max >= (rlim_t)wanted + SPARE_FDS)
+        return wanted;
+    return limit.rlim_max > SPARE_FDS ? (unsigned)(limit.rlim_max - SPARE_FDS) : 0;
+}
+
 ebm_status ebmd_listen_budget(unsigned connections, ebm_error *err)
 {
     struct rlimit limit;

@@ -9,6 +9,9 @@
 /* Opens a listening socket. @own *fd: close() @err IO with the address in err->where */
 EBM_MUST_CHECK ebm_status ebmd_listen_open(const ebmd_address *address, int *fd, ebm_error *err);
 
+/* The number of connections that the hard limit of descriptors affords, at most `wanted`. */
+unsigned ebmd_listen_affordable(unsigned wanted);
+
 /* Raises the soft limit of descriptors to what is needed.
  * @err LIMIT with the sum in the text, if the hard limit is lower */
 EBM_MUST_CHECK ebm_status ebmd_listen_budget(unsigned connections, ebm_error *err);

@@ -6,8 +6,11 @@
 #include <unistd.h>
 
 #include "cors.h"
+#include "listen.h"
 #include "store.h"
 #include "worker.h"
+
+#define CONNECTIONS_AUTO 1024
 
 /* One option. `set` stores the text and returns NULL, or returns what it should have been. */
 typedef struct option {
@@ -52,6 +55,19 @@ static const char *set_workers(const option *o, const char *text, void *field)
     if (cores < 1)
         cores = 1;
     *(unsigned *)field = cores > EBMD_WORKERS_MAX ? EBMD_WORKERS_MAX : (unsigned)cores;
+    return NULL;
+}
+
+/* auto: what the limit of open files affords, so that a container with a low one starts; a number
+ * that was asked for is held against the limit later, and refused. */
+static const char *set_connections(const option *o, const char *text, void *field)
+{
+    unsigned affordable;
+
+    if (strcmp(text, "auto") != 0)
+        return set_number(o, text, field);
+    affordable = ebmd_listen_affordable(CONNECTIONS_AUTO);
+    *(unsigned *)field = affordable < o->min ? o->min : affordable;
     return NULL;
 }
 
@@ -143,8 +159,9 @@ static const option table[] = {
      AT(kernels), 0, ROOM(kernels)},
     {"--queue", "EBMD_QUEUE", "N", "64", "requests that may wait, 1..100000", set_number, AT(queue),
      1, 100000},
-    {"--connections", "EBMD_CONNECTIONS", "N", "1024", "open connections, 16..65536", set_number,
-     AT(connections), 16, 65536},
+    {"--connections", "EBMD_CONNECTIONS", "N", "auto",
+     "open connections, 16..65536, or auto: 1024, or fewer if the limit of open files is low",
+     set_connections, AT(connections), 16, 65536},
     {"--cors-origins", "EBMD_CORS_ORIGINS", "LIST", "",
      "origins of web pages that may call, separated by commas", set_origins, AT(cors_origins), 0,
      ROOM(cors_origins)},
@@ -161,7 +178,7 @@ static int apply(const option *o, const char *name, const char *text, ebmd_optio
 
     if (!wrong)
         return EBMD_EX_OK;
-    if (o->set == set_number || o->set == set_workers)
+    if (o->set == set_number || o->set == set_workers || o->set == set_connections)
         ebm_error_set(err, EBM_ERR_RANGE, name, "%s, %u..%u", wrong, o->min, o->max);
     else
         ebm_error_set(err, EBM_ERR_ARG, name, "%s", wrong);

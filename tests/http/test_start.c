@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -238,6 +239,26 @@ static void bad_options(void **state)
         expect(rows[i].words, rows[i].code, rows[i].hint);
 }
 
+/* A hard limit of 1024 open files, as bare containers have it: by default the daemon takes fewer
+ * connections; a number that was asked for and does not fit is refused with the sum. */
+static void few_descriptors(void **state)
+{
+    static const char *const asked[] = {"--connections", "1024", NULL};
+    struct rlimit before, low;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    low = (struct rlimit){.rlim_cur = 256, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    assert_true(daemon_start(&d, NULL)); /* a soft limit is raised */
+    assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
+    low = (struct rlimit){.rlim_cur = 256, .rlim_max = 1024};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0); /* last test: it cannot be taken back */
+    assert_true(daemon_start(&d, NULL));
+    assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
+    expect(asked, 78, "1152 descriptors");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -251,6 +272,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(bad_stores, setup, teardown),
         cmocka_unit_test_setup_teardown(a_second_daemon, setup, teardown),
         cmocka_unit_test_setup_teardown(bad_options, setup, teardown),
+        cmocka_unit_test_setup_teardown(few_descriptors, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
