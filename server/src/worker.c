@@ -97,20 +97,11 @@ static ebm_status run_chain(bench *b, const ebmd_job *job, int32_t k, ebm_error 
     return st;
 }
 
-/* Unnormalised log density of the finished image at the lowest level. */
-static double logp_of(bench *b, const ebm_levels *levels)
-{
-    for (size_t i = 0; i < b->dim; i++)
-        b->work[i] = (float)((double)b->y[i] * levels->scale[0]);
-    return (double)ebm_session_net(b->session, b->work, 0) / levels->step2[0];
-}
-
 static ebm_status encode_image(bench *b, ebmd_job *job, int32_t k, ebm_error *err)
 {
-    const ebm_model_info *info = ebm_model_describe(job->model);
-    const ebm_graph_info *g = info->graph;
+    const ebm_graph_info *g = ebm_model_describe(job->model)->graph;
     ebm_image image = {g->width, g->height, g->channels, b->pixels};
-    double logp = logp_of(b, info->levels);
+    double logp = ebm_session_logp(b->session, b->y, b->work);
     double start = ebmd_clock_ms();
     unsigned char *png = NULL;
     size_t size;
