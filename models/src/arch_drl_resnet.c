@@ -5,8 +5,8 @@
 
 #include <stdio.h>
 
-#define MAX_CH 1024
-#define MAX_BLOCKS 64
+#define MAX_CH          1024
+#define MAX_BLOCKS      64
 #define NAME_MAX_LENGTH 56
 
 /* Where we are while stacking blocks. */

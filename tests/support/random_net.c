@@ -66,8 +66,8 @@ ebm_model *random_net(const ebm_network_config *network, const ebm_kernels *kern
     ebm_schedule_t6 schedule = ebm_schedule_t6_default();
     assert_int_equal(ebm_levels_t6(&schedule, &levels, &err), EBM_OK);
     assert_int_equal(ebmm_graph_build(network, &graph, &err), EBM_OK);
-    assert_int_equal(
-        ebm_model_create("random", network, graph, &levels, kernels, &model, &err), EBM_OK);
+    assert_int_equal(ebm_model_create("random", network, graph, &levels, kernels, &model, &err),
+                     EBM_OK);
     const ebm_graph_info *g = ebm_model_describe(model)->graph;
     float *params = calloc(g->n_params, sizeof *params);
     assert_non_null(params);

@@ -13,7 +13,7 @@
 #include "trainer.h"
 
 /* Images on a sheet of samples during training: a square, quick to make. */
-#define SHEET_IMAGES 36
+#define SHEET_IMAGES       36
 #define FINAL_SHEET_IMAGES 64
 
 typedef struct run {

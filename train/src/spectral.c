@@ -141,8 +141,8 @@ void ebmt__spectral_gradient(const ebmt__spectral *s, const ebm_graph_info *g, c
         for (size_t o = 0; o < r->rows; o++)
             for (size_t i = 0; i < r->cols; i++) {
                 size_t at = o * r->cols + i;
-                d[at] = (float)(scale * ((double)d[at] -
-                                         along * (double)left[o] * (double)right[i]));
+                d[at] =
+                    (float)(scale * ((double)d[at] - along * (double)left[o] * (double)right[i]));
             }
     }
 }

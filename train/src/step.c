@@ -64,8 +64,7 @@ static void run_chain(void *user, int32_t i, int32_t worker)
     int32_t b = tr->cost_order[i];
     ebmt__negative(tr->session[worker], tr->levels, tr->iteration_seed, (uint32_t)b, &tr->pair[b],
                    tr->work[worker]);
-    tr->outcome[b].displacement =
-        rms_distance(tr->pair[b].y_minus, tr->pair[b].x_next, tr->dim);
+    tr->outcome[b].displacement = rms_distance(tr->pair[b].y_minus, tr->pair[b].x_next, tr->dim);
 }
 
 static void sum_shard(void *user, int32_t shard, int32_t worker)
@@ -137,8 +136,7 @@ static ebm_status gradient_of_batch(ebmt__trainer *tr, ebm_error *err)
     ebm_status st = ebmt_grads_finish(&tr->shard[0], tr->used, tr->grad, err);
     if (st != EBM_OK)
         return st;
-    ebmt__spectral_gradient(&tr->spectral, tr->g, tr->state.params, tr->state.spectral_u,
-                            tr->grad);
+    ebmt__spectral_gradient(&tr->spectral, tr->g, tr->state.params, tr->state.spectral_u, tr->grad);
     double sum = 0.0;
     for (size_t i = 0; i < tr->g->n_params; i++)
         sum += (double)tr->grad[i] * (double)tr->grad[i];

@@ -25,22 +25,22 @@ typedef struct ebmt__trainer {
     const ebmt_dataset *data;
     ebmt_order *order;
     ebmt_pool *pool;
-    ebm_model *model;     /* weights in use */
-    ebm_model *averaged;  /* EMA weights, refreshed by ebmt__trainer_average() */
+    ebm_model *model;    /* weights in use */
+    ebm_model *averaged; /* EMA weights, refreshed by ebmt__trainer_average() */
     const ebm_graph_info *g;
     const ebm_levels *levels;
     size_t dim;
     ebmt__spectral spectral, spectral_ema;
     ebmt_state state;
-    float *used, *grad;   /* normalised parameters; gradient [n_params] */
-    ebmt_grads *shard;    /* [config.shards] */
-    ebm_session **session;/* per worker */
-    float **work;         /* per worker: 3*dim */
-    ebmt__pair *pair;     /* [batch] */
+    float *used, *grad;    /* normalised parameters; gradient [n_params] */
+    ebmt_grads *shard;     /* [config.shards] */
+    ebm_session **session; /* per worker */
+    float **work;          /* per worker: 3*dim */
+    ebmt__pair *pair;      /* [batch] */
     float *pair_floats;
     ebmt__outcome *outcome; /* [batch] */
-    int64_t *index;       /* [batch] */
-    int32_t *cost_order;  /* [batch]: chains, longest first */
+    int64_t *index;         /* [batch] */
+    int32_t *cost_order;    /* [batch]: chains, longest first */
     ebmt__level_stats stats;
     uint64_t iteration_seed;
     double loss, matching, grad_norm, lr; /* of the last iteration */

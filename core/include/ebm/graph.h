@@ -12,7 +12,7 @@
 #include "ebm/status.h"
 
 #define EBM_TENSOR_NAME_MAX 64
-#define EBM_NONE (-1)
+#define EBM_NONE            (-1)
 
 typedef enum ebm_op {
     EBM_OP_INPUT, /* the image, [C,H,W] */

@@ -33,17 +33,17 @@ EBM_API void ebm_sha256_hex(const void *data, size_t size, char out[65]);
 
 typedef enum ebm_dtype { EBM_F32, EBM_F64, EBM_BF16, EBM_I64 } ebm_dtype;
 
-#define EBM_SAFETENSORS_MAX_HEADER (1u << 20)
+#define EBM_SAFETENSORS_MAX_HEADER  (1u << 20)
 #define EBM_SAFETENSORS_MAX_TENSORS 4096
-#define EBM_SAFETENSORS_MAX_RANK 8
-#define EBM_SAFETENSORS_MAX_NAME 256
+#define EBM_SAFETENSORS_MAX_RANK    8
+#define EBM_SAFETENSORS_MAX_NAME    256
 
 typedef struct ebm_st_tensor {
     const char *name;
     ebm_dtype dtype;
     int32_t rank;
     int64_t dim[EBM_SAFETENSORS_MAX_RANK];
-    size_t count; /* product of dim */
+    size_t count;              /* product of dim */
     const unsigned char *data; /* little-endian, unaligned */
     size_t bytes;
 } ebm_st_tensor;
@@ -68,8 +68,8 @@ EBM_API void ebm_safetensors_free(ebm_safetensors *st); /* NULL allowed */
  * (I64 to float), or a value is NaN or infinite (err->index = element) */
 EBM_API EBM_MUST_CHECK ebm_status ebm_st_to_float(const ebm_st_tensor *t, size_t count, float *out,
                                                   ebm_error *err);
-EBM_API EBM_MUST_CHECK ebm_status ebm_st_to_double(const ebm_st_tensor *t, size_t count, double *out,
-                                                   ebm_error *err);
+EBM_API EBM_MUST_CHECK ebm_status ebm_st_to_double(const ebm_st_tensor *t, size_t count,
+                                                   double *out, ebm_error *err);
 
 /* One tensor to write: float32 values, copied during the call. */
 typedef struct ebm_st_item {
@@ -97,7 +97,7 @@ typedef struct ebm_image {
     uint8_t *pixels; /* [H,W,C], ebm_free() */
 } ebm_image;
 
-#define EBM_PNG_MAX_SIDE 1024
+#define EBM_PNG_MAX_SIDE  1024
 #define EBM_PNG_MAX_BYTES (2u << 20)
 
 /* Decodes a PNG within EBM_PNG_MAX_SIDE and EBM_PNG_MAX_BYTES. Palette and 1/2/4-bit images are

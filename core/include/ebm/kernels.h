@@ -71,8 +71,8 @@ typedef struct ebm_kernels {
     void (*head_sum)(ebm_act act, float slope, int32_t c, int32_t h, int32_t w, const float *x,
                      float *sums);
     /* dx[c,i] = act'(x[c,i]) * d[c] */
-    void (*head_backward)(ebm_act act, float slope, int32_t c, int32_t h, int32_t w,
-                          const float *x, const float *d, float *dx);
+    void (*head_backward)(ebm_act act, float slope, int32_t c, int32_t h, int32_t w, const float *x,
+                          const float *d, float *dx);
 } ebm_kernels;
 
 /* Returns a kernel set by name; NULL or "auto" takes the one that the environment variable

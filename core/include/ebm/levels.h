@@ -17,10 +17,10 @@
 typedef struct ebm_levels {
     int32_t count; /* T */
     double *a, *sigma, *abar, *sbar;
-    double *step2;   /* squared Langevin step */
-    int32_t *steps;  /* default number of Langevin steps */
-    double *tether;  /* 1, or 0 at the top transition */
-    double *scale;   /* y = scale_t * x_t */
+    double *step2;      /* squared Langevin step */
+    int32_t *steps;     /* default number of Langevin steps */
+    double *tether;     /* 1, or 0 at the top transition */
+    double *scale;      /* y = scale_t * x_t */
     double noise_scale; /* default factor on the Langevin noise when sampling */
 } ebm_levels;
 

@@ -67,7 +67,8 @@ EBM_API EBM_MUST_CHECK ebm_status ebm_model_open(const ebm_model_options *opt, e
 /* Makes a model of a graph with all parameters zero, for training and for tests.
  * @own takes the graph, also on error; copies the levels; id must be valid
  * @err ARG, NOMEM. */
-EBM_API EBM_MUST_CHECK ebm_status ebm_model_create(const char *id, const ebm_network_config *network,
+EBM_API EBM_MUST_CHECK ebm_status ebm_model_create(const char *id,
+                                                   const ebm_network_config *network,
                                                    ebm_graph *graph, const ebm_levels *levels,
                                                    const ebm_kernels *kernels, ebm_model **out,
                                                    ebm_error *err);
@@ -78,8 +79,8 @@ EBM_API void ebm_model_set_params(ebm_model *m, const float *params);
 EBM_API const float *ebm_model_params(const ebm_model *m);
 
 EBM_API const ebm_model_info *ebm_model_describe(const ebm_model *m);
-EBM_API ebm_model *ebm_model_ref(ebm_model *m);   /* returns m; thread-safe */
-EBM_API void       ebm_model_unref(ebm_model *m); /* NULL allowed; thread-safe */
+EBM_API ebm_model *ebm_model_ref(ebm_model *m); /* returns m; thread-safe */
+EBM_API void ebm_model_unref(ebm_model *m);     /* NULL allowed; thread-safe */
 
 /* What a manifest says beside id, network and levels; strings may be empty, facts may be NULL. */
 typedef struct ebm_manifest_extra {
@@ -91,7 +92,8 @@ typedef struct ebm_manifest_extra {
 /* Writes model.json and model.safetensors into an existing directory, each atomically (temporary
  * file, fsync, rename, fsync of the directory); the weights first, so that a reader never sees a
  * manifest without them. @err IO, NOMEM */
-EBM_API EBM_MUST_CHECK ebm_status ebm_model_save(const ebm_model *m, const ebm_manifest_extra *extra,
-                                                 const char *dir, ebm_error *err);
+EBM_API EBM_MUST_CHECK ebm_status ebm_model_save(const ebm_model *m,
+                                                 const ebm_manifest_extra *extra, const char *dir,
+                                                 ebm_error *err);
 
 #endif

@@ -12,13 +12,13 @@
 /* What a draw is for; part of the counter, so streams of different purpose never meet.
  * The numbers are part of the reproducibility contract: never renumber. */
 typedef enum ebm_purpose {
-    EBM_PURPOSE_INITIAL = 1,   /* white noise a chain starts from */
-    EBM_PURPOSE_LANGEVIN = 2,  /* noise of a Langevin step */
-    EBM_PURPOSE_DATA = 3,      /* training: noising of data */
-    EBM_PURPOSE_SHUFFLE = 4,   /* training: order of an epoch */
-    EBM_PURPOSE_LEVEL = 5,     /* training: level of a sample, interpolation weight */
-    EBM_PURPOSE_AUGMENT = 6,   /* training: flips */
-    EBM_PURPOSE_WEIGHTS = 7,   /* training: initial weights */
+    EBM_PURPOSE_INITIAL = 1,  /* white noise a chain starts from */
+    EBM_PURPOSE_LANGEVIN = 2, /* noise of a Langevin step */
+    EBM_PURPOSE_DATA = 3,     /* training: noising of data */
+    EBM_PURPOSE_SHUFFLE = 4,  /* training: order of an epoch */
+    EBM_PURPOSE_LEVEL = 5,    /* training: level of a sample, interpolation weight */
+    EBM_PURPOSE_AUGMENT = 6,  /* training: flips */
+    EBM_PURPOSE_WEIGHTS = 7,  /* training: initial weights */
     EBM_PURPOSE_TEST = 100
 } ebm_purpose;
 

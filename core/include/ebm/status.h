@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 #if defined(__GNUC__)
-#define EBM_API __attribute__((visibility("default")))
-#define EBM_MUST_CHECK __attribute__((warn_unused_result))
+#define EBM_API                __attribute__((visibility("default")))
+#define EBM_MUST_CHECK         __attribute__((warn_unused_result))
 #define EBM_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
 #else
 #define EBM_API

@@ -7,11 +7,11 @@
 
 #include "ebm/memory.h"
 
-#define MAX_NODES 4096
-#define MAX_TENSORS 16384
-#define MAX_SIDE 1024
+#define MAX_NODES    4096
+#define MAX_TENSORS  16384
+#define MAX_SIDE     1024
 #define MAX_CHANNELS 65536
-#define MAX_PARAMS ((size_t)1 << 31)
+#define MAX_PARAMS   ((size_t)1 << 31)
 
 struct ebm_graph {
     ebm_graph_info info;
@@ -184,8 +184,8 @@ ebm_status ebm_graph_conv(ebm_graph *g, const ebm_conv_spec *spec, int32_t *node
     n.c = spec->c_out;
     n.h = in->h;
     n.w = in->w;
-    n.conv = (ebm_conv_shape){
-        .c_in = in->c, .c_out = spec->c_out, .h = in->h, .w = in->w, .k = spec->k};
+    n.conv =
+        (ebm_conv_shape){.c_in = in->c, .c_out = spec->c_out, .h = in->h, .w = in->w, .k = spec->k};
     if (spec->residual != EBM_NONE) {
         const ebm_node *residual = node_at(g, spec->residual);
         if (!residual || !same_shape(residual, &n))

@@ -59,8 +59,7 @@ static void plan_gradients(planner *p)
         p->plan->grad_first[i] = p->slot_of[n->input] == EBM_NONE;
         if (p->plan->grad_first[i])
             p->slot_of[n->input] = take_slot(p, ebm__node_floats(p->k, &g->nodes[n->input]));
-        p->plan->residual_takes[i] =
-            n->residual != EBM_NONE && p->slot_of[n->residual] == EBM_NONE;
+        p->plan->residual_takes[i] = n->residual != EBM_NONE && p->slot_of[n->residual] == EBM_NONE;
         if (p->plan->residual_takes[i])
             p->slot_of[n->residual] = p->slot_of[i];
         else if (i != last)
@@ -103,8 +102,8 @@ static bool allocate(ebm__plan *plan, planner *p, size_t n)
     plan->residual_takes = calloc(n, sizeof *plan->residual_takes);
     p->slots = calloc(n, sizeof *p->slots);
     p->slot_of = calloc(n, sizeof *p->slot_of);
-    return plan->value && plan->grad && plan->tangent && plan->grad_first &&
-           plan->residual_takes && p->slots && p->slot_of;
+    return plan->value && plan->grad && plan->tangent && plan->grad_first && plan->residual_takes &&
+           p->slots && p->slot_of;
 }
 
 ebm_status ebm__plan_make(const ebm_graph_info *g, const ebm_kernels *k, bool tangent,

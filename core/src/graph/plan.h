@@ -6,16 +6,16 @@
 
 /* Offsets are in floats from the start of the workspace. */
 typedef struct ebm__plan {
-    size_t *value;       /* per node: its value, kept until the backward pass */
-    size_t *grad;        /* per node: gradient in its value; slots are reused */
-    size_t *tangent;     /* per node, when asked for */
-    bool *grad_first;    /* per node: its contribution to its input's gradient is the first */
-    bool *residual_takes;/* per node: the residual's gradient takes over this node's slot */
-    size_t map[2];       /* two maps of the largest size, for what lives within one node */
-    size_t sums, dsums;  /* the head's spatial sums and their gradient */
-    size_t zeros;        /* a bias of zeros for tangents */
-    size_t scratch;      /* the largest scratch that a convolution needs, at least one float per
-                            channel */
+    size_t *value;        /* per node: its value, kept until the backward pass */
+    size_t *grad;         /* per node: gradient in its value; slots are reused */
+    size_t *tangent;      /* per node, when asked for */
+    bool *grad_first;     /* per node: its contribution to its input's gradient is the first */
+    bool *residual_takes; /* per node: the residual's gradient takes over this node's slot */
+    size_t map[2];        /* two maps of the largest size, for what lives within one node */
+    size_t sums, dsums;   /* the head's spatial sums and their gradient */
+    size_t zeros;         /* a bias of zeros for tangents */
+    size_t scratch;       /* the largest scratch that a convolution needs, at least one float per
+                             channel */
     size_t total;
 } ebm__plan;
 

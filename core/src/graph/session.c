@@ -125,8 +125,8 @@ static const float *conv_input(ebm_session *s, const ebm_node *n)
     if (!n->activated)
         return value_of(s, n->input);
     float *map = s->work + s->plan.map[0];
-    s->k->act_forward(s->g->act, s->g->slope, floats_of(s, input_of(s, n)),
-                      value_of(s, n->input), map);
+    s->k->act_forward(s->g->act, s->g->slope, floats_of(s, input_of(s, n)), value_of(s, n->input),
+                      map);
     return map;
 }
 
@@ -192,8 +192,8 @@ static const float *conv_tangent(ebm_session *s, const ebm_node *n)
     if (!n->activated)
         return tangent_of(s, n->input);
     float *map = s->work + s->plan.map[0];
-    s->k->act_backward(s->g->act, s->g->slope, floats_of(s, input_of(s, n)),
-                       value_of(s, n->input), tangent_of(s, n->input), map, false);
+    s->k->act_backward(s->g->act, s->g->slope, floats_of(s, input_of(s, n)), value_of(s, n->input),
+                       tangent_of(s, n->input), map, false);
     return map;
 }
 
@@ -245,8 +245,8 @@ static void backward_conv(ebm_session *s, int32_t i, const backward_run *run, bo
             pass_to_input(s, i, act, dx);
     }
     if (n->residual != EBM_NONE && !s->plan.residual_takes[i])
-        s->k->act_backward(EBM_ACT_NONE, 0.0f, floats_of(s, n), dy, dy,
-                           grad_of(s, n->residual), true);
+        s->k->act_backward(EBM_ACT_NONE, 0.0f, floats_of(s, n), dy, dy, grad_of(s, n->residual),
+                           true);
 }
 
 static void backward_pool(ebm_session *s, int32_t i)

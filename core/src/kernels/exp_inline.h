@@ -13,12 +13,12 @@ static inline float ebm__exp(float x)
     /* adding and subtracting 1.5*2^23 rounds to the nearest whole number */
     float k = (x * 1.44269504f + 12582912.0f) - 12582912.0f;
     float r = (x - k * 0.693359375f) - k * -2.12194440e-4f; /* ln2 in two parts */
-    float p = 1.0f +
-              r * (1.0f +
-                   r * (0.5f + r * (1.0f / 6.0f +
-                                    r * (1.0f / 24.0f +
-                                         r * (1.0f / 120.0f +
-                                              r * (1.0f / 720.0f + r * (1.0f / 5040.0f)))))));
+    float p =
+        1.0f +
+        r * (1.0f + r * (0.5f + r * (1.0f / 6.0f +
+                                     r * (1.0f / 24.0f +
+                                          r * (1.0f / 120.0f +
+                                               r * (1.0f / 720.0f + r * (1.0f / 5040.0f)))))));
     uint32_t bits = (uint32_t)((int32_t)k + 127) << 23;
     float scale;
     memcpy(&scale, &bits, sizeof scale);

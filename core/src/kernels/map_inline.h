@@ -14,7 +14,8 @@ typedef struct ebm__layout {
     size_t base, row, plane;
 } ebm__layout;
 
-static inline void ebm__map_act_forward(ebm_act act, float slope, size_t n, const float *x, float *y)
+static inline void ebm__map_act_forward(ebm_act act, float slope, size_t n, const float *x,
+                                        float *y)
 {
     switch (act) {
     case EBM_ACT_LEAKY_RELU:
@@ -67,8 +68,8 @@ static inline float slope_at(ebm_act act, float slope, float x)
                 dx[i] = slope_at(ACT, slope, x[i]) * dy[i];                                        \
     } while (0)
 
-static inline void ebm__map_act_backward(ebm_act act, float slope, size_t n, const float *x, const float *dy,
-                       float *dx, bool accumulate)
+static inline void ebm__map_act_backward(ebm_act act, float slope, size_t n, const float *x,
+                                         const float *dy, float *dx, bool accumulate)
 {
     switch (act) {
     case EBM_ACT_LEAKY_RELU:
@@ -121,8 +122,8 @@ static inline void ebm__map_pool_forward(int32_t c, int32_t h, int32_t w, ebm__l
             const float *lower = upper + lx.row;
             float *out = y + (size_t)k * ly.plane + ly.base + (size_t)i * ly.row;
             for (int32_t j = 0; j < w / 2; j++)
-                out[j] = 0.25f *
-                         (upper[2 * j] + upper[2 * j + 1] + lower[2 * j] + lower[2 * j + 1]);
+                out[j] =
+                    0.25f * (upper[2 * j] + upper[2 * j + 1] + lower[2 * j] + lower[2 * j + 1]);
         }
 }
 

@@ -11,7 +11,7 @@
 #include "model/manifest.h"
 
 #define MAX_MANIFEST_BYTES ((size_t)64 << 10)
-#define MAX_WEIGHTS_BYTES ((size_t)4 << 30)
+#define MAX_WEIGHTS_BYTES  ((size_t)4 << 30)
 
 bool ebm_model_id_valid(const char *id)
 {
@@ -71,7 +71,7 @@ ebm_status ebm_model_create(const char *id, const ebm_network_config *network, e
     }
     ebm_status st = make_model(graph, levels, kernels, out, err);
     if (st == EBM_OK) {
-        snprintf((*out)->info.id, sizeof (*out)->info.id, "%s", id);
+        snprintf((*out)->info.id, sizeof(*out)->info.id, "%s", id);
         (*out)->info.network = *network;
     }
     return st;

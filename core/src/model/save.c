@@ -29,13 +29,12 @@ static ebm_status save_weights(const ebm_model *m, const char *dir, char sha256[
         return ebm_error_set(err, EBM_ERR_NOMEM, "model.safetensors", "no memory");
     for (int32_t i = 0; i < g->n_tensors; i++) {
         const ebm_tensor_info *t = &g->tensors[i];
-        items[i] = (ebm_st_item){
-            .name = t->name, .rank = t->rank, .values = m->params + t->offset};
+        items[i] = (ebm_st_item){.name = t->name, .rank = t->rank, .values = m->params + t->offset};
         for (int32_t d = 0; d < t->rank; d++)
             items[i].dim[d] = t->dim[d];
     }
-    ebm_status st = ebm_safetensors_build(items, (size_t)g->n_tensors, &metadata, 1, &data, &size,
-                                          err);
+    ebm_status st =
+        ebm_safetensors_build(items, (size_t)g->n_tensors, &metadata, 1, &data, &size, err);
     if (st == EBM_OK) {
         ebm_sha256_hex(data, size, sha256);
         st = write_beside(dir, "model.safetensors", data, size, err);

@@ -42,13 +42,13 @@ static inline void sincos_turn(uint32_t word, float *sine, float *cosine)
     int32_t rest = (int32_t)(word - (q << 30));
     float x = (float)rest * 1.46291807926715968e-9f; /* (pi/2) / 2^30 */
     float z = x * x;
-    float s = x * (1.0f +
-                   z * (-1.0f / 6.0f +
-                        z * (1.0f / 120.0f + z * (-1.0f / 5040.0f + z * (1.0f / 362880.0f)))));
-    float c = 1.0f +
-              z * (-0.5f + z * (1.0f / 24.0f +
-                                z * (-1.0f / 720.0f +
-                                     z * (1.0f / 40320.0f + z * (-1.0f / 3628800.0f)))));
+    float s =
+        x * (1.0f + z * (-1.0f / 6.0f +
+                         z * (1.0f / 120.0f + z * (-1.0f / 5040.0f + z * (1.0f / 362880.0f)))));
+    float c =
+        1.0f +
+        z * (-0.5f + z * (1.0f / 24.0f +
+                          z * (-1.0f / 720.0f + z * (1.0f / 40320.0f + z * (-1.0f / 3628800.0f)))));
     float swap_s = (q & 1u) ? c : s;
     float swap_c = (q & 1u) ? s : c;
     *sine = (q & 2u) ? -swap_s : swap_s;

@@ -68,12 +68,8 @@ ebm_status ebm_levels_copy(const ebm_levels *from, ebm_levels *out, ebm_error *e
 
 ebm_schedule_t6 ebm_schedule_t6_default(void)
 {
-    return (ebm_schedule_t6){.count = 6,
-                             .beta_first = 1e-4,
-                             .beta_last = 0.02,
-                             .base = 1000,
-                             .b2 = 2e-4,
-                             .steps = 30};
+    return (ebm_schedule_t6){
+        .count = 6, .beta_first = 1e-4, .beta_last = 0.02, .base = 1000, .b2 = 2e-4, .steps = 30};
 }
 
 static ebm_status check_schedule(const ebm_schedule_t6 *s, ebm_error *err)

@@ -133,10 +133,8 @@ static void test_every_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parameter_count_of_the_paper),
-        cmocka_unit_test(test_tensor_table),
-        cmocka_unit_test(test_bad_configurations),
-        cmocka_unit_test(test_nodes_must_fit),
+        cmocka_unit_test(test_parameter_count_of_the_paper), cmocka_unit_test(test_tensor_table),
+        cmocka_unit_test(test_bad_configurations),           cmocka_unit_test(test_nodes_must_fit),
         cmocka_unit_test(test_every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

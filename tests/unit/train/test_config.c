@@ -122,8 +122,10 @@ static void test_bounds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_default_is_the_paper), cmocka_unit_test(test_json_round_trip),
-        cmocka_unit_test(test_bad_json),             cmocka_unit_test(test_wrong_types),
+        cmocka_unit_test(test_default_is_the_paper),
+        cmocka_unit_test(test_json_round_trip),
+        cmocka_unit_test(test_bad_json),
+        cmocka_unit_test(test_wrong_types),
         cmocka_unit_test(test_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

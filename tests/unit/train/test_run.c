@@ -62,8 +62,7 @@ static void train(const ebmt_config *c, const ebmt_dataset *data, int32_t thread
                   float **ema, size_t *count)
 {
     ebmt__trainer *tr = NULL;
-    assert_int_equal(
-        make_trainer(c, data, threads, &tr, NULL), EBM_OK);
+    assert_int_equal(make_trainer(c, data, threads, &tr, NULL), EBM_OK);
     for (int i = 0; i < n; i++)
         assert_int_equal(ebmt__trainer_step(tr, NULL), EBM_OK);
     *count = tr->state.n_params;
@@ -266,23 +265,24 @@ static void test_data_must_fit(void **state)
     ebmt__trainer *tr = NULL;
     (void)state;
     c.batch = IMAGES + 1;
-    assert_int_equal(make_trainer(&c, &data, 1, &tr, NULL),
-                     EBM_ERR_RANGE);
+    assert_int_equal(make_trainer(&c, &data, 1, &tr, NULL), EBM_ERR_RANGE);
     c.batch = 4;
     data.width = 9;
-    assert_int_equal(make_trainer(&c, &data, 1, &tr, NULL),
-                     EBM_ERR_SHAPE);
+    assert_int_equal(make_trainer(&c, &data, 1, &tr, NULL), EBM_ERR_SHAPE);
     assert_null(tr);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_threads_change_nothing), cmocka_unit_test(test_matching_improves),
+        cmocka_unit_test(test_threads_change_nothing),
+        cmocka_unit_test(test_matching_improves),
         cmocka_unit_test(test_shards_cover_the_batch),
         cmocka_unit_test(test_adam_is_reset_after_the_warm_start),
-        cmocka_unit_test(test_resume_is_exact),        cmocka_unit_test(test_result_opens),
-        cmocka_unit_test(test_divergence_stops),       cmocka_unit_test(test_data_must_fit),
+        cmocka_unit_test(test_resume_is_exact),
+        cmocka_unit_test(test_result_opens),
+        cmocka_unit_test(test_divergence_stops),
+        cmocka_unit_test(test_data_must_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

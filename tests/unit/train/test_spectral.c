@@ -110,7 +110,8 @@ static void test_lower_bound(void **state)
     for (int32_t k = 0; k < r.s.n; k++) {
         const ebmt__spectral_row *row = &r.s.row[k];
         size_t at = r.g->tensors[row->tensor].offset, n = row->rows * row->cols;
-        double before = dot(r.params + at, r.params + at, n), after = dot(r.used + at, r.used + at, n);
+        double before = dot(r.params + at, r.params + at, n),
+               after = dot(r.used + at, r.used + at, n);
         if (row->lower_bound)
             assert_true(after == before);
         else
@@ -142,8 +143,8 @@ static void test_gradient_by_differences(void **state)
             ebmt__spectral_apply(&r.s, r.g, 300, moved, u, r.used);
             side[k] = dot(g, r.used, r.g->n_params);
         }
-        double scale = sqrt(dot(r.grad, r.grad, r.g->n_params) *
-                            dot(direction, direction, r.g->n_params));
+        double scale =
+            sqrt(dot(r.grad, r.grad, r.g->n_params) * dot(direction, direction, r.g->n_params));
         assert_close((side[1] - side[0]) / (2.0 * h), dot(direction, r.grad, r.g->n_params),
                      1e-3 * scale);
     }

@@ -8,7 +8,8 @@
 
 typedef struct ebmt_pool ebmt_pool;
 
-/* @range threads 1..256 @own free with ebmt_pool_free() @err RANGE, NOMEM, UNSUPPORTED (no thread) */
+/* @range threads 1..256 @own free with ebmt_pool_free() @err RANGE, NOMEM, UNSUPPORTED (no thread)
+ */
 EBM_API EBM_MUST_CHECK ebm_status ebmt_pool_create(int32_t threads, ebmt_pool **out,
                                                    ebm_error *err);
 /* Calls task(user, i, worker) for i = 0..n-1, each once, on the pool's threads (the caller is one

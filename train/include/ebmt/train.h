@@ -29,28 +29,28 @@ typedef struct ebmt_config {
     ebm_network_config network;
     ebm_schedule_t6 schedule;
     ebmt_step_rule step_rule;
-    double kappa;              /* of EBMT_STEPS_VARIANCE */
-    int32_t steps_low;         /* Langevin steps at t = 0 with EBMT_STEPS_VARIANCE */
+    double kappa;      /* of EBMT_STEPS_VARIANCE */
+    int32_t steps_low; /* Langevin steps at t = 0 with EBMT_STEPS_VARIANCE */
     ebmt_objective objective;
-    int64_t warm_start;        /* HYBRID: iterations of matching alone before it */
+    int64_t warm_start; /* HYBRID: iterations of matching alone before it */
     int64_t iterations;
     int32_t batch;
-    double rl_share;           /* HYBRID: part of the batch that gets the likelihood term */
-    double rl_weight;          /* HYBRID: weight of the likelihood term against matching, ... */
-    double rl_weight_low;      /* ... times this at t = 0, the stiff level, ... */
-    double rl_weight_top;      /* ... and times this at t = T-1, where matching knows least */
-    double lr, lr_warm_start;  /* Adam step; during the warm start */
-    int64_t lr_warmup;         /* linear over so many iterations, again after the warm start */
-    double lr_decay_from;      /* part of the run after which lr falls linearly ... */
-    double lr_final;           /* ... to this part of lr at the end */
+    double rl_share;          /* HYBRID: part of the batch that gets the likelihood term */
+    double rl_weight;         /* HYBRID: weight of the likelihood term against matching, ... */
+    double rl_weight_low;     /* ... times this at t = 0, the stiff level, ... */
+    double rl_weight_top;     /* ... and times this at t = T-1, where matching knows least */
+    double lr, lr_warm_start; /* Adam step; during the warm start */
+    int64_t lr_warmup;        /* linear over so many iterations, again after the warm start */
+    double lr_decay_from;     /* part of the run after which lr falls linearly ... */
+    double lr_final;          /* ... to this part of lr at the end */
     double beta1, beta2, adam_eps;
     double ema;
-    bool ema_ramp;             /* average over fewer iterations early on */
-    double clip;               /* clip to so many times the running gradient norm; 0: never */
-    int32_t power_iterations;  /* of spectral normalisation, per update */
+    bool ema_ramp;            /* average over fewer iterations early on */
+    double clip;              /* clip to so many times the running gradient norm; 0: never */
+    int32_t power_iterations; /* of spectral normalisation, per update */
     bool flip;
     uint64_t seed;
-    int32_t shards;            /* gradient accumulators; results do not depend on threads */
+    int32_t shards; /* gradient accumulators; results do not depend on threads */
 } ebmt_config;
 
 /* The paper's settings at a width that two cores can train (ch 32, N 2). */
@@ -103,15 +103,15 @@ EBM_API EBM_MUST_CHECK ebm_status ebmt_config_from_json(const char *json, ebmt_c
 /* One line about an iteration. */
 typedef struct ebmt_report {
     int64_t iteration, iterations;
-    double seconds;            /* since the run began */
-    double loss;               /* recovery loss, mean over the samples that had it */
-    double matching;           /* matching loss; 0 when not used */
+    double seconds;  /* since the run began */
+    double loss;     /* recovery loss, mean over the samples that had it */
+    double matching; /* matching loss; 0 when not used */
     double grad_norm, lr;
     int32_t levels;
-    const double *gap;         /* per level: mean net(y+) - net(y-), net units */
-    const double *displacement;/* per level: mean |y- - x~| / sqrt(D) */
+    const double *gap;          /* per level: mean net(y+) - net(y-), net units */
+    const double *displacement; /* per level: mean |y- - x~| / sqrt(D) */
     const double *level_matching;
-    const int64_t *seen;       /* per level: samples in this iteration */
+    const int64_t *seen; /* per level: samples in this iteration */
 } ebmt_report;
 
 /* What a run tells its caller; each may be NULL. Return false to stop after this iteration. */
@@ -124,10 +124,10 @@ typedef struct ebmt_hooks {
 typedef struct ebmt_run_options {
     ebmt_config config;
     const ebmt_dataset *data;
-    const char *out_dir;      /* checkpoints, metrics.jsonl, samples-*.png, model.json ... */
-    bool resume;              /* continue from the newest checkpoint in out_dir */
+    const char *out_dir; /* checkpoints, metrics.jsonl, samples-*.png, model.json ... */
+    bool resume;         /* continue from the newest checkpoint in out_dir */
     int64_t checkpoint_every, samples_every; /* 0: only at the end */
-    int32_t sampling_factor;  /* the model samples with so many times the training's steps; 0: 1 */
+    int32_t sampling_factor; /* the model samples with so many times the training's steps; 0: 1 */
     int32_t threads;
     const ebm_kernels *kernels;
     ebmt_hooks hooks;

@@ -305,7 +305,7 @@ static ebm_status run(const train_args *a, const ebmt_dataset *data, const char 
                             .resume = a->resume,
                             .checkpoint_every = a->checkpoint_every,
                             .samples_every = a->samples_every,
-                                    .sampling_factor = a->sampling_factor,
+                            .sampling_factor = a->sampling_factor,
                             .threads = a->threads,
                             .hooks = {.user = &progress, .report = on_report, .note = on_note},
                             .command_line = command_line,

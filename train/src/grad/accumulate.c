@@ -95,9 +95,8 @@ void ebmt_grads_backward(ebmt_grads *grads, ebm_session *s, float seed)
 
 void ebmt_grads_backward_tangent(ebmt_grads *grads, ebm_session *s, float seed)
 {
-    pass p = {.grads = grads,
-              .k = ebm_model_describe(ebm_session_model(s))->kernels,
-              .tangent = true};
+    pass p = {
+        .grads = grads, .k = ebm_model_describe(ebm_session_model(s))->kernels, .tangent = true};
     ebm_session_backward_tangent(s, seed, see_node, &p);
 }
 

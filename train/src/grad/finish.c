@@ -132,8 +132,8 @@ ebm_status ebmt_grads_finish(const ebmt_grads *grads, const float *params, float
     float *work = ebm_alloc(7 * hidden + (size_t)grads->g->time_dim, sizeof *work);
     if (!work)
         return ebm_error_set(err, EBM_ERR_NOMEM, "gradients", "no memory");
-    float **parts[] = {&f.time.hidden, &f.time.hidden_act, &f.time.temb,    &f.time.temb_act,
-                       &f.time.d_temb_act, &f.time.d_temb, &f.time.d_hidden};
+    float **parts[] = {&f.time.hidden,     &f.time.hidden_act, &f.time.temb,    &f.time.temb_act,
+                       &f.time.d_temb_act, &f.time.d_temb,     &f.time.d_hidden};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         *parts[i] = work + i * hidden;
     f.time.sincos = work + 7 * hidden;

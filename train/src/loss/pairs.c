@@ -25,8 +25,7 @@ void ebmt__pair_make(const ebmt_dataset *data, int64_t index, const ebm_levels *
                      uint64_t iteration_seed, uint32_t slot, bool flip, float *work,
                      ebmt__pair *pair)
 {
-    const ebm_stream choice = {
-        .seed = iteration_seed, .purpose = EBM_PURPOSE_LEVEL, .chain = slot};
+    const ebm_stream choice = {.seed = iteration_seed, .purpose = EBM_PURPOSE_LEVEL, .chain = slot};
     const ebm_stream augment = {
         .seed = iteration_seed, .purpose = EBM_PURPOSE_AUGMENT, .chain = slot};
     size_t n = (size_t)data->channels * (size_t)data->height * (size_t)data->width;

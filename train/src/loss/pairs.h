@@ -14,11 +14,11 @@
  */
 typedef struct ebmt__pair {
     int32_t level;
-    double mix;      /* uniform in [0,1): where between y_plus and x_next matching looks */
-    float *clean;    /* the image in [-1,1] */
-    float *y_plus;   /* positive sample, scaled */
-    float *x_next;   /* what the chain starts from and is tethered to */
-    float *y_minus;  /* the chain's end */
+    double mix;     /* uniform in [0,1): where between y_plus and x_next matching looks */
+    float *clean;   /* the image in [-1,1] */
+    float *y_plus;  /* positive sample, scaled */
+    float *x_next;  /* what the chain starts from and is tethered to */
+    float *y_minus; /* the chain's end */
 } ebmt__pair;
 
 /* The seed of everything random in one iteration. */

@@ -102,8 +102,7 @@ static void add_product(const ebm_conv_shape *s, const float *weights, const flo
     for (int32_t first = 0; first < s->c_in; first += CHANNELS_AT_ONCE) {
         int32_t left = s->c_in - first;
         int32_t channels = left < CHANNELS_AT_ONCE ? left : CHANNELS_AT_ONCE;
-        const float *columns =
-            columns_of(s, channels, x + (size_t)first * (size_t)pixels, scratch);
+        const float *columns = columns_of(s, channels, x + (size_t)first * (size_t)pixels, scratch);
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, s->c_out, pixels, channels * taps,
                     1.0f, weights + first * taps, depth, columns, pixels, 1.0f, y, pixels);
     }

@@ -4,17 +4,17 @@
 #if defined(__AVX512F__)
 #include <immintrin.h>
 
-#define VEC __m512
-#define LANES ((size_t)16)
-#define MR_MAX 8
-#define SIMD_NAME "avx512"
-#define SIMD_TABLE avx512_table
-#define v_load(p) _mm512_loadu_ps(p)
-#define v_store(p, v) _mm512_storeu_ps((p), (v))
-#define v_set1(x) _mm512_set1_ps(x)
+#define VEC            __m512
+#define LANES          ((size_t)16)
+#define MR_MAX         8
+#define SIMD_NAME      "avx512"
+#define SIMD_TABLE     avx512_table
+#define v_load(p)      _mm512_loadu_ps(p)
+#define v_store(p, v)  _mm512_storeu_ps((p), (v))
+#define v_set1(x)      _mm512_set1_ps(x)
 #define v_fma(a, b, c) _mm512_fmadd_ps((a), (b), (c))
-#define v_add(a, b) _mm512_add_ps((a), (b))
-#define v_zero() _mm512_setzero_ps()
+#define v_add(a, b)    _mm512_add_ps((a), (b))
+#define v_zero()       _mm512_setzero_ps()
 #define v_and(v, mask)                                                                             \
     _mm512_castsi512_ps(                                                                           \
         _mm512_and_si512(_mm512_castps_si512(v), _mm512_loadu_si512((const void *)(mask))))

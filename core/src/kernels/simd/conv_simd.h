@@ -25,9 +25,9 @@
 #include "kernels/map_inline.h"
 
 #define CHANNELS_AT_ONCE 16
-#define NR_MAX 3 /* vectors of positions in a register block */
-#define ALIGN_FLOATS ((size_t)16)
-#define INLINE static inline __attribute__((always_inline))
+#define NR_MAX           3 /* vectors of positions in a register block */
+#define ALIGN_FLOATS     ((size_t)16)
+#define INLINE           static inline __attribute__((always_inline))
 
 static size_t round_up(size_t n, size_t unit)
 {
@@ -231,7 +231,7 @@ INLINE void tile_run(const tile *t, const int mr, const int nr)
 
 /* The block's size as a constant, so that its sums live in registers. */
 #define TILE_CASE(MR, NR)                                                                          \
-    case (MR) * 4 + (NR):                                                                          \
+    case (MR)*4 + (NR):                                                                            \
         tile_run(t, (MR), (NR));                                                                   \
         break
 #define TILE_ROW(MR)                                                                               \
@@ -380,7 +380,7 @@ INLINE void weight_block(const ebm_conv_shape *s, const float *columns, const fl
 }
 
 #define WEIGHT_CASE(MR, NR)                                                                        \
-    case (MR) * 4 + (NR):                                                                          \
+    case (MR)*4 + (NR):                                                                            \
         weight_block(s, columns, dy, o, tap, first, (MR), (NR), dw);                               \
         break
 #define WEIGHT_ROW(MR)                                                                             \
@@ -447,8 +447,8 @@ static void head_sum(ebm_act act, float slope, int32_t c, int32_t h, int32_t w, 
     ebm__map_head_sum(act, slope, c, h, w, padded(h, w), x, sums);
 }
 
-static void head_backward(ebm_act act, float slope, int32_t c, int32_t h, int32_t w,
-                          const float *x, const float *d, float *dx)
+static void head_backward(ebm_act act, float slope, int32_t c, int32_t h, int32_t w, const float *x,
+                          const float *d, float *dx)
 {
     ebm__map_head_backward(act, slope, c, h, w, padded(h, w), x, d, dx);
 }

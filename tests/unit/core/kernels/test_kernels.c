@@ -17,8 +17,8 @@
 #include "random_net.h"
 
 static const ebm_conv_shape shapes[] = {
-    {1, 32, 28, 28, 3}, {32, 1, 28, 28, 3}, {3, 8, 9, 5, 3},   {16, 16, 7, 7, 3},
-    {64, 48, 14, 14, 3}, {5, 7, 1, 1, 3},   {20, 12, 1, 1, 1}, {24, 40, 4, 6, 1},
+    {1, 32, 28, 28, 3},  {32, 1, 28, 28, 3}, {3, 8, 9, 5, 3},   {16, 16, 7, 7, 3},
+    {64, 48, 14, 14, 3}, {5, 7, 1, 1, 3},    {20, 12, 1, 1, 1}, {24, 40, 4, 6, 1},
 };
 #define N_SHAPES (sizeof shapes / sizeof shapes[0])
 
@@ -282,8 +282,8 @@ static void check_silu(const ebm_kernels *k)
 /* Pooling: averages by hand, and its gradient is its adjoint; odd edges are dropped. */
 static void check_pool(const ebm_kernels *k)
 {
-    const float x[2 * 3 * 5] = {1,  2,  3,  4,  100, 5,   6,   7,   8,   100, 100, 100, 100, 100, 100,
-                                10, 20, 30, 40, 100, 50,  60,  70,  80,  100, 100, 100, 100, 100, 100};
+    const float x[2 * 3 * 5] = {1,  2,  3,  4,  100, 5,  6,  7,  8,  100, 100, 100, 100, 100, 100,
+                                10, 20, 30, 40, 100, 50, 60, 70, 80, 100, 100, 100, 100, 100, 100};
     float y[4], back[2 * 3 * 5];
     const float g[4] = {4, 8, 12, 16};
     float *mx = as_map(k, 2, 3, 5, x), *my = floats(k->map_floats(2, 1, 2));
@@ -432,10 +432,10 @@ static void test_selection(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_adjoint),   cmocka_unit_test(test_weight_gradient),
-        cmocka_unit_test(test_affine),    cmocka_unit_test(test_shift),
-        cmocka_unit_test(test_maps),      cmocka_unit_test(test_selection),
-        cmocka_unit_test(test_padding),   cmocka_unit_test(test_one_class_same_bits),
+        cmocka_unit_test(test_adjoint), cmocka_unit_test(test_weight_gradient),
+        cmocka_unit_test(test_affine),  cmocka_unit_test(test_shift),
+        cmocka_unit_test(test_maps),    cmocka_unit_test(test_selection),
+        cmocka_unit_test(test_padding), cmocka_unit_test(test_one_class_same_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -109,8 +109,8 @@ static void test_round_trip(void **state)
 static void test_ids(void **state)
 {
     static const char *const good[] = {"a", "0", "fashion-mnist", "a.b_c-d", "v1.0"};
-    static const char *const bad[] = {"",     ".a",  "-a",    "a..b", "A",      "a/b",
-                                      "../x", "a b", "\xc3\xa9", "a\n", "a%2fb", "_a"};
+    static const char *const bad[] = {"",     ".a",  "-a",       "a..b", "A",     "a/b",
+                                      "../x", "a b", "\xc3\xa9", "a\n",  "a%2fb", "_a"};
     char longest[EBM_MODEL_ID_MAX + 2];
     (void)state;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
@@ -140,9 +140,9 @@ static void test_truncated_weights(void **state)
 /* How one tensor of the saved model is changed before it is written again. */
 typedef struct change {
     const char *name;
-    const char *renamed;   /* NULL: left out */
-    int64_t last_dim;      /* 0: as it was; otherwise split or merged into this */
-    float poison;          /* 0: as it was */
+    const char *renamed; /* NULL: left out */
+    int64_t last_dim;    /* 0: as it was; otherwise split or merged into this */
+    float poison;        /* 0: as it was */
     ebm_status expected;
     const char *where;
 } change;
@@ -161,9 +161,8 @@ static void write_changed(const fixture *f, const change *c, bool extra_tensor)
         bool chosen = c && strcmp(t->name, c->name) == 0;
         if (chosen && !c->renamed)
             continue;
-        items[n] = (ebm_st_item){.name = chosen ? c->renamed : t->name,
-                                 .rank = t->rank,
-                                 .values = params + t->offset};
+        items[n] = (ebm_st_item){
+            .name = chosen ? c->renamed : t->name, .rank = t->rank, .values = params + t->offset};
         for (int32_t d = 0; d < t->rank; d++)
             items[n].dim[d] = t->dim[d];
         if (chosen && c->last_dim) {
@@ -262,9 +261,12 @@ static void test_every_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_round_trip),          TEST(test_ids),
-        TEST(test_truncated_weights),   TEST(test_wrong_tensors),
-        TEST(test_missing_files_and_links), TEST(test_unknown_architecture),
+        TEST(test_round_trip),
+        TEST(test_ids),
+        TEST(test_truncated_weights),
+        TEST(test_wrong_tensors),
+        TEST(test_missing_files_and_links),
+        TEST(test_unknown_architecture),
         TEST(test_every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,7 +28,8 @@ static void gauss_gradient(void *self, const float *y, int32_t t, float *net, fl
 {
     gauss *g = self;
     const ebm_levels *l = g->levels;
-    double variance = l->scale[t] * l->scale[t] * (l->abar[t] * l->abar[t] * V + l->sbar[t] * l->sbar[t]);
+    double variance =
+        l->scale[t] * l->scale[t] * (l->abar[t] * l->abar[t] * V + l->sbar[t] * l->sbar[t]);
     double sum = 0.0;
     g->calls++;
     for (size_t i = 0; i < g->dim; i++) {
@@ -65,8 +66,7 @@ static bench make_bench(size_t dim)
 static float *wire(bench *b)
 {
     b->g.levels = &b->levels;
-    b->density =
-        (ebm_density){.dim = b->g.dim, .self = &b->g, .gradient = gauss_gradient};
+    b->density = (ebm_density){.dim = b->g.dim, .self = &b->g, .gradient = gauss_gradient};
     return b->floats + 2 * b->g.dim;
 }
 
@@ -194,9 +194,8 @@ static void test_divergence_is_reported(void **state)
         const ebm_density density = {.dim = N, .self = &bad, .gradient = explode};
         ebm_error err = {0};
         ebm_chain_start(&b.chain, &b.levels, N, 1, 33);
-        assert_int_equal(
-            ebm_chain_advance(&b.chain, &density, &b.levels, &how, 1, work, &err),
-            EBM_ERR_DIVERGED);
+        assert_int_equal(ebm_chain_advance(&b.chain, &density, &b.levels, &how, 1, work, &err),
+                         EBM_ERR_DIVERGED);
         assert_int_equal(err.index, 33);
         free_bench(&b);
     }

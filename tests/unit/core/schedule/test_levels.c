@@ -137,13 +137,13 @@ static void test_check_names_the_entry(void **state)
         double value;
         const char *where;
     } rows[] = {
-        {0, 0, 0.0, "/levels/a/0"},           {0, 6, 1.5, "/levels/a/6"},
-        {0, 3, NAN, "/levels/a/3"},           {1, 2, 0.0, "/levels/sigma/2"},
-        {1, 2, 0.51, "/levels/sigma/2"},      {1, 1, -0.32368022, "/levels/sigma/1"},
-        {2, 5, 0.0, "/levels/step2/5"},       {2, 0, NAN, "/levels/step2/0"},
-        {2, 1, INFINITY, "/levels/step2/1"},  {3, 4, 0.5, "/levels/tether/4"},
-        {4, 3, 0.0, "/levels/scale/3"},       {4, 3, NAN, "/levels/scale/3"},
-        {5, 2, 0, "/levels/steps/2"},         {5, 2, 10001, "/levels/steps/2"},
+        {0, 0, 0.0, "/levels/a/0"},          {0, 6, 1.5, "/levels/a/6"},
+        {0, 3, NAN, "/levels/a/3"},          {1, 2, 0.0, "/levels/sigma/2"},
+        {1, 2, 0.51, "/levels/sigma/2"},     {1, 1, -0.32368022, "/levels/sigma/1"},
+        {2, 5, 0.0, "/levels/step2/5"},      {2, 0, NAN, "/levels/step2/0"},
+        {2, 1, INFINITY, "/levels/step2/1"}, {3, 4, 0.5, "/levels/tether/4"},
+        {4, 3, 0.0, "/levels/scale/3"},      {4, 3, NAN, "/levels/scale/3"},
+        {5, 2, 0, "/levels/steps/2"},        {5, 2, 10001, "/levels/steps/2"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -156,8 +156,8 @@ static void test_check_names_the_entry(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_paper_tables),  cmocka_unit_test(test_consistency),
-        cmocka_unit_test(test_matched_steps), cmocka_unit_test(test_bad_schedules),
+        cmocka_unit_test(test_paper_tables),          cmocka_unit_test(test_consistency),
+        cmocka_unit_test(test_matched_steps),         cmocka_unit_test(test_bad_schedules),
         cmocka_unit_test(test_check_names_the_entry),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,9 +73,9 @@ static void choose_direction(rig *r, int32_t tensor, uint32_t trial)
 {
     random_floats(22, trial, r->g->n_params, r->direction);
     for (size_t i = 0; i < r->g->n_params; i++) {
-        bool inside = tensor == EBM_NONE || (i >= r->g->tensors[tensor].offset &&
-                                             i < r->g->tensors[tensor].offset +
-                                                     r->g->tensors[tensor].count);
+        bool inside =
+            tensor == EBM_NONE || (i >= r->g->tensors[tensor].offset &&
+                                   i < r->g->tensors[tensor].offset + r->g->tensors[tensor].count);
         r->direction[i] *= inside ? 1.0f : 0.0f;
     }
 }
@@ -173,8 +173,8 @@ static void test_matching_gradient_by_differences(void **state)
             side[k] = dot(v, gx, DIM);
         }
         double exact = dot(r.direction, r.grad, r.g->n_params);
-        double scale = sqrt(dot(r.grad, r.grad, r.g->n_params) *
-                            dot(r.direction, r.direction, r.g->n_params));
+        double scale =
+            sqrt(dot(r.grad, r.grad, r.g->n_params) * dot(r.direction, r.direction, r.g->n_params));
         assert_close((side[1] - side[0]) / (2.0 * h), exact, 1e-4 * scale);
     }
     ebmt_grads_clear(&sums);

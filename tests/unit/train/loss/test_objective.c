@@ -96,8 +96,8 @@ static void test_negative_is_the_samplers_chain(void **state)
         ebm_chain chain = {.seed = 77, .index = 5, .level = t, .y = y, .anchor = anchor};
         memcpy(y, r->x_next, sizeof y);
         memcpy(anchor, r->x_next, sizeof anchor);
-        assert_int_equal(
-            ebm_chain_advance(&chain, &density, r->levels, &how, 30, work, NULL), EBM_OK);
+        assert_int_equal(ebm_chain_advance(&chain, &density, r->levels, &how, 30, work, NULL),
+                         EBM_OK);
         r->pair.level = t;
         ebmt__negative(r->s, r->levels, 77, 5, &r->pair, r->work);
         for (int i = 0; i < DIM; i++)
