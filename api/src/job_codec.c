@@ -52,10 +52,13 @@ static json_t *model_object(const ebm_model_info *m)
 
 static json_t *params_object(const ebma_job *job, const ebma_sample_request *p)
 {
-    return json_pack("{s:s, s:i, s:I, s:I, s:i, s:f, s:s}", "model", job->model->id, "n", p->n,
+    /* a model whose levels differ in their steps has no single number: null asks for the same */
+    json_t *steps = p->steps_per_level > 0 ? json_integer(p->steps_per_level) : json_null();
+
+    return json_pack("{s:s, s:i, s:I, s:I, s:o, s:f, s:s}", "model", job->model->id, "n", p->n,
                      "seed", (json_int_t)p->seed, "first_index", (json_int_t)p->first_index,
-                     "steps_per_level", p->steps_per_level, "noise_scale", p->noise_scale,
-                     "response_format", p->format == EBMA_FORMAT_NONE ? "none" : "b64_json");
+                     "steps_per_level", steps, "noise_scale", p->noise_scale, "response_format",
+                     p->format == EBMA_FORMAT_NONE ? "none" : "b64_json");
 }
 
 static json_t *image_object(const ebma_job *job, int32_t k)

@@ -28,7 +28,7 @@ static json_t *preset_value(const ebm_param *row, const ebm_model_info *m, bool 
     if (strcmp(row->name, "noise_scale") == 0)
         return json_real(plain.noise_scale);
     if (strcmp(row->name, "steps_per_level") == 0)
-        return json_integer(plain.steps_per_level);
+        return plain.steps_per_level > 0 ? json_integer(plain.steps_per_level) : json_null();
     if (row->type == EBM_PARAM_INT)
         return json_integer((json_int_t)row->preset);
     if (row->type == EBM_PARAM_REAL)

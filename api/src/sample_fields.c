@@ -40,6 +40,8 @@ static void decode_int(ebma__decoder *d, const ebm_param *row, const json_t *val
 {
     json_int_t v = json_integer_value(value);
 
+    if (json_is_null(value) && row->preset < row->min)
+        return; /* as if absent */
     if (!json_is_integer(value))
         refuse(d, row, "wrong_type", "must be a whole number, written without a point");
     else if ((double)v < row->min || (double)v > row->max)

@@ -20,7 +20,7 @@ typedef struct ebm_param {
     const char *name; /* JSON field; --flag with '-' for '_' */
     ebm_param_type type;
     double min, max;
-    double preset;       /* default of numbers; 0 may mean "the model's" (see help) */
+    double preset;       /* default of numbers; below min: absent and null mean what help says */
     const char *choices; /* CHOICE; the first one is the default */
     const char *unit;    /* "", "steps" ... */
     const char *help;

@@ -12,9 +12,9 @@ static const ebm_param sample_params[] = {
     {"first_index", EBM_PARAM_INT, 0, 2147483647, 0, NULL, "",
      "index of the first image: item k of (seed, n) is the only item of (seed, n=1) with "
      "first_index k"},
-    {"steps_per_level", EBM_PARAM_INT, 0, 2000, 0, NULL, "steps",
-     "Langevin steps at every noise level; 0 takes the model's own"},
-    {"noise_scale", EBM_PARAM_REAL, 0, 2, 0.99, NULL, "",
+    {"steps_per_level", EBM_PARAM_INT, 1, 2000, 0, NULL, "steps",
+     "Langevin steps at every noise level; absent or null takes the model's own"},
+    {"noise_scale", EBM_PARAM_REAL, 0.01, 2, 0.99, NULL, "",
      "factor on the Langevin noise; absent takes the model's own; 1 is the exact discretisation"},
 };
 

@@ -312,7 +312,10 @@ static void print_preset(const ebmt_option *row, const void *values, FILE *out)
     const void *at = (const char *)values + row->offset;
     switch (row->kind) {
     case EBMT_OPT_INT:
-        (void)fprintf(out, "default %d", *(const int32_t *)at);
+        if ((double)*(const int32_t *)at < row->min)
+            (void)fprintf(out, "no default");
+        else
+            (void)fprintf(out, "default %d", *(const int32_t *)at);
         break;
     case EBMT_OPT_INT64:
         (void)fprintf(out, "default %lld", (long long)*(const int64_t *)at);
