@@ -15,6 +15,8 @@
 #include <signal.h>
 
 #include "daemon_process.h"
+#include "ebm/io.h"
+#include "ebm/memory.h"
 #include "http_client.h"
 #include "tiny_model.h"
 
@@ -226,6 +228,31 @@ static void two_workers_give_the_same(void **state)
     assert_memory_equal(&now, &reference, sizeof(batch));
 }
 
+/* `ebm sample` without a daemon writes the files that the daemon sends: same SHA-256 of the PNG. */
+static void the_command_gives_the_same(void **state)
+{
+    char out[TEMP_PATH_MAX], command[3 * TEMP_PATH_MAX];
+
+    (void)state;
+    assert_true(temp_dir_join(d.dir, "out", out));
+    snprintf(command, sizeof(command),
+             EBM_BINARY " sample --models %s --model a-tiny --n %d --seed 21 --out %s --threads 2"
+                        " >/dev/null",
+             d.models, IMAGES, out);
+    assert_int_equal(system(command), 0);
+    for (int k = 0; k < IMAGES; k++) {
+        unsigned char *png;
+        size_t size;
+        char name[16], sha[65];
+
+        snprintf(name, sizeof(name), "%06d.png", k);
+        assert_int_equal(ebm_file_read(out, name, 1u << 20, &png, &size, NULL), EBM_OK);
+        ebm_sha256_hex(png, size, sha);
+        assert_string_equal(sha, reference.sha[k]);
+        ebm_free(png);
+    }
+}
+
 static void *load(void *arg)
 {
     int *bad = arg;
@@ -400,6 +427,7 @@ int main(void)
         cmocka_unit_test(png_replies),
         cmocka_unit_test(a_batch_is_its_items),
         cmocka_unit_test(two_workers_give_the_same),
+        cmocka_unit_test(the_command_gives_the_same),
         cmocka_unit_test(load_changes_nothing),
         cmocka_unit_test(posting_params_back),
         cmocka_unit_test(an_unknown_model),
