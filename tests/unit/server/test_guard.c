@@ -158,7 +158,7 @@ static void sizes_of_heads(void **state)
 /* H17 */
 static void sizes_of_targets(void **state)
 {
-    char target[EBMD_TARGET_MAX + 2];
+    char target[EBMD_TARGET_MAX + 2] = "/";
     ebmd_head head = make_head("GET", target, "HTTP/1.1");
 
     (void)state;
