@@ -103,6 +103,35 @@ says out "^f .* FAIL$"
 says out "^schedule.a .* ok$"
 expect 0 bench --model "$golden/tiny-gray28" --batch 2 --threads 2 --seconds 0.05 --kernels ref --json
 says out '"gradient_ms_per_image":'
+
+# --- measuring networks that are nowhere on disk, and requests line by line ---
+small=ch=4,mult=1:2,blocks=1,size=8
+expect 64 bench --network $small --model "$golden/tiny-gray28"
+expect 64 bench --network ch=four
+says err "--network"
+expect 64 bench --network $small --layers --train
+expect 0 bench --network $small --seconds 0.01 --batch 2 --layers --json
+says out '"backward_weights_gflops":'
+expect 0 bench --network $small --seconds 0.01 --batch 2 --threads 2 --train --steps 2 --json
+says out '"train_ms_per_iteration":'
+expect 0 bench --network $small --seconds 0.01 --batch 2 --sample --levels 3 --steps 2
+says out "3 levels, 6 steps together"
+cat >"$work/requests" <<END
+run gradient network=$small batch=1 threads=2 seconds=0.01 kernels=ref
+run network=$small no-such-word
+walk
+run network=$small worker
+run layers network=$small seconds=0.01
+END
+expect 0 bench --worker <"$work/requests"
+says out '^READY$'
+says out '"kernels":"ref".*"threads":1,.*"gradient_ms_per_image":'
+says out '^{"error":"--no-such-word'
+says out '^{"error":"request: '
+says out '"layers":\[{'
+[ "$(wc -l <"$work/out")" -eq 6 ] || { echo "not one line per request"; failed=1; }
+head -c 3000 /dev/zero | tr '\0' x >"$work/requests"
+expect 65 bench --worker <"$work/requests"
 expect 0 inspect "$golden/tiny-gray28"
 says out "parameters    13776"
 
