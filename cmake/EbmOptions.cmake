@@ -10,6 +10,8 @@ target_compile_options(ebm_options INTERFACE
     # Same bits on every machine: no contraction into fused multiply-adds behind our back, and
     # NaN tests keep working because -ffast-math is never used.
     -ffp-contract=off -fno-math-errno
+    # Nobody reads the floating-point exception flags; without them comparisons vectorise.
+    -fno-trapping-math
     -fno-strict-aliasing -fno-strict-overflow -fno-delete-null-pointer-checks)
 target_compile_options(ebm_options INTERFACE
     $<$<C_COMPILER_ID:GNU>:-Wtrampolines>
