@@ -11,21 +11,7 @@
 #include "ebm/model.h"
 #include "ebm/rng.h"
 #include "ebmm/models.h"
-
-static ebm_network_config network(void)
-{
-    ebm_network_config c = {.architecture = "drl-resnet",
-                            .width = 8,
-                            .height = 8,
-                            .channels = 1,
-                            .ch = 8,
-                            .n_mult = 2,
-                            .ch_mult = {1, 2},
-                            .num_res_blocks = 1,
-                            .activation = EBM_ACT_LEAKY_RELU,
-                            .leaky_slope = 0.2f};
-    return c;
-}
+#include "random_net.h"
 
 static ebm_status randomise(ebm_model *m, const tiny_model *what, ebm_error *err)
 {
@@ -46,7 +32,7 @@ static ebm_status randomise(ebm_model *m, const tiny_model *what, ebm_error *err
 static ebm_status build(const tiny_model *what, ebm_model **out, ebm_error *err)
 {
     ebm_schedule_t6 schedule = ebm_schedule_t6_default();
-    ebm_network_config config = network();
+    ebm_network_config config = small_network();
     const ebm_kernels *kernels = NULL;
     ebm_levels levels = {0};
     ebm_graph *graph = NULL;

@@ -1,9 +1,7 @@
 /* A whole training run: start or resume, iterate, report, checkpoint, show samples, save. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "ebm/io.h"
@@ -35,13 +33,6 @@ static void note(const run *r, const char *line)
 {
     if (r->opt->hooks.note)
         r->opt->hooks.note(r->opt->hooks.user, line);
-}
-
-static ebm_status make_directory(const char *path, ebm_error *err)
-{
-    if (mkdir(path, 0777) == 0 || errno == EEXIST)
-        return EBM_OK;
-    return ebm_error_set(err, EBM_ERR_IO, path, "cannot make the directory: %s", strerror(errno));
 }
 
 /* The model's id is the last component of the output directory. */
@@ -201,7 +192,7 @@ static ebm_status finish(run *r, ebm_error *err)
 
 static ebm_status prepare(run *r, ebm_error *err)
 {
-    ebm_status st = make_directory(r->opt->out_dir, err);
+    ebm_status st = ebm_dir_make(r->opt->out_dir, err);
     if (st == EBM_OK)
         st = ebmt__trainer_create(r->opt, id_of(r->opt->out_dir), &r->tr, err);
     if (st == EBM_OK)

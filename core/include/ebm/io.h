@@ -26,6 +26,10 @@ EBM_API EBM_MUST_CHECK ebm_status ebm_file_read(const char *dir, const char *nam
 EBM_API EBM_MUST_CHECK ebm_status ebm_file_write(const char *path, const void *data, size_t size,
                                                  ebm_error *err);
 
+/* Makes a directory and those above it that are missing; one that is there is fine.
+ * @err IO (not a directory, no permission), ARG (path longer than 4095 bytes) */
+EBM_API EBM_MUST_CHECK ebm_status ebm_dir_make(const char *path, ebm_error *err);
+
 /* Writes the digest of data as 64 lower-case hex digits and a zero. */
 EBM_API void ebm_sha256_hex(const void *data, size_t size, char out[65]);
 

@@ -319,3 +319,36 @@ ebm_status ebm_file_write(const char *path, const void *data, size_t size, ebm_e
     close_fd(dirfd);
     return code == 0 ? EBM_OK : io_error(err, path, "cannot write", code);
 }
+
+/* --- directories -------------------------------------------------------------------------- */
+
+static ebm_status make_one(const char *path, ebm_error *err)
+{
+    struct stat st;
+    if (mkdir(path, 0777) == 0) {
+        return EBM_OK;
+    }
+    const int code = errno;
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+        return EBM_OK;
+    }
+    return io_error(err, path, "cannot make the directory", code);
+}
+
+ebm_status ebm_dir_make(const char *path, ebm_error *err)
+{
+    char part[PATH_MAX];
+    const size_t n = strlen(path);
+    ebm_status st = EBM_OK;
+    if (n == 0 || n >= sizeof(part)) {
+        return ebm_error_set(err, EBM_ERR_ARG, path, "path is empty or too long");
+    }
+    for (size_t i = 1; i <= n && st == EBM_OK; i++) {
+        if (path[i] == '/' || path[i] == '\0') {
+            memcpy(part, path, i);
+            part[i] = '\0';
+            st = make_one(part, err);
+        }
+    }
+    return st;
+}

@@ -1,6 +1,7 @@
 /* The list of kernel sets in order of preference, and the choice among them. */
 #include "ebm/kernels.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,6 +72,14 @@ static const ebm_kernels *best_set(void)
     return sets[i].get();
 }
 
+static void list_sets(char *list, size_t size)
+{
+    size_t used = 0;
+    list[0] = 0;
+    for (int32_t i = 0; i < N_SETS && used < size; i++)
+        used += (size_t)snprintf(list + used, size - used, ", %s", sets[i].name);
+}
+
 /* `where` names who asked: the caller's argument, or the environment. */
 static ebm_status find_set(const char *name, const char *where, const ebm_kernels **out,
                            ebm_error *err)
@@ -84,8 +93,10 @@ static ebm_status find_set(const char *name, const char *where, const ebm_kernel
         *out = sets[i].get();
         return EBM_OK;
     }
-    return ebm_error_set(err, EBM_ERR_NOT_FOUND, where,
-                         "no kernel set '%.32s'; there are: auto, avx512, avx2, blas, ref", name);
+    char list[96];
+    list_sets(list, sizeof list);
+    return ebm_error_set(err, EBM_ERR_NOT_FOUND, where, "no kernel set '%.32s'; there are: auto%s",
+                         name, list);
 }
 
 ebm_status ebm_kernels_select(const char *name, const ebm_kernels **out, ebm_error *err)

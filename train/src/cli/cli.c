@@ -1,10 +1,8 @@
 /* Replies and small services that every command needs. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -98,17 +96,6 @@ ebm_status ebmt__cli_kernels(const char *flag, const ebm_kernels **out, ebm_erro
     /* a set that does not exist is a mistake in the flag, not a missing file */
     return ebm_error_set(err, st == EBM_ERR_NOT_FOUND ? EBM_ERR_ARG : st,
                          flag ? "--kernels" : "EBM_KERNELS", "%s", inner.text);
-}
-
-ebm_status ebmt__cli_make_dir(const char *dir, ebm_error *err)
-{
-    struct stat info;
-    if (mkdir(dir, 0755) == 0)
-        return EBM_OK;
-    int why = errno;
-    if (why == EEXIST && stat(dir, &info) == 0 && S_ISDIR(info.st_mode))
-        return EBM_OK;
-    return ebm_error_set(err, EBM_ERR_IO, dir, "cannot make the directory: %s", strerror(why));
 }
 
 ebm_status ebmt__cli_draw_seed(int64_t *seed, ebm_error *err)

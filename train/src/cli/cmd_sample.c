@@ -290,7 +290,7 @@ static ebm_status prepare(sampling *s, bool noise_given, ebm_error *err)
     s->dim = (size_t)g->channels * (size_t)g->height * (size_t)g->width;
     s->how.steps_per_level = s->args->steps_per_level;
     s->how.noise_scale = noise_given ? s->args->noise_scale : s->info->levels->noise_scale;
-    st = ebmt__cli_make_dir(s->args->out, err);
+    st = ebm_dir_make(s->args->out, err);
     if (st == EBM_OK)
         st = make_workers(s, err);
     return st;

@@ -9,6 +9,7 @@
 #include "checkpoint.h"
 #include "cli/cli.h"
 #include "cli/open_any.h"
+#include "ebm/io.h"
 #include "ebm/memory.h"
 #include "ebmt/train.h"
 #include "progress.h"
@@ -325,7 +326,7 @@ static int prepare_out(const train_args *a, ebm_error *err)
 {
     if (check_out(a, err) != EBM_OK)
         return ebmt__cli_fail(command.name, err);
-    if (ebmt__cli_make_dir(a->out, err) != EBM_OK) {
+    if (ebm_dir_make(a->out, err) != EBM_OK) {
         (void)ebmt__cli_fail(command.name, err);
         return EBMT_EXIT_CANNOT_CREATE;
     }

@@ -300,6 +300,28 @@ static void a_failed_write_keeps_the_old_file(void **state)
     assert_int_equal(temp_dir_count(s->in), entries);
 }
 
+/* Missing parents are made, existing ones are fine; a file in the way is not. */
+static void makes_directories(void **state)
+{
+    const scene *s = *state;
+    static const struct {
+        const char *name;
+        ebm_status status;
+    } rows[] = {
+        {"a", EBM_OK},    {"a", EBM_OK},         {"b/c/d", EBM_OK},       {"b/c/e/", EBM_OK},
+        {"b//f", EBM_OK}, {"plain", EBM_ERR_IO}, {"plain/x", EBM_ERR_IO},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char path[TEMP_PATH_MAX];
+        assert_true(temp_dir_join(s->in, rows[i].name, path));
+        assert_int_equal(ebm_dir_make(path, NULL), rows[i].status);
+        if (rows[i].status == EBM_OK) {
+            assert_true(temp_dir_count(path) >= 0);
+        }
+    }
+    assert_int_equal(ebm_dir_make("", NULL), EBM_ERR_ARG);
+}
+
 int main(void)
 {
 #define IN_SCENE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -312,6 +334,7 @@ int main(void)
         IN_SCENE(growth_is_noticed),
         IN_SCENE(read_without_memory),
         IN_SCENE(walk_without_openat2),
+        IN_SCENE(makes_directories),
         IN_SCENE(writes_and_replaces),
         IN_SCENE(writes_beside_the_working_directory),
         IN_SCENE(write_refuses),
