@@ -21,12 +21,48 @@ typedef struct ebm_conv_shape {
     int32_t c_in, c_out, h, w, k;
 } ebm_conv_shape;
 
+typedef struct ebm_map_shape {
+    int32_t c, h, w;
+} ebm_map_shape;
+
 typedef enum ebm_act {
     EBM_ACT_NONE = 0,
     EBM_ACT_LEAKY_RELU, /* x > 0 ? x : slope*x */
     EBM_ACT_RELU,
     EBM_ACT_SILU /* x / (1 + exp(-x)) */
 } ebm_act;
+
+typedef struct ebm_activation {
+    ebm_act kind;
+    float slope; /* of LEAKY_RELU */
+} ebm_activation;
+
+/* The part of one kernel call that member `index` of a team of `count` does. The members' parts
+ * touch different values, and a value comes out the same whoever computes it: so a team of any size
+ * gives the same bits. A set may leave a call wholly to member 0. */
+typedef struct ebm_share {
+    int32_t index, count;
+} ebm_share;
+
+/* The whole of the work. */
+#define EBM_ALONE ((ebm_share){.index = 0, .count = 1})
+
+/* Where the result of a convolution goes: y = W*x + bias + residual, activated = act(y). */
+typedef struct ebm_conv_result {
+    const float *bias;     /* [O] */
+    const float *residual; /* map, or NULL */
+    float *y;              /* map */
+    ebm_activation act;
+    float *activated; /* map, or NULL */
+} ebm_conv_result;
+
+/* Where a data gradient goes: dx = act'(x) * (W^T*dy), or dx += the same. */
+typedef struct ebm_conv_gradient {
+    ebm_activation act;
+    const float *x; /* map; not read when act is NONE */
+    float *dx;      /* map */
+    bool accumulate;
+} ebm_conv_gradient;
 
 /* One kernel set. All pointers are set; preconditions (shapes, no overlap) are asserted.
  * @shape c_in = I, c_out = O: w [O,I,k,k], bias [O]; x, dx maps [I,H,W]; y, dy maps [O,H,W]
@@ -36,9 +72,9 @@ typedef struct ebm_kernels {
     const char *kernel_class; /* results are bit-identical within one class */
 
     /* Floats of a map, and the way from and to a plain image [C,H,W]. */
-    size_t (*map_floats)(int32_t c, int32_t h, int32_t w);
-    void (*map_load)(int32_t c, int32_t h, int32_t w, const float *image, float *map);
-    void (*map_store)(int32_t c, int32_t h, int32_t w, const float *map, float *image);
+    size_t (*map_floats)(const ebm_map_shape *m);
+    void (*map_load)(const ebm_map_shape *m, const float *image, float *map);
+    void (*map_store)(const ebm_map_shape *m, const float *map, float *image);
 
     /* Floats that the prepared weights and the scratch of one convolution take. */
     size_t (*conv_packed_floats)(const ebm_conv_shape *s);
@@ -46,33 +82,34 @@ typedef struct ebm_kernels {
     /* Prepares weights for forward and backward_data. gain [O] multiplies output channels and
      * may be NULL. */
     void (*conv_pack)(const ebm_conv_shape *s, const float *w, const float *gain, float *packed);
-    /* y = W*x + bias (+ residual, if not NULL) */
-    void (*conv_forward)(const ebm_conv_shape *s, const float *packed, const float *bias,
-                         const float *x, const float *residual, float *y, float *scratch);
-    /* dx = W^T*dy (overwrites dx) */
+    void (*conv_forward)(const ebm_conv_shape *s, const float *packed, const float *x,
+                         const ebm_conv_result *out, float *scratch, ebm_share share);
     void (*conv_backward_data)(const ebm_conv_shape *s, const float *packed, const float *dy,
-                               float *dx, float *scratch);
+                               const ebm_conv_gradient *out, float *scratch, ebm_share share);
     /* dw += dy (x) x: gradient in the effective weights, gain*w */
     void (*conv_backward_weights)(const ebm_conv_shape *s, const float *x, const float *dy,
                                   float *dw, float *scratch);
 
-    /* y = act(x), all n floats of a map (or of any vector) */
-    void (*act_forward)(ebm_act act, float slope, size_t n, const float *x, float *y);
-    /* dx = act'(x)*dy, or dx += act'(x)*dy when accumulate; dy and dx may be the same array when
-     * not accumulating. act'(0) is slope (leaky), 0 (relu). */
-    void (*act_backward)(ebm_act act, float slope, size_t n, const float *x, const float *dy,
-                         float *dx, bool accumulate);
+    /* y = act(x) */
+    void (*act_forward)(ebm_activation act, const ebm_map_shape *m, const float *x, float *y,
+                        ebm_share share);
+    /* dx = act'(x)*dy, or dx += act'(x)*dy when accumulate; dy and dx may be the same map when
+     * not accumulating. act'(0) is slope (leaky), 0 (relu); x is not read when act is NONE. */
+    void (*act_backward)(ebm_activation act, const ebm_map_shape *m, const float *x,
+                         const float *dy, float *dx, bool accumulate, ebm_share share);
 
-    /* 2x2 average, stride 2, an odd last row or column is dropped: x [C,H,W], y [C,H/2,W/2] */
-    void (*pool_forward)(int32_t c, int32_t h, int32_t w, const float *x, float *y);
-    void (*pool_backward)(int32_t c, int32_t h, int32_t w, const float *dy, float *dx);
+    /* 2x2 average, stride 2, an odd last row or column is dropped: m is the shape of the large map
+     * x [C,H,W], y [C,H/2,W/2]. activated = act(y) unless NULL. */
+    void (*pool_forward)(const ebm_map_shape *m, const float *x, float *y, ebm_activation act,
+                         float *activated, ebm_share share);
+    void (*pool_backward)(const ebm_map_shape *m, const float *dy, float *dx, ebm_share share);
 
     /* sums [C] = sum over H*W of act(x) */
-    void (*head_sum)(ebm_act act, float slope, int32_t c, int32_t h, int32_t w, const float *x,
-                     float *sums);
+    void (*head_sum)(ebm_activation act, const ebm_map_shape *m, const float *x, float *sums,
+                     ebm_share share);
     /* dx[c,i] = act'(x[c,i]) * d[c] */
-    void (*head_backward)(ebm_act act, float slope, int32_t c, int32_t h, int32_t w, const float *x,
-                          const float *d, float *dx);
+    void (*head_backward)(ebm_activation act, const ebm_map_shape *m, const float *x,
+                          const float *d, float *dx, ebm_share share);
 } ebm_kernels;
 
 /* Returns a kernel set by name; NULL or "auto" takes the one that the environment variable

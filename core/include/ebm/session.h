@@ -1,5 +1,5 @@
 /* A session: all scratch that evaluating one model on one thread needs, planned once.
- * After ebm_session_create() nothing here allocates, locks or creates threads. */
+ * After ebm_session_create() nothing here allocates or creates threads, or locks without a team. */
 #ifndef EBM_SESSION_H
 #define EBM_SESSION_H
 
@@ -9,11 +9,13 @@
 
 #include "ebm/model.h"
 #include "ebm/status.h"
+#include "ebm/team.h"
 
 typedef struct ebm_session ebm_session;
 
 typedef struct ebm_session_options {
-    bool tangent; /* also plan buffers for ebm_session_tangent() (training) */
+    bool tangent;    /* also plan buffers for ebm_session_tangent() (training) */
+    int32_t members; /* of the largest team that will work here; 0 means 1 */
 } ebm_session_options;
 
 /* Bytes a session will hold; exact, allocates nothing. */
@@ -27,6 +29,10 @@ EBM_API EBM_MUST_CHECK ebm_status ebm_session_create(ebm_model *m, const ebm_ses
                                                      ebm_session **out, ebm_error *err);
 EBM_API void ebm_session_free(ebm_session *s); /* NULL allowed */
 EBM_API ebm_model *ebm_session_model(const ebm_session *s);
+
+/* Lets a team do ebm_session_gradient() from now on; NULL: the caller alone. The bits are the same.
+ * @own   borrows the team, which has at most opt.members members */
+EBM_API void ebm_session_use_team(ebm_session *s, ebm_team *team);
 
 /* Evaluates the network's raw output at one level.
  * @shape x [C,H,W]

@@ -75,7 +75,8 @@ static size_t largest(size_t a, size_t b)
 }
 
 /* The parts whose size is a maximum over all nodes. */
-static void plan_shared(const ebm_graph_info *g, const ebm_kernels *k, ebm__plan *plan)
+static void plan_shared(const ebm_graph_info *g, const ebm_kernels *k, int32_t members,
+                        ebm__plan *plan)
 {
     size_t map = 0, channels = 0, scratch = 0;
     for (int32_t i = 0; i < g->n_nodes; i++) {
@@ -85,29 +86,49 @@ static void plan_shared(const ebm_graph_info *g, const ebm_kernels *k, ebm__plan
         if (n->op == EBM_OP_CONV)
             scratch = largest(scratch, k->conv_scratch_floats(&n->conv));
     }
-    plan->map[0] = take(plan, map);
-    plan->map[1] = take(plan, map);
+    plan->map = take(plan, map);
     plan->sums = take(plan, channels);
     plan->dsums = take(plan, channels);
     plan->zeros = take(plan, channels);
     plan->scratch = take(plan, largest(scratch, channels));
+    plan->scratch_step = plan->total - plan->scratch;
+    for (int32_t i = 1; i < members; i++)
+        take(plan, plan->scratch_step);
 }
 
 static bool allocate(ebm__plan *plan, planner *p, size_t n)
 {
     plan->value = calloc(n, sizeof *plan->value);
+    plan->activated = calloc(n, sizeof *plan->activated);
+    plan->has_activated = calloc(n, sizeof *plan->has_activated);
     plan->grad = calloc(n, sizeof *plan->grad);
     plan->tangent = calloc(n, sizeof *plan->tangent);
     plan->grad_first = calloc(n, sizeof *plan->grad_first);
     plan->residual_takes = calloc(n, sizeof *plan->residual_takes);
     p->slots = calloc(n, sizeof *p->slots);
     p->slot_of = calloc(n, sizeof *p->slot_of);
-    return plan->value && plan->grad && plan->tangent && plan->grad_first && plan->residual_takes &&
-           p->slots && p->slot_of;
+    return plan->value && plan->activated && plan->has_activated && plan->grad && plan->tangent &&
+           plan->grad_first && plan->residual_takes && p->slots && p->slot_of;
+}
+
+/* What lives from the forward to the backward pass. */
+static void plan_values(const ebm_graph_info *g, const ebm_kernels *k, bool tangent,
+                        ebm__plan *plan)
+{
+    for (int32_t i = 0; i < g->n_nodes; i++) {
+        plan->value[i] = take(plan, ebm__node_floats(k, &g->nodes[i]));
+        if (g->nodes[i].op == EBM_OP_CONV && g->nodes[i].activated)
+            plan->has_activated[g->nodes[i].input] = true;
+    }
+    for (int32_t i = 0; i < g->n_nodes; i++)
+        if (plan->has_activated[i])
+            plan->activated[i] = take(plan, ebm__node_floats(k, &g->nodes[i]));
+    for (int32_t i = 0; tangent && i < g->n_nodes; i++)
+        plan->tangent[i] = take(plan, ebm__node_floats(k, &g->nodes[i]));
 }
 
 ebm_status ebm__plan_make(const ebm_graph_info *g, const ebm_kernels *k, bool tangent,
-                          ebm__plan *out, ebm_error *err)
+                          int32_t members, ebm__plan *out, ebm_error *err)
 {
     ebm_status st = EBM_OK;
     planner p = {.g = g, .k = k, .plan = out};
@@ -117,13 +138,9 @@ ebm_status ebm__plan_make(const ebm_graph_info *g, const ebm_kernels *k, bool ta
         ebm__plan_clear(out);
         goto out;
     }
-    for (int32_t i = 0; i < g->n_nodes; i++)
-        out->value[i] = take(out, ebm__node_floats(k, &g->nodes[i]));
-    if (tangent)
-        for (int32_t i = 0; i < g->n_nodes; i++)
-            out->tangent[i] = take(out, ebm__node_floats(k, &g->nodes[i]));
+    plan_values(g, k, tangent, out);
     plan_gradients(&p);
-    plan_shared(g, k, out);
+    plan_shared(g, k, members, out);
 out:
     free(p.slots);
     free(p.slot_of);
@@ -133,6 +150,8 @@ out:
 void ebm__plan_clear(ebm__plan *plan)
 {
     free(plan->value);
+    free(plan->activated);
+    free(plan->has_activated);
     free(plan->grad);
     free(plan->tangent);
     free(plan->grad_first);

@@ -6,27 +6,37 @@
 
 /* Offsets are in floats from the start of the workspace. */
 typedef struct ebm__plan {
-    size_t *value;        /* per node: its value, kept until the backward pass */
+    size_t *value;     /* per node: its value, kept until the backward pass */
+    size_t *activated; /* per node: act(value), if a convolution reads that */
+    bool *has_activated;
     size_t *grad;         /* per node: gradient in its value; slots are reused */
     size_t *tangent;      /* per node, when asked for */
     bool *grad_first;     /* per node: its contribution to its input's gradient is the first */
     bool *residual_takes; /* per node: the residual's gradient takes over this node's slot */
-    size_t map[2];        /* two maps of the largest size, for what lives within one node */
+    size_t map;           /* a map of the largest size, for what lives within one node */
     size_t sums, dsums;   /* the head's spatial sums and their gradient */
     size_t zeros;         /* a bias of zeros for tangents */
-    size_t scratch;       /* the largest scratch that a convolution needs, at least one float per
-                             channel */
+    size_t scratch;       /* per member of a team: the largest scratch that a convolution needs, at
+                             least one float per channel */
+    size_t scratch_step;  /* from one member's to the next */
     size_t total;
 } ebm__plan;
 
+/* members: of the largest team that will work here, at least 1 */
 ebm_status ebm__plan_make(const ebm_graph_info *g, const ebm_kernels *k, bool tangent,
-                          ebm__plan *out, ebm_error *err);
+                          int32_t members, ebm__plan *out, ebm_error *err);
 void ebm__plan_clear(ebm__plan *plan); /* safe on a zeroed struct */
+
+static inline ebm_map_shape ebm__node_shape(const ebm_node *n)
+{
+    return (ebm_map_shape){.c = n->c, .h = n->h, .w = n->w};
+}
 
 /* Floats of a node's map in the layout of a kernel set. */
 static inline size_t ebm__node_floats(const ebm_kernels *k, const ebm_node *n)
 {
-    return k->map_floats(n->c, n->h, n->w);
+    ebm_map_shape m = ebm__node_shape(n);
+    return k->map_floats(&m);
 }
 
 #endif

@@ -14,25 +14,29 @@ struct ebm_session {
     const ebm_graph_info *g;
     const ebm_kernels *k;
     ebm__plan plan;
-    float *work; /* the workspace that the plan's offsets point into */
-    int32_t level;
+    float *work;    /* the workspace that the plan's offsets point into */
+    ebm_team *team; /* who does the passes, or NULL: the caller alone */
+    int32_t level, members;
     bool tangent;
 };
 
 static ebm_session_options options_or_default(const ebm_session_options *opt)
 {
-    return opt ? *opt : (ebm_session_options){0};
+    ebm_session_options o = opt ? *opt : (ebm_session_options){0};
+    o.members = o.members < 1 ? 1 : o.members > EBM_TEAM_MAX ? EBM_TEAM_MAX : o.members;
+    return o;
 }
 
 size_t ebm_session_bytes(const ebm_model *m, const ebm_session_options *opt)
 {
     ebm__plan plan;
     size_t n = (size_t)m->info.graph->n_nodes;
-    ebm_status st = ebm__plan_make(m->info.graph, m->info.kernels, options_or_default(opt).tangent,
-                                   &plan, NULL);
+    const ebm_session_options o = options_or_default(opt);
+    ebm_status st =
+        ebm__plan_make(m->info.graph, m->info.kernels, o.tangent, o.members, &plan, NULL);
     if (st != EBM_OK)
         return 0;
-    size_t tables = n * (3 * sizeof(size_t) + 2 * sizeof(bool));
+    size_t tables = n * (4 * sizeof(size_t) + 3 * sizeof(bool));
     size_t bytes = sizeof(ebm_session) + tables + plan.total * sizeof(float);
     ebm__plan_clear(&plan);
     return bytes;
@@ -50,7 +54,8 @@ ebm_status ebm_session_create(ebm_model *m, const ebm_session_options *opt, ebm_
     s->g = m->info.graph;
     s->k = m->info.kernels;
     s->tangent = options_or_default(opt).tangent;
-    st = ebm__plan_make(s->g, s->k, s->tangent, &s->plan, err);
+    s->members = options_or_default(opt).members;
+    st = ebm__plan_make(s->g, s->k, s->tangent, s->members, &s->plan, err);
     if (st == EBM_OK) {
         s->work = ebm_alloc(s->plan.total, sizeof *s->work);
         if (!s->work)
@@ -76,6 +81,19 @@ void ebm_session_free(ebm_session *s)
 ebm_model *ebm_session_model(const ebm_session *s)
 {
     return s->model;
+}
+
+void ebm_session_use_team(ebm_session *s, ebm_team *team)
+{
+    assert(!team || ebm_team_count(team) <= s->members);
+    s->team = team;
+}
+
+/* Every step of a pass reads what the one before has written, whoever wrote it. */
+static void meet(ebm_session *s, ebm_share share)
+{
+    if (share.count > 1)
+        ebm_team_wait(s->team);
 }
 
 /* --- where things are ----------------------------------------------------------------------- */
@@ -112,9 +130,29 @@ static const ebm_node *input_of(const ebm_session *s, const ebm_node *n)
     return &s->g->nodes[n->input];
 }
 
-static size_t floats_of(const ebm_session *s, const ebm_node *n)
+static float *activated_of(ebm_session *s, int32_t node)
 {
-    return ebm__node_floats(s->k, n);
+    return s->plan.has_activated[node] ? s->work + s->plan.activated[node] : NULL;
+}
+
+static float *scratch_of(ebm_session *s, ebm_share share)
+{
+    return s->work + s->plan.scratch + (size_t)share.index * s->plan.scratch_step;
+}
+
+static ebm_activation inner_act(const ebm_session *s)
+{
+    return (ebm_activation){.kind = s->g->act, .slope = s->g->slope};
+}
+
+static ebm_activation outer_act(const ebm_session *s)
+{
+    return (ebm_activation){.kind = s->g->act_out, .slope = s->g->slope};
+}
+
+static ebm_map_shape image_shape(const ebm_session *s)
+{
+    return (ebm_map_shape){.c = s->g->channels, .h = s->g->height, .w = s->g->width};
 }
 
 /* --- forward -------------------------------------------------------------------------------- */
@@ -122,23 +160,52 @@ static size_t floats_of(const ebm_session *s, const ebm_node *n)
 /* What a convolution reads: its input's value, through the activation if the node says so. */
 static const float *conv_input(ebm_session *s, const ebm_node *n)
 {
-    if (!n->activated)
-        return value_of(s, n->input);
-    float *map = s->work + s->plan.map[0];
-    s->k->act_forward(s->g->act, s->g->slope, floats_of(s, input_of(s, n)), value_of(s, n->input),
-                      map);
-    return map;
+    return n->activated ? activated_of(s, n->input) : value_of(s, n->input);
 }
 
-static void forward_node(ebm_session *s, int32_t i)
+static void forward_node(ebm_session *s, int32_t i, ebm_share share)
 {
-    const ebm_node *n = &s->g->nodes[i], *in = input_of(s, n);
-    if (n->op == EBM_OP_POOL)
-        s->k->pool_forward(in->c, in->h, in->w, value_of(s, n->input), value_of(s, i));
-    else if (n->op == EBM_OP_CONV)
-        s->k->conv_forward(&n->conv, packed_of(s, i), table_row(s, i, n->c), conv_input(s, n),
-                           n->residual == EBM_NONE ? NULL : value_of(s, n->residual),
-                           value_of(s, i), s->work + s->plan.scratch);
+    const ebm_node *n = &s->g->nodes[i];
+    if (n->op == EBM_OP_POOL) {
+        ebm_map_shape in = ebm__node_shape(input_of(s, n));
+        s->k->pool_forward(&in, value_of(s, n->input), value_of(s, i), inner_act(s),
+                           activated_of(s, i), share);
+        return;
+    }
+    const ebm_conv_result out = {.bias = table_row(s, i, n->c),
+                                 .residual =
+                                     n->residual == EBM_NONE ? NULL : value_of(s, n->residual),
+                                 .y = value_of(s, i),
+                                 .act = inner_act(s),
+                                 .activated = activated_of(s, i)};
+    s->k->conv_forward(&n->conv, packed_of(s, i), conv_input(s, n), &out, scratch_of(s, share),
+                       share);
+}
+
+/* The image is one member's: it is small. */
+static void forward_input(ebm_session *s, const float *x)
+{
+    ebm_map_shape m = image_shape(s);
+    s->k->map_load(&m, x, value_of(s, 0));
+    if (s->plan.has_activated[0])
+        s->k->act_forward(inner_act(s), &m, value_of(s, 0), activated_of(s, 0), EBM_ALONE);
+}
+
+/* Leaves the head's sums in the workspace. */
+static void forward_pass(ebm_session *s, const float *x, ebm_share share)
+{
+    int32_t head = s->g->n_nodes - 1;
+    ebm_map_shape last = ebm__node_shape(input_of(s, &s->g->nodes[head]));
+    if (share.index == 0)
+        forward_input(s, x);
+    meet(s, share);
+    for (int32_t i = 1; i < head; i++) {
+        forward_node(s, i, share);
+        meet(s, share);
+    }
+    s->k->head_sum(outer_act(s), &last, value_of(s, s->g->nodes[head].input),
+                   s->work + s->plan.sums, share);
+    meet(s, share);
 }
 
 /* net = sum_c v_c sums_c, in double: the terms nearly cancel in trained networks. */
@@ -154,17 +221,10 @@ static float head_value(const ebm_session *s, int32_t i, const float *sums)
 
 float ebm_session_net(ebm_session *s, const float *x, int32_t level)
 {
-    int32_t head = s->g->n_nodes - 1;
-    const ebm_node *in = input_of(s, &s->g->nodes[head]);
-    float *sums = s->work + s->plan.sums;
     assert(level >= 0 && level < s->model->levels.count);
     s->level = level;
-    s->k->map_load(s->g->channels, s->g->height, s->g->width, x, value_of(s, 0));
-    for (int32_t i = 1; i < head; i++)
-        forward_node(s, i);
-    s->k->head_sum(s->g->act_out, s->g->slope, in->c, in->h, in->w,
-                   value_of(s, s->g->nodes[head].input), sums);
-    return head_value(s, head, sums);
+    forward_pass(s, x, EBM_ALONE);
+    return head_value(s, s->g->n_nodes - 1, s->work + s->plan.sums);
 }
 
 double ebm_session_logp(ebm_session *s, const float *x, float *work)
@@ -191,9 +251,10 @@ static const float *conv_tangent(ebm_session *s, const ebm_node *n)
 {
     if (!n->activated)
         return tangent_of(s, n->input);
-    float *map = s->work + s->plan.map[0];
-    s->k->act_backward(s->g->act, s->g->slope, floats_of(s, input_of(s, n)), value_of(s, n->input),
-                       tangent_of(s, n->input), map, false);
+    ebm_map_shape in = ebm__node_shape(input_of(s, n));
+    float *map = s->work + s->plan.map;
+    s->k->act_backward(inner_act(s), &in, value_of(s, n->input), tangent_of(s, n->input), map,
+                       false, EBM_ALONE);
     return map;
 }
 
@@ -211,106 +272,140 @@ static void show_node(ebm_session *s, int32_t i, const backward_run *run, const 
     run->hook(run->user, &view);
 }
 
-static void backward_head(ebm_session *s, int32_t i, const backward_run *run)
-{
-    const ebm_node *n = &s->g->nodes[i], *in = input_of(s, n);
-    const float *v = table_row(s, i, in->c);
-    float *dsums = s->work + s->plan.dsums;
-    show_node(s, i, run, &run->seed);
-    for (int32_t c = 0; c < in->c; c++)
-        dsums[c] = run->seed * v[c];
-    s->k->head_backward(s->g->act_out, s->g->slope, in->c, in->h, in->w, value_of(s, n->input),
-                        dsums, grad_of(s, n->input));
-}
-
-/* Adds what node i passes to its input: dx arrives in `map`, or in place when it is the first. */
-static void pass_to_input(ebm_session *s, int32_t i, ebm_act act, const float *dx)
+static void backward_head(ebm_session *s, int32_t i, const backward_run *run, ebm_share share)
 {
     const ebm_node *n = &s->g->nodes[i];
-    s->k->act_backward(act, s->g->slope, floats_of(s, input_of(s, n)), value_of(s, n->input), dx,
-                       grad_of(s, n->input), !s->plan.grad_first[i]);
+    ebm_map_shape in = ebm__node_shape(input_of(s, n));
+    const float *v = table_row(s, i, in.c);
+    float *dsums = s->work + s->plan.dsums;
+    show_node(s, i, run, &run->seed);
+    if (share.index == 0)
+        for (int32_t c = 0; c < in.c; c++)
+            dsums[c] = run->seed * v[c];
+    meet(s, share);
+    s->k->head_backward(outer_act(s), &in, value_of(s, n->input), dsums, grad_of(s, n->input),
+                        share);
 }
 
-static void backward_conv(ebm_session *s, int32_t i, const backward_run *run, bool want_input)
+static void backward_conv(ebm_session *s, int32_t i, const backward_run *run, bool want_input,
+                          ebm_share share)
 {
     const ebm_node *n = &s->g->nodes[i];
     const float *dy = grad_of(s, i);
     show_node(s, i, run, dy);
     if (n->input != 0 || want_input) {
-        ebm_act act = n->activated ? s->g->act : EBM_ACT_NONE;
-        bool in_place = s->plan.grad_first[i];
-        float *dx = in_place ? grad_of(s, n->input) : s->work + s->plan.map[1];
-        s->k->conv_backward_data(&n->conv, packed_of(s, i), dy, dx, s->work + s->plan.scratch);
-        if (!in_place || act != EBM_ACT_NONE)
-            pass_to_input(s, i, act, dx);
+        const ebm_conv_gradient out = {.act = n->activated ? inner_act(s)
+                                                           : (ebm_activation){.kind = EBM_ACT_NONE},
+                                       .x = value_of(s, n->input),
+                                       .dx = grad_of(s, n->input),
+                                       .accumulate = !s->plan.grad_first[i]};
+        s->k->conv_backward_data(&n->conv, packed_of(s, i), dy, &out, scratch_of(s, share), share);
     }
-    if (n->residual != EBM_NONE && !s->plan.residual_takes[i])
-        s->k->act_backward(EBM_ACT_NONE, 0.0f, floats_of(s, n), dy, dy, grad_of(s, n->residual),
-                           true);
+    if (n->residual != EBM_NONE && !s->plan.residual_takes[i]) {
+        ebm_map_shape m = ebm__node_shape(n);
+        meet(s, share); /* the residual may be the input that was just written */
+        s->k->act_backward((ebm_activation){.kind = EBM_ACT_NONE}, &m, NULL, dy,
+                           grad_of(s, n->residual), true, share);
+    }
 }
 
-static void backward_pool(ebm_session *s, int32_t i)
+static void backward_pool(ebm_session *s, int32_t i, ebm_share share)
 {
-    const ebm_node *n = &s->g->nodes[i], *in = input_of(s, n);
+    const ebm_node *n = &s->g->nodes[i];
+    ebm_map_shape in = ebm__node_shape(input_of(s, n));
     bool in_place = s->plan.grad_first[i];
-    float *dx = in_place ? grad_of(s, n->input) : s->work + s->plan.map[1];
-    s->k->pool_backward(in->c, in->h, in->w, grad_of(s, i), dx);
-    if (!in_place)
-        pass_to_input(s, i, EBM_ACT_NONE, dx);
+    float *dx = in_place ? grad_of(s, n->input) : s->work + s->plan.map;
+    s->k->pool_backward(&in, grad_of(s, i), dx, share);
+    if (!in_place) {
+        meet(s, share);
+        s->k->act_backward((ebm_activation){.kind = EBM_ACT_NONE}, &in, NULL, dx,
+                           grad_of(s, n->input), true, share);
+    }
 }
 
-static void backward_pass(ebm_session *s, const backward_run *run, float *grad)
+/* Hooks see a pass that the caller does alone. */
+static void backward_pass(ebm_session *s, const backward_run *run, float *grad, ebm_share share)
 {
     int32_t head = s->g->n_nodes - 1;
-    backward_head(s, head, run);
+    ebm_map_shape image = image_shape(s);
+    assert(!run->hook || share.count == 1);
+    backward_head(s, head, run, share);
+    meet(s, share);
     for (int32_t i = head - 1; i > 0; i--) {
         if (s->g->nodes[i].op == EBM_OP_POOL)
-            backward_pool(s, i);
+            backward_pool(s, i, share);
         else
-            backward_conv(s, i, run, grad != NULL);
+            backward_conv(s, i, run, grad != NULL, share);
+        meet(s, share);
     }
-    if (grad)
-        s->k->map_store(s->g->channels, s->g->height, s->g->width, grad_of(s, 0), grad);
+    if (grad && share.index == 0)
+        s->k->map_store(&image, grad_of(s, 0), grad);
 }
 
 void ebm_session_backward(ebm_session *s, float seed, float *grad, ebm_node_hook hook, void *user)
 {
     backward_run run = {.seed = seed, .hook = hook, .user = user};
-    backward_pass(s, &run, grad);
+    backward_pass(s, &run, grad, EBM_ALONE);
+}
+
+/* Both passes, as a team does them. */
+typedef struct gradient_job {
+    ebm_session *s;
+    const float *x;
+    float *grad;
+} gradient_job;
+
+static void gradient_part(void *user, ebm_share share)
+{
+    const gradient_job *job = user;
+    const backward_run run = {.seed = 1.0f};
+    forward_pass(job->s, job->x, share);
+    backward_pass(job->s, &run, job->grad, share);
 }
 
 float ebm_session_gradient(ebm_session *s, const float *x, int32_t level, float *grad)
 {
-    float net = ebm_session_net(s, x, level);
-    ebm_session_backward(s, 1.0f, grad, NULL, NULL);
-    return net;
+    gradient_job job = {.s = s, .x = x, .grad = grad};
+    assert(level >= 0 && level < s->model->levels.count);
+    s->level = level;
+    if (s->team)
+        ebm_team_run(s->team, gradient_part, &job);
+    else
+        gradient_part(&job, EBM_ALONE);
+    return head_value(s, s->g->n_nodes - 1, s->work + s->plan.sums);
 }
 
 /* --- tangent -------------------------------------------------------------------------------- */
 
 static void tangent_node(ebm_session *s, int32_t i)
 {
-    const ebm_node *n = &s->g->nodes[i], *in = input_of(s, n);
-    if (n->op == EBM_OP_POOL)
-        s->k->pool_forward(in->c, in->h, in->w, tangent_of(s, n->input), tangent_of(s, i));
-    else
-        s->k->conv_forward(&n->conv, packed_of(s, i), s->work + s->plan.zeros, conv_tangent(s, n),
-                           n->residual == EBM_NONE ? NULL : tangent_of(s, n->residual),
-                           tangent_of(s, i), s->work + s->plan.scratch);
+    const ebm_node *n = &s->g->nodes[i];
+    if (n->op == EBM_OP_POOL) {
+        ebm_map_shape in = ebm__node_shape(input_of(s, n));
+        s->k->pool_forward(&in, tangent_of(s, n->input), tangent_of(s, i), inner_act(s), NULL,
+                           EBM_ALONE);
+        return;
+    }
+    const ebm_conv_result out = {.bias = s->work + s->plan.zeros,
+                                 .residual =
+                                     n->residual == EBM_NONE ? NULL : tangent_of(s, n->residual),
+                                 .y = tangent_of(s, i)};
+    s->k->conv_forward(&n->conv, packed_of(s, i), conv_tangent(s, n), &out,
+                       scratch_of(s, EBM_ALONE), EBM_ALONE);
 }
 
 float ebm_session_tangent(ebm_session *s, const float *v)
 {
     int32_t head = s->g->n_nodes - 1, last = s->g->nodes[head].input;
-    const ebm_node *in = &s->g->nodes[last];
-    float *map = s->work + s->plan.map[0], *sums = s->work + s->plan.sums;
+    ebm_map_shape image = image_shape(s), in = ebm__node_shape(&s->g->nodes[last]);
+    float *map = s->work + s->plan.map, *sums = s->work + s->plan.sums;
     assert(s->tangent);
-    s->k->map_load(s->g->channels, s->g->height, s->g->width, v, tangent_of(s, 0));
+    s->k->map_load(&image, v, tangent_of(s, 0));
     for (int32_t i = 1; i < head; i++)
         tangent_node(s, i);
-    s->k->act_backward(s->g->act_out, s->g->slope, floats_of(s, in), value_of(s, last),
-                       tangent_of(s, last), map, false);
-    s->k->head_sum(EBM_ACT_NONE, 0.0f, in->c, in->h, in->w, map, sums);
+    s->k->act_backward(outer_act(s), &in, value_of(s, last), tangent_of(s, last), map, false,
+                       EBM_ALONE);
+    s->k->head_sum((ebm_activation){.kind = EBM_ACT_NONE}, &in, map, sums, EBM_ALONE);
     return head_value(s, head, sums);
 }
 
@@ -318,5 +413,5 @@ void ebm_session_backward_tangent(ebm_session *s, float seed, ebm_node_hook hook
 {
     backward_run run = {.seed = seed, .tangent = true, .hook = hook, .user = user};
     assert(s->tangent);
-    backward_pass(s, &run, NULL);
+    backward_pass(s, &run, NULL, EBM_ALONE);
 }

@@ -16,19 +16,21 @@ const ebm_kernels *ebm__kernels_blas(void);
 const ebm_kernels *ebm__kernels_avx512(void);
 const ebm_kernels *ebm__kernels_avx2(void);
 
-/* Activations on plain vectors, and maps without padding (ref/map_ref.c). */
-void ebm__act_forward(ebm_act act, float slope, size_t n, const float *x, float *y);
-void ebm__act_backward(ebm_act act, float slope, size_t n, const float *x, const float *dy,
-                       float *dx, bool accumulate);
-size_t ebm__dense_floats(int32_t c, int32_t h, int32_t w);
-void ebm__dense_load(int32_t c, int32_t h, int32_t w, const float *image, float *map);
-void ebm__dense_store(int32_t c, int32_t h, int32_t w, const float *map, float *image);
-void ebm__dense_pool_forward(int32_t c, int32_t h, int32_t w, const float *x, float *y);
-void ebm__dense_pool_backward(int32_t c, int32_t h, int32_t w, const float *dy, float *dx);
-void ebm__dense_head_sum(ebm_act act, float slope, int32_t c, int32_t h, int32_t w, const float *x,
-                         float *sums);
-void ebm__dense_head_backward(ebm_act act, float slope, int32_t c, int32_t h, int32_t w,
-                              const float *x, const float *d, float *dx);
+/* Maps without padding (ref/map_ref.c), for the sets ref and blas. */
+size_t ebm__dense_floats(const ebm_map_shape *m);
+void ebm__dense_load(const ebm_map_shape *m, const float *image, float *map);
+void ebm__dense_store(const ebm_map_shape *m, const float *map, float *image);
+void ebm__dense_act_forward(ebm_activation act, const ebm_map_shape *m, const float *x, float *y,
+                            ebm_share share);
+void ebm__dense_act_backward(ebm_activation act, const ebm_map_shape *m, const float *x,
+                             const float *dy, float *dx, bool accumulate, ebm_share share);
+void ebm__dense_pool_forward(const ebm_map_shape *m, const float *x, float *y, ebm_activation act,
+                             float *activated, ebm_share share);
+void ebm__dense_pool_backward(const ebm_map_shape *m, const float *dy, float *dx, ebm_share share);
+void ebm__dense_head_sum(ebm_activation act, const ebm_map_shape *m, const float *x, float *sums,
+                         ebm_share share);
+void ebm__dense_head_backward(ebm_activation act, const ebm_map_shape *m, const float *x,
+                              const float *d, float *dx, ebm_share share);
 
 /* Sizes that every set needs. */
 static inline size_t ebm__conv_pixels(const ebm_conv_shape *s)
@@ -42,6 +44,23 @@ static inline size_t ebm__conv_taps(const ebm_conv_shape *s)
 static inline size_t ebm__conv_weights(const ebm_conv_shape *s)
 {
     return (size_t)s->c_out * (size_t)s->c_in * ebm__conv_taps(s);
+}
+static inline size_t ebm__round_up(size_t n, size_t unit)
+{
+    return (n + unit - 1) / unit * unit;
+}
+/* The convolution that computes the data gradient of s. */
+static inline ebm_conv_shape ebm__conv_transposed(const ebm_conv_shape *s)
+{
+    return (ebm_conv_shape){.c_in = s->c_out, .c_out = s->c_in, .h = s->h, .w = s->w, .k = s->k};
+}
+static inline ebm_map_shape ebm__conv_input(const ebm_conv_shape *s)
+{
+    return (ebm_map_shape){.c = s->c_in, .h = s->h, .w = s->w};
+}
+static inline ebm_map_shape ebm__conv_output(const ebm_conv_shape *s)
+{
+    return (ebm_map_shape){.c = s->c_out, .h = s->h, .w = s->w};
 }
 
 #endif

@@ -1,6 +1,6 @@
-/* Elementwise kernels, pooling and the head's sums for maps of any plane layout, as inline
- * functions: every kernel set compiles them with its own instructions. The arithmetic is the same
- * in all of them, operation by operation, so the bits are too. */
+/* Elementwise kernels, pooling and the head's sums for maps that are planes of floats with any
+ * padding, as inline functions: every float32 set compiles them with its own instructions. The
+ * arithmetic is the same in all of them, operation by operation, so the bits are too. */
 #ifndef EBM_MAP_INLINE_H
 #define EBM_MAP_INLINE_H
 
@@ -8,39 +8,32 @@
 
 #include "ebm/kernels.h"
 #include "kernels/exp_inline.h"
+#include "kernels/share_inline.h"
 
 /* Where the values of a map lie: value (c,i,j) at c*plane + base + i*row + j, in floats. */
 typedef struct ebm__layout {
     size_t base, row, plane;
 } ebm__layout;
 
-static inline void ebm__map_act_forward(ebm_act act, float slope, size_t n, const float *x,
-                                        float *y)
+/* act(x) at one point. NaN stays NaN. */
+static inline float ebm__act_at(ebm_act act, float slope, float x)
 {
+    float below = slope * x; /* always computed: loops over this then need no branch */
     switch (act) {
     case EBM_ACT_LEAKY_RELU:
-        for (size_t i = 0; i < n; i++) {
-            float below = slope * x[i]; /* always computed: the loop then needs no branch */
-            y[i] = x[i] > 0.0f ? x[i] : below;
-        }
-        break;
+        return x > 0.0f ? x : below;
     case EBM_ACT_RELU:
-        for (size_t i = 0; i < n; i++)
-            y[i] = x[i] < 0.0f ? 0.0f : x[i]; /* this way round NaN stays NaN */
-        break;
+        return x < 0.0f ? 0.0f : x;
     case EBM_ACT_SILU:
-        for (size_t i = 0; i < n; i++)
-            y[i] = x[i] * ebm__sigmoid(x[i]);
-        break;
+        return x * ebm__sigmoid(x);
     case EBM_ACT_NONE:
-        if (y != x)
-            memmove(y, x, n * sizeof *y);
         break;
     }
+    return x;
 }
 
 /* act'(x) at one point. @eq silu: s(x) (1 + x (1 - s(x))) */
-static inline float slope_at(ebm_act act, float slope, float x)
+static inline float ebm__slope_at(ebm_act act, float slope, float x)
 {
     float s;
     switch (act) {
@@ -57,105 +50,142 @@ static inline float slope_at(ebm_act act, float slope, float x)
     return 1.0f;
 }
 
-/* One loop per activation and mode, so that `act` is a constant inside and the loop vectorises. */
-#define BACKWARD_LOOP(ACT)                                                                         \
-    do {                                                                                           \
-        if (accumulate)                                                                            \
-            for (size_t i = 0; i < n; i++)                                                         \
-                dx[i] += slope_at(ACT, slope, x[i]) * dy[i];                                       \
-        else                                                                                       \
-            for (size_t i = 0; i < n; i++)                                                         \
-                dx[i] = slope_at(ACT, slope, x[i]) * dy[i];                                        \
-    } while (0)
+/* Runs `LOOP(kind)` with the kind as a constant, so that the loop inside vectorises. */
+#define EBM__BY_ACT(kind, LOOP)                                                                    \
+    switch (kind) {                                                                                \
+    case EBM_ACT_LEAKY_RELU:                                                                       \
+        LOOP(EBM_ACT_LEAKY_RELU);                                                                  \
+        break;                                                                                     \
+    case EBM_ACT_RELU:                                                                             \
+        LOOP(EBM_ACT_RELU);                                                                        \
+        break;                                                                                     \
+    case EBM_ACT_SILU:                                                                             \
+        LOOP(EBM_ACT_SILU);                                                                        \
+        break;                                                                                     \
+    case EBM_ACT_NONE:                                                                             \
+        LOOP(EBM_ACT_NONE);                                                                        \
+        break;                                                                                     \
+    }
 
-static inline void ebm__map_act_backward(ebm_act act, float slope, size_t n, const float *x,
-                                         const float *dy, float *dx, bool accumulate)
+static inline void ebm__act_run(ebm_activation act, size_t n, const float *x, float *y)
 {
-    switch (act) {
-    case EBM_ACT_LEAKY_RELU:
-        BACKWARD_LOOP(EBM_ACT_LEAKY_RELU);
-        break;
-    case EBM_ACT_RELU:
-        BACKWARD_LOOP(EBM_ACT_RELU);
-        break;
-    case EBM_ACT_SILU:
-        BACKWARD_LOOP(EBM_ACT_SILU);
-        break;
-    case EBM_ACT_NONE:
-        BACKWARD_LOOP(EBM_ACT_NONE);
-        break;
+#define FORWARD_LOOP(KIND)                                                                         \
+    for (size_t i = 0; i < n; i++)                                                                 \
+    y[i] = ebm__act_at(KIND, act.slope, x[i])
+    EBM__BY_ACT(act.kind, FORWARD_LOOP)
+#undef FORWARD_LOOP
+}
+
+static inline void ebm__act_run_back(ebm_activation act, size_t n, const float *x, const float *dy,
+                                     float *dx, bool accumulate)
+{
+#define ADD_LOOP(KIND)                                                                             \
+    for (size_t i = 0; i < n; i++)                                                                 \
+    dx[i] += ebm__slope_at(KIND, act.slope, x[i]) * dy[i]
+#define SET_LOOP(KIND)                                                                             \
+    for (size_t i = 0; i < n; i++)                                                                 \
+    dx[i] = ebm__slope_at(KIND, act.slope, x[i]) * dy[i]
+    if (act.kind == EBM_ACT_NONE)
+        x = dy; /* any readable array: its values have no part in the result */
+    if (accumulate)
+        EBM__BY_ACT(act.kind, ADD_LOOP)
+    else
+        EBM__BY_ACT(act.kind, SET_LOOP)
+#undef ADD_LOOP
+#undef SET_LOOP
+}
+
+/* Padding is zero and every activation keeps zero, so whole planes may be passed through. */
+static inline void ebm__map_act_forward(ebm_activation act, int32_t c, ebm__layout l,
+                                        const float *x, float *y, ebm_share share)
+{
+    size_t first = ebm__share_first((size_t)c, share) * l.plane;
+    size_t end = ebm__share_end((size_t)c, share) * l.plane;
+    ebm__act_run(act, end - first, x + first, y + first);
+}
+
+static inline void ebm__map_act_backward(ebm_activation act, int32_t c, ebm__layout l,
+                                         const float *x, const float *dy, float *dx,
+                                         bool accumulate, ebm_share share)
+{
+    size_t first = ebm__share_first((size_t)c, share) * l.plane;
+    size_t end = ebm__share_end((size_t)c, share) * l.plane;
+    const float *at = act.kind == EBM_ACT_NONE ? dy : x;
+    ebm__act_run_back(act, end - first, at + first, dy + first, dx + first, accumulate);
+}
+
+static inline void ebm__map_load(const ebm_map_shape *m, ebm__layout l, const float *image,
+                                 float *map)
+{
+    memset(map, 0, (size_t)m->c * l.plane * sizeof *map);
+    for (int32_t k = 0; k < m->c; k++)
+        for (int32_t i = 0; i < m->h; i++, image += m->w)
+            memcpy(map + (size_t)k * l.plane + l.base + (size_t)i * l.row, image,
+                   (size_t)m->w * sizeof *map);
+}
+
+static inline void ebm__map_store(const ebm_map_shape *m, ebm__layout l, const float *map,
+                                  float *image)
+{
+    for (int32_t k = 0; k < m->c; k++)
+        for (int32_t i = 0; i < m->h; i++, image += m->w)
+            memcpy(image, map + (size_t)k * l.plane + l.base + (size_t)i * l.row,
+                   (size_t)m->w * sizeof *image);
+}
+
+/* One channel of a pooled map. lx: layout of the large map. */
+static inline void ebm__pool_plane(const ebm_map_shape *m, ebm__layout lx, ebm__layout ly,
+                                   const float *x, float *y)
+{
+    memset(y, 0, ly.plane * sizeof *y);
+    for (int32_t i = 0; i < m->h / 2; i++) {
+        const float *upper = x + lx.base + 2 * (size_t)i * lx.row, *lower = upper + lx.row;
+        float *out = y + ly.base + (size_t)i * ly.row;
+        for (int32_t j = 0; j < m->w / 2; j++)
+            out[j] = 0.25f * (upper[2 * j] + upper[2 * j + 1] + lower[2 * j] + lower[2 * j + 1]);
     }
 }
 
-static inline void ebm__map_zero(int32_t c, ebm__layout l, float *map)
+static inline void ebm__map_pool_forward(const ebm_map_shape *m, ebm__layout lx, ebm__layout ly,
+                                         const float *x, float *y, ebm_activation act,
+                                         float *activated, ebm_share share)
 {
-    memset(map, 0, (size_t)c * l.plane * sizeof *map);
+    for (size_t k = ebm__share_first((size_t)m->c, share); k < ebm__share_end((size_t)m->c, share);
+         k++) {
+        ebm__pool_plane(m, lx, ly, x + k * lx.plane, y + k * ly.plane);
+        if (activated)
+            ebm__act_run(act, ly.plane, y + k * ly.plane, activated + k * ly.plane);
+    }
 }
 
-static inline void ebm__map_load(int32_t c, int32_t h, int32_t w, ebm__layout l, const float *image,
-                                 float *map)
+static inline void ebm__map_pool_backward(const ebm_map_shape *m, ebm__layout lx, ebm__layout ly,
+                                          const float *dy, float *dx, ebm_share share)
 {
-    ebm__map_zero(c, l, map);
-    for (int32_t k = 0; k < c; k++)
-        for (int32_t i = 0; i < h; i++, image += w)
-            memcpy(map + (size_t)k * l.plane + l.base + (size_t)i * l.row, image,
-                   (size_t)w * sizeof *map);
-}
-
-static inline void ebm__map_store(int32_t c, int32_t h, int32_t w, ebm__layout l, const float *map,
-                                  float *image)
-{
-    for (int32_t k = 0; k < c; k++)
-        for (int32_t i = 0; i < h; i++, image += w)
-            memcpy(image, map + (size_t)k * l.plane + l.base + (size_t)i * l.row,
-                   (size_t)w * sizeof *image);
-}
-
-/* lx, ly: layouts of the large and the small map */
-static inline void ebm__map_pool_forward(int32_t c, int32_t h, int32_t w, ebm__layout lx,
-                                         ebm__layout ly, const float *x, float *y)
-{
-    ebm__map_zero(c, ly, y);
-    for (int32_t k = 0; k < c; k++)
-        for (int32_t i = 0; i < h / 2; i++) {
-            const float *upper = x + (size_t)k * lx.plane + lx.base + 2 * (size_t)i * lx.row;
-            const float *lower = upper + lx.row;
-            float *out = y + (size_t)k * ly.plane + ly.base + (size_t)i * ly.row;
-            for (int32_t j = 0; j < w / 2; j++)
-                out[j] =
-                    0.25f * (upper[2 * j] + upper[2 * j + 1] + lower[2 * j] + lower[2 * j + 1]);
-        }
-}
-
-static inline void ebm__map_pool_backward(int32_t c, int32_t h, int32_t w, ebm__layout lx,
-                                          ebm__layout ly, const float *dy, float *dx)
-{
-    ebm__map_zero(c, lx, dx);
-    for (int32_t k = 0; k < c; k++)
-        for (int32_t i = 0; i < h / 2; i++) {
-            float *upper = dx + (size_t)k * lx.plane + lx.base + 2 * (size_t)i * lx.row;
+    for (size_t k = ebm__share_first((size_t)m->c, share); k < ebm__share_end((size_t)m->c, share);
+         k++) {
+        memset(dx + k * lx.plane, 0, lx.plane * sizeof *dx);
+        for (int32_t i = 0; i < m->h / 2; i++) {
+            float *upper = dx + k * lx.plane + lx.base + 2 * (size_t)i * lx.row;
             float *lower = upper + lx.row;
-            const float *in = dy + (size_t)k * ly.plane + ly.base + (size_t)i * ly.row;
-            for (int32_t j = 0; j < w / 2; j++) {
-                float quarter = 0.25f * in[j];
-                upper[2 * j] = upper[2 * j + 1] = quarter;
-                lower[2 * j] = lower[2 * j + 1] = quarter;
-            }
+            const float *in = dy + k * ly.plane + ly.base + (size_t)i * ly.row;
+            for (int32_t j = 0; j < m->w / 2; j++)
+                upper[2 * j] = upper[2 * j + 1] = lower[2 * j] = lower[2 * j + 1] = 0.25f * in[j];
         }
+    }
 }
 
-/* A row of activations at a time, then their sum in double, in the order of the pixels. */
-static inline void ebm__map_head_sum(ebm_act act, float slope, int32_t c, int32_t h, int32_t w,
-                                     ebm__layout l, const float *x, float *sums)
+/* Sums in double: planes have up to a million values. */
+static inline void ebm__map_head_sum(ebm_activation act, const ebm_map_shape *m, ebm__layout l,
+                                     const float *x, float *sums, ebm_share share)
 {
     float row[64];
-    for (int32_t k = 0; k < c; k++) {
+    for (size_t k = ebm__share_first((size_t)m->c, share); k < ebm__share_end((size_t)m->c, share);
+         k++) {
         double sum = 0.0;
-        for (int32_t i = 0; i < h; i++)
-            for (int32_t j = 0; j < w; j += 64) {
-                int32_t n = w - j < 64 ? w - j : 64;
-                ebm__map_act_forward(act, slope, (size_t)n,
-                                     x + (size_t)k * l.plane + l.base + (size_t)i * l.row + j, row);
+        for (int32_t i = 0; i < m->h; i++)
+            for (int32_t j = 0; j < m->w; j += 64) {
+                int32_t n = m->w - j < 64 ? m->w - j : 64;
+                ebm__act_run(act, (size_t)n, x + k * l.plane + l.base + (size_t)i * l.row + j, row);
                 for (int32_t p = 0; p < n; p++)
                     sum += (double)row[p];
             }
@@ -163,17 +193,20 @@ static inline void ebm__map_head_sum(ebm_act act, float slope, int32_t c, int32_
     }
 }
 
-static inline void ebm__map_head_backward(ebm_act act, float slope, int32_t c, int32_t h, int32_t w,
-                                          ebm__layout l, const float *x, const float *d, float *dx)
+static inline void ebm__map_head_backward(ebm_activation act, const ebm_map_shape *m, ebm__layout l,
+                                          const float *x, const float *d, float *dx,
+                                          ebm_share share)
 {
-    ebm__map_zero(c, l, dx);
-    for (int32_t k = 0; k < c; k++)
-        for (int32_t i = 0; i < h; i++) {
-            size_t at = (size_t)k * l.plane + l.base + (size_t)i * l.row;
-            for (int32_t j = 0; j < w; j++)
+    for (size_t k = ebm__share_first((size_t)m->c, share); k < ebm__share_end((size_t)m->c, share);
+         k++) {
+        memset(dx + k * l.plane, 0, l.plane * sizeof *dx);
+        for (int32_t i = 0; i < m->h; i++) {
+            size_t at = k * l.plane + l.base + (size_t)i * l.row;
+            for (int32_t j = 0; j < m->w; j++)
                 dx[at + (size_t)j] = d[k];
-            ebm__map_act_backward(act, slope, (size_t)w, x + at, dx + at, dx + at, false);
+            ebm__act_run_back(act, (size_t)m->w, x + at, dx + at, dx + at, false);
         }
+    }
 }
 
 #endif

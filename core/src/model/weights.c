@@ -70,14 +70,15 @@ static const float *activated_time(const ebm_graph_info *g, const float *params,
                                    float *work)
 {
     float *sincos = work, *hidden = work + g->time_dim, *temb = hidden + g->time_hidden;
-    size_t n = (size_t)g->time_hidden;
+    const ebm_activation act = {.kind = g->act, .slope = g->slope};
+    const ebm_map_shape m = {.c = g->time_hidden, .h = 1, .w = 1};
     ebm_time_embedding(t, g->time_dim, sincos);
     ebm__dense(tensor(g, params, g->temb0_weight), tensor(g, params, g->temb0_bias), sincos,
                g->time_dim, g->time_hidden, hidden);
-    ebm__act_forward(g->act, g->slope, n, hidden, hidden);
+    ebm__dense_act_forward(act, &m, hidden, hidden, EBM_ALONE);
     ebm__dense(tensor(g, params, g->temb1_weight), tensor(g, params, g->temb1_bias), hidden,
                g->time_hidden, g->time_hidden, temb);
-    ebm__act_forward(g->act, g->slope, n, temb, temb);
+    ebm__dense_act_forward(act, &m, temb, temb, EBM_ALONE);
     return temb;
 }
 

@@ -31,12 +31,14 @@ typedef struct stage {
 static void run_once(void *user)
 {
     const stage *s = user;
+    const ebm_conv_result forward = {.bias = s->bias, .y = s->y};
+    const ebm_conv_gradient backward = {.dx = s->x};
     switch (s->pass) {
     case FORWARD:
-        s->k->conv_forward(s->shape, s->packed, s->bias, s->x, NULL, s->y, s->scratch);
+        s->k->conv_forward(s->shape, s->packed, s->x, &forward, s->scratch, EBM_ALONE);
         break;
     case BACKWARD_DATA:
-        s->k->conv_backward_data(s->shape, s->packed, s->y, s->x, s->scratch);
+        s->k->conv_backward_data(s->shape, s->packed, s->y, &backward, s->scratch, EBM_ALONE);
         break;
     case BACKWARD_WEIGHTS:
     case N_PASSES:
@@ -50,11 +52,17 @@ static double operations(const ebm_conv_shape *s)
     return 2.0 * s->c_in * s->c_out * s->h * s->w * s->k * s->k;
 }
 
+static ebm_map_shape map_shape(const stage *s, int32_t c)
+{
+    return (ebm_map_shape){.c = c, .h = s->shape->h, .w = s->shape->w};
+}
+
 static void random_map(const stage *s, int32_t c, uint32_t which, float *image, float *map)
 {
+    const ebm_map_shape m = map_shape(s, c);
     const ebm_stream stream = {.purpose = EBM_PURPOSE_TEST, .chain = which, .level = 2};
     ebm_rng_normal(&stream, 0, (size_t)c * (size_t)s->shape->h * (size_t)s->shape->w, image);
-    s->k->map_load(c, s->shape->h, s->shape->w, image, map);
+    s->k->map_load(&m, image, map);
 }
 
 static void fill(stage *s, float *image)
@@ -74,8 +82,9 @@ static ebm_status make_stage(const ebm_kernels *k, const ebm_conv_shape *shape, 
     float *image = ebm_alloc((size_t)wider * (size_t)shape->h * (size_t)shape->w, sizeof *image);
     *s = (stage){.k = k, .shape = shape};
     s->weights = (size_t)shape->c_out * (size_t)shape->c_in * (size_t)shape->k * (size_t)shape->k;
-    s->x_floats = k->map_floats(shape->c_in, shape->h, shape->w);
-    s->y_floats = k->map_floats(shape->c_out, shape->h, shape->w);
+    const ebm_map_shape in = map_shape(s, shape->c_in), out = map_shape(s, shape->c_out);
+    s->x_floats = k->map_floats(&in);
+    s->y_floats = k->map_floats(&out);
     s->x = ebm_alloc(s->x_floats, sizeof *s->x);
     s->y = ebm_alloc(s->y_floats, sizeof *s->y);
     s->w = ebm_alloc(s->weights, sizeof *s->w);

@@ -63,7 +63,8 @@ typedef struct pass {
 static void add_pixel_sums(const ebm_kernels *k, const ebm_node *n, const float *dy, float *sums,
                            float *row)
 {
-    k->head_sum(EBM_ACT_NONE, 0.0f, n->c, n->h, n->w, dy, sums);
+    const ebm_map_shape m = {.c = n->c, .h = n->h, .w = n->w};
+    k->head_sum((ebm_activation){.kind = EBM_ACT_NONE}, &m, dy, sums, EBM_ALONE);
     for (int32_t c = 0; c < n->c; c++)
         row[c] += sums[c];
 }

@@ -87,12 +87,13 @@ static void finish_conv(const finisher *f, int32_t node)
 static void time_forward(finisher *f, int32_t t)
 {
     const ebm_graph_info *g = f->g;
-    size_t n = (size_t)g->time_hidden;
+    const ebm_activation act = {.kind = g->act, .slope = g->slope};
+    const ebm_map_shape m = {.c = g->time_hidden, .h = 1, .w = 1};
     ebm_time_embedding(t, g->time_dim, f->time.sincos);
     dense_forward(f, g->temb0_weight, g->temb0_bias, f->time.sincos, f->time.hidden);
-    f->plain->act_forward(g->act, g->slope, n, f->time.hidden, f->time.hidden_act);
+    f->plain->act_forward(act, &m, f->time.hidden, f->time.hidden_act, EBM_ALONE);
     dense_forward(f, g->temb1_weight, g->temb1_bias, f->time.hidden_act, f->time.temb);
-    f->plain->act_forward(g->act, g->slope, n, f->time.temb, f->time.temb_act);
+    f->plain->act_forward(act, &m, f->time.temb, f->time.temb_act, EBM_ALONE);
 }
 
 /* Level t: from the rows of all nodes back to temb1 and temb0. */
@@ -100,6 +101,8 @@ static void finish_level(finisher *f, int32_t t)
 {
     const ebm_graph_info *g = f->g;
     size_t n = (size_t)g->time_hidden;
+    const ebm_activation act = {.kind = g->act, .slope = g->slope};
+    const ebm_map_shape m = {.c = g->time_hidden, .h = 1, .w = 1};
     time_forward(f, t);
     memset(f->time.d_temb_act, 0, n * sizeof(float));
     memset(f->time.d_hidden, 0, n * sizeof(float));
@@ -112,12 +115,12 @@ static void finish_level(finisher *f, int32_t t)
         dense_backward(f, node->time_weight, node->time_bias, f->time.temb_act, row,
                        f->time.d_temb_act);
     }
-    f->plain->act_backward(g->act, g->slope, n, f->time.temb, f->time.d_temb_act, f->time.d_temb,
-                           false);
+    f->plain->act_backward(act, &m, f->time.temb, f->time.d_temb_act, f->time.d_temb, false,
+                           EBM_ALONE);
     dense_backward(f, g->temb1_weight, g->temb1_bias, f->time.hidden_act, f->time.d_temb,
                    f->time.d_hidden);
-    f->plain->act_backward(g->act, g->slope, n, f->time.hidden, f->time.d_hidden, f->time.d_hidden,
-                           false);
+    f->plain->act_backward(act, &m, f->time.hidden, f->time.d_hidden, f->time.d_hidden, false,
+                           EBM_ALONE);
     dense_backward(f, g->temb0_weight, g->temb0_bias, f->time.sincos, f->time.d_hidden, NULL);
 }
 

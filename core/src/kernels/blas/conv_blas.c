@@ -12,14 +12,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kernels/map_inline.h"
+
 /* Input channels whose columns are made and multiplied at a time. */
 #define CHANNELS_AT_ONCE 16
-
-/* The convolution that computes the data gradient of s. */
-static ebm_conv_shape transposed(const ebm_conv_shape *s)
-{
-    return (ebm_conv_shape){.c_in = s->c_out, .c_out = s->c_in, .h = s->h, .w = s->w, .k = s->k};
-}
 
 /* Columns of all channels, for the weight gradient. */
 static size_t column_floats(const ebm_conv_shape *s)
@@ -33,11 +29,17 @@ static size_t packed_floats(const ebm_conv_shape *s)
     return 2 * ebm__conv_weights(s);
 }
 
-static size_t scratch_floats(const ebm_conv_shape *s)
+/* Columns, and behind them the data gradient before it is added to what is there. */
+static size_t scratch_columns(const ebm_conv_shape *s)
 {
-    ebm_conv_shape t = transposed(s);
+    ebm_conv_shape t = ebm__conv_transposed(s);
     size_t forward = column_floats(s), backward = column_floats(&t);
     return forward > backward ? forward : backward;
+}
+
+static size_t scratch_floats(const ebm_conv_shape *s)
+{
+    return scratch_columns(s) + (size_t)s->c_in * ebm__conv_pixels(s);
 }
 
 static void pack(const ebm_conv_shape *s, const float *w, const float *gain, float *packed)
@@ -108,22 +110,33 @@ static void add_product(const ebm_conv_shape *s, const float *weights, const flo
     }
 }
 
-static void forward(const ebm_conv_shape *s, const float *packed, const float *bias, const float *x,
-                    const float *residual, float *y, float *scratch)
+/* One product is one member's: its shape may not depend on the size of a team. */
+static void forward(const ebm_conv_shape *s, const float *packed, const float *x,
+                    const ebm_conv_result *out, float *scratch, ebm_share share)
 {
     size_t pixels = ebm__conv_pixels(s);
+    const float *residual = out->residual;
+    if (share.index != 0)
+        return;
     for (size_t o = 0; o < (size_t)s->c_out; o++)
         for (size_t p = 0; p < pixels; p++)
-            y[o * pixels + p] = bias[o] + (residual ? residual[o * pixels + p] : 0.0f);
-    add_product(s, packed, x, y, scratch);
+            out->y[o * pixels + p] = out->bias[o] + (residual ? residual[o * pixels + p] : 0.0f);
+    add_product(s, packed, x, out->y, scratch);
+    if (out->activated)
+        ebm__act_run(out->act, (size_t)s->c_out * pixels, out->y, out->activated);
 }
 
-static void backward_data(const ebm_conv_shape *s, const float *packed, const float *dy, float *dx,
-                          float *scratch)
+static void backward_data(const ebm_conv_shape *s, const float *packed, const float *dy,
+                          const ebm_conv_gradient *out, float *scratch, ebm_share share)
 {
-    ebm_conv_shape t = transposed(s);
-    memset(dx, 0, (size_t)s->c_in * ebm__conv_pixels(s) * sizeof *dx);
-    add_product(&t, packed + ebm__conv_weights(s), dy, dx, scratch);
+    ebm_conv_shape t = ebm__conv_transposed(s);
+    size_t n = (size_t)s->c_in * ebm__conv_pixels(s);
+    float *product = scratch + scratch_columns(s);
+    if (share.index != 0)
+        return;
+    memset(product, 0, n * sizeof *product);
+    add_product(&t, packed + ebm__conv_weights(s), dy, product, scratch);
+    ebm__act_run_back(out->act, n, out->x, product, out->dx, out->accumulate);
 }
 
 static void backward_weights(const ebm_conv_shape *s, const float *x, const float *dy, float *dw,

@@ -2,8 +2,9 @@
  * the other sets are tested against the same golden values and identities as this one. */
 #include "kernels/kernel_sets.h"
 
-#include <assert.h>
 #include <string.h>
+
+#include "kernels/map_inline.h"
 
 static size_t packed_floats(const ebm_conv_shape *s)
 {
@@ -61,38 +62,47 @@ static double dot_shifted(const ebm_conv_shape *s, const float *x, int32_t dy, i
     return sum;
 }
 
-static void forward(const ebm_conv_shape *s, const float *packed, const float *bias, const float *x,
-                    const float *residual, float *y, float *scratch)
+static void forward(const ebm_conv_shape *s, const float *packed, const float *x,
+                    const ebm_conv_result *out, float *scratch, ebm_share share)
 {
-    size_t pixels = ebm__conv_pixels(s);
+    size_t pixels = ebm__conv_pixels(s), channels = (size_t)s->c_out;
     int32_t k = s->k, half = k / 2;
     double *acc = scratch_doubles(scratch);
-    for (int32_t o = 0; o < s->c_out; o++) {
+    for (size_t o = ebm__share_first(channels, share); o < ebm__share_end(channels, share); o++) {
+        size_t at = o * pixels;
         for (size_t p = 0; p < pixels; p++)
-            acc[p] = (double)bias[o] + (residual ? (double)residual[(size_t)o * pixels + p] : 0.0);
+            acc[p] = (double)out->bias[o] + (out->residual ? (double)out->residual[at + p] : 0.0);
         for (int32_t i = 0; i < s->c_in; i++)
             for (int32_t tap = 0; tap < k * k; tap++)
-                add_shifted(s, (double)packed[(o * s->c_in + i) * k * k + tap],
+                add_shifted(s, (double)packed[((int32_t)o * s->c_in + i) * k * k + tap],
                             x + (size_t)i * pixels, tap / k - half, tap % k - half, acc);
         for (size_t p = 0; p < pixels; p++)
-            y[(size_t)o * pixels + p] = (float)acc[p];
+            out->y[at + p] = (float)acc[p];
+        if (out->activated)
+            ebm__act_run(out->act, pixels, out->y + at, out->activated + at);
     }
 }
 
-static void backward_data(const ebm_conv_shape *s, const float *packed, const float *dy, float *dx,
-                          float *scratch)
+static void backward_data(const ebm_conv_shape *s, const float *packed, const float *dy,
+                          const ebm_conv_gradient *out, float *scratch, ebm_share share)
 {
-    size_t pixels = ebm__conv_pixels(s);
+    size_t pixels = ebm__conv_pixels(s), channels = (size_t)s->c_in;
     int32_t k = s->k, half = k / 2;
     double *acc = scratch_doubles(scratch);
-    for (int32_t i = 0; i < s->c_in; i++) {
+    for (size_t i = ebm__share_first(channels, share); i < ebm__share_end(channels, share); i++) {
         memset(acc, 0, pixels * sizeof *acc);
         for (int32_t o = 0; o < s->c_out; o++)
             for (int32_t tap = 0; tap < k * k; tap++)
-                add_shifted(s, (double)packed[(o * s->c_in + i) * k * k + tap],
+                add_shifted(s, (double)packed[(o * s->c_in + (int32_t)i) * k * k + tap],
                             dy + (size_t)o * pixels, half - tap / k, half - tap % k, acc);
-        for (size_t p = 0; p < pixels; p++)
-            dx[(size_t)i * pixels + p] = (float)acc[p];
+        for (size_t p = 0; p < pixels; p++) {
+            size_t at = i * pixels + p;
+            float slope = out->act.kind == EBM_ACT_NONE
+                              ? 1.0f
+                              : ebm__slope_at(out->act.kind, out->act.slope, out->x[at]);
+            float value = slope * (float)acc[p];
+            out->dx[at] = out->accumulate ? out->dx[at] + value : value;
+        }
     }
 }
 
@@ -122,8 +132,8 @@ const ebm_kernels ebm__kernels_ref = {
     .conv_forward = forward,
     .conv_backward_data = backward_data,
     .conv_backward_weights = backward_weights,
-    .act_forward = ebm__act_forward,
-    .act_backward = ebm__act_backward,
+    .act_forward = ebm__dense_act_forward,
+    .act_backward = ebm__dense_act_backward,
     .pool_forward = ebm__dense_pool_forward,
     .pool_backward = ebm__dense_pool_backward,
     .head_sum = ebm__dense_head_sum,

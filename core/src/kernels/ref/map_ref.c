@@ -7,50 +7,53 @@ static ebm__layout dense(int32_t h, int32_t w)
     return (ebm__layout){.base = 0, .row = (size_t)w, .plane = (size_t)h * (size_t)w};
 }
 
-size_t ebm__dense_floats(int32_t c, int32_t h, int32_t w)
+size_t ebm__dense_floats(const ebm_map_shape *m)
 {
-    return (size_t)c * dense(h, w).plane;
+    return (size_t)m->c * dense(m->h, m->w).plane;
 }
 
-void ebm__dense_load(int32_t c, int32_t h, int32_t w, const float *image, float *map)
+void ebm__dense_load(const ebm_map_shape *m, const float *image, float *map)
 {
-    ebm__map_load(c, h, w, dense(h, w), image, map);
+    ebm__map_load(m, dense(m->h, m->w), image, map);
 }
 
-void ebm__dense_store(int32_t c, int32_t h, int32_t w, const float *map, float *image)
+void ebm__dense_store(const ebm_map_shape *m, const float *map, float *image)
 {
-    ebm__map_store(c, h, w, dense(h, w), map, image);
+    ebm__map_store(m, dense(m->h, m->w), map, image);
 }
 
-void ebm__act_forward(ebm_act act, float slope, size_t n, const float *x, float *y)
+void ebm__dense_act_forward(ebm_activation act, const ebm_map_shape *m, const float *x, float *y,
+                            ebm_share share)
 {
-    ebm__map_act_forward(act, slope, n, x, y);
+    ebm__map_act_forward(act, m->c, dense(m->h, m->w), x, y, share);
 }
 
-void ebm__act_backward(ebm_act act, float slope, size_t n, const float *x, const float *dy,
-                       float *dx, bool accumulate)
+void ebm__dense_act_backward(ebm_activation act, const ebm_map_shape *m, const float *x,
+                             const float *dy, float *dx, bool accumulate, ebm_share share)
 {
-    ebm__map_act_backward(act, slope, n, x, dy, dx, accumulate);
+    ebm__map_act_backward(act, m->c, dense(m->h, m->w), x, dy, dx, accumulate, share);
 }
 
-void ebm__dense_pool_forward(int32_t c, int32_t h, int32_t w, const float *x, float *y)
+void ebm__dense_pool_forward(const ebm_map_shape *m, const float *x, float *y, ebm_activation act,
+                             float *activated, ebm_share share)
 {
-    ebm__map_pool_forward(c, h, w, dense(h, w), dense(h / 2, w / 2), x, y);
+    ebm__map_pool_forward(m, dense(m->h, m->w), dense(m->h / 2, m->w / 2), x, y, act, activated,
+                          share);
 }
 
-void ebm__dense_pool_backward(int32_t c, int32_t h, int32_t w, const float *dy, float *dx)
+void ebm__dense_pool_backward(const ebm_map_shape *m, const float *dy, float *dx, ebm_share share)
 {
-    ebm__map_pool_backward(c, h, w, dense(h, w), dense(h / 2, w / 2), dy, dx);
+    ebm__map_pool_backward(m, dense(m->h, m->w), dense(m->h / 2, m->w / 2), dy, dx, share);
 }
 
-void ebm__dense_head_sum(ebm_act act, float slope, int32_t c, int32_t h, int32_t w, const float *x,
-                         float *sums)
+void ebm__dense_head_sum(ebm_activation act, const ebm_map_shape *m, const float *x, float *sums,
+                         ebm_share share)
 {
-    ebm__map_head_sum(act, slope, c, h, w, dense(h, w), x, sums);
+    ebm__map_head_sum(act, m, dense(m->h, m->w), x, sums, share);
 }
 
-void ebm__dense_head_backward(ebm_act act, float slope, int32_t c, int32_t h, int32_t w,
-                              const float *x, const float *d, float *dx)
+void ebm__dense_head_backward(ebm_activation act, const ebm_map_shape *m, const float *x,
+                              const float *d, float *dx, ebm_share share)
 {
-    ebm__map_head_backward(act, slope, c, h, w, dense(h, w), x, d, dx);
+    ebm__map_head_backward(act, m, dense(m->h, m->w), x, d, dx, share);
 }

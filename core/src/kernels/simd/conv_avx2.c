@@ -15,9 +15,6 @@
 #define v_fma(a, b, c) _mm256_fmadd_ps((a), (b), (c))
 #define v_add(a, b)    _mm256_add_ps((a), (b))
 #define v_zero()       _mm256_setzero_ps()
-#define v_and(v, mask)                                                                             \
-    _mm256_and_ps((v),                                                                             \
-                  _mm256_castsi256_ps(_mm256_loadu_si256((const __m256i *)(const void *)(mask))))
 
 #include "kernels/simd/conv_simd.h"
 

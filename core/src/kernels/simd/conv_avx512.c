@@ -15,9 +15,6 @@
 #define v_fma(a, b, c) _mm512_fmadd_ps((a), (b), (c))
 #define v_add(a, b)    _mm512_add_ps((a), (b))
 #define v_zero()       _mm512_setzero_ps()
-#define v_and(v, mask)                                                                             \
-    _mm512_castsi512_ps(                                                                           \
-        _mm512_and_si512(_mm512_castps_si512(v), _mm512_loadu_si512((const void *)(mask))))
 
 #include "kernels/simd/conv_simd.h"
 

@@ -3,7 +3,7 @@
  *
  *   VEC  LANES            vector type and its number of floats
  *   MR_MAX                output channels of the largest register block: 8 or 4
- *   v_load v_store v_set1 v_fma(a,b,c)=a*b+c  v_add  v_zero  v_and(vector, const uint32_t *mask)
+ *   v_load v_store v_set1 v_fma(a,b,c)=a*b+c  v_add  v_zero
  *   SIMD_NAME SIMD_TABLE  name of the set and of its table
  *
  * Maps are padded: row i of a plane starts at base + i*(W+1), one zero column serves as the right
@@ -12,10 +12,10 @@
  * product of [O, I*k*k] weights with shifted runs: no columns are ever written. Positions that are
  * padding are computed like the others and masked to zero in the store.
  *
- * The sum over input channels is cut into blocks of CHANNELS_AT_ONCE: their planes stay in the
- * first-level cache while all output channels pass over them, and short sums lose less. An output
- * value is the same chain of fused multiply-adds whatever the width of the vectors and the shape
- * of the register block, so AVX-512 and AVX2 give the same bits. */
+ * The sum over input channels is cut into blocks of CHANNELS_AT_ONCE, because short sums lose less.
+ * An output value is the same chain of fused multiply-adds whatever the width of the vectors, the
+ * shape of the register block and the number of members that share the work, so AVX-512 and AVX2
+ * give the same bits, and so does a team. */
 
 #include <assert.h>
 #include <stdint.h>
@@ -29,35 +29,30 @@
 #define ALIGN_FLOATS     ((size_t)16)
 #define INLINE           static inline __attribute__((always_inline))
 
-static size_t round_up(size_t n, size_t unit)
-{
-    return (n + unit - 1) / unit * unit;
-}
-
 /* --- layout --------------------------------------------------------------------------------- */
 
 static ebm__layout padded(int32_t h, int32_t w)
 {
-    size_t row = (size_t)w + 1, base = round_up(row + 1, ALIGN_FLOATS);
-    size_t run = round_up((size_t)h * row, ALIGN_FLOATS);
+    size_t row = (size_t)w + 1, base = ebm__round_up(row + 1, ALIGN_FLOATS);
+    size_t run = ebm__round_up((size_t)h * row, ALIGN_FLOATS);
     /* the run is stored in whole vectors, the row of zeros below it has to fit behind either */
     return (ebm__layout){
-        .base = base, .row = row, .plane = base + round_up(run + row + 1, ALIGN_FLOATS)};
+        .base = base, .row = row, .plane = base + ebm__round_up(run + row + 1, ALIGN_FLOATS)};
 }
 
-static size_t map_floats(int32_t c, int32_t h, int32_t w)
+static size_t map_floats(const ebm_map_shape *m)
 {
-    return (size_t)c * padded(h, w).plane;
+    return (size_t)m->c * padded(m->h, m->w).plane;
 }
 
-static void map_load(int32_t c, int32_t h, int32_t w, const float *image, float *map)
+static void map_load(const ebm_map_shape *m, const float *image, float *map)
 {
-    ebm__map_load(c, h, w, padded(h, w), image, map);
+    ebm__map_load(m, padded(m->h, m->w), image, map);
 }
 
-static void map_store(int32_t c, int32_t h, int32_t w, const float *map, float *image)
+static void map_store(const ebm_map_shape *m, const float *map, float *image)
 {
-    ebm__map_store(c, h, w, padded(h, w), map, image);
+    ebm__map_store(m, padded(m->h, m->w), map, image);
 }
 
 /* Vectors in the run of positions. */
@@ -74,11 +69,6 @@ static ptrdiff_t tap_shift(const ebm_conv_shape *s, int32_t tap)
     return (ptrdiff_t)(tap / s->k - s->k / 2) * row + (tap % s->k - s->k / 2);
 }
 
-static ebm_conv_shape transposed(const ebm_conv_shape *s)
-{
-    return (ebm_conv_shape){.c_in = s->c_out, .c_out = s->c_in, .h = s->h, .w = s->w, .k = s->k};
-}
-
 /* Output channels of the register block that starts at channel o. */
 static int32_t block_channels(const ebm_conv_shape *s, int32_t o)
 {
@@ -88,18 +78,12 @@ static int32_t block_channels(const ebm_conv_shape *s, int32_t o)
     return mr;
 }
 
-static int32_t block_inputs(const ebm_conv_shape *s, int32_t first)
-{
-    int32_t left = s->c_in - first;
-    return left < CHANNELS_AT_ONCE ? left : CHANNELS_AT_ONCE;
-}
-
 /* --- packing -------------------------------------------------------------------------------- */
 
 /* Forward weights, those of the data gradient, the mask. */
 static size_t packed_floats(const ebm_conv_shape *s)
 {
-    return 2 * round_up(ebm__conv_weights(s), ALIGN_FLOATS) + run_vectors(s) * LANES;
+    return 2 * ebm__round_up(ebm__conv_weights(s), ALIGN_FLOATS) + run_vectors(s) * LANES;
 }
 
 static const float *packed_forward(const float *packed)
@@ -109,39 +93,38 @@ static const float *packed_forward(const float *packed)
 
 static const float *packed_backward(const ebm_conv_shape *s, const float *packed)
 {
-    return packed + round_up(ebm__conv_weights(s), ALIGN_FLOATS);
+    return packed + ebm__round_up(ebm__conv_weights(s), ALIGN_FLOATS);
 }
 
 static const uint32_t *packed_mask(const ebm_conv_shape *s, const float *packed)
 {
     return (const uint32_t *)(const void *)(packed +
-                                            2 * round_up(ebm__conv_weights(s), ALIGN_FLOATS));
+                                            2 * ebm__round_up(ebm__conv_weights(s), ALIGN_FLOATS));
 }
 
-/* Order: block of inputs, block of outputs, input, tap, output: what the inner loop reads next.
+/* Order: block of outputs, input, tap, output: what the inner loop reads next.
  * `flip` takes the weights of the transposed convolution out of w [O,I,k,k] of the plain one. */
 static void pack_direction(const ebm_conv_shape *s, const float *w, const float *gain, bool flip,
                            float *out)
 {
     int32_t taps = s->k * s->k;
-    for (int32_t first = 0; first < s->c_in; first += CHANNELS_AT_ONCE)
-        for (int32_t o = 0; o < s->c_out; o += block_channels(s, o))
-            for (int32_t i = first; i < first + block_inputs(s, first); i++)
-                for (int32_t tap = 0; tap < taps; tap++)
-                    for (int32_t r = o; r < o + block_channels(s, o); r++) {
-                        int32_t from = flip ? i : r, to = flip ? r : i;
-                        int32_t inner = flip ? s->c_out : s->c_in;
-                        int32_t at = flip ? taps - 1 - tap : tap;
-                        *out++ = (gain ? gain[from] : 1.0f) *
-                                 w[((size_t)from * (size_t)inner + (size_t)to) * (size_t)taps +
-                                   (size_t)at];
-                    }
+    for (int32_t o = 0; o < s->c_out; o += block_channels(s, o))
+        for (int32_t i = 0; i < s->c_in; i++)
+            for (int32_t tap = 0; tap < taps; tap++)
+                for (int32_t r = o; r < o + block_channels(s, o); r++) {
+                    int32_t from = flip ? i : r, to = flip ? r : i;
+                    int32_t inner = flip ? s->c_out : s->c_in;
+                    int32_t at = flip ? taps - 1 - tap : tap;
+                    *out++ =
+                        (gain ? gain[from] : 1.0f) *
+                        w[((size_t)from * (size_t)inner + (size_t)to) * (size_t)taps + (size_t)at];
+                }
 }
 
 static void pack(const ebm_conv_shape *s, const float *w, const float *gain, float *packed)
 {
-    const ebm_conv_shape t = transposed(s);
-    size_t weights = round_up(ebm__conv_weights(s), ALIGN_FLOATS);
+    const ebm_conv_shape t = ebm__conv_transposed(s);
+    size_t weights = ebm__round_up(ebm__conv_weights(s), ALIGN_FLOATS);
     uint32_t *mask = (uint32_t *)(void *)(packed + 2 * weights);
     size_t row = padded(s->h, s->w).row;
     pack_direction(s, w, gain, false, packed);
@@ -152,7 +135,7 @@ static void pack(const ebm_conv_shape *s, const float *w, const float *gain, flo
 
 static size_t row_of_columns(const ebm_conv_shape *s)
 {
-    return round_up((size_t)s->c_in, LANES);
+    return ebm__round_up((size_t)s->c_in, LANES);
 }
 
 /* Positions that the taps reach from the run, for the weight gradient. */
@@ -169,64 +152,101 @@ static size_t scratch_floats(const ebm_conv_shape *s)
 
 /* --- forward and data gradient -------------------------------------------------------------- */
 
+/* What happens to the sums before they are stored; NULL and NONE mean: nothing. */
+typedef struct epilogue {
+    const float *bias, *residual;
+    ebm_activation gate; /* value *= gate'(gate_x) */
+    const float *gate_x;
+    bool accumulate; /* value += y */
+    float *y;
+    ebm_activation act;
+    float *activated; /* = act(value) */
+} epilogue;
+
 /* What a register block works on. */
 typedef struct tile {
-    const float *x;        /* first input plane, at the first position */
-    const float *w;        /* packed weights of this block */
-    const float *bias;     /* NULL unless this is the first block of inputs */
-    const float *residual; /* at the first position, or NULL */
-    const uint32_t *mask;
-    float *y;
+    const float *x; /* first input plane, at the first position */
+    const float *w; /* packed weights of this block */
     size_t plane;
     int32_t inputs, taps;
     const ptrdiff_t *shift;
+    const uint32_t *mask;
+    const epilogue *end;
+    size_t out; /* of the first position in the first output plane */
+    int32_t channel;
 } tile;
 
-INLINE void tile_product(const tile *t, const int mr, const int nr, VEC sum[MR_MAX][NR_MAX])
+/* sum = W*x over `inputs` planes from *x on; moves *x and *w behind them. */
+INLINE void tile_product(const tile *t, const float **x, const float **w, int32_t inputs,
+                         const int mr, const int nr, VEC sum[MR_MAX][NR_MAX])
 {
-    const float *x = t->x, *w = t->w;
     for (int i = 0; i < mr; i++)
         for (int j = 0; j < nr; j++)
             sum[i][j] = v_zero();
-    for (int32_t c = 0; c < t->inputs; c++, x += t->plane)
-        for (int32_t tap = 0; tap < t->taps; tap++, w += mr) {
-            const float *at = x + t->shift[tap];
+    for (int32_t c = 0; c < inputs; c++, *x += t->plane)
+        for (int32_t tap = 0; tap < t->taps; tap++, *w += mr) {
+            const float *at = *x + t->shift[tap];
             VEC in[NR_MAX];
             for (int j = 0; j < nr; j++)
                 in[j] = v_load(at + (size_t)j * LANES);
             for (int i = 0; i < mr; i++) {
-                VEC weight = v_set1(w[i]);
+                VEC weight = v_set1((*w)[i]);
                 for (int j = 0; j < nr; j++)
                     sum[i][j] = v_fma(weight, in[j], sum[i][j]);
             }
         }
 }
 
-/* First block of inputs: y = sum + bias + residual; later ones: y += sum. */
-INLINE void tile_store(const tile *t, const int mr, const int nr, VEC sum[MR_MAX][NR_MAX])
+/* value = gate'(x) * value for n values */
+static void pass_gate(ebm_activation gate, const float *x, size_t n, float *value)
 {
-    for (int i = 0; i < mr; i++) {
-        float *y = t->y + (size_t)i * t->plane;
-        for (int j = 0; j < nr; j++) {
-            size_t at = (size_t)j * LANES;
-            VEC value = sum[i][j];
-            if (t->bias) {
-                value = v_add(value, v_set1(t->bias[i]));
-                if (t->residual)
-                    value = v_add(value, v_load(t->residual + (size_t)i * t->plane + at));
-            } else {
-                value = v_add(value, v_load(y + at));
-            }
-            v_store(y + at, v_and(value, t->mask + at));
-        }
-    }
+#define GATE_LOOP(KIND)                                                                            \
+    for (size_t i = 0; i < n; i++)                                                                 \
+    value[i] *= ebm__slope_at(KIND, gate.slope, x[i])
+    EBM__BY_ACT(gate.kind, GATE_LOOP)
+#undef GATE_LOOP
 }
 
+/* Stores n sums of one output channel; `at` is where they lie in a map. */
+static void store_row(const epilogue *end, const uint32_t *mask, int32_t channel, size_t at,
+                      size_t n, float *sum)
+{
+    float *y = end->y + at;
+    if (end->bias)
+        for (size_t i = 0; i < n; i++)
+            sum[i] += end->bias[channel];
+    if (end->residual)
+        for (size_t i = 0; i < n; i++)
+            sum[i] += end->residual[at + i];
+    if (end->gate.kind != EBM_ACT_NONE)
+        pass_gate(end->gate, end->gate_x + at, n, sum);
+    if (end->accumulate)
+        for (size_t i = 0; i < n; i++)
+            sum[i] += y[i];
+    for (size_t i = 0; i < n; i++)
+        y[i] = mask[i] ? sum[i] : 0.0f;
+    if (end->activated)
+        ebm__act_run(end->act, n, y, end->activated + at);
+}
+
+/* The first block of channels stays in registers; sums of further ones are added to it in turn. */
 INLINE void tile_run(const tile *t, const int mr, const int nr)
 {
+    float total[MR_MAX][NR_MAX * LANES];
+    const float *x = t->x, *w = t->w;
     VEC sum[MR_MAX][NR_MAX];
-    tile_product(t, mr, nr, sum);
-    tile_store(t, mr, nr, sum);
+    for (int32_t first = 0; first < t->inputs; first += CHANNELS_AT_ONCE) {
+        int32_t left = t->inputs - first;
+        tile_product(t, &x, &w, left < CHANNELS_AT_ONCE ? left : CHANNELS_AT_ONCE, mr, nr, sum);
+        for (int i = 0; i < mr; i++)
+            for (int j = 0; j < nr; j++) {
+                float *at = &total[i][(size_t)j * LANES];
+                v_store(at, first == 0 ? sum[i][j] : v_add(v_load(at), sum[i][j]));
+            }
+    }
+    for (int i = 0; i < mr; i++)
+        store_row(t->end, t->mask, t->channel + i, t->out + (size_t)i * t->plane,
+                  (size_t)nr * LANES, total[i]);
 }
 
 /* The block's size as a constant, so that its sums live in registers. */
@@ -261,66 +281,72 @@ static size_t next_vectors(size_t left)
     return left < NR_MAX ? left : NR_MAX;
 }
 
-/* Zeros before and after the run of every plane. */
-static void zero_edges(const ebm_conv_shape *s, ebm__layout l, float *y)
+/* Zeros before and after the run of every plane that is this member's. */
+static void zero_edges(const ebm_conv_shape *s, ebm__layout l, float *y, ebm_share share)
 {
     size_t end = l.base + run_vectors(s) * LANES;
-    for (int32_t o = 0; o < s->c_out; o++, y += l.plane) {
-        memset(y, 0, l.base * sizeof *y);
-        memset(y + end, 0, (l.plane - end) * sizeof *y);
+    for (size_t o = ebm__share_first((size_t)s->c_out, share);
+         o < ebm__share_end((size_t)s->c_out, share); o++) {
+        memset(y + o * l.plane, 0, l.base * sizeof *y);
+        memset(y + o * l.plane + end, 0, (l.plane - end) * sizeof *y);
     }
 }
 
-/* y = W*x (+ bias + residual) for one direction. `bias` has c_out entries. */
-static void convolve(const ebm_conv_shape *s, const float *w, const uint32_t *mask,
-                     const float *bias, const float *x, const float *residual, float *y)
+/* One direction of a convolution; members divide the positions. */
+static void convolve(const ebm_conv_shape *s, const float *w, const uint32_t *mask, const float *x,
+                     const epilogue *end, ebm_share share)
 {
     const ebm__layout l = padded(s->h, s->w);
     int32_t taps = s->k * s->k;
+    size_t last = ebm__share_end(run_vectors(s), share);
     ptrdiff_t shift[9];
     for (int32_t tap = 0; tap < taps; tap++)
         shift[tap] = tap_shift(s, tap);
-    zero_edges(s, l, y);
-    for (int32_t first = 0; first < s->c_in; first += CHANNELS_AT_ONCE) {
-        int32_t inputs = block_inputs(s, first);
-        for (size_t v = 0, nr; v < run_vectors(s); v += nr) {
-            size_t at = l.base + v * LANES;
-            const float *weights = w;
-            nr = next_vectors(run_vectors(s) - v);
-            for (int32_t o = 0, mr; o < s->c_out; o += mr) {
-                mr = block_channels(s, o);
-                size_t out = (size_t)o * l.plane + at;
-                const tile t = {.x = x + (size_t)first * l.plane + at,
-                                .w = weights,
-                                .bias = first == 0 ? bias + o : NULL,
-                                .residual = residual ? residual + out : NULL,
-                                .mask = mask + v * LANES,
-                                .y = y + out,
-                                .plane = l.plane,
-                                .inputs = inputs,
-                                .taps = taps,
-                                .shift = shift};
-                tile_dispatch(&t, mr, nr);
-                weights += inputs * taps * mr;
-            }
+    zero_edges(s, l, end->y, share);
+    if (end->activated)
+        zero_edges(s, l, end->activated, share);
+    for (size_t v = ebm__share_first(run_vectors(s), share), nr; v < last; v += nr) {
+        size_t at = l.base + v * LANES;
+        const float *weights = w;
+        nr = next_vectors(last - v);
+        for (int32_t o = 0, mr; o < s->c_out; o += mr) {
+            mr = block_channels(s, o);
+            const tile t = {.x = x + at,
+                            .w = weights,
+                            .plane = l.plane,
+                            .inputs = s->c_in,
+                            .taps = taps,
+                            .shift = shift,
+                            .mask = mask + v * LANES,
+                            .end = end,
+                            .out = (size_t)o * l.plane + at,
+                            .channel = o};
+            tile_dispatch(&t, mr, nr);
+            weights += s->c_in * taps * mr;
         }
-        w += (size_t)inputs * (size_t)taps * (size_t)s->c_out;
     }
 }
 
-static void forward(const ebm_conv_shape *s, const float *packed, const float *bias, const float *x,
-                    const float *residual, float *y, float *scratch)
+static void forward(const ebm_conv_shape *s, const float *packed, const float *x,
+                    const ebm_conv_result *out, float *scratch, ebm_share share)
 {
+    const epilogue end = {.bias = out->bias,
+                          .residual = out->residual,
+                          .y = out->y,
+                          .act = out->act,
+                          .activated = out->activated};
     (void)scratch;
-    convolve(s, packed_forward(packed), packed_mask(s, packed), bias, x, residual, y);
+    convolve(s, packed_forward(packed), packed_mask(s, packed), x, &end, share);
 }
 
-static void backward_data(const ebm_conv_shape *s, const float *packed, const float *dy, float *dx,
-                          float *scratch)
+static void backward_data(const ebm_conv_shape *s, const float *packed, const float *dy,
+                          const ebm_conv_gradient *out, float *scratch, ebm_share share)
 {
-    const ebm_conv_shape t = transposed(s);
-    memset(scratch, 0, (size_t)t.c_out * sizeof *scratch); /* a bias of zeros */
-    convolve(&t, packed_backward(s, packed), packed_mask(s, packed), scratch, dy, NULL, dx);
+    const ebm_conv_shape t = ebm__conv_transposed(s);
+    const epilogue end = {
+        .gate = out->act, .gate_x = out->x, .accumulate = out->accumulate, .y = out->dx};
+    (void)scratch;
+    convolve(&t, packed_backward(s, packed), packed_mask(s, packed), dy, &end, share);
 }
 
 /* --- weight gradient ------------------------------------------------------------------------ */
@@ -420,37 +446,40 @@ static void backward_weights(const ebm_conv_shape *s, const float *x, const floa
 
 /* --- the rest, with this file's instructions ------------------------------------------------ */
 
-static void act_forward(ebm_act act, float slope, size_t n, const float *x, float *y)
+static void act_forward(ebm_activation act, const ebm_map_shape *m, const float *x, float *y,
+                        ebm_share share)
 {
-    ebm__map_act_forward(act, slope, n, x, y);
+    ebm__map_act_forward(act, m->c, padded(m->h, m->w), x, y, share);
 }
 
-static void act_backward(ebm_act act, float slope, size_t n, const float *x, const float *dy,
-                         float *dx, bool accumulate)
+static void act_backward(ebm_activation act, const ebm_map_shape *m, const float *x,
+                         const float *dy, float *dx, bool accumulate, ebm_share share)
 {
-    ebm__map_act_backward(act, slope, n, x, dy, dx, accumulate);
+    ebm__map_act_backward(act, m->c, padded(m->h, m->w), x, dy, dx, accumulate, share);
 }
 
-static void pool_forward(int32_t c, int32_t h, int32_t w, const float *x, float *y)
+static void pool_forward(const ebm_map_shape *m, const float *x, float *y, ebm_activation act,
+                         float *activated, ebm_share share)
 {
-    ebm__map_pool_forward(c, h, w, padded(h, w), padded(h / 2, w / 2), x, y);
+    ebm__map_pool_forward(m, padded(m->h, m->w), padded(m->h / 2, m->w / 2), x, y, act, activated,
+                          share);
 }
 
-static void pool_backward(int32_t c, int32_t h, int32_t w, const float *dy, float *dx)
+static void pool_backward(const ebm_map_shape *m, const float *dy, float *dx, ebm_share share)
 {
-    ebm__map_pool_backward(c, h, w, padded(h, w), padded(h / 2, w / 2), dy, dx);
+    ebm__map_pool_backward(m, padded(m->h, m->w), padded(m->h / 2, m->w / 2), dy, dx, share);
 }
 
-static void head_sum(ebm_act act, float slope, int32_t c, int32_t h, int32_t w, const float *x,
-                     float *sums)
+static void head_sum(ebm_activation act, const ebm_map_shape *m, const float *x, float *sums,
+                     ebm_share share)
 {
-    ebm__map_head_sum(act, slope, c, h, w, padded(h, w), x, sums);
+    ebm__map_head_sum(act, m, padded(m->h, m->w), x, sums, share);
 }
 
-static void head_backward(ebm_act act, float slope, int32_t c, int32_t h, int32_t w, const float *x,
-                          const float *d, float *dx)
+static void head_backward(ebm_activation act, const ebm_map_shape *m, const float *x,
+                          const float *d, float *dx, ebm_share share)
 {
-    ebm__map_head_backward(act, slope, c, h, w, padded(h, w), x, d, dx);
+    ebm__map_head_backward(act, m, padded(m->h, m->w), x, d, dx, share);
 }
 
 static const ebm_kernels SIMD_TABLE = {
