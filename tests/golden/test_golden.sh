@@ -9,7 +9,7 @@ failed=0
 for dir in "$1" ${EBM_GOLDEN_DIR:+"$EBM_GOLDEN_DIR"}; do
     for case in "$dir"/*/; do
         [ -f "$case/config.json" ] || continue
-        for set in ref blas avx2 avx512; do
+        for set in ref blas avx2 avx512 avx512bf16 amx; do
             out=$("$ebm" check "$case" --kernels "$set" 2>&1)
             status=$?
             if [ $status -eq 69 ]; then

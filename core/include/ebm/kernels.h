@@ -2,8 +2,11 @@
  * The graph walker and train's gradient code call through it; nobody names a kernel directly.
  * A kernel knows floats and sizes. It has never heard of networks, levels or threads.
  *
- * A map is one image's [C,H,W] float32 values in the set's own layout: only the set knows its
- * strides and padding; padding is always zero, and a kernel that makes a map writes all of it.
+ * A map is one image's [C,H,W] values in the set's own layout: only the set knows its strides and
+ * padding; padding is always zero, and a kernel that makes a map writes all of it. There are two
+ * kinds. A value map holds what the network computes, in float32. An operand map holds what is
+ * multiplied next: activations, and gradients on their way back; a set may round these, to bfloat16
+ * for example. In float32 sets the two kinds are the same.
  * One image at a time: the shape of a product never depends on how many chains a caller runs,
  * which is why results do not either.
  */
@@ -50,31 +53,43 @@ typedef struct ebm_share {
 /* Where the result of a convolution goes: y = W*x + bias + residual, activated = act(y). */
 typedef struct ebm_conv_result {
     const float *bias;     /* [O] */
-    const float *residual; /* map, or NULL */
-    float *y;              /* map */
+    const float *residual; /* value map, or NULL */
+    float *y;              /* value map, or NULL if nobody reads it */
     ebm_activation act;
-    float *activated; /* map, or NULL */
+    float *activated; /* operand map, or NULL */
 } ebm_conv_result;
+
+/* act'(x) as a factor. SILU reads the value map x; the others read the sign of `activated`, the
+ * operand map act(x), and x may be NULL. NONE reads neither: the factor is 1. */
+typedef struct ebm_gate {
+    ebm_activation act;
+    const float *x;
+    const float *activated;
+} ebm_gate;
 
 /* Where a data gradient goes: dx = act'(x) * (W^T*dy), or dx += the same. */
 typedef struct ebm_conv_gradient {
-    ebm_activation act;
-    const float *x; /* map; not read when act is NONE */
-    float *dx;      /* map */
+    ebm_gate gate;
+    float *dx; /* operand map */
     bool accumulate;
 } ebm_conv_gradient;
 
 /* One kernel set. All pointers are set; preconditions (shapes, no overlap) are asserted.
- * @shape c_in = I, c_out = O: w [O,I,k,k], bias [O]; x, dx maps [I,H,W]; y, dy maps [O,H,W]
+ * @shape c_in = I, c_out = O: w [O,I,k,k], bias [O]; x, dx maps [I,H,W]; y, dy maps [O,H,W].
+ *        dx and dy are always operand maps.
  * @thread pure functions of their arguments; `scratch` is the caller's, one per thread. */
 typedef struct ebm_kernels {
     const char *name;         /* "ref", "blas": what --kernels takes */
     const char *kernel_class; /* results are bit-identical within one class */
 
-    /* Floats of a map, and the way from and to a plain image [C,H,W]. */
-    size_t (*map_floats)(const ebm_map_shape *m);
-    void (*map_load)(const ebm_map_shape *m, const float *image, float *map);
-    void (*map_store)(const ebm_map_shape *m, const float *map, float *image);
+    /* Floats of memory that a map takes. */
+    size_t (*value_floats)(const ebm_map_shape *m);
+    size_t (*operand_floats)(const ebm_map_shape *m);
+    /* A value map of this shape is an operand map as it is. */
+    bool (*value_is_operand)(const ebm_map_shape *m);
+    /* From a plain image [C,H,W] to a value map; from an operand map to a plain image. */
+    void (*value_load)(const ebm_map_shape *m, const float *image, float *value);
+    void (*operand_store)(const ebm_map_shape *m, const float *operand, float *image);
 
     /* Floats that the prepared weights and the scratch of one convolution take. */
     size_t (*conv_packed_floats)(const ebm_conv_shape *s);
@@ -82,32 +97,37 @@ typedef struct ebm_kernels {
     /* Prepares weights for forward and backward_data. gain [O] multiplies output channels and
      * may be NULL. */
     void (*conv_pack)(const ebm_conv_shape *s, const float *w, const float *gain, float *packed);
+    /* x is an operand map */
     void (*conv_forward)(const ebm_conv_shape *s, const float *packed, const float *x,
                          const ebm_conv_result *out, float *scratch, ebm_share share);
     void (*conv_backward_data)(const ebm_conv_shape *s, const float *packed, const float *dy,
                                const ebm_conv_gradient *out, float *scratch, ebm_share share);
-    /* dw += dy (x) x: gradient in the effective weights, gain*w */
+    /* dw += dy (x) x: gradient in the effective weights, gain*w; x is an operand map */
     void (*conv_backward_weights)(const ebm_conv_shape *s, const float *x, const float *dy,
                                   float *dw, float *scratch);
 
-    /* y = act(x) */
+    /* y = act(x): from a value map to an operand map */
     void (*act_forward)(ebm_activation act, const ebm_map_shape *m, const float *x, float *y,
                         ebm_share share);
-    /* dx = act'(x)*dy, or dx += act'(x)*dy when accumulate; dy and dx may be the same map when
-     * not accumulating. act'(0) is slope (leaky), 0 (relu); x is not read when act is NONE. */
-    void (*act_backward)(ebm_activation act, const ebm_map_shape *m, const float *x,
-                         const float *dy, float *dx, bool accumulate, ebm_share share);
+    /* y = act'(x)*v: from a value map v to an operand map. act'(0) is slope (leaky), 0 (relu). */
+    void (*act_tangent)(const ebm_gate *gate, const ebm_map_shape *m, const float *v, float *y,
+                        ebm_share share);
+    /* dx += dy, operand maps */
+    void (*add)(const ebm_map_shape *m, const float *dy, float *dx, ebm_share share);
 
     /* 2x2 average, stride 2, an odd last row or column is dropped: m is the shape of the large map
-     * x [C,H,W], y [C,H/2,W/2]. activated = act(y) unless NULL. */
+     * x [C,H,W], y [C,H/2,W/2]. x, y are value maps; activated = act(y) unless NULL. */
     void (*pool_forward)(const ebm_map_shape *m, const float *x, float *y, ebm_activation act,
                          float *activated, ebm_share share);
     void (*pool_backward)(const ebm_map_shape *m, const float *dy, float *dx, ebm_share share);
 
-    /* sums [C] = sum over H*W of act(x) */
+    /* sums [C] = sum over H*W of act(x), of act'(x)*v, of dy; x and v are value maps */
     void (*head_sum)(ebm_activation act, const ebm_map_shape *m, const float *x, float *sums,
                      ebm_share share);
-    /* dx[c,i] = act'(x[c,i]) * d[c] */
+    void (*head_tangent)(ebm_activation act, const ebm_map_shape *m, const float *x, const float *v,
+                         float *sums);
+    void (*operand_sum)(const ebm_map_shape *m, const float *dy, float *sums);
+    /* dx[c,i] = act'(x[c,i]) * d[c]; x is a value map */
     void (*head_backward)(ebm_activation act, const ebm_map_shape *m, const float *x,
                           const float *d, float *dx, ebm_share share);
 } ebm_kernels;

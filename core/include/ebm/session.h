@@ -30,7 +30,8 @@ EBM_API EBM_MUST_CHECK ebm_status ebm_session_create(ebm_model *m, const ebm_ses
 EBM_API void ebm_session_free(ebm_session *s); /* NULL allowed */
 EBM_API ebm_model *ebm_session_model(const ebm_session *s);
 
-/* Lets a team do ebm_session_gradient() from now on; NULL: the caller alone. The bits are the same.
+/* Lets a team do ebm_session_gradient() from now on, whenever that is faster; NULL: the caller
+ * alone. The bits are the same.
  * @own   borrows the team, which has at most opt.members members */
 EBM_API void ebm_session_use_team(ebm_session *s, ebm_team *team);
 

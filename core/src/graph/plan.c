@@ -58,7 +58,7 @@ static void plan_gradients(planner *p)
             continue; /* nobody uses this node */
         p->plan->grad_first[i] = p->slot_of[n->input] == EBM_NONE;
         if (p->plan->grad_first[i])
-            p->slot_of[n->input] = take_slot(p, ebm__node_floats(p->k, &g->nodes[n->input]));
+            p->slot_of[n->input] = take_slot(p, ebm__operand_floats(p->k, &g->nodes[n->input]));
         p->plan->residual_takes[i] = n->residual != EBM_NONE && p->slot_of[n->residual] == EBM_NONE;
         if (p->plan->residual_takes[i])
             p->slot_of[n->residual] = p->slot_of[i];
@@ -81,7 +81,7 @@ static void plan_shared(const ebm_graph_info *g, const ebm_kernels *k, int32_t m
     size_t map = 0, channels = 0, scratch = 0;
     for (int32_t i = 0; i < g->n_nodes; i++) {
         const ebm_node *n = &g->nodes[i];
-        map = largest(map, ebm__node_floats(k, n));
+        map = largest(map, ebm__operand_floats(k, n));
         channels = largest(channels, (size_t)n->c);
         if (n->op == EBM_OP_CONV)
             scratch = largest(scratch, k->conv_scratch_floats(&n->conv));
@@ -100,6 +100,7 @@ static bool allocate(ebm__plan *plan, planner *p, size_t n)
 {
     plan->value = calloc(n, sizeof *plan->value);
     plan->activated = calloc(n, sizeof *plan->activated);
+    plan->has_value = calloc(n, sizeof *plan->has_value);
     plan->has_activated = calloc(n, sizeof *plan->has_activated);
     plan->grad = calloc(n, sizeof *plan->grad);
     plan->tangent = calloc(n, sizeof *plan->tangent);
@@ -107,24 +108,41 @@ static bool allocate(ebm__plan *plan, planner *p, size_t n)
     plan->residual_takes = calloc(n, sizeof *plan->residual_takes);
     p->slots = calloc(n, sizeof *p->slots);
     p->slot_of = calloc(n, sizeof *p->slot_of);
-    return plan->value && plan->activated && plan->has_activated && plan->grad && plan->tangent &&
-           plan->grad_first && plan->residual_takes && p->slots && p->slot_of;
+    return plan->value && plan->activated && plan->has_value && plan->has_activated && plan->grad &&
+           plan->tangent && plan->grad_first && plan->residual_takes && p->slots && p->slot_of;
+}
+
+/* A value whose only readers are convolutions through the activation need not be kept, if the sign
+ * of the activation tells its slope. */
+static void find_readers(const ebm_graph_info *g, ebm__plan *plan)
+{
+    plan->has_value[0] = true;
+    for (int32_t i = 1; i < g->n_nodes; i++) {
+        const ebm_node *n = &g->nodes[i];
+        bool activated = n->op == EBM_OP_CONV && n->activated;
+        if (activated)
+            plan->has_activated[n->input] = true;
+        if (!activated || g->act == EBM_ACT_SILU)
+            plan->has_value[n->input] = true;
+        if (n->residual != EBM_NONE)
+            plan->has_value[n->residual] = true;
+    }
 }
 
 /* What lives from the forward to the backward pass. */
 static void plan_values(const ebm_graph_info *g, const ebm_kernels *k, bool tangent,
                         ebm__plan *plan)
 {
+    find_readers(g, plan);
     for (int32_t i = 0; i < g->n_nodes; i++) {
-        plan->value[i] = take(plan, ebm__node_floats(k, &g->nodes[i]));
-        if (g->nodes[i].op == EBM_OP_CONV && g->nodes[i].activated)
-            plan->has_activated[g->nodes[i].input] = true;
-    }
-    for (int32_t i = 0; i < g->n_nodes; i++)
+        const ebm_node *n = &g->nodes[i];
+        if (plan->has_value[i])
+            plan->value[i] = take(plan, ebm__value_floats(k, n));
         if (plan->has_activated[i])
-            plan->activated[i] = take(plan, ebm__node_floats(k, &g->nodes[i]));
-    for (int32_t i = 0; tangent && i < g->n_nodes; i++)
-        plan->tangent[i] = take(plan, ebm__node_floats(k, &g->nodes[i]));
+            plan->activated[i] = take(plan, ebm__operand_floats(k, n));
+        if (tangent)
+            plan->tangent[i] = take(plan, ebm__value_floats(k, n));
+    }
 }
 
 ebm_status ebm__plan_make(const ebm_graph_info *g, const ebm_kernels *k, bool tangent,
@@ -151,6 +169,7 @@ void ebm__plan_clear(ebm__plan *plan)
 {
     free(plan->value);
     free(plan->activated);
+    free(plan->has_value);
     free(plan->has_activated);
     free(plan->grad);
     free(plan->tangent);

@@ -6,14 +6,14 @@
 
 /* Offsets are in floats from the start of the workspace. */
 typedef struct ebm__plan {
-    size_t *value;     /* per node: its value, kept until the backward pass */
-    size_t *activated; /* per node: act(value), if a convolution reads that */
-    bool *has_activated;
-    size_t *grad;         /* per node: gradient in its value; slots are reused */
-    size_t *tangent;      /* per node, when asked for */
+    size_t *value;                   /* per node: its value, kept until the backward pass */
+    size_t *activated;               /* per node: act(value), if a convolution reads that */
+    bool *has_value, *has_activated; /* somebody reads it */
+    size_t *grad;                    /* per node: gradient in its value; slots are reused */
+    size_t *tangent;                 /* per node, when asked for */
     bool *grad_first;     /* per node: its contribution to its input's gradient is the first */
     bool *residual_takes; /* per node: the residual's gradient takes over this node's slot */
-    size_t map;           /* a map of the largest size, for what lives within one node */
+    size_t map;           /* an operand map of the largest size, for what lives within one node */
     size_t sums, dsums;   /* the head's spatial sums and their gradient */
     size_t zeros;         /* a bias of zeros for tangents */
     size_t scratch;       /* per member of a team: the largest scratch that a convolution needs, at
@@ -32,11 +32,17 @@ static inline ebm_map_shape ebm__node_shape(const ebm_node *n)
     return (ebm_map_shape){.c = n->c, .h = n->h, .w = n->w};
 }
 
-/* Floats of a node's map in the layout of a kernel set. */
-static inline size_t ebm__node_floats(const ebm_kernels *k, const ebm_node *n)
+/* Floats of a node's maps in the layout of a kernel set. */
+static inline size_t ebm__value_floats(const ebm_kernels *k, const ebm_node *n)
 {
     ebm_map_shape m = ebm__node_shape(n);
-    return k->map_floats(&m);
+    return k->value_floats(&m);
+}
+
+static inline size_t ebm__operand_floats(const ebm_kernels *k, const ebm_node *n)
+{
+    ebm_map_shape m = ebm__node_shape(n);
+    return k->operand_floats(&m);
 }
 
 #endif

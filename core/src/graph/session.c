@@ -4,10 +4,17 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "ebm/memory.h"
 #include "graph/plan.h"
 #include "model/model_internal.h"
+
+/* How a session finds out whether its team pays. */
+typedef struct team_pace {
+    uint32_t passes;
+    double seconds[2]; /* of this period's trials: alone, as a team */
+} team_pace;
 
 struct ebm_session {
     ebm_model *model;
@@ -16,6 +23,7 @@ struct ebm_session {
     ebm__plan plan;
     float *work;    /* the workspace that the plan's offsets point into */
     ebm_team *team; /* who does the passes, or NULL: the caller alone */
+    team_pace pace;
     int32_t level, members;
     bool tangent;
 };
@@ -36,7 +44,7 @@ size_t ebm_session_bytes(const ebm_model *m, const ebm_session_options *opt)
         ebm__plan_make(m->info.graph, m->info.kernels, o.tangent, o.members, &plan, NULL);
     if (st != EBM_OK)
         return 0;
-    size_t tables = n * (4 * sizeof(size_t) + 3 * sizeof(bool));
+    size_t tables = n * (4 * sizeof(size_t) + 4 * sizeof(bool));
     size_t bytes = sizeof(ebm_session) + tables + plan.total * sizeof(float);
     ebm__plan_clear(&plan);
     return bytes;
@@ -87,6 +95,7 @@ void ebm_session_use_team(ebm_session *s, ebm_team *team)
 {
     assert(!team || ebm_team_count(team) <= s->members);
     s->team = team;
+    s->pace = (team_pace){0};
 }
 
 /* Every step of a pass reads what the one before has written, whoever wrote it. */
@@ -100,7 +109,7 @@ static void meet(ebm_session *s, ebm_share share)
 
 static float *value_of(ebm_session *s, int32_t node)
 {
-    return s->work + s->plan.value[node];
+    return s->plan.has_value[node] ? s->work + s->plan.value[node] : NULL;
 }
 
 static float *grad_of(ebm_session *s, int32_t node)
@@ -157,10 +166,20 @@ static ebm_map_shape image_shape(const ebm_session *s)
 
 /* --- forward -------------------------------------------------------------------------------- */
 
-/* What a convolution reads: its input's value, through the activation if the node says so. */
-static const float *conv_input(ebm_session *s, const ebm_node *n)
+/* What a convolution multiplies: its input, through the activation if the node says so. A value
+ * that is read as it is becomes an operand here, which costs nothing where the two are the same. */
+static const float *conv_input(ebm_session *s, const ebm_node *n, ebm_share share)
 {
-    return n->activated ? activated_of(s, n->input) : value_of(s, n->input);
+    ebm_map_shape in = ebm__node_shape(input_of(s, n));
+    float *map = s->work + s->plan.map;
+    if (n->activated)
+        return activated_of(s, n->input);
+    if (s->k->value_is_operand(&in))
+        return value_of(s, n->input);
+    s->k->act_forward((ebm_activation){.kind = EBM_ACT_NONE}, &in, value_of(s, n->input), map,
+                      share);
+    meet(s, share);
+    return map;
 }
 
 static void forward_node(ebm_session *s, int32_t i, ebm_share share)
@@ -178,15 +197,15 @@ static void forward_node(ebm_session *s, int32_t i, ebm_share share)
                                  .y = value_of(s, i),
                                  .act = inner_act(s),
                                  .activated = activated_of(s, i)};
-    s->k->conv_forward(&n->conv, packed_of(s, i), conv_input(s, n), &out, scratch_of(s, share),
-                       share);
+    s->k->conv_forward(&n->conv, packed_of(s, i), conv_input(s, n, share), &out,
+                       scratch_of(s, share), share);
 }
 
 /* The image is one member's: it is small. */
 static void forward_input(ebm_session *s, const float *x)
 {
     ebm_map_shape m = image_shape(s);
-    s->k->map_load(&m, x, value_of(s, 0));
+    s->k->value_load(&m, x, value_of(s, 0));
     if (s->plan.has_activated[0])
         s->k->act_forward(inner_act(s), &m, value_of(s, 0), activated_of(s, 0), EBM_ALONE);
 }
@@ -246,15 +265,21 @@ typedef struct backward_run {
     void *user;
 } backward_run;
 
-/* act'(x) * tangent of a convolution's input: what the tangent pass reads there. */
+/* The factor that the activation before a convolution puts on what passes through. */
+static ebm_gate gate_of(ebm_session *s, const ebm_node *n)
+{
+    return (ebm_gate){.act = n->activated ? inner_act(s) : (ebm_activation){.kind = EBM_ACT_NONE},
+                      .x = value_of(s, n->input),
+                      .activated = activated_of(s, n->input)};
+}
+
+/* act'(x) * tangent of a convolution's input: what the tangent pass multiplies. */
 static const float *conv_tangent(ebm_session *s, const ebm_node *n)
 {
-    if (!n->activated)
-        return tangent_of(s, n->input);
+    const ebm_gate gate = gate_of(s, n);
     ebm_map_shape in = ebm__node_shape(input_of(s, n));
     float *map = s->work + s->plan.map;
-    s->k->act_backward(inner_act(s), &in, value_of(s, n->input), tangent_of(s, n->input), map,
-                       false, EBM_ALONE);
+    s->k->act_tangent(&gate, &in, tangent_of(s, n->input), map, EBM_ALONE);
     return map;
 }
 
@@ -268,7 +293,7 @@ static void show_node(ebm_session *s, int32_t i, const backward_run *run, const 
     if (n->op == EBM_OP_HEAD)
         view.x = s->work + s->plan.sums;
     else
-        view.x = run->tangent ? conv_tangent(s, n) : conv_input(s, n);
+        view.x = run->tangent ? conv_tangent(s, n) : conv_input(s, n, EBM_ALONE);
     run->hook(run->user, &view);
 }
 
@@ -294,9 +319,7 @@ static void backward_conv(ebm_session *s, int32_t i, const backward_run *run, bo
     const float *dy = grad_of(s, i);
     show_node(s, i, run, dy);
     if (n->input != 0 || want_input) {
-        const ebm_conv_gradient out = {.act = n->activated ? inner_act(s)
-                                                           : (ebm_activation){.kind = EBM_ACT_NONE},
-                                       .x = value_of(s, n->input),
+        const ebm_conv_gradient out = {.gate = gate_of(s, n),
                                        .dx = grad_of(s, n->input),
                                        .accumulate = !s->plan.grad_first[i]};
         s->k->conv_backward_data(&n->conv, packed_of(s, i), dy, &out, scratch_of(s, share), share);
@@ -304,8 +327,7 @@ static void backward_conv(ebm_session *s, int32_t i, const backward_run *run, bo
     if (n->residual != EBM_NONE && !s->plan.residual_takes[i]) {
         ebm_map_shape m = ebm__node_shape(n);
         meet(s, share); /* the residual may be the input that was just written */
-        s->k->act_backward((ebm_activation){.kind = EBM_ACT_NONE}, &m, NULL, dy,
-                           grad_of(s, n->residual), true, share);
+        s->k->add(&m, dy, grad_of(s, n->residual), share);
     }
 }
 
@@ -318,8 +340,7 @@ static void backward_pool(ebm_session *s, int32_t i, ebm_share share)
     s->k->pool_backward(&in, grad_of(s, i), dx, share);
     if (!in_place) {
         meet(s, share);
-        s->k->act_backward((ebm_activation){.kind = EBM_ACT_NONE}, &in, NULL, dx,
-                           grad_of(s, n->input), true, share);
+        s->k->add(&in, dx, grad_of(s, n->input), share);
     }
 }
 
@@ -339,7 +360,7 @@ static void backward_pass(ebm_session *s, const backward_run *run, float *grad, 
         meet(s, share);
     }
     if (grad && share.index == 0)
-        s->k->map_store(&image, grad_of(s, 0), grad);
+        s->k->operand_store(&image, grad_of(s, 0), grad);
 }
 
 void ebm_session_backward(ebm_session *s, float seed, float *grad, ebm_node_hook hook, void *user)
@@ -363,13 +384,51 @@ static void gradient_part(void *user, ebm_share share)
     backward_pass(job->s, &run, job->grad, share);
 }
 
+/* --- alone or as a team ---------------------------------------------------------------------- */
+
+/* On an idle machine a team is faster, on a busy one its members wait for each other's turn on a
+ * core. The bits are the same, so both are tried now and then and the faster one is used. */
+#define TRIAL_PASSES  4   /* of either kind, in a period */
+#define PERIOD_PASSES 256 /* begins with the trials */
+
+static double seconds_now(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Which kind the next pass is. */
+static bool team_is_due(team_pace *pace)
+{
+    uint32_t turn = pace->passes++ % PERIOD_PASSES;
+    if (turn == 0)
+        pace->seconds[0] = pace->seconds[1] = 0.0;
+    if (turn < 2 * TRIAL_PASSES)
+        return turn < TRIAL_PASSES;
+    return pace->seconds[1] < pace->seconds[0];
+}
+
+static void run_gradient(ebm_session *s, gradient_job *job)
+{
+    bool trial = s->pace.passes % PERIOD_PASSES < 2 * TRIAL_PASSES;
+    bool together = team_is_due(&s->pace);
+    double start = trial ? seconds_now() : 0.0;
+    if (together)
+        ebm_team_run(s->team, gradient_part, job);
+    else
+        gradient_part(job, EBM_ALONE);
+    if (trial)
+        s->pace.seconds[together] += seconds_now() - start;
+}
+
 float ebm_session_gradient(ebm_session *s, const float *x, int32_t level, float *grad)
 {
     gradient_job job = {.s = s, .x = x, .grad = grad};
     assert(level >= 0 && level < s->model->levels.count);
     s->level = level;
-    if (s->team)
-        ebm_team_run(s->team, gradient_part, &job);
+    if (s->team && ebm_team_count(s->team) > 1)
+        run_gradient(s, &job);
     else
         gradient_part(&job, EBM_ALONE);
     return head_value(s, s->g->n_nodes - 1, s->work + s->plan.sums);
@@ -398,14 +457,12 @@ float ebm_session_tangent(ebm_session *s, const float *v)
 {
     int32_t head = s->g->n_nodes - 1, last = s->g->nodes[head].input;
     ebm_map_shape image = image_shape(s), in = ebm__node_shape(&s->g->nodes[last]);
-    float *map = s->work + s->plan.map, *sums = s->work + s->plan.sums;
+    float *sums = s->work + s->plan.sums;
     assert(s->tangent);
-    s->k->map_load(&image, v, tangent_of(s, 0));
+    s->k->value_load(&image, v, tangent_of(s, 0));
     for (int32_t i = 1; i < head; i++)
         tangent_node(s, i);
-    s->k->act_backward(outer_act(s), &in, value_of(s, last), tangent_of(s, last), map, false,
-                       EBM_ALONE);
-    s->k->head_sum((ebm_activation){.kind = EBM_ACT_NONE}, &in, map, sums, EBM_ALONE);
+    s->k->head_tangent(outer_act(s), &in, value_of(s, last), tangent_of(s, last), sums);
     return head_value(s, head, sums);
 }
 

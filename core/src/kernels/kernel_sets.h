@@ -16,21 +16,38 @@ const ebm_kernels *ebm__kernels_blas(void);
 const ebm_kernels *ebm__kernels_avx512(void);
 const ebm_kernels *ebm__kernels_avx2(void);
 
+/* Convolutions of bfloat16 operands, summed in float32: as dot products of vectors, and as products
+ * of tiles. NULL when not compiled in. */
+const ebm_kernels *ebm__kernels_avx512bf16(void);
+const ebm_kernels *ebm__kernels_amx(void);
+bool ebm__cpu_has_amx(void);
+
 /* Maps without padding (ref/map_ref.c), for the sets ref and blas. */
 size_t ebm__dense_floats(const ebm_map_shape *m);
 void ebm__dense_load(const ebm_map_shape *m, const float *image, float *map);
 void ebm__dense_store(const ebm_map_shape *m, const float *map, float *image);
 void ebm__dense_act_forward(ebm_activation act, const ebm_map_shape *m, const float *x, float *y,
                             ebm_share share);
-void ebm__dense_act_backward(ebm_activation act, const ebm_map_shape *m, const float *x,
-                             const float *dy, float *dx, bool accumulate, ebm_share share);
+void ebm__dense_act_tangent(const ebm_gate *gate, const ebm_map_shape *m, const float *v, float *y,
+                            ebm_share share);
+void ebm__dense_add(const ebm_map_shape *m, const float *dy, float *dx, ebm_share share);
 void ebm__dense_pool_forward(const ebm_map_shape *m, const float *x, float *y, ebm_activation act,
                              float *activated, ebm_share share);
 void ebm__dense_pool_backward(const ebm_map_shape *m, const float *dy, float *dx, ebm_share share);
 void ebm__dense_head_sum(ebm_activation act, const ebm_map_shape *m, const float *x, float *sums,
                          ebm_share share);
+void ebm__dense_head_tangent(ebm_activation act, const ebm_map_shape *m, const float *x,
+                             const float *v, float *sums);
+void ebm__dense_operand_sum(const ebm_map_shape *m, const float *dy, float *sums);
 void ebm__dense_head_backward(ebm_activation act, const ebm_map_shape *m, const float *x,
                               const float *d, float *dx, ebm_share share);
+
+/* Of the sets without rounding: value maps and operand maps are the same. */
+static inline bool ebm__always_operand(const ebm_map_shape *m)
+{
+    (void)m;
+    return true;
+}
 
 /* Sizes that every set needs. */
 static inline size_t ebm__conv_pixels(const ebm_conv_shape *s)

@@ -76,42 +76,57 @@ static inline void ebm__act_run(ebm_activation act, size_t n, const float *x, fl
 #undef FORWARD_LOOP
 }
 
-static inline void ebm__act_run_back(ebm_activation act, size_t n, const float *x, const float *dy,
-                                     float *dx, bool accumulate)
+/* What a gate looks at: the sign of act(x) is that of x, so one array serves. */
+static inline const float *ebm__gate_source(const ebm_gate *gate)
 {
-#define ADD_LOOP(KIND)                                                                             \
-    for (size_t i = 0; i < n; i++)                                                                 \
-    dx[i] += ebm__slope_at(KIND, act.slope, x[i]) * dy[i]
-#define SET_LOOP(KIND)                                                                             \
-    for (size_t i = 0; i < n; i++)                                                                 \
-    dx[i] = ebm__slope_at(KIND, act.slope, x[i]) * dy[i]
-    if (act.kind == EBM_ACT_NONE)
-        x = dy; /* any readable array: its values have no part in the result */
-    if (accumulate)
-        EBM__BY_ACT(act.kind, ADD_LOOP)
-    else
-        EBM__BY_ACT(act.kind, SET_LOOP)
-#undef ADD_LOOP
-#undef SET_LOOP
+    return gate->act.kind == EBM_ACT_SILU ? gate->x : gate->activated;
 }
 
-/* Padding is zero and every activation keeps zero, so whole planes may be passed through. */
-static inline void ebm__map_act_forward(ebm_activation act, int32_t c, ebm__layout l,
+/* y = act'(x)*v for n values; x is not read for NONE. y and v may be the same. */
+static inline void ebm__gate_run(ebm_activation act, size_t n, const float *x, const float *v,
+                                 float *y)
+{
+#define GATE_LOOP(KIND)                                                                            \
+    for (size_t i = 0; i < n; i++)                                                                 \
+    y[i] = ebm__slope_at(KIND, act.slope, x[i]) * v[i]
+    if (act.kind == EBM_ACT_NONE)
+        x = v; /* any readable array: its values have no part in the result */
+    EBM__BY_ACT(act.kind, GATE_LOOP)
+#undef GATE_LOOP
+}
+
+/* Where a member's planes begin and end, in floats. Padding is zero, every activation keeps zero,
+ * so whole planes may be passed through. */
+static inline size_t ebm__planes_first(const ebm_map_shape *m, ebm__layout l, ebm_share share)
+{
+    return ebm__share_first((size_t)m->c, share) * l.plane;
+}
+
+static inline size_t ebm__planes_end(const ebm_map_shape *m, ebm__layout l, ebm_share share)
+{
+    return ebm__share_end((size_t)m->c, share) * l.plane;
+}
+
+static inline void ebm__map_act_forward(ebm_activation act, const ebm_map_shape *m, ebm__layout l,
                                         const float *x, float *y, ebm_share share)
 {
-    size_t first = ebm__share_first((size_t)c, share) * l.plane;
-    size_t end = ebm__share_end((size_t)c, share) * l.plane;
-    ebm__act_run(act, end - first, x + first, y + first);
+    size_t first = ebm__planes_first(m, l, share);
+    ebm__act_run(act, ebm__planes_end(m, l, share) - first, x + first, y + first);
 }
 
-static inline void ebm__map_act_backward(ebm_activation act, int32_t c, ebm__layout l,
-                                         const float *x, const float *dy, float *dx,
-                                         bool accumulate, ebm_share share)
+static inline void ebm__map_act_tangent(const ebm_gate *gate, const ebm_map_shape *m, ebm__layout l,
+                                        const float *v, float *y, ebm_share share)
 {
-    size_t first = ebm__share_first((size_t)c, share) * l.plane;
-    size_t end = ebm__share_end((size_t)c, share) * l.plane;
-    const float *at = act.kind == EBM_ACT_NONE ? dy : x;
-    ebm__act_run_back(act, end - first, at + first, dy + first, dx + first, accumulate);
+    size_t first = ebm__planes_first(m, l, share);
+    const float *x = gate->act.kind == EBM_ACT_NONE ? v : ebm__gate_source(gate);
+    ebm__gate_run(gate->act, ebm__planes_end(m, l, share) - first, x + first, v + first, y + first);
+}
+
+static inline void ebm__map_add(const ebm_map_shape *m, ebm__layout l, const float *dy, float *dx,
+                                ebm_share share)
+{
+    for (size_t i = ebm__planes_first(m, l, share); i < ebm__planes_end(m, l, share); i++)
+        dx[i] += dy[i];
 }
 
 static inline void ebm__map_load(const ebm_map_shape *m, ebm__layout l, const float *image,
@@ -174,23 +189,40 @@ static inline void ebm__map_pool_backward(const ebm_map_shape *m, ebm__layout lx
     }
 }
 
-/* Sums in double: planes have up to a million values. */
+/* Sum over the pixels of one plane of act(x), or of act'(x)*v if there is a v. In double: planes
+ * have up to a million values. */
+static inline double ebm__plane_sum(ebm_activation act, const ebm_map_shape *m, ebm__layout l,
+                                    const float *x, const float *v)
+{
+    float row[64];
+    double sum = 0.0;
+    for (int32_t i = 0; i < m->h; i++)
+        for (int32_t j = 0; j < m->w; j += 64) {
+            size_t at = l.base + (size_t)i * l.row + (size_t)j;
+            int32_t n = m->w - j < 64 ? m->w - j : 64;
+            if (v)
+                ebm__gate_run(act, (size_t)n, x + at, v + at, row);
+            else
+                ebm__act_run(act, (size_t)n, x + at, row);
+            for (int32_t p = 0; p < n; p++)
+                sum += (double)row[p];
+        }
+    return sum;
+}
+
 static inline void ebm__map_head_sum(ebm_activation act, const ebm_map_shape *m, ebm__layout l,
                                      const float *x, float *sums, ebm_share share)
 {
-    float row[64];
     for (size_t k = ebm__share_first((size_t)m->c, share); k < ebm__share_end((size_t)m->c, share);
-         k++) {
-        double sum = 0.0;
-        for (int32_t i = 0; i < m->h; i++)
-            for (int32_t j = 0; j < m->w; j += 64) {
-                int32_t n = m->w - j < 64 ? m->w - j : 64;
-                ebm__act_run(act, (size_t)n, x + k * l.plane + l.base + (size_t)i * l.row + j, row);
-                for (int32_t p = 0; p < n; p++)
-                    sum += (double)row[p];
-            }
-        sums[k] = (float)sum;
-    }
+         k++)
+        sums[k] = (float)ebm__plane_sum(act, m, l, x + k * l.plane, NULL);
+}
+
+static inline void ebm__map_head_tangent(ebm_activation act, const ebm_map_shape *m, ebm__layout l,
+                                         const float *x, const float *v, float *sums)
+{
+    for (size_t k = 0; k < (size_t)m->c; k++)
+        sums[k] = (float)ebm__plane_sum(act, m, l, x + k * l.plane, v + k * l.plane);
 }
 
 static inline void ebm__map_head_backward(ebm_activation act, const ebm_map_shape *m, ebm__layout l,
@@ -204,7 +236,7 @@ static inline void ebm__map_head_backward(ebm_activation act, const ebm_map_shap
             size_t at = k * l.plane + l.base + (size_t)i * l.row;
             for (int32_t j = 0; j < m->w; j++)
                 dx[at + (size_t)j] = d[k];
-            ebm__act_run_back(act, (size_t)m->w, x + at, dx + at, dx + at, false);
+            ebm__gate_run(act, (size_t)m->w, x + at, dx + at, dx + at);
         }
     }
 }

@@ -23,6 +23,21 @@ static bool has_avx512(void)
 #endif
 }
 
+static bool has_avx512bf16(void)
+{
+#if defined(__x86_64__)
+    return ebm__kernels_avx512bf16() && has_avx512() && __builtin_cpu_supports("avx512bf16") &&
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
+#else
+    return false;
+#endif
+}
+
+static bool has_amx(void)
+{
+    return ebm__kernels_amx() && has_avx512bf16() && ebm__cpu_has_amx();
+}
+
 static bool has_avx2(void)
 {
 #if defined(__x86_64__)
@@ -37,15 +52,28 @@ static bool always(void)
     return true;
 }
 
+/* Intel's CPUs do dot products of bfloat16 at half the rate of float32 ones, AMD's at twice. */
+static bool fast_avx512bf16(void)
+{
+#if defined(__x86_64__)
+    return __builtin_cpu_is("amd");
+#else
+    return false;
+#endif
+}
+
 static const struct {
     const char *name;
     bool (*supported)(void);
+    bool (*fast)(void); /* worth choosing where it is supported */
     const ebm_kernels *(*get)(void);
 } sets[] = {
-    {"avx512", has_avx512, ebm__kernels_avx512},
-    {"avx2", has_avx2, ebm__kernels_avx2},
-    {"blas", always, ebm__kernels_blas},
-    {"ref", always, ref_set},
+    {"amx", has_amx, always, ebm__kernels_amx},
+    {"avx512bf16", has_avx512bf16, fast_avx512bf16, ebm__kernels_avx512bf16},
+    {"avx512", has_avx512, always, ebm__kernels_avx512},
+    {"avx2", has_avx2, always, ebm__kernels_avx2},
+    {"blas", always, always, ebm__kernels_blas},
+    {"ref", always, always, ref_set},
 };
 #define N_SETS ((int32_t)(sizeof sets / sizeof sets[0]))
 
@@ -67,7 +95,7 @@ static bool is_auto(const char *name)
 static const ebm_kernels *best_set(void)
 {
     int32_t i = 0;
-    while (!sets[i].supported())
+    while (!sets[i].supported() || !sets[i].fast())
         i++;
     return sets[i].get();
 }

@@ -24,25 +24,27 @@ typedef struct stage {
     const ebm_kernels *k;
     const ebm_conv_shape *shape;
     pass pass;
-    size_t weights, x_floats, y_floats; /* of w, and of the maps */
-    float *x, *y, *w, *bias, *packed, *scratch;
+    size_t weights;
+    float *x, *dy, *dx; /* operand maps */
+    float *y;           /* value map */
+    float *w, *bias, *packed, *scratch;
 } stage;
 
 static void run_once(void *user)
 {
     const stage *s = user;
     const ebm_conv_result forward = {.bias = s->bias, .y = s->y};
-    const ebm_conv_gradient backward = {.dx = s->x};
+    const ebm_conv_gradient backward = {.dx = s->dx};
     switch (s->pass) {
     case FORWARD:
         s->k->conv_forward(s->shape, s->packed, s->x, &forward, s->scratch, EBM_ALONE);
         break;
     case BACKWARD_DATA:
-        s->k->conv_backward_data(s->shape, s->packed, s->y, &backward, s->scratch, EBM_ALONE);
+        s->k->conv_backward_data(s->shape, s->packed, s->dy, &backward, s->scratch, EBM_ALONE);
         break;
     case BACKWARD_WEIGHTS:
     case N_PASSES:
-        s->k->conv_backward_weights(s->shape, s->x, s->y, s->w, s->scratch);
+        s->k->conv_backward_weights(s->shape, s->x, s->dy, s->w, s->scratch);
         break;
     }
 }
@@ -57,19 +59,22 @@ static ebm_map_shape map_shape(const stage *s, int32_t c)
     return (ebm_map_shape){.c = c, .h = s->shape->h, .w = s->shape->w};
 }
 
-static void random_map(const stage *s, int32_t c, uint32_t which, float *image, float *map)
+/* A map of normals, made by way of `value`, which is large enough for either side. */
+static void random_operand(const stage *s, int32_t c, uint32_t which, float *image, float *value,
+                           float *operand)
 {
-    const ebm_map_shape m = map_shape(s, c);
     const ebm_stream stream = {.purpose = EBM_PURPOSE_TEST, .chain = which, .level = 2};
+    const ebm_map_shape m = map_shape(s, c);
     ebm_rng_normal(&stream, 0, (size_t)c * (size_t)s->shape->h * (size_t)s->shape->w, image);
-    s->k->map_load(&m, image, map);
+    s->k->value_load(&m, image, value);
+    s->k->act_forward((ebm_activation){.kind = EBM_ACT_NONE}, &m, value, operand, EBM_ALONE);
 }
 
-static void fill(stage *s, float *image)
+static void fill(stage *s, float *image, float *value)
 {
     const ebm_stream stream = {.purpose = EBM_PURPOSE_TEST, .level = 3};
-    random_map(s, s->shape->c_in, 0, image, s->x);
-    random_map(s, s->shape->c_out, 1, image, s->y);
+    random_operand(s, s->shape->c_in, 0, image, value, s->x);
+    random_operand(s, s->shape->c_out, 1, image, value, s->dy);
     ebm_rng_normal(&stream, 0, s->weights, s->w);
     memset(s->bias, 0, (size_t)s->shape->c_out * sizeof *s->bias);
     s->k->conv_pack(s->shape, s->w, NULL, s->packed);
@@ -79,28 +84,34 @@ static ebm_status make_stage(const ebm_kernels *k, const ebm_conv_shape *shape, 
                              ebm_error *err)
 {
     int32_t wider = shape->c_in > shape->c_out ? shape->c_in : shape->c_out;
-    float *image = ebm_alloc((size_t)wider * (size_t)shape->h * (size_t)shape->w, sizeof *image);
     *s = (stage){.k = k, .shape = shape};
-    s->weights = (size_t)shape->c_out * (size_t)shape->c_in * (size_t)shape->k * (size_t)shape->k;
     const ebm_map_shape in = map_shape(s, shape->c_in), out = map_shape(s, shape->c_out);
-    s->x_floats = k->map_floats(&in);
-    s->y_floats = k->map_floats(&out);
-    s->x = ebm_alloc(s->x_floats, sizeof *s->x);
-    s->y = ebm_alloc(s->y_floats, sizeof *s->y);
+    const ebm_map_shape widest = map_shape(s, wider);
+    float *image = ebm_alloc((size_t)wider * (size_t)shape->h * (size_t)shape->w, sizeof *image);
+    float *value = ebm_alloc(k->value_floats(&widest), sizeof *value);
+    s->weights = (size_t)shape->c_out * (size_t)shape->c_in * (size_t)shape->k * (size_t)shape->k;
+    s->x = ebm_alloc(k->operand_floats(&in), sizeof *s->x);
+    s->dx = ebm_alloc(k->operand_floats(&in), sizeof *s->dx);
+    s->dy = ebm_alloc(k->operand_floats(&out), sizeof *s->dy);
+    s->y = ebm_alloc(k->value_floats(&out), sizeof *s->y);
     s->w = ebm_alloc(s->weights, sizeof *s->w);
     s->bias = ebm_alloc((size_t)shape->c_out, sizeof *s->bias);
     s->packed = ebm_alloc(k->conv_packed_floats(shape), sizeof *s->packed);
     s->scratch = ebm_alloc(k->conv_scratch_floats(shape), sizeof *s->scratch);
-    bool whole = image && s->x && s->y && s->w && s->bias && s->packed && s->scratch;
+    bool whole = image && value && s->x && s->dx && s->dy && s->y && s->w && s->bias && s->packed &&
+                 s->scratch;
     if (whole)
-        fill(s, image);
+        fill(s, image, value);
     ebm_free(image);
+    ebm_free(value);
     return whole ? EBM_OK : ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for a layer");
 }
 
 static void clear_stage(stage *s)
 {
     ebm_free(s->x);
+    ebm_free(s->dx);
+    ebm_free(s->dy);
     ebm_free(s->y);
     ebm_free(s->w);
     ebm_free(s->bias);

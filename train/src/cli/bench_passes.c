@@ -19,12 +19,14 @@ typedef struct bench {
     const ebmt__bench_args *args;
     ebm_model *model;
     ebmt_pool *pool;
-    ebm_session **sessions;  /* [threads] */
-    float *x, *grad, *chain; /* [batch, C,H,W], the last [batch, 3, C,H,W] */
+    int32_t workers, members; /* images at a time, and threads to each */
+    ebm_session **sessions;   /* [workers] */
+    ebm_team **teams;         /* [workers], NULL where a worker is alone */
+    float *x, *grad, *chain;  /* [batch, C,H,W], the last [batch, 3, C,H,W] */
     size_t dim;
     const ebm_levels *levels;
     pass pass;
-    ebm_status *chain_status; /* [threads] */
+    ebm_status *chain_status; /* [workers] */
 } bench;
 
 static void run_chain(const bench *b, ebm_session *s, int32_t i, ebm_status *status)
@@ -39,13 +41,13 @@ static void run_chain(const bench *b, ebm_session *s, int32_t i, ebm_status *sta
         *status = st;
 }
 
-/* Share k of a round: images k, k+threads, ... Levels take turns, as they do in a batch of
+/* Share k of a round: images k, k+workers, ... Levels take turns, as they do in a batch of
  * chains. */
 static void run_share(void *user, int32_t k, int32_t worker)
 {
     const bench *b = user;
     ebm_session *s = b->sessions[worker];
-    for (int32_t i = k; i < b->args->batch; i += b->args->threads) {
+    for (int32_t i = k; i < b->args->batch; i += b->workers) {
         const float *x = b->x + (size_t)i * b->dim;
         float *grad = b->grad + (size_t)i * b->dim;
         switch (b->pass) {
@@ -65,7 +67,7 @@ static void run_share(void *user, int32_t k, int32_t worker)
 static void run_round(void *user)
 {
     bench *b = user;
-    ebmt_pool_run(b->pool, b->args->threads, run_share, b);
+    ebmt_pool_run(b->pool, b->workers, run_share, b);
 }
 
 static ebm_status measure(bench *b, pass which, double seconds, ebmt__bench_figures *out,
@@ -73,25 +75,39 @@ static ebm_status measure(bench *b, pass which, double seconds, ebmt__bench_figu
 {
     b->pass = which;
     ebm_status st = ebmt__bench_repeat(seconds, b->args->batch, run_round, b, out, err);
-    for (int32_t k = 0; st == EBM_OK && k < b->args->threads; k++)
+    for (int32_t k = 0; st == EBM_OK && k < b->workers; k++)
         if (b->chain_status[k] != EBM_OK)
             st = ebm_error_set(err, b->chain_status[k], "chain", "a chain of the batch failed");
     return st;
 }
 
-static ebm_status make_sessions(bench *b, ebm_error *err)
+/* A session, and its team if there are threads to spare. */
+static ebm_status make_worker(bench *b, int32_t i, ebm_error *err)
 {
-    size_t threads = (size_t)b->args->threads;
-    b->sessions = ebm_alloc(threads, sizeof *b->sessions);
-    b->chain_status = ebm_alloc(threads, sizeof *b->chain_status); /* zero: EBM_OK */
-    if (!b->sessions || !b->chain_status)
+    const ebm_session_options opt = {.members = b->members};
+    ebm_status st = ebm_session_create(b->model, &opt, &b->sessions[i], err);
+    if (st != EBM_OK || b->members == 1)
+        return st;
+    st = ebm_team_create(b->members, &b->teams[i], err);
+    if (st == EBM_OK)
+        ebm_session_use_team(b->sessions[i], b->teams[i]);
+    return st;
+}
+
+static ebm_status make_workers(bench *b, ebm_error *err)
+{
+    const ebmt__bench_args *args = b->args;
+    b->workers = args->threads < args->batch ? args->threads : args->batch;
+    b->members = args->threads / b->workers;
+    b->sessions = ebm_alloc((size_t)b->workers, sizeof *b->sessions);
+    b->teams = ebm_alloc((size_t)b->workers, sizeof *b->teams);
+    b->chain_status = ebm_alloc((size_t)b->workers, sizeof *b->chain_status); /* zero: EBM_OK */
+    if (!b->sessions || !b->teams || !b->chain_status)
         return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for the sessions");
-    for (size_t i = 0; i < threads; i++) {
-        ebm_status st = ebm_session_create(b->model, NULL, &b->sessions[i], err);
-        if (st != EBM_OK)
-            return st;
-    }
-    return EBM_OK;
+    ebm_status st = ebmt_pool_create(b->workers, &b->pool, err);
+    for (int32_t i = 0; i < b->workers && st == EBM_OK; i++)
+        st = make_worker(b, i, err);
+    return st;
 }
 
 static ebm_status make_inputs(bench *b, ebm_error *err)
@@ -120,9 +136,7 @@ static ebm_status prepare(bench *b, ebm_error *err)
 {
     ebm_status st = ebmt__bench_model(b->args, &b->model, err);
     if (st == EBM_OK)
-        st = ebmt_pool_create(b->args->threads, &b->pool, err);
-    if (st == EBM_OK)
-        st = make_sessions(b, err);
+        st = make_workers(b, err);
     if (st == EBM_OK)
         st = make_inputs(b, err);
     return st;
@@ -131,8 +145,11 @@ static ebm_status prepare(bench *b, ebm_error *err)
 static void clear(bench *b)
 {
     ebmt_pool_free(b->pool);
-    for (int32_t i = 0; b->sessions && i < b->args->threads; i++)
+    for (int32_t i = 0; b->sessions && i < b->workers; i++)
         ebm_session_free(b->sessions[i]);
+    for (int32_t i = 0; b->teams && i < b->workers; i++)
+        ebm_team_free(b->teams[i]);
+    ebm_free(b->teams);
     ebm_free(b->sessions);
     ebm_free(b->chain_status);
     ebm_free(b->x);

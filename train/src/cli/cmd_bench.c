@@ -17,7 +17,8 @@ static const ebmt_option rows[] = {
     {"--network", EBMT_OPT_STRING, offsetof(ebmt__bench_args, network), 0, 0, NULL, "FIELDS",
      "random network instead: ch=64,mult=1:2:2,blocks=2,size=28,channels=1", false},
     {"--batch", EBMT_OPT_INT, offsetof(ebmt__bench_args, batch), 1, 65536, NULL, "images",
-     "images of one round, shared out evenly; at least one per thread", false},
+     "images of one round, shared out evenly; with fewer than threads, threads share a pass",
+     false},
     {"--threads", EBMT_OPT_INT, offsetof(ebmt__bench_args, threads), 1, 256, NULL, "threads",
      "threads", false},
     {"--seconds", EBMT_OPT_REAL, offsetof(ebmt__bench_args, seconds), 0.001, 3600, NULL, "seconds",
@@ -67,9 +68,6 @@ static ebm_status check(const ebmt__bench_args *args, ebm_error *err)
     if (kinds > 1)
         return ebm_error_set(err, EBM_ERR_ARG, "--gradient",
                              "of this, --sample, --layers and --train only one");
-    if (args->batch < args->threads)
-        return ebm_error_set(err, EBM_ERR_ARG, "--batch", "%d images cannot keep %d threads busy",
-                             args->batch, args->threads);
     return EBM_OK;
 }
 

@@ -47,20 +47,20 @@ static const ebmt_command command = {
  * bfloat16 operands flip signs of activations near zero, and the input gradient of a leaky-relu
  * network jumps there: rounding the weights alone moves it by 7e-2. */
 typedef struct bounds {
-    const char *prefix; /* of the kernel set's name */
+    const char *prefix; /* of the kernel class */
     double f, grad_x, grad_one, grad_all, langevin;
 } bounds;
 
 static const bounds bound_table[] = {
     {"ref", 1e-5, 1e-5, 1e-5, 1e-5, 1e-5},
-    {"amx", 2e-3, 0.12, 5e-2, 2e-2, 2e-2},
+    {"bf16", 2e-3, 0.12, 5e-2, 2e-2, 2e-2},
     {"", 1e-4, 1e-4, 1e-4, 1e-4, 1e-4}, /* blas and other float32 sets */
 };
 
-static const bounds *find_bounds(const char *kernels)
+static const bounds *find_bounds(const char *kernel_class)
 {
     const bounds *row = bound_table;
-    while (strncmp(kernels, row->prefix, strlen(row->prefix)) != 0)
+    while (strncmp(kernel_class, row->prefix, strlen(row->prefix)) != 0)
         row++; /* the last prefix matches all */
     return row;
 }
@@ -424,7 +424,7 @@ static ebm_status prepare(const check_args *args, check *c, ebm_error *err)
     if (st != EBM_OK)
         return st;
     const ebm_model_info *m = ebm_model_describe(c->model);
-    c->bound = find_bounds(kernels->name);
+    c->bound = find_bounds(kernels->kernel_class);
     c->levels = m->levels->count;
     c->dim = (size_t)m->graph->channels * (size_t)m->graph->height * (size_t)m->graph->width;
     c->quantities = args->json ? json_array() : NULL;

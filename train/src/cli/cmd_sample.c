@@ -114,6 +114,7 @@ static ebm_status check_args(const sample_args *args, ebm_error *err)
 /* Scratch of one thread. @shape y, anchor [dim]; work [2*dim]; pixels [H,W,C] */
 typedef struct worker {
     ebm_session *session;
+    ebm_team *team; /* NULL: one thread */
     float *y, *anchor, *work;
     uint8_t *pixels;
 } worker;
@@ -131,7 +132,8 @@ typedef struct sampling {
     ebm_langevin how;
     size_t dim;
     ebmt_pool *pool;
-    worker *workers;     /* [threads] */
+    int32_t n_workers;
+    worker *workers;     /* [n_workers] */
     result *results;     /* [n] */
     uint8_t *all_pixels; /* [n,H,W,C] for the grid, or NULL */
 
@@ -250,9 +252,23 @@ static ebm_status open_model(const sample_args *args, ebm_model **out, ebm_error
     return st;
 }
 
+/* With more threads than images, a few threads share each pass: the bits are the same. */
+static ebm_status make_session(const sampling *s, worker *w, ebm_error *err)
+{
+    int32_t members = s->args->threads / s->n_workers;
+    const ebm_session_options opt = {.members = members < EBM_TEAM_MAX ? members : EBM_TEAM_MAX};
+    ebm_status st = ebm_session_create(s->model, &opt, &w->session, err);
+    if (st != EBM_OK || opt.members == 1)
+        return st;
+    st = ebm_team_create(opt.members, &w->team, err);
+    if (st == EBM_OK)
+        ebm_session_use_team(w->session, w->team);
+    return st;
+}
+
 static ebm_status make_worker(const sampling *s, worker *w, ebm_error *err)
 {
-    ebm_status st = ebm_session_create(s->model, NULL, &w->session, err);
+    ebm_status st = make_session(s, w, err);
     if (st != EBM_OK)
         return st;
     w->y = ebm_alloc(s->dim, sizeof *w->y);
@@ -266,16 +282,17 @@ static ebm_status make_worker(const sampling *s, worker *w, ebm_error *err)
 
 static ebm_status make_workers(sampling *s, ebm_error *err)
 {
-    ebm_status st = ebmt_pool_create(s->args->threads, &s->pool, err);
+    s->n_workers = s->args->threads < s->args->n ? s->args->threads : s->args->n;
+    ebm_status st = ebmt_pool_create(s->n_workers, &s->pool, err);
     if (st != EBM_OK)
         return st;
-    s->workers = ebm_alloc((size_t)s->args->threads, sizeof *s->workers);
+    s->workers = ebm_alloc((size_t)s->n_workers, sizeof *s->workers);
     s->results = ebm_alloc((size_t)s->args->n, sizeof *s->results);
     if (s->args->grid)
         s->all_pixels = ebm_alloc((size_t)s->args->n, s->dim);
     if (!s->workers || !s->results || (s->args->grid && !s->all_pixels))
         return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for %d images", s->args->n);
-    for (int32_t i = 0; i < s->args->threads && st == EBM_OK; i++)
+    for (int32_t i = 0; i < s->n_workers && st == EBM_OK; i++)
         st = make_worker(s, &s->workers[i], err);
     return st;
 }
@@ -299,8 +316,9 @@ static ebm_status prepare(sampling *s, bool noise_given, ebm_error *err)
 static void clear(sampling *s)
 {
     ebmt_pool_free(s->pool);
-    for (int32_t i = 0; s->workers && i < s->args->threads; i++) {
+    for (int32_t i = 0; s->workers && i < s->n_workers; i++) {
         ebm_session_free(s->workers[i].session);
+        ebm_team_free(s->workers[i].team);
         ebm_free(s->workers[i].y);
         ebm_free(s->workers[i].anchor);
         ebm_free(s->workers[i].work);
@@ -362,8 +380,6 @@ int ebmt__cmd_sample(int argc, char **argv)
         return code;
     if (check_args(&args, &err) != EBM_OK)
         return ebmt__cli_usage(command.name, &err);
-    if (args.threads > args.n)
-        args.threads = args.n;
     ebm_status st = args.seed < 0 ? ebmt__cli_draw_seed(&args.seed, &err) : EBM_OK;
     if (st == EBM_OK)
         st = run(&args, ebmt__option_given(&command, &parsed, "--noise-scale"), &err);

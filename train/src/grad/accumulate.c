@@ -64,7 +64,7 @@ static void add_pixel_sums(const ebm_kernels *k, const ebm_node *n, const float 
                            float *row)
 {
     const ebm_map_shape m = {.c = n->c, .h = n->h, .w = n->w};
-    k->head_sum((ebm_activation){.kind = EBM_ACT_NONE}, &m, dy, sums, EBM_ALONE);
+    k->operand_sum(&m, dy, sums);
     for (int32_t c = 0; c < n->c; c++)
         row[c] += sums[c];
 }

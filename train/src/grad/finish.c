@@ -115,12 +115,12 @@ static void finish_level(finisher *f, int32_t t)
         dense_backward(f, node->time_weight, node->time_bias, f->time.temb_act, row,
                        f->time.d_temb_act);
     }
-    f->plain->act_backward(act, &m, f->time.temb, f->time.d_temb_act, f->time.d_temb, false,
-                           EBM_ALONE);
+    const ebm_gate temb = {.act = act, .x = f->time.temb, .activated = f->time.temb_act};
+    const ebm_gate hidden = {.act = act, .x = f->time.hidden, .activated = f->time.hidden_act};
+    f->plain->act_tangent(&temb, &m, f->time.d_temb_act, f->time.d_temb, EBM_ALONE);
     dense_backward(f, g->temb1_weight, g->temb1_bias, f->time.hidden_act, f->time.d_temb,
                    f->time.d_hidden);
-    f->plain->act_backward(act, &m, f->time.hidden, f->time.d_hidden, f->time.d_hidden, false,
-                           EBM_ALONE);
+    f->plain->act_tangent(&hidden, &m, f->time.d_hidden, f->time.d_hidden, EBM_ALONE);
     dense_backward(f, g->temb0_weight, g->temb0_bias, f->time.sincos, f->time.d_hidden, NULL);
 }
 

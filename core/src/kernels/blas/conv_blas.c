@@ -29,7 +29,7 @@ static size_t packed_floats(const ebm_conv_shape *s)
     return 2 * ebm__conv_weights(s);
 }
 
-/* Columns, and behind them the data gradient before it is added to what is there. */
+/* Columns, and behind them a result before it is stored. */
 static size_t scratch_columns(const ebm_conv_shape *s)
 {
     ebm_conv_shape t = ebm__conv_transposed(s);
@@ -39,7 +39,8 @@ static size_t scratch_columns(const ebm_conv_shape *s)
 
 static size_t scratch_floats(const ebm_conv_shape *s)
 {
-    return scratch_columns(s) + (size_t)s->c_in * ebm__conv_pixels(s);
+    size_t wider = (size_t)(s->c_in > s->c_out ? s->c_in : s->c_out);
+    return scratch_columns(s) + wider * ebm__conv_pixels(s);
 }
 
 static void pack(const ebm_conv_shape *s, const float *w, const float *gain, float *packed)
@@ -116,14 +117,15 @@ static void forward(const ebm_conv_shape *s, const float *packed, const float *x
 {
     size_t pixels = ebm__conv_pixels(s);
     const float *residual = out->residual;
+    float *product = out->y ? out->y : scratch + scratch_columns(s);
     if (share.index != 0)
         return;
     for (size_t o = 0; o < (size_t)s->c_out; o++)
         for (size_t p = 0; p < pixels; p++)
-            out->y[o * pixels + p] = out->bias[o] + (residual ? residual[o * pixels + p] : 0.0f);
-    add_product(s, packed, x, out->y, scratch);
+            product[o * pixels + p] = out->bias[o] + (residual ? residual[o * pixels + p] : 0.0f);
+    add_product(s, packed, x, product, scratch);
     if (out->activated)
-        ebm__act_run(out->act, (size_t)s->c_out * pixels, out->y, out->activated);
+        ebm__act_run(out->act, (size_t)s->c_out * pixels, product, out->activated);
 }
 
 static void backward_data(const ebm_conv_shape *s, const float *packed, const float *dy,
@@ -131,12 +133,14 @@ static void backward_data(const ebm_conv_shape *s, const float *packed, const fl
 {
     ebm_conv_shape t = ebm__conv_transposed(s);
     size_t n = (size_t)s->c_in * ebm__conv_pixels(s);
-    float *product = scratch + scratch_columns(s);
+    float *product = out->accumulate ? scratch + scratch_columns(s) : out->dx;
     if (share.index != 0)
         return;
     memset(product, 0, n * sizeof *product);
     add_product(&t, packed + ebm__conv_weights(s), dy, product, scratch);
-    ebm__act_run_back(out->act, n, out->x, product, out->dx, out->accumulate);
+    ebm__gate_run(out->gate.act, n, ebm__gate_source(&out->gate), product, product);
+    for (size_t i = 0; out->accumulate && i < n; i++)
+        out->dx[i] += product[i];
 }
 
 static void backward_weights(const ebm_conv_shape *s, const float *x, const float *dy, float *dw,

@@ -76,10 +76,13 @@ static void forward(const ebm_conv_shape *s, const float *packed, const float *x
             for (int32_t tap = 0; tap < k * k; tap++)
                 add_shifted(s, (double)packed[((int32_t)o * s->c_in + i) * k * k + tap],
                             x + (size_t)i * pixels, tap / k - half, tap % k - half, acc);
-        for (size_t p = 0; p < pixels; p++)
-            out->y[at + p] = (float)acc[p];
-        if (out->activated)
-            ebm__act_run(out->act, pixels, out->y + at, out->activated + at);
+        for (size_t p = 0; p < pixels; p++) {
+            float value = (float)acc[p];
+            if (out->y)
+                out->y[at + p] = value;
+            if (out->activated)
+                out->activated[at + p] = ebm__act_at(out->act.kind, out->act.slope, value);
+        }
     }
 }
 
@@ -87,6 +90,8 @@ static void backward_data(const ebm_conv_shape *s, const float *packed, const fl
                           const ebm_conv_gradient *out, float *scratch, ebm_share share)
 {
     size_t pixels = ebm__conv_pixels(s), channels = (size_t)s->c_in;
+    ebm_act act = out->gate.act.kind;
+    const float *source = ebm__gate_source(&out->gate);
     int32_t k = s->k, half = k / 2;
     double *acc = scratch_doubles(scratch);
     for (size_t i = ebm__share_first(channels, share); i < ebm__share_end(channels, share); i++) {
@@ -97,9 +102,8 @@ static void backward_data(const ebm_conv_shape *s, const float *packed, const fl
                             dy + (size_t)o * pixels, half - tap / k, half - tap % k, acc);
         for (size_t p = 0; p < pixels; p++) {
             size_t at = i * pixels + p;
-            float slope = out->act.kind == EBM_ACT_NONE
-                              ? 1.0f
-                              : ebm__slope_at(out->act.kind, out->act.slope, out->x[at]);
+            float slope =
+                act == EBM_ACT_NONE ? 1.0f : ebm__slope_at(act, out->gate.act.slope, source[at]);
             float value = slope * (float)acc[p];
             out->dx[at] = out->accumulate ? out->dx[at] + value : value;
         }
@@ -123,9 +127,11 @@ static void backward_weights(const ebm_conv_shape *s, const float *x, const floa
 const ebm_kernels ebm__kernels_ref = {
     .name = "ref",
     .kernel_class = "ref",
-    .map_floats = ebm__dense_floats,
-    .map_load = ebm__dense_load,
-    .map_store = ebm__dense_store,
+    .value_floats = ebm__dense_floats,
+    .operand_floats = ebm__dense_floats,
+    .value_is_operand = ebm__always_operand,
+    .value_load = ebm__dense_load,
+    .operand_store = ebm__dense_store,
     .conv_packed_floats = packed_floats,
     .conv_scratch_floats = scratch_floats,
     .conv_pack = pack,
@@ -133,9 +139,12 @@ const ebm_kernels ebm__kernels_ref = {
     .conv_backward_data = backward_data,
     .conv_backward_weights = backward_weights,
     .act_forward = ebm__dense_act_forward,
-    .act_backward = ebm__dense_act_backward,
+    .act_tangent = ebm__dense_act_tangent,
+    .add = ebm__dense_add,
     .pool_forward = ebm__dense_pool_forward,
     .pool_backward = ebm__dense_pool_backward,
     .head_sum = ebm__dense_head_sum,
+    .head_tangent = ebm__dense_head_tangent,
+    .operand_sum = ebm__dense_operand_sum,
     .head_backward = ebm__dense_head_backward,
 };

@@ -25,13 +25,18 @@ void ebm__dense_store(const ebm_map_shape *m, const float *map, float *image)
 void ebm__dense_act_forward(ebm_activation act, const ebm_map_shape *m, const float *x, float *y,
                             ebm_share share)
 {
-    ebm__map_act_forward(act, m->c, dense(m->h, m->w), x, y, share);
+    ebm__map_act_forward(act, m, dense(m->h, m->w), x, y, share);
 }
 
-void ebm__dense_act_backward(ebm_activation act, const ebm_map_shape *m, const float *x,
-                             const float *dy, float *dx, bool accumulate, ebm_share share)
+void ebm__dense_act_tangent(const ebm_gate *gate, const ebm_map_shape *m, const float *v, float *y,
+                            ebm_share share)
 {
-    ebm__map_act_backward(act, m->c, dense(m->h, m->w), x, dy, dx, accumulate, share);
+    ebm__map_act_tangent(gate, m, dense(m->h, m->w), v, y, share);
+}
+
+void ebm__dense_add(const ebm_map_shape *m, const float *dy, float *dx, ebm_share share)
+{
+    ebm__map_add(m, dense(m->h, m->w), dy, dx, share);
 }
 
 void ebm__dense_pool_forward(const ebm_map_shape *m, const float *x, float *y, ebm_activation act,
@@ -50,6 +55,18 @@ void ebm__dense_head_sum(ebm_activation act, const ebm_map_shape *m, const float
                          ebm_share share)
 {
     ebm__map_head_sum(act, m, dense(m->h, m->w), x, sums, share);
+}
+
+void ebm__dense_head_tangent(ebm_activation act, const ebm_map_shape *m, const float *x,
+                             const float *v, float *sums)
+{
+    ebm__map_head_tangent(act, m, dense(m->h, m->w), x, v, sums);
+}
+
+void ebm__dense_operand_sum(const ebm_map_shape *m, const float *dy, float *sums)
+{
+    ebm__map_head_sum((ebm_activation){.kind = EBM_ACT_NONE}, m, dense(m->h, m->w), dy, sums,
+                      EBM_ALONE);
 }
 
 void ebm__dense_head_backward(ebm_activation act, const ebm_map_shape *m, const float *x,

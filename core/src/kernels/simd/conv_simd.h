@@ -155,8 +155,7 @@ static size_t scratch_floats(const ebm_conv_shape *s)
 /* What happens to the sums before they are stored; NULL and NONE mean: nothing. */
 typedef struct epilogue {
     const float *bias, *residual;
-    ebm_activation gate; /* value *= gate'(gate_x) */
-    const float *gate_x;
+    ebm_gate gate;   /* value *= act'(x) */
     bool accumulate; /* value += y */
     float *y;
     ebm_activation act;
@@ -197,36 +196,27 @@ INLINE void tile_product(const tile *t, const float **x, const float **w, int32_
         }
 }
 
-/* value = gate'(x) * value for n values */
-static void pass_gate(ebm_activation gate, const float *x, size_t n, float *value)
-{
-#define GATE_LOOP(KIND)                                                                            \
-    for (size_t i = 0; i < n; i++)                                                                 \
-    value[i] *= ebm__slope_at(KIND, gate.slope, x[i])
-    EBM__BY_ACT(gate.kind, GATE_LOOP)
-#undef GATE_LOOP
-}
-
 /* Stores n sums of one output channel; `at` is where they lie in a map. */
 static void store_row(const epilogue *end, const uint32_t *mask, int32_t channel, size_t at,
                       size_t n, float *sum)
 {
-    float *y = end->y + at;
     if (end->bias)
         for (size_t i = 0; i < n; i++)
             sum[i] += end->bias[channel];
     if (end->residual)
         for (size_t i = 0; i < n; i++)
             sum[i] += end->residual[at + i];
-    if (end->gate.kind != EBM_ACT_NONE)
-        pass_gate(end->gate, end->gate_x + at, n, sum);
+    if (end->gate.act.kind != EBM_ACT_NONE)
+        ebm__gate_run(end->gate.act, n, ebm__gate_source(&end->gate) + at, sum, sum);
     if (end->accumulate)
         for (size_t i = 0; i < n; i++)
-            sum[i] += y[i];
+            sum[i] += end->y[at + i];
     for (size_t i = 0; i < n; i++)
-        y[i] = mask[i] ? sum[i] : 0.0f;
+        sum[i] = mask[i] ? sum[i] : 0.0f;
+    if (end->y)
+        memcpy(end->y + at, sum, n * sizeof *sum);
     if (end->activated)
-        ebm__act_run(end->act, n, y, end->activated + at);
+        ebm__act_run(end->act, n, sum, end->activated + at);
 }
 
 /* The first block of channels stays in registers; sums of further ones are added to it in turn. */
@@ -302,7 +292,8 @@ static void convolve(const ebm_conv_shape *s, const float *w, const uint32_t *ma
     ptrdiff_t shift[9];
     for (int32_t tap = 0; tap < taps; tap++)
         shift[tap] = tap_shift(s, tap);
-    zero_edges(s, l, end->y, share);
+    if (end->y)
+        zero_edges(s, l, end->y, share);
     if (end->activated)
         zero_edges(s, l, end->activated, share);
     for (size_t v = ebm__share_first(run_vectors(s), share), nr; v < last; v += nr) {
@@ -343,8 +334,7 @@ static void backward_data(const ebm_conv_shape *s, const float *packed, const fl
                           const ebm_conv_gradient *out, float *scratch, ebm_share share)
 {
     const ebm_conv_shape t = ebm__conv_transposed(s);
-    const epilogue end = {
-        .gate = out->act, .gate_x = out->x, .accumulate = out->accumulate, .y = out->dx};
+    const epilogue end = {.gate = out->gate, .accumulate = out->accumulate, .y = out->dx};
     (void)scratch;
     convolve(&t, packed_backward(s, packed), packed_mask(s, packed), dy, &end, share);
 }
@@ -449,13 +439,18 @@ static void backward_weights(const ebm_conv_shape *s, const float *x, const floa
 static void act_forward(ebm_activation act, const ebm_map_shape *m, const float *x, float *y,
                         ebm_share share)
 {
-    ebm__map_act_forward(act, m->c, padded(m->h, m->w), x, y, share);
+    ebm__map_act_forward(act, m, padded(m->h, m->w), x, y, share);
 }
 
-static void act_backward(ebm_activation act, const ebm_map_shape *m, const float *x,
-                         const float *dy, float *dx, bool accumulate, ebm_share share)
+static void act_tangent(const ebm_gate *gate, const ebm_map_shape *m, const float *v, float *y,
+                        ebm_share share)
 {
-    ebm__map_act_backward(act, m->c, padded(m->h, m->w), x, dy, dx, accumulate, share);
+    ebm__map_act_tangent(gate, m, padded(m->h, m->w), v, y, share);
+}
+
+static void add(const ebm_map_shape *m, const float *dy, float *dx, ebm_share share)
+{
+    ebm__map_add(m, padded(m->h, m->w), dy, dx, share);
 }
 
 static void pool_forward(const ebm_map_shape *m, const float *x, float *y, ebm_activation act,
@@ -476,6 +471,17 @@ static void head_sum(ebm_activation act, const ebm_map_shape *m, const float *x,
     ebm__map_head_sum(act, m, padded(m->h, m->w), x, sums, share);
 }
 
+static void head_tangent(ebm_activation act, const ebm_map_shape *m, const float *x, const float *v,
+                         float *sums)
+{
+    ebm__map_head_tangent(act, m, padded(m->h, m->w), x, v, sums);
+}
+
+static void operand_sum(const ebm_map_shape *m, const float *dy, float *sums)
+{
+    head_sum((ebm_activation){.kind = EBM_ACT_NONE}, m, dy, sums, EBM_ALONE);
+}
+
 static void head_backward(ebm_activation act, const ebm_map_shape *m, const float *x,
                           const float *d, float *dx, ebm_share share)
 {
@@ -485,9 +491,11 @@ static void head_backward(ebm_activation act, const ebm_map_shape *m, const floa
 static const ebm_kernels SIMD_TABLE = {
     .name = SIMD_NAME,
     .kernel_class = "f32-fma",
-    .map_floats = map_floats,
-    .map_load = map_load,
-    .map_store = map_store,
+    .value_floats = map_floats,
+    .operand_floats = map_floats,
+    .value_is_operand = ebm__always_operand,
+    .value_load = map_load,
+    .operand_store = map_store,
     .conv_packed_floats = packed_floats,
     .conv_scratch_floats = scratch_floats,
     .conv_pack = pack,
@@ -495,9 +503,12 @@ static const ebm_kernels SIMD_TABLE = {
     .conv_backward_data = backward_data,
     .conv_backward_weights = backward_weights,
     .act_forward = act_forward,
-    .act_backward = act_backward,
+    .act_tangent = act_tangent,
+    .add = add,
     .pool_forward = pool_forward,
     .pool_backward = pool_backward,
     .head_sum = head_sum,
+    .head_tangent = head_tangent,
+    .operand_sum = operand_sum,
     .head_backward = head_backward,
 };

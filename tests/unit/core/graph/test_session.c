@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "amx_emulator.h"
 #include "assert_numbers.h"
 #include "ebm/sampler.h"
 #include "ebm/session.h"
@@ -26,6 +27,19 @@ static ebm_session *open_session(const ebm_network_config *c, const char *kernel
     assert_int_equal(ebm_session_create(m, &opt, &s, NULL), EBM_OK);
     ebm_model_unref(m); /* the session keeps its own reference */
     return s;
+}
+
+/* Sets on which a session is to be tested: all that this CPU can run, amx emulated if need be. */
+static size_t all_sets(const ebm_kernels *sets[8])
+{
+    size_t n = 0;
+    bool supported;
+    for (int32_t i = 0; ebm_kernels_name(i, &supported) && n < 7; i++)
+        if (supported)
+            sets[n++] = kernel_set(ebm_kernels_name(i, NULL));
+    if (emulated_amx())
+        sets[n++] = emulated_amx();
+    return n;
 }
 
 static double dot(const float *a, const float *b, size_t n)
@@ -146,8 +160,9 @@ static void test_logp_of_an_image(void **state)
     ebm_session_free(s);
 }
 
-/* Values live until the backward pass, gradients are handed on: four more blocks cost their eight
- * values, and no more gradients. */
+/* What is read again lives until the backward pass, gradients are handed on: four more blocks cost
+ * the eight activations of their convolutions' inputs, the four values that residuals read, and no
+ * more gradients. */
 static void test_gradient_slots_are_reused(void **state)
 {
     ebm_network_config c = small_network();
@@ -161,7 +176,69 @@ static void test_gradient_slots_are_reused(void **state)
         ebm_model_unref(m);
     }
     size_t value = 8 * DIM * sizeof(float);
-    assert_true(bytes[1] - bytes[0] >= 8 * value && bytes[1] - bytes[0] < 9 * value);
+    assert_true(bytes[1] - bytes[0] >= 12 * value && bytes[1] - bytes[0] < 13 * value);
+}
+
+/* A team of any size computes what one thread computes, byte for byte, on every set; and works
+ * again after it has slept. */
+static void test_team_same_bits(void **state)
+{
+    const ebm_kernels *sets[8];
+    ebm_network_config c = small_network();
+    float x[DIM], want[DIM], grad[DIM];
+    (void)state;
+    c.ch = 34; /* two blocks of channels in the padded layouts, one of them nearly empty */
+    for (size_t i = 0, n = all_sets(sets); i < n; i++) {
+        const ebm_session_options opt = {.members = 4};
+        ebm_session *s = NULL;
+        ebm_model *m = random_net(&c, sets[i], 5);
+        assert_int_equal(ebm_session_create(m, &opt, &s, NULL), EBM_OK);
+        random_floats(3, (uint32_t)i, DIM, x);
+        float net = ebm_session_gradient(s, x, 2, want);
+        for (int32_t members = 1; members <= 4; members++) {
+            ebm_team *team = NULL;
+            assert_int_equal(ebm_team_create(members, &team, NULL), EBM_OK);
+            ebm_session_use_team(s, team);
+            for (int again = 0; again < 3; again++) {
+                memset(grad, 0, sizeof grad);
+                assert_true(ebm_session_gradient(s, x, 2, grad) == net);
+                assert_memory_equal(grad, want, sizeof want);
+            }
+            ebm_session_use_team(s, NULL);
+            ebm_team_free(team);
+        }
+        ebm_session_free(s);
+        ebm_model_unref(m);
+    }
+}
+
+/* Sets with bfloat16 operands stay near the truth: bounds of `ebm check`. The network is smooth,
+ * so that no activation jumps. */
+static void test_rounded_sets_near_ref(void **state)
+{
+    const ebm_kernels *sets[8];
+    ebm_network_config c = small_network();
+    float x[DIM], want[DIM], grad[DIM];
+    (void)state;
+    c.ch = 32;
+    c.activation = EBM_ACT_SILU;
+    ebm_session *truth = open_session(&c, "ref", false);
+    for (size_t i = 0, n = all_sets(sets); i < n; i++) {
+        ebm_session *s = NULL;
+        ebm_model *m = random_net(&c, sets[i], 5);
+        bool rounded = strncmp(sets[i]->kernel_class, "bf16", 4) == 0;
+        assert_int_equal(ebm_session_create(m, NULL, &s, NULL), EBM_OK);
+        for (int32_t level = 0; level < 6; level++) {
+            random_floats(4, (uint32_t)level, DIM, x);
+            double net = (double)ebm_session_gradient(truth, x, level, want);
+            assert_close((double)ebm_session_gradient(s, x, level, grad), net,
+                         (rounded ? 2e-3 : 1e-5) * fabs(net) + (rounded ? 2e-2 : 1e-5));
+            assert_rel_l2(grad, want, DIM, rounded ? 2e-2 : 1e-5);
+        }
+        ebm_session_free(s);
+        ebm_model_unref(m);
+    }
+    ebm_session_free(truth);
 }
 
 /* <v, grad net> by pushing v forward equals the dot product with the gradient. */
@@ -277,6 +354,8 @@ int main(void)
         cmocka_unit_test(test_gradient_by_differences),
         cmocka_unit_test(test_gradient_of_a_tangled_graph),
         cmocka_unit_test(test_logp_of_an_image),
+        cmocka_unit_test(test_team_same_bits),
+        cmocka_unit_test(test_rounded_sets_near_ref),
         cmocka_unit_test(test_gradient_slots_are_reused),
         cmocka_unit_test(test_tangent_is_the_directional_derivative),
         cmocka_unit_test(test_no_memory_of_the_past),

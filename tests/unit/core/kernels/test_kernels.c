@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "amx_emulator.h"
 #include "assert_numbers.h"
 #include "ebm/kernels.h"
 #include "ebm/memory.h"
@@ -74,7 +75,16 @@ static float act_slope(ebm_act kind, float x)
     double s = 1.0 / (1.0 + exp(-(double)x));
     if (kind == EBM_ACT_SILU)
         return (float)(s * (1.0 + (double)x * (1.0 - s)));
-    return x > 0.0f ? 1.0f : kind == EBM_ACT_LEAKY_RELU ? 0.2f : 0.0f;
+    if (kind == EBM_ACT_NONE || x > 0.0f)
+        return 1.0f;
+    return kind == EBM_ACT_LEAKY_RELU ? 0.2f : 0.0f;
+}
+
+static double act_value(ebm_act kind, float x)
+{
+    if (kind == EBM_ACT_SILU)
+        return (double)x / (1.0 + exp(-(double)x));
+    return kind == EBM_ACT_NONE ? (double)x : (double)x * (double)act_slope(kind, x);
 }
 
 /* One convolution of one set with random weights, ready to run. */
@@ -117,18 +127,40 @@ static ebm_map_shape output_shape(const ebm_conv_shape *s)
     return (ebm_map_shape){.c = s->c_out, .h = s->h, .w = s->w};
 }
 
-/* A plain image [c,h,w] in the layout of the set. @own ebm_free() */
-static float *as_map(const ebm_kernels *k, ebm_map_shape m, const float *image)
+/* Maps of plain images [c,h,w] in the layout of the set. @own ebm_free() */
+static float *as_value(const ebm_kernels *k, ebm_map_shape m, const float *image)
 {
-    float *map = floats(k->map_floats(&m));
-    k->map_load(&m, image, map);
+    float *map = floats(k->value_floats(&m));
+    k->value_load(&m, image, map);
     return map;
 }
 
-/* A map full of rubbish: nothing may rely on zeros. @own ebm_free() */
-static float *used_map(const ebm_kernels *k, ebm_map_shape m)
+static float *as_operand(const ebm_kernels *k, ebm_map_shape m, const float *image)
 {
-    return randoms(99, k->map_floats(&m));
+    float *value = as_value(k, m, image), *map = floats(k->operand_floats(&m));
+    k->act_forward((ebm_activation){.kind = EBM_ACT_NONE}, &m, value, map, EBM_ALONE);
+    ebm_free(value);
+    return map;
+}
+
+/* A value map as an image, rounded as the set rounds operands. */
+static void from_value(const ebm_kernels *k, ebm_map_shape m, const float *value, float *image)
+{
+    float *map = floats(k->operand_floats(&m));
+    k->act_forward((ebm_activation){.kind = EBM_ACT_NONE}, &m, value, map, EBM_ALONE);
+    k->operand_store(&m, map, image);
+    ebm_free(map);
+}
+
+/* Maps full of rubbish: nothing may rely on zeros. @own ebm_free() */
+static float *used_value(const ebm_kernels *k, ebm_map_shape m)
+{
+    return randoms(99, k->value_floats(&m));
+}
+
+static float *used_operand(const ebm_kernels *k, ebm_map_shape m)
+{
+    return randoms(98, k->operand_floats(&m));
 }
 
 static ebm_activation act_of(ebm_act kind)
@@ -141,12 +173,12 @@ static void forward(const rig *r, const float *bias, const float *x, const float
                     float *y)
 {
     ebm_map_shape in = input_shape(r->s), out = output_shape(r->s);
-    float *mx = as_map(r->k, in, x);
-    float *mr = residual ? as_map(r->k, out, residual) : NULL;
-    float *my = used_map(r->k, out);
+    float *mx = as_operand(r->k, in, x);
+    float *mr = residual ? as_value(r->k, out, residual) : NULL;
+    float *my = used_value(r->k, out);
     const ebm_conv_result result = {.bias = bias, .residual = mr, .y = my};
     r->k->conv_forward(r->s, r->packed, mx, &result, r->scratch, EBM_ALONE);
-    r->k->map_store(&out, my, y);
+    from_value(r->k, out, my, y);
     ebm_free(mx);
     ebm_free(mr);
     ebm_free(my);
@@ -155,21 +187,20 @@ static void forward(const rig *r, const float *bias, const float *x, const float
 static void backward_data(const rig *r, const float *dy, float *dx)
 {
     ebm_map_shape in = input_shape(r->s), out = output_shape(r->s);
-    float *mdy = as_map(r->k, out, dy);
-    float *mdx = used_map(r->k, in);
+    float *mdy = as_operand(r->k, out, dy);
+    float *mdx = used_operand(r->k, in);
     const ebm_conv_gradient result = {.dx = mdx};
     r->k->conv_backward_data(r->s, r->packed, mdy, &result, r->scratch, EBM_ALONE);
-    r->k->map_store(&in, mdx, dx);
+    r->k->operand_store(&in, mdx, dx);
     ebm_free(mdy);
     ebm_free(mdx);
 }
 
 static void backward_weights(const rig *r, const float *x, const float *dy, float *dw)
 {
-    const ebm_conv_shape *s = r->s;
-    float *mx = as_map(r->k, input_shape(s), x);
-    float *mdy = as_map(r->k, output_shape(s), dy);
-    r->k->conv_backward_weights(s, mx, mdy, dw, r->scratch);
+    float *mx = as_operand(r->k, input_shape(r->s), x);
+    float *mdy = as_operand(r->k, output_shape(r->s), dy);
+    r->k->conv_backward_weights(r->s, mx, mdy, dw, r->scratch);
     ebm_free(mx);
     ebm_free(mdy);
 }
@@ -180,6 +211,8 @@ static void for_each_set(void (*check)(const ebm_kernels *k))
     for (int32_t i = 0; ebm_kernels_name(i, &supported); i++)
         if (supported)
             check(kernel_set(ebm_kernels_name(i, NULL)));
+    if (emulated_amx())
+        check(emulated_amx());
 }
 
 /* <W x, y> = <x, W^T y> */
@@ -274,98 +307,156 @@ static void check_shift(const ebm_kernels *k)
     free_rig(&r);
 }
 
+/* act(x) and act'(x) v of three values. */
+static void act_values(const ebm_kernels *k, ebm_activation act, const float x[3], float y[3])
+{
+    const ebm_map_shape m = {1, 1, 3};
+    float *mx = as_value(k, m, x), *my = used_operand(k, m);
+    k->act_forward(act, &m, mx, my, EBM_ALONE);
+    k->operand_store(&m, my, y);
+    ebm_free(mx);
+    ebm_free(my);
+}
+
+static void act_slopes(const ebm_kernels *k, ebm_activation act, const float x[3], const float v[3],
+                       float y[3])
+{
+    const ebm_map_shape m = {1, 1, 3};
+    float *mx = as_value(k, m, x), *ma = used_operand(k, m), *mv = as_value(k, m, v);
+    float *my = used_operand(k, m);
+    const ebm_gate gate = {.act = act, .x = mx, .activated = ma};
+    k->act_forward(act, &m, mx, ma, EBM_ALONE);
+    k->act_tangent(&gate, &m, mv, my, EBM_ALONE);
+    k->operand_store(&m, my, y);
+    ebm_free(mx);
+    ebm_free(ma);
+    ebm_free(mv);
+    ebm_free(my);
+}
+
+static const ebm_act acts[] = {EBM_ACT_NONE, EBM_ACT_LEAKY_RELU, EBM_ACT_RELU, EBM_ACT_SILU};
+#define N_ACTS (sizeof acts / sizeof acts[0])
+
 /* Derivatives of the activations by central differences, away from the kinks. */
 static void check_activations(const ebm_kernels *k)
 {
-    static const ebm_act acts[] = {EBM_ACT_NONE, EBM_ACT_LEAKY_RELU, EBM_ACT_RELU, EBM_ACT_SILU};
-    const ebm_map_shape two = {1, 1, 2}, one = {1, 1, 1};
-    const float h = 0.0625f; /* and multiples of 1/8 below: exact in bfloat16 too */
-    for (size_t a = 0; a < 4; a++)
-        for (float x = -6.125f; x < 6.0f; x += 0.375f) {
-            const float around[2] = {x - h, x + h}, unit = 1.0f, three = 3.0f;
-            float y[2], d, twice;
-            float *mx = as_map(k, two, around), *my = used_map(k, two);
-            float *mp = as_map(k, one, &x), *mdy = as_map(k, one, &unit);
-            float *md = used_map(k, one), *msum = as_map(k, one, &three);
-            k->act_forward(act_of(acts[a]), &two, mx, my, EBM_ALONE);
-            k->map_store(&two, my, y);
-            k->act_backward(act_of(acts[a]), &one, mp, mdy, md, false, EBM_ALONE);
-            k->map_store(&one, md, &d);
-            assert_close((double)d, (double)(y[1] - y[0]) / (2.0 * (double)h),
-                         1e-3 + precision(k) * fabs((double)x) / (double)h);
-            k->act_backward(act_of(acts[a]), &one, mp, mdy, msum, true, EBM_ALONE);
-            k->map_store(&one, msum, &twice);
-            assert_close((double)twice, 3.0 + (double)d, 4.0 * precision(k));
-            ebm_free(mx);
-            ebm_free(my);
-            ebm_free(mp);
-            ebm_free(mdy);
-            ebm_free(md);
-            ebm_free(msum);
+    const float h = 0.0625f, twos[3] = {2.0f, 2.0f, 2.0f};
+    for (size_t a = 0; a < N_ACTS; a++)
+        for (float x = -6.03f; x < 6.0f; x += 0.37f) {
+            const float around[3] = {x - h, x, x + h};
+            float y[3], d[3];
+            act_values(k, act_of(acts[a]), around, y);
+            act_slopes(k, act_of(acts[a]), around, twos, d);
+            assert_close((double)d[1] / 2.0, (double)(y[2] - y[0]) / (2.0 * (double)h),
+                         1e-3 + precision(k) * (1.0 + fabs((double)x)) / (double)h);
         }
 }
 
 /* A network that overflows must not look healthy at the end: NaN goes through everything. */
 static void check_nan_stays(const ebm_kernels *k)
 {
-    static const ebm_act acts[] = {EBM_ACT_NONE, EBM_ACT_LEAKY_RELU, EBM_ACT_RELU, EBM_ACT_SILU};
     const ebm_map_shape three = {1, 1, 3};
     const float x[3] = {1.0f, NAN, 2.0f};
-    float *map = as_map(k, three, x), *my = used_map(k, three);
-    for (size_t a = 0; a < 4; a++) {
+    float *map = as_value(k, three, x);
+    for (size_t a = 0; a < N_ACTS; a++) {
         float y[3], sum;
-        k->act_forward(act_of(acts[a]), &three, map, my, EBM_ALONE);
-        k->map_store(&three, my, y);
+        act_values(k, act_of(acts[a]), x, y);
         assert_true(isnan(y[1]) && !isnan(y[0]) && !isnan(y[2]));
         k->head_sum(act_of(acts[a]), &three, map, &sum, EBM_ALONE);
         assert_true(isnan(sum));
     }
     ebm_free(map);
-    ebm_free(my);
 }
 
 /* SiLU against libm, and where it saturates. */
 static void check_silu(const ebm_kernels *k)
 {
-    const ebm_map_shape one = {1, 1, 1};
-    for (float x = -120.0f; x < 120.0f; x += 0.1875f) {
-        float y, in;
-        float *mx = as_map(k, one, &x), *my = used_map(k, one);
-        k->map_store(&one, mx, &in); /* what the set made of x */
-        k->act_forward(act_of(EBM_ACT_SILU), &one, mx, my, EBM_ALONE);
-        k->map_store(&one, my, &y);
-        double want = (double)in / (1.0 + exp(-(double)in));
-        assert_close((double)y, want, precision(k) * fabs(want) + 1e-30);
-        ebm_free(mx);
-        ebm_free(my);
+    for (float x = -120.0f; x < 120.0f; x += 0.173f) {
+        const float three[3] = {x, x, x};
+        float y[3];
+        act_values(k, act_of(EBM_ACT_SILU), three, y);
+        double want = (double)x / (1.0 + exp(-(double)x));
+        assert_close((double)y[0], want, precision(k) * fabs(want) + 1e-30);
     }
 }
 
-/* Pooling: averages by hand, and its gradient is its adjoint; odd edges are dropped. */
-static void check_pool(const ebm_kernels *k)
+/* The same three with channels enough for every layout: channel c holds x - c. */
+static void check_wide_maps(const ebm_kernels *k)
 {
-    const float x[2 * 3 * 5] = {1,  2,  3,  4,  100, 5,  6,  7,  8,  100, 100, 100, 100, 100, 100,
-                                10, 20, 30, 40, 100, 50, 60, 70, 80, 100, 100, 100, 100, 100, 100};
-    const ebm_map_shape large = {2, 3, 5}, small = {2, 1, 2};
-    float y[4], ya[4], back[2 * 3 * 5];
-    const float g[4] = {4, -8, 12, 16};
-    float *mx = as_map(k, large, x), *my = used_map(k, small), *ma = used_map(k, small);
-    float *mg = as_map(k, small, g), *mback = used_map(k, large);
-    k->pool_forward(&large, mx, my, act_of(EBM_ACT_NONE), NULL, EBM_ALONE);
-    k->map_store(&small, my, y);
-    assert_true(y[0] == 3.5f && y[1] == 5.5f && y[2] == 35.0f && y[3] == 55.0f);
-    k->pool_backward(&large, mg, mback, EBM_ALONE);
-    k->map_store(&large, mback, back);
-    assert_close(dot(x, back, 30), dot(y, g, 4), 1e-3);
-    assert_true(back[0] == 1.0f && back[2] == -2.0f && back[4] == 0.0f && back[10] == 0.0f);
-    k->pool_forward(&large, mback, my, act_of(EBM_ACT_LEAKY_RELU), ma, EBM_ALONE);
-    k->map_store(&small, ma, ya);
-    assert_true(ya[0] == 1.0f && fabsf(ya[1] + 0.4f) < 2e-3f && ya[2] == 3.0f);
-    ebm_free(mx);
-    ebm_free(my);
-    ebm_free(ma);
-    ebm_free(mg);
-    ebm_free(mback);
+    const ebm_map_shape m = {37, 2, 3};
+    size_t n = 37 * 6;
+    float *x = randoms(3, n), *v = randoms(4, n), *y = floats(n), *rounded = floats(n);
+    float *mx = as_value(k, m, x), *mv = as_value(k, m, v);
+    float *ma = used_operand(k, m), *my = used_operand(k, m), *mo = as_operand(k, m, x);
+    float sums[37], tangent[37], plain[37];
+    k->operand_store(&m, mo, rounded);
+    k->operand_sum(&m, mo, plain);
+    for (size_t a = 0; a < N_ACTS; a++) {
+        const ebm_gate gate = {.act = act_of(acts[a]), .x = mx, .activated = ma};
+        k->act_forward(gate.act, &m, mx, ma, EBM_ALONE);
+        k->act_tangent(&gate, &m, mv, my, EBM_ALONE);
+        k->operand_store(&m, my, y);
+        k->head_sum(gate.act, &m, mx, sums, EBM_ALONE);
+        k->head_tangent(gate.act, &m, mx, mv, tangent);
+        for (size_t c = 0; c < 37; c++) {
+            double sum = 0.0, along = 0.0, operand = 0.0;
+            for (size_t i = c * 6; i < c * 6 + 6; i++) {
+                double slope = (double)act_slope(acts[a], x[i]);
+                assert_close((double)y[i], slope * (double)v[i],
+                             2.0 * precision(k) * fabs((double)v[i]));
+                sum += act_value(acts[a], x[i]);
+                along += slope * (double)v[i];
+                operand += (double)rounded[i];
+            }
+            assert_close((double)sums[c], sum, 1e-5);
+            assert_close((double)tangent[c], along, 1e-5);
+            assert_close((double)plain[c], operand, 1e-5);
+        }
+    }
+    k->add(&m, mo, mo, EBM_ALONE);
+    k->operand_store(&m, mo, y);
+    for (size_t i = 0; i < n; i++)
+        assert_true(y[i] == 2.0f * rounded[i]);
+    float *all[] = {x, v, y, rounded, mx, mv, ma, my, mo};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        ebm_free(all[i]);
+}
+
+/* Pooling: averages by hand, and its gradient is its adjoint; odd edges are dropped. Channels are
+ * repeated until every layout is met. */
+static void check_pool(const ebm_kernels *k, int32_t channels)
+{
+    const float plane[15] = {1, 2, 3, 4, 100, 5, 6, 7, 8, 100, 100, 100, 100, 100, 100};
+    const float want[2] = {3.5f, 5.5f}, g[2] = {4, -8};
+    const ebm_map_shape large = {channels, 3, 5}, small = {channels, 1, 2};
+    size_t c = (size_t)channels;
+    float *x = floats(15 * c), *y = floats(2 * c), *dy = floats(2 * c), *dx = floats(15 * c);
+    for (size_t i = 0; i < 15 * c; i++)
+        x[i] = plane[i % 15];
+    for (size_t i = 0; i < 2 * c; i++)
+        dy[i] = g[i % 2];
+    float *mx = as_value(k, large, x), *my = used_value(k, small), *ma = used_operand(k, small);
+    float *mg = as_operand(k, small, dy), *mdx = used_operand(k, large);
+    k->pool_forward(&large, mx, my, act_of(EBM_ACT_NONE), ma, EBM_ALONE);
+    from_value(k, small, my, y);
+    for (size_t i = 0; i < 2 * c; i++)
+        assert_true(y[i] == want[i % 2]);
+    k->operand_store(&small, ma, y);
+    for (size_t i = 0; i < 2 * c; i++)
+        assert_true(y[i] == want[i % 2]);
+    k->pool_backward(&large, mg, mdx, EBM_ALONE);
+    k->operand_store(&large, mdx, dx);
+    assert_close(dot(x, dx, 15 * c), dot(y, dy, 2 * c), 1e-3);
+    assert_true(dx[0] == 1.0f && dx[2] == -2.0f && dx[4] == 0.0f && dx[10] == 0.0f);
+    float *all[] = {x, y, dy, dx, mx, my, ma, mg, mdx};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        ebm_free(all[i]);
+}
+
+static void check_pools(const ebm_kernels *k)
+{
+    for (int32_t channels = 1; channels < 70; channels += 34)
+        check_pool(k, channels);
 }
 
 /* The head's sums and their gradient. */
@@ -375,11 +466,11 @@ static void check_head(const ebm_kernels *k)
     const ebm_map_shape m = {2, 1, 3};
     float sums[2], dx[6];
     const float want[6] = {0, 10, 10, 0, 0, 20};
-    float *mx = as_map(k, m, x), *mdx = used_map(k, m);
+    float *mx = as_value(k, m, x), *mdx = used_operand(k, m);
     k->head_sum(act_of(EBM_ACT_RELU), &m, mx, sums, EBM_ALONE);
     assert_true(sums[0] == 5.0f && sums[1] == 6.0f);
     k->head_backward(act_of(EBM_ACT_RELU), &m, mx, d, mdx, EBM_ALONE);
-    k->map_store(&m, mdx, dx);
+    k->operand_store(&m, mdx, dx);
     assert_memory_equal(dx, want, sizeof want);
     ebm_free(mx);
     ebm_free(mdx);
@@ -388,96 +479,82 @@ static void check_head(const ebm_kernels *k)
 /* The ends of a convolution: activated = act(y), and dx (+)= act'(x) W^T dy. */
 static void check_ends(const ebm_kernels *k)
 {
-    static const ebm_act acts[] = {EBM_ACT_LEAKY_RELU, EBM_ACT_RELU, EBM_ACT_SILU};
     const ebm_conv_shape *s = &shapes[1];
     const ebm_map_shape in = input_shape(s), out = output_shape(s);
     rig r = make_rig(k, s);
     float *x = randoms(4, in_size(s)), *dy = randoms(5, out_size(s));
-    float *mx = as_map(k, in, x), *mdy = as_map(k, out, dy), *my = used_map(k, out);
-    float *ma = used_map(k, out), *want = used_map(k, out), *plain = floats(in_size(s));
-    float *a = floats(out_size(s)), *b = floats(out_size(s));
+    float *mx = as_value(k, in, x), *mo = as_operand(k, in, x), *mdy = as_operand(k, out, dy);
+    float *my = used_value(k, out), *ma = used_operand(k, out), *mxa = used_operand(k, in);
+    float *plain = floats(in_size(s)), *a = floats(out_size(s)), *b = floats(out_size(s));
     float *dx = floats(in_size(s)), *sum = floats(in_size(s));
-    k->map_store(&in, mx, x); /* as the set has rounded it */
     backward_data(&r, dy, plain);
-    for (size_t i = 0; i < 3; i++) {
-        const ebm_conv_result result = {
-            .bias = r.bias, .y = my, .act = act_of(acts[i]), .activated = ma};
-        float *mdx = used_map(k, in);
-        ebm_conv_gradient gradient = {.act = act_of(acts[i]), .x = mx, .dx = mdx};
-        k->conv_forward(s, r.packed, mx, &result, r.scratch, EBM_ALONE);
-        k->act_forward(act_of(acts[i]), &out, my, want, EBM_ALONE);
-        k->map_store(&out, ma, a);
-        k->map_store(&out, want, b);
+    for (size_t i = 1; i < N_ACTS; i++) {
+        const ebm_activation act = act_of(acts[i]);
+        const ebm_conv_result result = {.bias = r.bias, .y = my, .act = act, .activated = ma};
+        float *mdx = used_operand(k, in);
+        ebm_conv_gradient gradient = {.gate = {.act = act, .x = mx, .activated = mxa}, .dx = mdx};
+        k->act_forward(act, &in, mx, mxa, EBM_ALONE);
+        k->conv_forward(s, r.packed, mo, &result, r.scratch, EBM_ALONE);
+        from_value(k, out, my, b);
+        k->operand_store(&out, ma, a);
+        for (size_t j = 0; j < out_size(s); j++)
+            b[j] = (float)act_value(acts[i], b[j]);
         assert_rel_l2(a, b, out_size(s), 2.0 * precision(k));
         k->conv_backward_data(s, r.packed, mdy, &gradient, r.scratch, EBM_ALONE);
-        k->map_store(&in, mdx, dx);
+        k->operand_store(&in, mdx, dx);
         for (size_t j = 0; j < in_size(s); j++)
             sum[j] = plain[j] * act_slope(acts[i], x[j]);
         assert_rel_l2(dx, sum, in_size(s), 1e-6 + 2.0 * precision(k));
         gradient.accumulate = true; /* onto what is there: twice as much */
         k->conv_backward_data(s, r.packed, mdy, &gradient, r.scratch, EBM_ALONE);
-        k->map_store(&in, mdx, dx);
+        k->operand_store(&in, mdx, dx);
         for (size_t j = 0; j < in_size(s); j++)
             sum[j] *= 2.0f;
         assert_rel_l2(dx, sum, in_size(s), 1e-6 + 2.0 * precision(k));
         ebm_free(mdx);
     }
-    ebm_free(x);
-    ebm_free(dy);
-    ebm_free(mx);
-    ebm_free(mdy);
-    ebm_free(my);
-    ebm_free(ma);
-    ebm_free(want);
-    ebm_free(plain);
-    ebm_free(a);
-    ebm_free(b);
-    ebm_free(dx);
-    ebm_free(sum);
+    float *all[] = {x, dy, mx, mo, mdy, my, ma, mxa, plain, a, b, dx, sum};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        ebm_free(all[i]);
     free_rig(&r);
 }
 
 /* A team's members together write what one alone writes, byte for byte, padding included. */
+static void check_team_of(const ebm_kernels *k, const ebm_conv_shape *s, int32_t count)
+{
+    const ebm_map_shape in = input_shape(s), out = output_shape(s);
+    rig r = make_rig(k, s);
+    float *x = randoms(4, in_size(s)), *mx = as_operand(k, in, x), *vx = as_value(k, in, x);
+    float *y[2] = {used_value(k, out), used_value(k, out)};
+    float *a[2] = {used_operand(k, out), used_operand(k, out)};
+    float *dx[2] = {used_operand(k, in), used_operand(k, in)};
+    for (int team = 0; team < 2; team++) {
+        const ebm_conv_result result = {
+            .bias = r.bias, .y = y[team], .act = act_of(EBM_ACT_SILU), .activated = a[team]};
+        const ebm_conv_gradient gradient = {
+            .gate = {.act = act_of(EBM_ACT_LEAKY_RELU), .x = vx, .activated = mx}, .dx = dx[team]};
+        int32_t members = team ? count : 1;
+        for (int32_t m = members - 1; m >= 0; m--)
+            k->conv_forward(s, r.packed, mx, &result, r.scratch,
+                            (ebm_share){.index = m, .count = members});
+        for (int32_t m = members - 1; m >= 0; m--)
+            k->conv_backward_data(s, r.packed, a[team], &gradient, r.scratch,
+                                  (ebm_share){.index = m, .count = members});
+    }
+    assert_memory_equal(y[0], y[1], k->value_floats(&out) * sizeof(float));
+    assert_memory_equal(a[0], a[1], k->operand_floats(&out) * sizeof(float));
+    assert_memory_equal(dx[0], dx[1], k->operand_floats(&in) * sizeof(float));
+    float *all[] = {x, mx, vx, y[0], y[1], a[0], a[1], dx[0], dx[1]};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        ebm_free(all[i]);
+    free_rig(&r);
+}
+
 static void check_shares(const ebm_kernels *k)
 {
     for (size_t i = 0; i < N_SHAPES; i++)
-        for (int32_t count = 2; count < 6; count++) {
-            const ebm_conv_shape *s = &shapes[i];
-            const ebm_map_shape in = input_shape(s), out = output_shape(s);
-            size_t nx = k->map_floats(&in) * sizeof(float),
-                   ny = k->map_floats(&out) * sizeof(float);
-            rig r = make_rig(k, s);
-            float *x = randoms(4, in_size(s)), *mx = as_map(k, in, x);
-            float *y[2] = {used_map(k, out), used_map(k, out)};
-            float *a[2] = {used_map(k, out), used_map(k, out)};
-            float *dx[2] = {used_map(k, in), used_map(k, in)};
-            for (int team = 0; team < 2; team++) {
-                const ebm_conv_result result = {.bias = r.bias,
-                                                .y = y[team],
-                                                .act = act_of(EBM_ACT_SILU),
-                                                .activated = a[team]};
-                const ebm_conv_gradient gradient = {
-                    .act = act_of(EBM_ACT_LEAKY_RELU), .x = mx, .dx = dx[team]};
-                int32_t members = team ? count : 1;
-                for (int32_t m = members - 1; m >= 0; m--)
-                    k->conv_forward(s, r.packed, mx, &result, r.scratch,
-                                    (ebm_share){.index = m, .count = members});
-                for (int32_t m = members - 1; m >= 0; m--)
-                    k->conv_backward_data(s, r.packed, y[team], &gradient, r.scratch,
-                                          (ebm_share){.index = m, .count = members});
-            }
-            assert_memory_equal(y[0], y[1], ny);
-            assert_memory_equal(a[0], a[1], ny);
-            assert_memory_equal(dx[0], dx[1], nx);
-            for (int j = 0; j < 2; j++) {
-                ebm_free(y[j]);
-                ebm_free(a[j]);
-                ebm_free(dx[j]);
-            }
-            ebm_free(x);
-            ebm_free(mx);
-            free_rig(&r);
-        }
+        for (int32_t count = 2; count < 6; count++)
+            check_team_of(k, &shapes[i], count);
 }
 
 /* Padding is zero in whatever a kernel makes, also when it lies in used memory: a map that was
@@ -488,18 +565,26 @@ static void check_padding(const ebm_kernels *k)
         const ebm_conv_shape *s = &shapes[i];
         const ebm_map_shape in = input_shape(s), out = output_shape(s);
         rig r = make_rig(k, s);
-        float *x = randoms(4, in_size(s)), *mx = as_map(k, in, x);
-        float *my = used_map(k, out), *y = floats(out_size(s));
-        const ebm_conv_result result = {.bias = r.bias, .y = my};
+        float *x = randoms(4, in_size(s)), *mx = as_operand(k, in, x), *y = floats(out_size(s));
+        float *my = used_value(k, out), *ma = used_operand(k, out), *mdx = used_operand(k, in);
+        const ebm_conv_result result = {.bias = r.bias, .y = my, .activated = ma};
+        const ebm_conv_gradient gradient = {.dx = mdx};
         k->conv_forward(s, r.packed, mx, &result, r.scratch, EBM_ALONE);
-        k->map_store(&out, my, y);
-        float *again = as_map(k, out, y);
-        assert_memory_equal(my, again, k->map_floats(&out) * sizeof *my);
-        ebm_free(x);
-        ebm_free(mx);
-        ebm_free(my);
+        k->operand_store(&out, ma, y);
+        float *again = as_operand(k, out, y);
+        assert_memory_equal(ma, again, k->operand_floats(&out) * sizeof *ma);
         ebm_free(again);
-        ebm_free(y);
+        again = floats(k->operand_floats(&out)); /* the value map, by way of an operand map */
+        k->act_forward(act_of(EBM_ACT_NONE), &out, my, again, EBM_ALONE);
+        assert_memory_equal(ma, again, k->operand_floats(&out) * sizeof *ma);
+        ebm_free(again);
+        k->conv_backward_data(s, r.packed, ma, &gradient, r.scratch, EBM_ALONE);
+        k->operand_store(&in, mdx, x);
+        again = as_operand(k, in, x);
+        assert_memory_equal(mdx, again, k->operand_floats(&in) * sizeof *mdx);
+        float *all[] = {x, mx, y, my, ma, mdx, again};
+        for (size_t j = 0; j < sizeof all / sizeof all[0]; j++)
+            ebm_free(all[j]);
         free_rig(&r);
     }
 }
@@ -573,7 +658,8 @@ static void test_maps(void **state)
     for_each_set(check_activations);
     for_each_set(check_nan_stays);
     for_each_set(check_silu);
-    for_each_set(check_pool);
+    for_each_set(check_wide_maps);
+    for_each_set(check_pools);
     for_each_set(check_head);
 }
 

@@ -77,7 +77,6 @@ expect 64 sample --models x --model ../x --out y
 says err "--model"
 expect 64 sample --models x --model x --out y --n 100001
 expect 64 sample --models x --model x --out y --n 2 --first-index 2147483647
-expect 64 bench --model "$golden/tiny-gray28" --batch 2 --threads 3
 expect 64 check --kernels none "$golden/tiny-gray28"
 says err "--kernels"
 expect 64 probe --url ftp://127.0.0.1/

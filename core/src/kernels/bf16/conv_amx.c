@@ -1,0 +1,356 @@
+/* The set amx: convolutions as products of bfloat16 tiles, summed in float32. See maps_bf16.h for
+ * the layout and tiles.h for the instructions.
+ *
+ * A block is 32 positions of the run by 32 output channels: four tiles of sums, and for every tap
+ * and every 32 input channels two tiles of positions, two of weights, four products. Columns of
+ * zeros are computed along and left out when the sums are stored. While one block is computed, the
+ * sums of the block before are finished between its products: both then take their time together.
+ * An output value is one chain of products in the order (tap, inputs), whatever the block. */
+#include "kernels/kernel_sets.h"
+
+#if defined(__AVX512BF16__)
+#include "kernels/bf16/maps_bf16.h"
+#include "kernels/bf16/tiles.h"
+
+#define POSITIONS    ((size_t)32) /* of a block */
+#define BLOCK_SUMS   (POSITIONS * BLOCK)
+#define ROW_BYTES    (BLOCK * sizeof(float)) /* of a block's sums */
+#define SCRATCH_SUMS (2 * BLOCK_SUMS)
+
+/* --- packing ---------------------------------------------------------------------------------- */
+
+static size_t output_blocks(const ebm_conv_shape *s)
+{
+    return padded_channels(s->c_out) / BLOCK;
+}
+
+static size_t input_blocks(const ebm_conv_shape *s)
+{
+    return padded_channels(s->c_in) / BLOCK;
+}
+
+/* Products of a block: one per tap and 32 inputs. */
+static size_t steps_of(const ebm_conv_shape *s)
+{
+    return ebm__conv_taps(s) * input_blocks(s);
+}
+
+/* Floats of one direction: [O/32][tap][I/32][2 tiles][16 pairs of inputs][16 outputs][2]. */
+static size_t direction_floats(const ebm_conv_shape *s)
+{
+    if (is_thin(s->c_in))
+        return ebm__thin_packed_floats(s);
+    return output_blocks(s) * steps_of(s) * TILE_VALUES;
+}
+
+static size_t packed_floats(const ebm_conv_shape *s)
+{
+    const ebm_conv_shape t = ebm__conv_transposed(s);
+    return direction_floats(s) + direction_floats(&t);
+}
+
+static size_t weight_index(const ebm_conv_shape *s, size_t o, size_t i, size_t tap)
+{
+    size_t step = (o / BLOCK * ebm__conv_taps(s) + tap) * input_blocks(s) + i / BLOCK;
+    size_t tile = 2 * step + o % BLOCK / TILE_ROWS;
+    return tile * TILE_VALUES + i % BLOCK / 2 * (2 * TILE_ROWS) + o % TILE_ROWS * 2 + i % 2;
+}
+
+static void pack(const ebm_conv_shape *s, const float *w, const float *gain, float *packed)
+{
+    const ebm__bf16_packing to = {
+        .forward = packed, .backward = packed + direction_floats(s), .index = weight_index};
+    memset(packed, 0, packed_floats(s) * sizeof *packed);
+    ebm__bf16_pack(s, w, gain, &to);
+}
+
+/* --- forward and data gradient ---------------------------------------------------------------- */
+
+/* Sums of a block that still have to be stored. */
+typedef struct pending {
+    const ebm__bf16_end *end;
+    const float *sums;
+    size_t position; /* of the first sum, in the run */
+    size_t done;     /* positions finished */
+    int32_t channel;
+} pending;
+
+/* Finishes positions up to `limit`, row by row: zero columns and what lies behind the run are not
+ * pixels. */
+static void finish_until(pending *p, size_t limit)
+{
+    if (p->done >= limit)
+        return; /* also: there is no block before the first */
+    size_t row = (size_t)p->end->m.w + 1, run = (size_t)p->end->m.h * row;
+    while (p->done < limit) {
+        size_t at = p->position + p->done, column = at % row;
+        size_t n = row - column < limit - p->done ? row - column : limit - p->done;
+        size_t pixels = column + n == row ? n - 1 : n;
+        if (at < run)
+            ebm__bf16_finish(p->end, at, pixels, p->channel, p->sums + p->done * BLOCK, BLOCK);
+        p->done += n;
+    }
+}
+
+/* Operands of the blocks of one convolution. */
+typedef struct operand {
+    size_t channels; /* of the input, in memory */
+    size_t blocks;   /* of 32 inputs */
+    int32_t taps;
+    bool one_tile; /* at most 16 outputs */
+    ptrdiff_t shift[9];
+} operand;
+
+static operand operand_of(const ebm_conv_shape *s)
+{
+    operand op = {.channels = padded_channels(s->c_in),
+                  .blocks = input_blocks(s),
+                  .taps = s->k * s->k,
+                  .one_tile = s->c_out <= (int32_t)TILE_ROWS};
+    for (int32_t tap = 0; tap < op.taps; tap++)
+        op.shift[tap] = tap_offset(s, tap) * (ptrdiff_t)op.channels;
+    return op;
+}
+
+/* sums [32][32] of the positions from x on, while `before` is finished piece by piece */
+static void block_product(const operand *op, const bf16 *w, const bf16 *x, float *sums,
+                          pending *before)
+{
+    ptrdiff_t stride = (ptrdiff_t)(op->channels * sizeof *x);
+    size_t steps = (size_t)op->taps * op->blocks, step = 0;
+    tile_zero(0);
+    tile_zero(1);
+    tile_zero(2);
+    tile_zero(3);
+    for (int32_t tap = 0; tap < op->taps; tap++) {
+        const bf16 *in = x + op->shift[tap];
+        for (size_t b = 0; b < op->blocks; b++, in += BLOCK, w += 2 * TILE_VALUES) {
+            tile_load(4, in, stride);
+            tile_load(5, in + TILE_ROWS * op->channels, stride);
+            tile_load(6, w, 64);
+            tile_product(0, 4, 6);
+            tile_product(2, 5, 6);
+            if (!op->one_tile) {
+                tile_load(7, w + TILE_VALUES, 64);
+                tile_product(1, 4, 7);
+                tile_product(3, 5, 7);
+            }
+            finish_until(before, POSITIONS * ++step / steps);
+        }
+    }
+    tile_store(0, sums, ROW_BYTES);
+    tile_store(1, sums + TILE_ROWS, ROW_BYTES);
+    tile_store(2, sums + TILE_ROWS * BLOCK, ROW_BYTES);
+    tile_store(3, sums + TILE_ROWS * BLOCK + TILE_ROWS, ROW_BYTES);
+}
+
+/* One direction of a convolution. Members divide the positions, so that each finds most of what it
+ * reads in its own cache, and the blocks of outputs of the positions between; each then goes
+ * through its part block by block, so that weights are read once. `sums` holds two blocks. */
+static void convolve(const ebm_conv_shape *s, const float *packed, const float *x,
+                     const ebm__bf16_end *end, float *sums, ebm_share share)
+{
+    const operand op = operand_of(s);
+    const grid g = grid_of(s->h, s->w);
+    size_t blocks = output_blocks(s), all = (g.run + POSITIONS - 1) / POSITIONS * blocks;
+    size_t first = ebm__share_first(all, share), last = ebm__share_end(all, share), done = 0;
+    pending before = {.done = POSITIONS};
+    tiles_begin();
+    for (size_t block = 0; block < blocks; block++)
+        for (size_t piece = first / blocks; piece * blocks + block < last; piece++) {
+            size_t position = piece * POSITIONS;
+            const bf16 *w = wide_const(packed) + block * steps_of(s) * 2 * TILE_VALUES;
+            float *now = sums + done % 2 * BLOCK_SUMS;
+            if (piece * blocks + block < first)
+                continue;
+            block_product(&op, w, wide_const(x) + (g.lead + position) * op.channels, now, &before);
+            before = (pending){
+                .end = end, .sums = now, .position = position, .channel = (int32_t)(block * BLOCK)};
+            done++;
+        }
+    finish_until(&before, POSITIONS);
+    tiles_release();
+    ebm__bf16_finish_edges(end, share);
+}
+
+static void forward(const ebm_conv_shape *s, const float *packed, const float *x,
+                    const ebm_conv_result *out, float *scratch, ebm_share share)
+{
+    const ebm__bf16_end end = ebm__bf16_forward_end(s, out, scratch + SCRATCH_SUMS);
+    if (is_thin(s->c_in))
+        ebm__thin_convolve(s, packed, x, &end, share);
+    else
+        convolve(s, packed, x, &end, scratch, share);
+}
+
+static void backward_data(const ebm_conv_shape *s, const float *packed, const float *dy,
+                          const ebm_conv_gradient *out, float *scratch, ebm_share share)
+{
+    const ebm_conv_shape t = ebm__conv_transposed(s);
+    const ebm__bf16_end end = ebm__bf16_backward_end(s, out);
+    const float *weights = packed + direction_floats(s);
+    if (is_thin(t.c_in))
+        ebm__thin_convolve(&t, weights, dy, &end, share);
+    else
+        convolve(&t, weights, dy, &end, scratch, share);
+}
+
+/* --- weight gradient -------------------------------------------------------------------------- */
+
+/* Positions are the inner dimension. The left operand is dy, rewritten as [channel][position]; the
+ * right one is x with the positions of a pair side by side, [pair][channel][2], once with pairs
+ * that begin at even positions and once at odd ones, because taps shift by either. */
+
+static size_t padded_run(const ebm_conv_shape *s)
+{
+    return ebm__round_up(grid_of(s->h, s->w).run, POSITIONS);
+}
+
+/* From one channel of dy to the next: an odd number of cache lines, so that the 16 rows of a tile
+ * do not meet in the same places of the cache. */
+static size_t channel_stride(const ebm_conv_shape *s)
+{
+    return (padded_run(s) / BLOCK | 1) * BLOCK;
+}
+
+static size_t scratch_floats(const ebm_conv_shape *s)
+{
+    size_t in = padded_channels(s->c_in), out = padded_channels(s->c_out);
+    size_t weights = 2 * ebm__bf16_pairs(s) * in + channel_stride(s) * out / 2;
+    return SCRATCH_SUMS + (weights > out ? weights : out);
+}
+
+/* 16 rows of 16 32-bit values, `stride` values apart, become columns. */
+static void transpose(__m512i r[16])
+{
+    __m512i t[16];
+    for (int i = 0; i < 16; i += 2) {
+        t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
+        t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
+    }
+    for (int i = 0; i < 16; i += 4)
+        for (int j = 0; j < 2; j++) {
+            r[i + 2 * j] = _mm512_unpacklo_epi64(t[i + j], t[i + j + 2]);
+            r[i + 2 * j + 1] = _mm512_unpackhi_epi64(t[i + j], t[i + j + 2]);
+        }
+    for (int i = 0; i < 4; i++)
+        for (int half = 0; half < 16; half += 8) {
+            t[half + i] = _mm512_shuffle_i32x4(r[half + i], r[half + i + 4], 0x88);
+            t[half + i + 4] = _mm512_shuffle_i32x4(r[half + i], r[half + i + 4], 0xdd);
+        }
+    for (int i = 0; i < 8; i++) {
+        r[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
+        r[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
+    }
+}
+
+/* to [channel][stride] of `run` positions, a multiple of 32 */
+static void channels_first(const bf16 *from, size_t channels, size_t run, size_t stride, bf16 *to)
+{
+    for (size_t p = 0; p < run; p += POSITIONS)
+        for (size_t c = 0; c < channels; c += 16) {
+            __m512i r[16];
+            for (size_t pair = 0; pair < 16; pair++)
+                r[pair] = ebm__bf16_pair(from + (p + 2 * pair) * channels + c, channels);
+            transpose(r);
+            for (size_t i = 0; i < 16; i++)
+                _mm512_storeu_si512(to + (c + i) * stride + p, r[i]);
+        }
+}
+
+/* sums [32 outputs][32 inputs] over `run` positions */
+static void weight_product(const bf16 *dy, size_t stride, const bf16 *x, size_t channels,
+                           size_t run, float *sums)
+{
+    ptrdiff_t left = (ptrdiff_t)(stride * sizeof *dy),
+              right = (ptrdiff_t)(2 * channels * sizeof *x);
+    tile_zero(0);
+    tile_zero(1);
+    tile_zero(2);
+    tile_zero(3);
+    for (size_t p = 0; p < run; p += TILE_DEPTH, dy += TILE_DEPTH, x += TILE_DEPTH * channels) {
+        tile_load(4, dy, left);
+        tile_load(5, dy + TILE_ROWS * stride, left);
+        tile_load(6, x, right);
+        tile_load(7, x + 2 * TILE_ROWS, right);
+        tile_product(0, 4, 6);
+        tile_product(1, 4, 7);
+        tile_product(2, 5, 6);
+        tile_product(3, 5, 7);
+    }
+    tile_store(0, sums, ROW_BYTES);
+    tile_store(1, sums + TILE_ROWS, ROW_BYTES);
+    tile_store(2, sums + TILE_ROWS * BLOCK, ROW_BYTES);
+    tile_store(3, sums + TILE_ROWS * BLOCK + TILE_ROWS, ROW_BYTES);
+}
+
+/* dw [O,I,k,k] of one tap, from output o and input i on */
+static void add_sums(const ebm_conv_shape *s, const float *sums, size_t o, size_t i, size_t tap,
+                     float *dw)
+{
+    size_t in = (size_t)s->c_in, out = (size_t)s->c_out, taps = ebm__conv_taps(s);
+    for (size_t r = 0; r < BLOCK && o + r < out; r++)
+        for (size_t c = 0; c < BLOCK && i + c < in; c++)
+            dw[((o + r) * in + i + c) * taps + tap] += sums[r * BLOCK + c];
+}
+
+static void backward_weights(const ebm_conv_shape *s, const float *x, const float *dy, float *dw,
+                             float *scratch)
+{
+    const grid g = grid_of(s->h, s->w);
+    size_t in = padded_channels(s->c_in), out = padded_channels(s->c_out);
+    size_t stride = channel_stride(s), run = padded_run(s);
+    float *pairs = scratch + SCRATCH_SUMS;
+    bf16 *grad = wide(pairs + 2 * ebm__bf16_pairs(s) * in);
+    if (is_thin(s->c_in) || is_thin(s->c_out)) {
+        ebm__thin_backward_weights(s, x, dy, dw);
+        return;
+    }
+    ebm__bf16_interleave_taps(s, x, pairs);
+    channels_first(wide_const(dy) + g.lead * out, out, run, stride, grad);
+    tiles_begin();
+    for (int32_t tap = 0; tap < s->k * s->k; tap++)
+        for (size_t o = 0; o < out; o += BLOCK)
+            for (size_t i = 0; i < in; i += BLOCK) {
+                weight_product(grad + o * stride, stride,
+                               ebm__bf16_tap_pairs(s, pairs, tap) + 2 * i, in, run, scratch);
+                add_sums(s, scratch, o, i, (size_t)tap, dw);
+            }
+    tiles_release();
+}
+
+static const ebm_kernels table = {
+    .name = "amx",
+    .kernel_class = "bf16-amx",
+    .value_floats = ebm__bf16_value_floats,
+    .operand_floats = ebm__bf16_operand_floats,
+    .value_is_operand = ebm__bf16_value_is_operand,
+    .value_load = ebm__bf16_value_load,
+    .operand_store = ebm__bf16_operand_store,
+    .conv_packed_floats = packed_floats,
+    .conv_scratch_floats = scratch_floats,
+    .conv_pack = pack,
+    .conv_forward = forward,
+    .conv_backward_data = backward_data,
+    .conv_backward_weights = backward_weights,
+    .act_forward = ebm__bf16_act_forward,
+    .act_tangent = ebm__bf16_act_tangent,
+    .add = ebm__bf16_add,
+    .pool_forward = ebm__bf16_pool_forward,
+    .pool_backward = ebm__bf16_pool_backward,
+    .head_sum = ebm__bf16_head_sum,
+    .head_tangent = ebm__bf16_head_tangent,
+    .operand_sum = ebm__bf16_operand_sum,
+    .head_backward = ebm__bf16_head_backward,
+};
+
+const ebm_kernels *ebm__kernels_amx(void)
+{
+    return &table;
+}
+#else
+const ebm_kernels *ebm__kernels_amx(void)
+{
+    return NULL;
+}
+#endif

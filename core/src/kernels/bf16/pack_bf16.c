@@ -1,0 +1,54 @@
+/* Rounds weights to bfloat16 and puts them where a set's kernels read them. See maps_bf16.h. */
+#include "kernels/kernel_sets.h"
+
+#if defined(__AVX512BF16__)
+#include <math.h>
+
+#include "kernels/bf16/maps_bf16.h"
+
+/* To nearest, ties to even; NaN stays NaN. */
+static bf16 nearest(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    if (isnan(x))
+        return (bf16)(bits >> 16 | 0x40u);
+    return (bf16)((bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16);
+}
+
+/* The taps of one kernel, each rounded with the error that the ones before have left. Their sum,
+ * which is what a smooth image sees, then stays right: rounding each by itself puts three times
+ * the error on the network's output. */
+static void round_kernel(const float *w, float gain, size_t taps, bf16 *out)
+{
+    float carried = 0.0f;
+    for (size_t tap = 0; tap < taps; tap++) {
+        float wanted = gain * w[tap] + carried;
+        out[tap] = nearest(wanted);
+        float left = wanted - float_of(out[tap]);
+        carried = isfinite(left) ? left : 0.0f;
+    }
+}
+
+void ebm__bf16_pack(const ebm_conv_shape *s, const float *w, const float *gain,
+                    const ebm__bf16_packing *to)
+{
+    const ebm_conv_shape t = ebm__conv_transposed(s);
+    size_t taps = ebm__conv_taps(s), in = (size_t)s->c_in, out = (size_t)s->c_out;
+    bf16 *forward = wide(to->forward), *backward = wide(to->backward), kernel[9];
+    if (is_thin(s->c_in))
+        ebm__thin_pack(s, w, gain, false, to->forward);
+    if (is_thin(s->c_out))
+        ebm__thin_pack(&t, w, gain, true, to->backward);
+    for (size_t o = 0; o < out; o++)
+        for (size_t i = 0; i < in; i++, w += taps) {
+            round_kernel(w, gain ? gain[o] : 1.0f, taps, kernel);
+            for (size_t tap = 0; tap < taps; tap++) {
+                if (!is_thin(s->c_in))
+                    forward[to->index(s, o, i, tap)] = kernel[tap];
+                if (!is_thin(s->c_out))
+                    backward[to->index(&t, i, o, taps - 1 - tap)] = kernel[tap];
+            }
+        }
+}
+#endif

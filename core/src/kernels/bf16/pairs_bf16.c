@@ -1,0 +1,41 @@
+/* The operand of weight gradients: a map with the positions of a pair side by side. See
+ * maps_bf16.h. */
+#include "kernels/kernel_sets.h"
+
+#if defined(__AVX512BF16__)
+#include "kernels/bf16/maps_bf16.h"
+
+/* Position before the first pixel at which pairs begin: even, and before the first tap. */
+static size_t lead_of(const ebm_conv_shape *s)
+{
+    return ebm__round_up(grid_of(s->h, s->w).row + 1, 2);
+}
+
+size_t ebm__bf16_pairs(const ebm_conv_shape *s)
+{
+    return ebm__round_up(grid_of(s->h, s->w).run, RUN_MULTIPLE) / 2 + lead_of(s);
+}
+
+void ebm__bf16_interleave(const bf16 *from, size_t channels, size_t n, bf16 *to)
+{
+    for (size_t pair = 0; pair < n; pair++, from += 2 * channels)
+        for (size_t c = 0; c < channels; c += 16, to += 32)
+            _mm512_storeu_si512(to, ebm__bf16_pair(from + c, channels));
+}
+
+/* The odd pairs follow the even ones; the last of them would end behind the map. */
+void ebm__bf16_interleave_taps(const ebm_conv_shape *s, const float *x, float *pairs)
+{
+    size_t in = padded_channels(s->c_in), n = ebm__bf16_pairs(s);
+    const bf16 *start = wide_const(x) + (grid_of(s->h, s->w).lead - lead_of(s)) * in;
+    ebm__bf16_interleave(start, in, n, wide(pairs));
+    ebm__bf16_interleave(start + in, in, n - 1, wide(pairs) + 2 * n * in);
+}
+
+const bf16 *ebm__bf16_tap_pairs(const ebm_conv_shape *s, const float *pairs, int32_t tap)
+{
+    size_t in = padded_channels(s->c_in);
+    size_t at = (size_t)((ptrdiff_t)lead_of(s) + tap_offset(s, tap));
+    return wide_const(pairs) + (at % 2 ? 2 * ebm__bf16_pairs(s) * in : 0) + at / 2 * 2 * in;
+}
+#endif
