@@ -15,6 +15,9 @@ static const ebma_problem_info problems[EBMA_PROBLEM_COUNT] = {
                              "The body is not one complete JSON object in UTF-8 with unique keys, "
                              "at most 16 levels deep.",
                              false},
+    [EBMA_MALFORMED_MULTIPART] = {"malformed_multipart", 400, "Malformed multipart body",
+                                  "The body is not one complete multipart/form-data document.",
+                                  false},
     [EBMA_BAD_REQUEST] = {"bad_request", 400, "Malformed HTTP request",
                           "A header breaks the rules of HTTP or is ambiguous.", false},
     [EBMA_BAD_TARGET] = {"bad_target", 400, "Malformed request target",

@@ -27,6 +27,7 @@ EBM_API void ebma_setup(void);
 typedef enum ebma_problem_code {
     EBMA_OK = 0,
     EBMA_MALFORMED_JSON,
+    EBMA_MALFORMED_MULTIPART,
     EBMA_BAD_REQUEST,
     EBMA_BAD_TARGET,
     EBMA_BAD_QUERY,
