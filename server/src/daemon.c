@@ -260,6 +260,16 @@ static void stop_all(daemon_parts *d)
     ebmd_signals_close(&d->signals);
 }
 
+int ebmd_daemon_check(const ebmd_options *options, ebm_error *err)
+{
+    const ebm_kernels *kernels;
+
+    if (ebm_kernels_select(options->kernels, &kernels, err) != EBM_OK ||
+        ebmd_listen_budget(options->connections, err) != EBM_OK)
+        return EBMD_EX_CONFIG;
+    return EBMD_EX_OK;
+}
+
 int ebmd_daemon_run(const ebmd_options *options, bool *abrupt, ebm_error *err)
 {
     daemon_parts d = {.opt = options, .signals = {-1, -1}};

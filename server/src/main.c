@@ -10,6 +10,29 @@ static void complain(const ebm_error *err)
     fprintf(stderr, "ebmd: %s%s%s\n", err->where, err->where[0] ? ": " : "", err->text);
 }
 
+/* Everything that is not serving. @err false: serve */
+static bool show(const ebmd_options *options)
+{
+    switch (options->action) {
+    case EBMD_SHOW_HELP:
+        ebmd_options_help(stdout);
+        return true;
+    case EBMD_SHOW_VERSION:
+        puts("ebmd " EBMD_VERSION);
+        return true;
+    case EBMD_PRINT_CONFIG:
+        ebmd_options_conf(stdout);
+        return true;
+    case EBMD_PRINT_TABLE:
+        ebmd_options_markdown(stdout);
+        return true;
+    case EBMD_CHECK_CONFIG:
+    case EBMD_SERVE:
+        break;
+    }
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     ebmd_options options;
@@ -17,16 +40,15 @@ int main(int argc, char **argv)
     bool abrupt = false;
     int rc = ebmd_options_parse(argc, (const char *const *)argv, getenv, &options, &err);
 
-    if (rc == EBMD_EX_OK && options.help) {
-        ebmd_options_help(stdout);
+    if (rc == EBMD_EX_OK && show(&options))
         return EBMD_EX_OK;
-    }
-    if (rc == EBMD_EX_OK && options.version) {
-        puts("ebmd " EBMD_VERSION);
-        return EBMD_EX_OK;
-    }
-    if (rc == EBMD_EX_OK)
+    if (rc == EBMD_EX_OK && options.action == EBMD_CHECK_CONFIG) {
+        rc = ebmd_daemon_check(&options, &err);
+        if (rc == EBMD_EX_OK)
+            puts("ebmd: the configuration is fine");
+    } else if (rc == EBMD_EX_OK) {
         rc = ebmd_daemon_run(&options, &abrupt, &err);
+    }
     if (err.status != EBM_OK)
         complain(&err);
     if (abrupt)

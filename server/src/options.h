@@ -1,5 +1,6 @@
-/* The command line and the environment as one table. A flag beats the environment, which beats
- * the default. Knows spellings and bounds; starts nothing. */
+/* What the operator decides, as one table: command line, environment, configuration file, help
+ * and documents are all made from its rows. A flag beats the environment, which beats the file,
+ * which beats the default. Knows spellings and bounds; starts nothing. */
 #ifndef EBMD_OPTIONS_H
 #define EBMD_OPTIONS_H
 
@@ -7,6 +8,7 @@
 #include <stdio.h>
 
 #include "ebm/status.h"
+#include "proxies.h"
 
 /* Exit codes of sysexits.h that we use. */
 enum {
@@ -23,28 +25,48 @@ enum {
     EBMD_EX_CONFIG = 78
 };
 
+#define EBMD_PATH_MAX 4096
+
 typedef struct ebmd_address {
     char host[256];
     char port[8];
     bool none; /* the listener is switched off */
 } ebmd_address;
 
+/* What to do instead of serving. */
+typedef enum ebmd_action {
+    EBMD_SERVE,
+    EBMD_SHOW_HELP,
+    EBMD_SHOW_VERSION,
+    EBMD_CHECK_CONFIG,
+    EBMD_PRINT_CONFIG, /* a configuration file with every option as a comment */
+    EBMD_PRINT_TABLE   /* the same as a table in Markdown */
+} ebmd_action;
+
 typedef struct ebmd_options {
     ebmd_address listen, admin;
-    char models[4096];
-    char store[4096];
+    char config[EBMD_PATH_MAX]; /* "": no file */
+    char models[EBMD_PATH_MAX];
+    char store[EBMD_PATH_MAX];
     char kernels[32];
     char cors_origins[4096];
+    char api_keys[EBMD_PATH_MAX];                         /* "": nobody needs a key */
+    char tls_cert[EBMD_PATH_MAX], tls_key[EBMD_PATH_MAX]; /* "": plain HTTP */
+    ebmd_proxies proxies;
     unsigned workers, queue, connections, drain_seconds;
-    bool help, version;
+    ebmd_action action;
 } ebmd_options;
 
-/* Fills *out. `lookup` answers for environment variables (getenv, or a test's).
+/* Fills *out. `lookup` answers for environment variables (getenv, or a test's). With an action
+ * other than SERVE and CHECK_CONFIG nothing else is looked at.
  * Returns an exit code: OK, USAGE (unknown, repeated or incomplete flag), CONFIG (a value out of
- * bounds); err->where names the flag or variable. */
+ * bounds, an unreadable file); err->where names the flag, the variable or file:line. */
 int ebmd_options_parse(int argc, const char *const *argv, char *(*lookup)(const char *),
                        ebmd_options *out, ebm_error *err);
-/* Writes the help, made from the table. */
+
+/* Written from the table: --help, --print-config, --print-options. */
 void ebmd_options_help(FILE *out);
+void ebmd_options_conf(FILE *out);
+void ebmd_options_markdown(FILE *out);
 
 #endif

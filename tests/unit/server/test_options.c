@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "options.h"
+#include "temp_dir.h"
 
 static const char *env_name, *env_value;
 
@@ -19,7 +20,7 @@ static char *lookup(const char *name)
 
 #define MAX_WORDS 6
 
-static int parse(const char *const *words, ebmd_options *out, ebm_error *err)
+static int parse(const char *const words[], ebmd_options *out, ebm_error *err)
 {
     const char *argv[MAX_WORDS + 1] = {"ebmd"};
     int argc = 1;
@@ -91,6 +92,13 @@ static void refusals(void **state)
         {{"--store", "sqlite:"}, 78, "--store"},
         {{"--cors-origins", "*"}, 78, "--cors-origins"},
         {{"--cors-origins", "https://a/path"}, 78, "--cors-origins"},
+        {{"--trusted-proxies", "10.0.0.1/8"}, 78, "--trusted-proxies"},
+        {{"--trusted-proxies", "proxy.example"}, 78, "--trusted-proxies"},
+        {{"--tls-cert", "a.pem"}, 78, "--tls-key"},
+        {{"--tls-key", "a.pem"}, 78, "--tls-cert"},
+        {{"--config", "/nonexistent/ebmd.conf"}, 78, "/nonexistent/ebmd.conf"},
+        {{"--config", "/"}, 78, "/"},
+        {{"--config", "/dev/zero"}, 78, "/dev/zero"},
     };
     ebmd_options o;
     ebm_error err;
@@ -105,9 +113,10 @@ static void refusals(void **state)
 
 static void values(void **state)
 {
-    static const char *const words[] = {
-        "--listen=[::1]:80", "--admin-listen", "none", "--workers", "64", NULL};
-    static const char *const more[] = {"--store", "sqlite:/a/b", "--help", "--version", NULL};
+    static const char *const words[] = {"--listen=[::1]:80", "--admin-listen", "none",
+                                        "--store",           "sqlite:/a/b",    NULL};
+    static const char *const more[] = {"--help", NULL};
+    static const char *const check[] = {"--check-config", "--trusted-proxies=10.0.0.0/8", NULL};
     ebmd_options o;
     ebm_error err;
 
@@ -115,10 +124,13 @@ static void values(void **state)
     assert_int_equal(parse(words, &o, &err), EBMD_EX_OK);
     assert_string_equal(o.listen.host, "::1");
     assert_true(o.admin.none);
-    assert_int_equal(o.workers, 64);
-    assert_int_equal(parse(more, &o, &err), EBMD_EX_OK);
     assert_string_equal(o.store, "sqlite:/a/b");
-    assert_true(o.help && o.version);
+    assert_int_equal(o.action, EBMD_SERVE);
+    assert_int_equal(parse(more, &o, &err), EBMD_EX_OK);
+    assert_int_equal(o.action, EBMD_SHOW_HELP);
+    assert_int_equal(parse(check, &o, &err), EBMD_EX_OK);
+    assert_int_equal(o.action, EBMD_CHECK_CONFIG);
+    assert_int_equal(o.proxies.n, 1);
 }
 
 static void a_flag_beats_the_environment(void **state)
@@ -141,6 +153,95 @@ static void a_flag_beats_the_environment(void **state)
     env_name = NULL;
 }
 
+static char dir[TEMP_PATH_MAX], conf[TEMP_PATH_MAX];
+
+static int make_dir(void **state)
+{
+    (void)state;
+    return temp_dir_make(dir) && temp_dir_join(dir, "e.conf", conf) ? 0 : -1;
+}
+
+static int remove_dir(void **state)
+{
+    (void)state;
+    temp_dir_remove(dir);
+    return 0;
+}
+
+static void write_conf(const char *text)
+{
+    assert_true(temp_dir_write(dir, "e.conf", text, strlen(text)));
+}
+
+/* flag > environment > file > default, for one option; others keep what the file says. */
+static void precedence(void **state)
+{
+    const char *const file[] = {"--config", conf, NULL};
+    const char *const flag[] = {"--queue=9", "--config", conf, NULL};
+    ebmd_options o;
+    ebm_error err;
+
+    (void)state;
+    write_conf("# a comment\n\n  queue = 7\r\n\tworkers=3  \nadmin-listen = none");
+    assert_int_equal(parse(file, &o, &err), EBMD_EX_OK);
+    assert_int_equal(o.queue, 7);
+    assert_int_equal(o.workers, 3);
+    assert_true(o.admin.none);
+    env_name = "EBMD_QUEUE";
+    env_value = "8";
+    assert_int_equal(parse(file, &o, &err), EBMD_EX_OK);
+    assert_int_equal(o.queue, 8);
+    assert_int_equal(parse(flag, &o, &err), EBMD_EX_OK);
+    assert_int_equal(o.queue, 9);
+    env_name = "EBMD_CONFIG";
+    env_value = conf;
+    assert_int_equal(parse(file + 2, &o, &err), EBMD_EX_OK);
+    assert_int_equal(o.queue, 7);
+    env_name = NULL;
+}
+
+/* X01: each mistake is refused with the line it stands on, also where a flag beats it. */
+static void bad_files(void **state)
+{
+    static const struct {
+        const char *text, *line, *what;
+    } rows[] = {{"queue = 1\nqueu = 2\n", ":2", "unknown key 'queu'"},
+                {"--queue = 1\n", ":1", "unknown key"},
+                {"QUEUE = 1\n", ":1", "unknown key"},
+                {"queue = 1\n\n# x\nqueue = 1\n", ":4", "set twice"},
+                {"queue = 0\n", ":1", "1..100000"},
+                {"queue = 10MB\n", ":1", "whole number"},
+                {"queue = 1e3\n", ":1", "whole number"},
+                {"queue = 1 # x\n", ":1", "whole number"},
+                {"queue = \"1\"\n", ":1", "whole number"},
+                {"queue =\n", ":1", "whole number"},
+                {"queue 1\n", ":1", "key = value"},
+                {"queue: 1\n", ":1", "key = value"},
+                {"[server]\n", ":1", "key = value"},
+                {"= 1\n", ":1", "no key"},
+                {"config = other.conf\n", ":1", "cannot name another"},
+                {"models = \n", ":1", "must not be empty"},
+                {"listen = 8080\n", ":1", "HOST:PORT"},
+                {"admin-listen = 0.0.0.0:1\n", ":1", "loopback"},
+                {"store = \x01\n", ":1", "visible ASCII"},
+                {"store = \xc3\xa4\n", ":1", "visible ASCII"}};
+    const char *const file[MAX_WORDS] = {"--config", conf, "--queue", "5"};
+    ebmd_options o;
+    ebm_error err;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        size_t n;
+
+        write_conf(rows[i].text);
+        assert_int_equal(parse(file, &o, &err), EBMD_EX_CONFIG);
+        n = strlen(err.where);
+        if (n < 2 || strcmp(err.where + n - 2, rows[i].line) != 0 ||
+            !strstr(err.text, rows[i].what))
+            fail_msg("%zu: %s: %s", i, err.where, err.text);
+    }
+}
+
 /* A very long word is shortened before it is repeated. */
 static void a_huge_argument(void **state)
 {
@@ -155,30 +256,14 @@ static void a_huge_argument(void **state)
     assert_int_equal(strlen(err.where), 60);
 }
 
-static void help_lists_every_option(void **state)
-{
-    static const char *const flags[] = {
-        "--listen",  "--admin-listen", "--models",      "--store",        "--workers",
-        "--kernels", "--queue",        "--connections", "--cors-origins", "--drain-seconds"};
-    char text[8192] = "";
-    FILE *f = fmemopen(text, sizeof(text) - 1, "w");
-
-    (void)state;
-    assert_non_null(f);
-    ebmd_options_help(f);
-    fclose(f);
-    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
-        assert_non_null(strstr(text, flags[i]));
-    assert_non_null(strstr(text, "EBMD_CORS_ORIGINS"));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(presets),         cmocka_unit_test(refusals),
         cmocka_unit_test(values),          cmocka_unit_test(a_flag_beats_the_environment),
-        cmocka_unit_test(a_huge_argument), cmocka_unit_test(help_lists_every_option),
+        cmocka_unit_test(precedence),      cmocka_unit_test(bad_files),
+        cmocka_unit_test(a_huge_argument),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }
