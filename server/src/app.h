@@ -5,6 +5,7 @@
 
 #include "engine.h"
 #include "log.h"
+#include "metrics.h"
 #include "queue.h"
 #include "state.h"
 #include "store.h"
@@ -12,7 +13,8 @@
 typedef struct ebmd_app {
     ebmd_log *log;
     ebmd_state *state;
-    ebmd_engine *engine; /* engine, queue, store: NULL until the phase is READY */
+    ebmd_metrics *metrics; /* NULL: nobody counts */
+    ebmd_engine *engine;   /* engine, queue, store: NULL until the phase is READY */
     ebmd_queue *queue;
     ebmd_store *store;
     const char *cors_origins;

@@ -64,6 +64,18 @@ static int store_code(ebm_status st)
     }
 }
 
+/* One series for each pattern of the route table. */
+static ebmd_metrics *make_metrics(void)
+{
+    const char *name[EBMD_METRICS_ROUTES_MAX];
+    size_t n;
+    const ebmd_route *rows = ebmd_routes(&n);
+
+    for (size_t i = 0; i < n && i < EBMD_METRICS_ROUTES_MAX; i++)
+        name[i] = rows[i].pattern;
+    return ebmd_metrics_create(name, n);
+}
+
 static int start_basics(daemon_parts *d, ebm_error *err)
 {
     if (ebmd_listen_keep_std(err) != EBM_OK)
@@ -74,8 +86,9 @@ static int start_basics(daemon_parts *d, ebm_error *err)
         return EBMD_EX_OS;
     d->state.wake_fd = d->signals.wake_fd;
     d->app.log = ebmd_log_open(STDERR_FILENO);
-    if (!d->app.log) {
-        ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for the log");
+    d->app.metrics = make_metrics();
+    if (!d->app.log || !d->app.metrics) {
+        ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for log and metrics");
         return EBMD_EX_OS;
     }
     ebma_setup();
@@ -256,6 +269,7 @@ static void stop_all(daemon_parts *d)
     if (d->app.store)
         d->app.store->ops->close(d->app.store);
     ebmd_engine_close(d->app.engine);
+    ebmd_metrics_free(d->app.metrics);
     ebmd_log_close(d->app.log);
     ebmd_signals_close(&d->signals);
 }

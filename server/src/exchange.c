@@ -186,8 +186,22 @@ void ebmd_exchange_run(const ebmd_app *app, ebmd_request *r)
         r->route->handle(app, r);
 }
 
+static void count_job(const ebmd_app *app, const ebmd_job *job)
+{
+    bool good = job->status == EBMA_JOB_SUCCEEDED;
+
+    ebmd_metrics_job_ended(app->metrics, EBMD_KIND_SAMPLE, job->status,
+                           good ? EBMA_OK : job->error);
+    ebmd_metrics_observe(app->metrics, EBMD_TIME_QUEUED, job->queue_ms / 1e3);
+    ebmd_metrics_observe(app->metrics, EBMD_TIME_RUN, job->compute_ms / 1e3);
+    if (good)
+        ebmd_metrics_count(app->metrics, EBMD_COUNT_LANGEVIN_STEPS,
+                           (uint64_t)job->total_steps * (uint64_t)job->request.n);
+}
+
 void ebmd_exchange_resume(const ebmd_app *app, ebmd_request *r)
 {
+    count_job(app, r->job);
     r->route->finish(app, r);
 }
 
@@ -221,7 +235,30 @@ void ebmd_exchange_seal(const ebmd_app *app, ebmd_request *r)
         ebmd_reply_add(r, "Connection", "close");
 }
 
-void ebmd_exchange_log(const ebmd_app *app, const ebmd_request *r, bool complete)
+/* Which part of the exchange a client that left did not wait for. */
+static ebmd_gone gone_in(const ebmd_request *r)
+{
+    if (r->job && atomic_load(&r->job->cancel))
+        return EBMD_GONE_WAITING;
+    return r->reply.status == 0 ? EBMD_GONE_READING : EBMD_GONE_REPLY;
+}
+
+static void count(const ebmd_app *app, const ebmd_request *r, bool complete)
+{
+    size_t n;
+    const ebmd_route *table = ebmd_routes(&n);
+    size_t row = r->route ? (size_t)(r->route - table) : n;
+
+    ebmd_metrics_request(app->metrics, row, r->reply.status,
+                         (ebmd_clock_ms() - r->started_at) / 1e3);
+    ebmd_metrics_count(app->metrics, EBMD_COUNT_BYTES_RECEIVED, r->body_seen);
+    if (complete)
+        ebmd_metrics_count(app->metrics, EBMD_COUNT_BYTES_SENT, r->reply.size);
+    else
+        ebmd_metrics_client_gone(app->metrics, gone_in(r));
+}
+
+static void write_log(const ebmd_app *app, const ebmd_request *r, bool complete)
 {
     ebmd_field fields[] = {
         {.key = "request_id", .text = r->id},
@@ -236,4 +273,10 @@ void ebmd_exchange_log(const ebmd_app *app, const ebmd_request *r, bool complete
 
     ebmd_log_event(app->log, EBMD_INFO, "request", fields,
                    sizeof(fields) / sizeof(fields[0]) - (r->job ? 0 : 1));
+}
+
+void ebmd_exchange_end(const ebmd_app *app, const ebmd_request *r, bool complete)
+{
+    count(app, r, complete);
+    write_log(app, r, complete);
 }

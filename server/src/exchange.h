@@ -18,7 +18,7 @@ void ebmd_exchange_run(const ebmd_app *app, ebmd_request *r);
 void ebmd_exchange_resume(const ebmd_app *app, ebmd_request *r);
 /* Adds what every reply carries. Call once, before sending. */
 void ebmd_exchange_seal(const ebmd_app *app, ebmd_request *r);
-/* Writes the access log. `complete`: the client got all of it. */
-void ebmd_exchange_log(const ebmd_app *app, const ebmd_request *r, bool complete);
+/* The end: counts the request and writes the access log. `complete`: the client got all of it. */
+void ebmd_exchange_end(const ebmd_app *app, const ebmd_request *r, bool complete);
 
 #endif

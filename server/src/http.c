@@ -172,6 +172,7 @@ static void *on_target(void *cls, const char *uri, struct MHD_Connection *conn)
     x->http = h;
     x->conn = conn;
     ebmd_reaper_phase(h->reaper, conn_of(conn), EBMD_CONN_HEAD);
+    ebmd_metrics_move(h->app->metrics, EBMD_GAUGE_IN_FLIGHT, 1);
     pthread_mutex_lock(&h->lock);
     h->live++;
     pthread_mutex_unlock(&h->lock);
@@ -276,7 +277,8 @@ static void on_end(void *cls, struct MHD_Connection *conn, void **con_cls,
     if (!x)
         return;
     busy = x->busy; /* no other thread has x any more */
-    ebmd_exchange_log(h->app, &x->r, why == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+    ebmd_metrics_move(h->app->metrics, EBMD_GAUGE_IN_FLIGHT, -1);
+    ebmd_exchange_end(h->app, &x->r, why == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     ebmd_reaper_phase(h->reaper, conn_of(conn), EBMD_CONN_IDLE);
     ebmd_request_free(&x->r);
     pthread_mutex_lock(&h->lock);
@@ -294,8 +296,10 @@ static void on_connection(void *cls, struct MHD_Connection *conn, void **context
 
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
         info = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD);
+        ebmd_metrics_move(h->app->metrics, EBMD_GAUGE_CONNECTIONS, 1);
         *context = info ? ebmd_reaper_add(h->reaper, info->connect_fd) : NULL;
     } else {
+        ebmd_metrics_move(h->app->metrics, EBMD_GAUGE_CONNECTIONS, -1);
         ebmd_reaper_remove(h->reaper, *context);
         *context = NULL;
     }

@@ -1,0 +1,137 @@
+/* What the operator sees: metrics on the admin listener alone, probes, checking a configuration
+ * without starting. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <signal.h>
+
+#include "daemon_process.h"
+#include "http_client.h"
+#include "tiny_model.h"
+
+static daemon_process d;
+
+static int setup(void **state)
+{
+    static const tiny_model what = {
+        .id = "tiny", .levels = 2, .steps = 2, .seed = 1, .step_scale = 1.0};
+
+    (void)state;
+    return daemon_prepare(&d) && tiny_model_write(d.models, &what) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    daemon_clean(&d);
+    return 0;
+}
+
+static int status_of(int port, const char *path)
+{
+    http_reply r;
+    int status = http_call(port, "GET", path, "", NULL, &r) ? r.status : 0;
+
+    http_reply_clear(&r);
+    return status;
+}
+
+static bool in_metrics(const char *text)
+{
+    http_reply r;
+    bool found;
+
+    assert_true(http_call(d.admin, "GET", "/metrics", "", NULL, &r));
+    assert_int_equal(r.status, 200);
+    found = strstr(r.body, text) != NULL;
+    http_reply_clear(&r);
+    return found;
+}
+
+/* Prometheus' own checker, where it is installed, has nothing to say. */
+static void promtool_is_content(void)
+{
+#ifdef PROMTOOL
+    http_reply r;
+    FILE *f = popen(PROMTOOL " check metrics", "w");
+
+    assert_non_null(f);
+    assert_true(http_call(d.admin, "GET", "/metrics", "", NULL, &r));
+    assert_int_equal(fwrite(r.body, 1, r.size, f), r.size);
+    assert_int_equal(pclose(f), 0);
+    http_reply_clear(&r);
+#endif
+}
+
+static void metrics(void **state)
+{
+    char type[64];
+    http_reply r;
+
+    (void)state;
+    assert_true(daemon_start(&d, NULL));
+    assert_true(http_post(d.port, "/v1/sample", "{\"n\":2,\"steps_per_level\":3}", &r));
+    http_reply_clear(&r);
+    assert_true(http_post(d.port, "/v1/sample", "{\"n\":0}", &r));
+    http_reply_clear(&r);
+    assert_int_equal(status_of(d.port, "/v1/jobs/job_none"), 404);
+    assert_int_equal(status_of(d.port, "/etc/passwd"), 404);
+    assert_int_equal(status_of(d.port, "/metrics"), 404); /* not for everybody */
+    assert_true(http_call(d.admin, "GET", "/metrics", "", NULL, &r));
+    assert_string_equal(http_header(&r, "Content-Type", type, sizeof(type)),
+                        "text/plain; version=0.0.4; charset=utf-8");
+    http_reply_clear(&r);
+    assert_true(in_metrics("\nebm_http_requests_total{route=\"/v1/sample\",code=\"200\"} 1\n"));
+    assert_true(in_metrics("\nebm_http_requests_total{route=\"/v1/sample\",code=\"422\"} 1\n"));
+    assert_true(in_metrics("\nebm_http_requests_total{route=\"/v1/jobs/{id}\",code=\"404\"} 1\n"));
+    assert_true(in_metrics("\nebm_http_requests_total{route=\"none\",code=\"404\"} 2\n"));
+    assert_true(in_metrics("\nebm_langevin_steps_total 12\n")); /* 2 images, 2 levels, 3 steps */
+    assert_true(in_metrics("status=\"succeeded\",reason=\"none\"} 1\n"));
+    assert_true(in_metrics("ebm_model_info{model=\"tiny\""));
+    promtool_is_content();
+    assert_int_equal(status_of(d.admin, "/startupz"), 200);
+    assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
+}
+
+/* Exit code and words of a start that only checks. */
+static void checks(void **state)
+{
+    static const struct {
+        const char *conf;
+        int code;
+        const char *hint;
+    } rows[] = {{"queue = 7\n", 0, ""},
+                {"queue = 7\nqueue = 8\n", 78, "e.conf:2"},
+                {"kernels = nope\n", 78, "nope"},
+                {"\nworkers = 65\n", 78, "e.conf:2"},
+                {"connections = 65536\nfoo\n", 78, "e.conf:2"}};
+    char path[TEMP_PATH_MAX], line[1024];
+    const char *more[] = {"--check-config", "--config", path, NULL};
+
+    (void)state;
+    assert_true(temp_dir_join(d.dir, "e.conf", path));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        int code;
+
+        assert_true(temp_dir_write(d.dir, "e.conf", rows[i].conf, strlen(rows[i].conf)));
+        code = daemon_try(&d, more, line, sizeof(line));
+        if (code != rows[i].code || !strstr(line, rows[i].hint))
+            fail_msg("%zu: %d, %s", i, code, line);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(metrics, setup, teardown),
+        cmocka_unit_test_setup_teardown(checks, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
