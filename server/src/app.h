@@ -4,8 +4,10 @@
 #define EBMD_APP_H
 
 #include "engine.h"
+#include "keys.h"
 #include "log.h"
 #include "metrics.h"
+#include "proxies.h"
 #include "queue.h"
 #include "state.h"
 #include "store.h"
@@ -17,6 +19,8 @@ typedef struct ebmd_app {
     ebmd_engine *engine;   /* engine, queue, store: NULL until the phase is READY */
     ebmd_queue *queue;
     ebmd_store *store;
+    ebmd_keys *keys; /* NULL: nobody needs a key */
+    const ebmd_proxies *proxies;
     const char *cors_origins;
     const char *build;   /* "ebmd 0.1.0" */
     const char *version; /* "0.1.0" */

@@ -6,8 +6,9 @@
 #include <stdbool.h>
 
 #define EBMD_CORS_METHODS "GET, HEAD, POST, OPTIONS"
-#define EBMD_CORS_HEADERS "Accept, Content-Type, X-Request-Id"
-#define EBMD_CORS_EXPOSE  "X-Request-Id, X-Job-Id, X-Seed, X-Energy, Retry-After, Server-Timing"
+#define EBMD_CORS_HEADERS "Accept, Authorization, Content-Type, X-Request-Id"
+#define EBMD_CORS_EXPOSE                                                                           \
+    "X-Request-Id, X-Job-Id, X-Seed, X-Energy, Retry-After, Server-Timing, WWW-Authenticate"
 #define EBMD_CORS_MAX_AGE "600"
 
 /* True if origin is in the comma-separated list, byte for byte. "null" never is. */

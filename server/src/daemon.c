@@ -3,6 +3,7 @@
  * Down: refuse work, let accepted work end, close listeners, then everything in reverse. */
 #include "daemon.h"
 
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -98,6 +99,35 @@ static int start_basics(daemon_parts *d, ebm_error *err)
     return EBMD_EX_OK;
 }
 
+/* Keys are read before any listener opens: a server that wants keys is never open without them. */
+static int start_keys(daemon_parts *d, ebm_error *err)
+{
+    ebm_status st;
+
+    d->app.proxies = &d->opt->proxies;
+    if (d->opt->api_keys[0] == '\0')
+        return EBMD_EX_OK;
+    st = ebmd_keys_open(d->opt->api_keys, &d->app.keys, err);
+    return st == EBM_OK ? EBMD_EX_OK : st == EBM_ERR_NOMEM ? EBMD_EX_OS : EBMD_EX_CONFIG;
+}
+
+/* SIGHUP: the whole new key file, or the old keys and a line that says what is wrong. */
+static void reload(daemon_parts *d)
+{
+    ebm_error err = {0};
+    ebmd_field good = {.key = "keys"};
+    ebmd_field bad[] = {{.key = "where", .text = err.where}, {.key = "text", .text = err.text}};
+
+    if (!d->app.keys)
+        return;
+    if (ebmd_keys_reload(d->app.keys, &err) != EBM_OK) {
+        ebmd_log_event(d->app.log, EBMD_ERROR, "keys_kept", bad, 2);
+        return;
+    }
+    good.number = (double)ebmd_keys_count(d->app.keys);
+    ebmd_log_event(d->app.log, EBMD_INFO, "keys_reloaded", &good, 1);
+}
+
 static int start_listener(daemon_parts *d, const ebmd_address *address, unsigned listener,
                           ebmd_http **out, ebm_error *err)
 {
@@ -181,6 +211,8 @@ static int start_all(daemon_parts *d, ebm_error *err)
     int rc = start_basics(d, err);
 
     if (rc == EBMD_EX_OK)
+        rc = start_keys(d, err);
+    if (rc == EBMD_EX_OK)
         rc = start_listener(d, &d->opt->admin, EBMD_ON_ADMIN, &d->admin, err);
     if (rc == EBMD_EX_OK)
         rc = start_models(d, err);
@@ -207,7 +239,8 @@ static bool wait_jobs(daemon_parts *d, double limit_ms, bool heed_signals)
     while (ebmd_queue_live(d->app.queue) > 0) {
         if (ebmd_clock_ms() >= until)
             return false;
-        if (ebmd_signals_wait(&d->signals, 20, &number) == EBMD_WAKE_SIGNAL && heed_signals)
+        if (ebmd_signals_wait(&d->signals, 20, &number) == EBMD_WAKE_SIGNAL && heed_signals &&
+            number != SIGHUP)
             return false;
     }
     return true;
@@ -251,6 +284,10 @@ static int serve(daemon_parts *d, bool *abrupt)
 
     do {
         why = ebmd_signals_wait(&d->signals, -1, &number);
+        if (why == EBMD_WAKE_SIGNAL && number == SIGHUP) {
+            reload(d);
+            why = EBMD_WAKE_TIMEOUT;
+        }
     } while (why == EBMD_WAKE_TIMEOUT ||
              (why == EBMD_WAKE_EVENT && ebmd_state_get(&d->state) != EBMD_BROKEN));
     *abrupt = !drain(d, number);
@@ -269,6 +306,7 @@ static void stop_all(daemon_parts *d)
     if (d->app.store)
         d->app.store->ops->close(d->app.store);
     ebmd_engine_close(d->app.engine);
+    ebmd_keys_close(d->app.keys);
     ebmd_metrics_free(d->app.metrics);
     ebmd_log_close(d->app.log);
     ebmd_signals_close(&d->signals);
@@ -277,10 +315,14 @@ static void stop_all(daemon_parts *d)
 int ebmd_daemon_check(const ebmd_options *options, ebm_error *err)
 {
     const ebm_kernels *kernels;
+    ebmd_keys *keys = NULL;
 
     if (ebm_kernels_select(options->kernels, &kernels, err) != EBM_OK ||
         ebmd_listen_budget(options->connections, err) != EBM_OK)
         return EBMD_EX_CONFIG;
+    if (options->api_keys[0] != '\0' && ebmd_keys_open(options->api_keys, &keys, err) != EBM_OK)
+        return EBMD_EX_CONFIG;
+    ebmd_keys_close(keys);
     return EBMD_EX_OK;
 }
 

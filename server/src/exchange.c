@@ -93,6 +93,50 @@ static ebma_problem_code phase_problem(const ebmd_app *app)
     }
 }
 
+static unsigned scope_of(const ebmd_route *route)
+{
+    if (route->flags & EBMD_IS_WORK)
+        return EBMD_SCOPE_SAMPLE;
+    return (route->flags & EBMD_IS_JOBS) ? EBMD_SCOPE_JOBS : 0;
+}
+
+static void refuse_scope(ebmd_request *r, unsigned scope)
+{
+    refuse(r, EBMA_FORBIDDEN);
+    ebmd_reply_addf(r, "WWW-Authenticate",
+                    "Bearer realm=\"ebmd\", error=\"insufficient_scope\", scope=\"%s\"",
+                    scope == EBMD_SCOPE_SAMPLE ? "sample" : "jobs");
+}
+
+/* A missing key and a wrong one get the same answer. */
+static void check_key(const ebmd_app *app, ebmd_request *r)
+{
+    unsigned scope = scope_of(r->route);
+
+    switch (ebmd_keys_check(app->keys, ebmd_request_header(r, "Authorization"), scope,
+                            ebmd_clock_ms(), &r->grant)) {
+    case EBMD_KEY_GOOD:
+        return;
+    case EBMD_KEY_MISSING:
+    case EBMD_KEY_UNKNOWN:
+        refuse(r, EBMA_UNAUTHORIZED);
+        ebmd_reply_add(r, "WWW-Authenticate", "Bearer realm=\"ebmd\"");
+        ebmd_metrics_denied(app->metrics, ebmd_request_header(r, "Authorization")
+                                              ? EBMD_DENIED_UNKNOWN
+                                              : EBMD_DENIED_MISSING);
+        return;
+    case EBMD_KEY_SCOPE:
+        refuse_scope(r, scope);
+        ebmd_metrics_denied(app->metrics, EBMD_DENIED_SCOPE);
+        return;
+    case EBMD_KEY_RATE:
+        refuse(r, EBMA_QUOTA_EXCEEDED);
+        ebmd_reply_addf(r, "Retry-After", "%d", r->grant.retry_after);
+        ebmd_metrics_denied(app->metrics, EBMD_DENIED_RATE);
+        return;
+    }
+}
+
 /* Refusals that cost nothing, before the body is read. */
 static void check_early(const ebmd_app *app, ebmd_request *r)
 {
@@ -133,6 +177,9 @@ void ebmd_exchange_head(const ebmd_app *app, ebmd_request *r, unsigned listener,
         return;
     }
     find_route(app, r, listener);
+    if (r->reply.status == 0 && app->keys && listener == EBMD_ON_MAIN &&
+        !(r->route->flags & EBMD_IS_PUBLIC))
+        check_key(app, r);
     if (r->reply.status == 0 && strchr(r->head.target, '?'))
         refuse(r, EBMA_BAD_QUERY);
     if (r->reply.status == 0)
@@ -260,10 +307,14 @@ static void count(const ebmd_app *app, const ebmd_request *r, bool complete)
 
 static void write_log(const ebmd_app *app, const ebmd_request *r, bool complete)
 {
+    size_t path_len = strcspn(r->head.target, "?"); /* a query may hold what is nobody's business */
+    const char *path = ebm_arena_strndup(r->arena, r->head.target, path_len);
     ebmd_field fields[] = {
         {.key = "request_id", .text = r->id},
+        {.key = "client", .text = r->client},
+        {.key = "owner", .text = r->grant.owner},
         {.key = "method", .text = r->head.method ? r->head.method : "?"},
-        {.key = "path", .text = r->head.target},
+        {.key = "path", .text = path ? path : "?"},
         {.key = "status", .number = r->reply.status},
         {.key = "ms", .number = ebmd_clock_ms() - r->started_at},
         {.key = "bytes", .number = (double)r->reply.size},

@@ -6,7 +6,7 @@
 
 /* How often the headers that decide about framing and routing occur. */
 typedef struct census {
-    int host, length, coding;
+    int host, length, coding, authorization;
     bool chunked, expect_other, content_encoding, upgrade;
     bool length_zero;
 } census;
@@ -85,6 +85,8 @@ static ebma_problem_code count_header(const ebmd_header *h, census *c)
     if (named(h, "Transfer-Encoding")) {
         c->coding++;
         c->chunked = says(h, "chunked");
+    } else if (named(h, "Authorization")) {
+        c->authorization++; /* two of them: who is it? */
     } else if (named(h, "Expect")) {
         c->expect_other = c->expect_other || !says(h, "100-continue");
     } else if (named(h, "Content-Encoding")) {
@@ -153,7 +155,8 @@ static ebma_problem_code check_framing(const ebmd_head *head, const census *c)
     bool bodiless = method == EBMD_GET || method == EBMD_HEAD ||
                     strcmp(head->method, "DELETE") == 0 || strcmp(head->method, "TRACE") == 0;
 
-    if (c->host > 1 || (c->host == 0 && !old) || c->length > 1 || c->coding > 1)
+    if (c->host > 1 || (c->host == 0 && !old) || c->length > 1 || c->coding > 1 ||
+        c->authorization > 1)
         return EBMA_BAD_REQUEST;
     if (c->coding > 0 && (c->length > 0 || old))
         return EBMA_BAD_REQUEST;

@@ -198,6 +198,7 @@ static enum MHD_Result on_head(exchange *x, const char *method, const char *vers
     ebmd_http *h = x->http;
     ebmd_head *head = &x->r.head;
     char *copy = ebm_arena_strndup(x->r.arena, method, strnlen(method, 64));
+    const union MHD_ConnectionInfo *info;
     /* the last tenth of the connections is for telling people that we are full */
     bool overloaded = ebmd_reaper_count(h->reaper) > h->connections - h->connections / 10;
 
@@ -206,6 +207,9 @@ static enum MHD_Result on_head(exchange *x, const char *method, const char *vers
     head->method = copy;
     head->version = version;
     MHD_get_connection_values_n(x->conn, MHD_HEADER_KIND, take_header, head);
+    info = MHD_get_connection_info(x->conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    ebmd_proxies_client(h->app->proxies, info ? info->client_addr : NULL,
+                        ebmd_request_header(&x->r, "X-Forwarded-For"), x->r.client);
     ebmd_exchange_head(h->app, &x->r, h->listener, overloaded);
     if (x->r.reply.status != 0)
         return send_reply(x);

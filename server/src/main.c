@@ -4,10 +4,22 @@
 #include <unistd.h>
 
 #include "daemon.h"
+#include "keys.h"
 
 static void complain(const ebm_error *err)
 {
     fprintf(stderr, "ebmd: %s%s%s\n", err->where, err->where[0] ? ": " : "", err->text);
+}
+
+/* The key goes to its user, the line into the file; neither is kept here. */
+static int make_key(const char *id, ebm_error *err)
+{
+    char key[EBMD_KEY_TEXT_SIZE], line[EBMD_KEY_TEXT_SIZE];
+
+    if (ebmd_keys_make(id, key, line, err) != EBM_OK)
+        return err->status == EBM_ERR_ARG ? EBMD_EX_USAGE : EBMD_EX_OS;
+    printf("key:  %s\nline: %s\n", key, line);
+    return EBMD_EX_OK;
 }
 
 /* Everything that is not serving. @err false: serve */
@@ -26,6 +38,7 @@ static bool show(const ebmd_options *options)
     case EBMD_PRINT_TABLE:
         ebmd_options_markdown(stdout);
         return true;
+    case EBMD_MAKE_KEY:
     case EBMD_CHECK_CONFIG:
     case EBMD_SERVE:
         break;
@@ -46,6 +59,8 @@ int main(int argc, char **argv)
         rc = ebmd_daemon_check(&options, &err);
         if (rc == EBMD_EX_OK)
             puts("ebmd: the configuration is fine");
+    } else if (rc == EBMD_EX_OK && options.action == EBMD_MAKE_KEY) {
+        rc = make_key(options.key_id, &err);
     } else if (rc == EBMD_EX_OK) {
         rc = ebmd_daemon_run(&options, &abrupt, &err);
     }

@@ -23,6 +23,8 @@ void ebmd_options_help(FILE *out)
           "and exit\n"
           "  --print-config\n      write a configuration file with every option, and exit\n"
           "  --print-options\n      write the table of options in Markdown, and exit\n"
+          "  --make-key ID\n      make an API key: prints it and its line for the key file, and "
+          "exit\n"
           "  --help\n      show this and exit\n"
           "  --version\n      show the version and exit\n\n"
           "A flag beats the environment, which beats the file, which beats the default.\n"

@@ -70,6 +70,11 @@ static int collect_flags(int argc, const char *const *argv, source *flags, ebmd_
 
         if (take_action(argv[i], out))
             continue;
+        if (strcmp(argv[i], "--make-key") == 0 && i + 1 < argc) {
+            out->action = EBMD_MAKE_KEY;
+            out->key_id = argv[++i];
+            continue;
+        }
         if (row == n)
             return usage_error(err, argv[i], "unknown argument; --help lists all");
         if (flags->text[row])

@@ -40,7 +40,8 @@ typedef enum ebmd_action {
     EBMD_SHOW_VERSION,
     EBMD_CHECK_CONFIG,
     EBMD_PRINT_CONFIG, /* a configuration file with every option as a comment */
-    EBMD_PRINT_TABLE   /* the same as a table in Markdown */
+    EBMD_PRINT_TABLE,  /* the same as a table in Markdown */
+    EBMD_MAKE_KEY
 } ebmd_action;
 
 typedef struct ebmd_options {
@@ -55,6 +56,7 @@ typedef struct ebmd_options {
     ebmd_proxies proxies;
     unsigned workers, queue, connections, drain_seconds;
     ebmd_action action;
+    const char *key_id; /* for MAKE_KEY; an argument of the command line */
 } ebmd_options;
 
 /* Fills *out. `lookup` answers for environment variables (getenv, or a test's). With an action

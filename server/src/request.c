@@ -22,6 +22,13 @@ const char *ebmd_request_header(const ebmd_request *r, const char *name)
     return NULL;
 }
 
+const char *ebmd_request_owner(const ebmd_request *r)
+{
+    if (r->grant.owner[0] == '\0' || (r->grant.scopes & EBMD_SCOPE_ADMIN))
+        return NULL;
+    return r->grant.owner;
+}
+
 ebmd_method ebmd_method_of(const char *method)
 {
     static const struct {

@@ -9,6 +9,8 @@
 #include "ebma/api.h"
 #include "ids.h"
 #include "job.h"
+#include "keys.h"
+#include "proxies.h"
 
 #define EBMD_HEADERS_MAX       64
 #define EBMD_HEADER_BYTES_MAX  16384
@@ -64,8 +66,10 @@ typedef struct ebmd_request {
     const struct ebmd_route *route;
     const char *capture; /* what {id} of the route's pattern matched, or NULL */
     char id[EBMD_REQUEST_ID_SIZE];
-    double started_at; /* ebmd_clock_ms() */
-    char *body;        /* ebm_free() */
+    char client[EBMD_PEER_SIZE]; /* address, for the log; "" until the head is read */
+    ebmd_grant grant;            /* who asks; owner "" while keys are off */
+    double started_at;           /* ebmd_clock_ms() */
+    char *body;                  /* ebm_free() */
     size_t body_size, body_room;
     size_t body_seen; /* bytes the client sent, kept or not */
     ebmd_job *job;    /* one reference; set while and after waiting */
@@ -77,6 +81,9 @@ typedef struct ebmd_request {
 
 /* Value of a header by name (any case), or NULL. @own the request's arena or the library's */
 const char *ebmd_request_header(const ebmd_request *r, const char *name);
+/* Whose jobs this request may see, for the store: NULL means everybody's, because keys are off or
+ * the key is an administrator's. */
+const char *ebmd_request_owner(const ebmd_request *r);
 ebmd_method ebmd_method_of(const char *method);
 
 /* Adds a header to the reply; value is copied. Without memory or room it is left out. */

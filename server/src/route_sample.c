@@ -1,6 +1,7 @@
 /* POST /v1/sample and /sample: from a body to a job, from a finished job to a reply. */
 #include <string.h>
 
+#include "clock.h"
 #include "ebm/memory.h"
 #include "media.h"
 #include "router.h"
@@ -51,6 +52,21 @@ static void enqueue(const ebmd_app *app, ebmd_request *r, ebmd_job *job)
     ebmd_job_unref(job);
 }
 
+/* Takes the job's work from its owner's quota, or refuses. */
+static bool charge(const ebmd_app *app, ebmd_request *r, const ebmd_job *job)
+{
+    double work = (double)job->total_steps * job->request.n;
+    int retry_after = 1;
+
+    if (!app->keys ||
+        ebmd_keys_spend(app->keys, r->grant.owner, work, ebmd_clock_ms(), &retry_after))
+        return true;
+    ebmd_metrics_denied(app->metrics, EBMD_DENIED_WORK);
+    ebmd_reply_code(r, EBMA_QUOTA_EXCEEDED);
+    ebmd_reply_addf(r, "Retry-After", "%d", retry_after);
+    return false;
+}
+
 static void submit(const ebmd_app *app, ebmd_request *r, const ebma_sample_request *request)
 {
     ebmd_job *job = NULL;
@@ -67,8 +83,10 @@ static void submit(const ebmd_app *app, ebmd_request *r, const ebma_sample_reque
         refuse_field(r, "n", "result_too_large", "n images of this model are more than 16 MiB");
     else if (ebmd_job_create(model, index, request, &job, &err) != EBM_OK)
         ebmd_reply_code(r, err.status == EBM_ERR_NOMEM ? EBMA_OUT_OF_MEMORY : EBMA_INTERNAL);
-    else
+    else if (charge(app, r, job))
         enqueue(app, r, job);
+    else
+        ebmd_job_unref(job);
 }
 
 void ebmd_route_sample(const ebmd_app *app, ebmd_request *r)

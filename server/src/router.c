@@ -4,18 +4,18 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BOTH (EBMD_ON_MAIN | EBMD_ON_ADMIN)
+#define OPEN (EBMD_ON_MAIN | EBMD_ON_ADMIN | EBMD_IS_PUBLIC)
 #define WORK (EBMD_ON_MAIN | EBMD_TAKES_JSON | EBMD_IS_WORK)
 
 static const ebmd_route routes[] = {
-    {EBMD_GET, "/healthz", BOTH, ebmd_route_live, NULL},
-    {EBMD_GET, "/readyz", BOTH, ebmd_route_ready, NULL},
+    {EBMD_GET, "/healthz", OPEN, ebmd_route_live, NULL},
+    {EBMD_GET, "/readyz", OPEN, ebmd_route_ready, NULL},
     {EBMD_GET, "/startupz", EBMD_ON_ADMIN, ebmd_route_started, NULL},
-    {EBMD_GET, "/version", BOTH, ebmd_route_version, NULL},
+    {EBMD_GET, "/version", OPEN, ebmd_route_version, NULL},
     {EBMD_GET, "/metrics", EBMD_ON_ADMIN, ebmd_route_metrics, NULL},
     {EBMD_GET, "/v1/models", EBMD_ON_MAIN, ebmd_route_models, NULL},
     {EBMD_GET, "/v1/models/{id}", EBMD_ON_MAIN, ebmd_route_model, NULL},
-    {EBMD_GET, "/v1/jobs/{id}", EBMD_ON_MAIN, ebmd_route_job, NULL},
+    {EBMD_GET, "/v1/jobs/{id}", EBMD_ON_MAIN | EBMD_IS_JOBS, ebmd_route_job, NULL},
     {EBMD_POST, "/v1/sample", WORK, ebmd_route_sample, ebmd_route_sample_done},
     {EBMD_POST, "/sample", WORK, ebmd_route_sample, ebmd_route_sample_done},
 };

@@ -10,7 +10,9 @@ enum {
     EBMD_ON_MAIN = 1,    /* reachable on the main listener */
     EBMD_ON_ADMIN = 2,   /* reachable on the admin listener */
     EBMD_TAKES_JSON = 4, /* the body must be application/json */
-    EBMD_IS_WORK = 8     /* refused with 503 unless the daemon is ready, with 429 when full */
+    EBMD_IS_WORK = 8,    /* refused with 503 unless the daemon is ready, with 429 when full */
+    EBMD_IS_PUBLIC = 16, /* needs no key; every other row of the main listener does */
+    EBMD_IS_JOBS = 32    /* needs a key of the scope jobs; a row that is work, one of sample */
 };
 
 /* A handler fills r->reply, or sets r->job: then the request waits for the job, and `finish`

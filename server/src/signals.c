@@ -41,8 +41,10 @@ ebm_status ebmd_signals_open(ebmd_signals *s, ebm_error *err)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
     if (sigprocmask(SIG_BLOCK, &set, NULL) == 0 && set_action(SIGPIPE, SIG_IGN) == 0 &&
-        set_action(SIGTERM, pass_on) == 0 && set_action(SIGINT, pass_on) == 0) {
+        set_action(SIGTERM, pass_on) == 0 && set_action(SIGINT, pass_on) == 0 &&
+        set_action(SIGHUP, pass_on) == 0) {
         s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
         s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     }

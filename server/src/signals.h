@@ -12,7 +12,7 @@ typedef struct ebmd_signals {
 
 typedef enum ebmd_wakeup { EBMD_WAKE_TIMEOUT, EBMD_WAKE_SIGNAL, EBMD_WAKE_EVENT } ebmd_wakeup;
 
-/* Blocks SIGTERM and SIGINT for this thread and all that it will create, ignores SIGPIPE.
+/* Blocks SIGTERM, SIGINT and SIGHUP for this thread and all that it will create, ignores SIGPIPE.
  * Call from the main thread, before it creates any other. @own ebmd_signals_close() @err IO */
 EBM_MUST_CHECK ebm_status ebmd_signals_open(ebmd_signals *s, ebm_error *err);
 void ebmd_signals_close(ebmd_signals *s);

@@ -1,0 +1,233 @@
+/* Keys over the wire: one answer for every stranger, scopes, quotas, reloading by signal. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "daemon_process.h"
+#include "http_client.h"
+#include "tiny_model.h"
+
+#define SECRET "0123456789abcdef0123456789abcdef"
+#define TAIL                                                                                       \
+    " 000102030405060708090a0b0c0d0e0f "                                                           \
+    "355cdbe611519477dfe934e5707a13b91de04201300dc1c9507369164fa60839\n"
+#define JSON "Content-Type: application/json\r\n"
+
+static daemon_process d;
+static char keys[TEMP_PATH_MAX];
+
+static void write_keys(const char *text)
+{
+    assert_true(temp_dir_write(d.dir, "keys", text, strlen(text)));
+    assert_int_equal(chmod(keys, 0600), 0);
+}
+
+static int setup(void **state)
+{
+    static const tiny_model what = {
+        .id = "tiny", .levels = 2, .steps = 2, .seed = 1, .step_scale = 1.0};
+    static const char *more[] = {"--api-keys", keys, "--trusted-proxies", "127.0.0.0/8", NULL};
+
+    (void)state;
+    if (!daemon_prepare(&d) || !tiny_model_write(d.models, &what) ||
+        !temp_dir_join(d.dir, "keys", keys))
+        return -1;
+    write_keys("alice sample,jobs - -" TAIL "reader jobs - -" TAIL "slow sample 2 -" TAIL
+               "poor sample - 8" TAIL);
+    return daemon_start(&d, more) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    int rc = daemon_stop(&d, SIGTERM, 10000);
+
+    (void)state;
+    daemon_clean(&d);
+    return rc;
+}
+
+static int post(const char *headers, http_reply *r)
+{
+    char all[2048];
+
+    snprintf(all, sizeof(all), JSON "%s", headers);
+    assert_true(http_call(d.port, "POST", "/v1/sample", all, "{}", r));
+    return r->status;
+}
+
+static int post_status(const char *headers)
+{
+    http_reply r;
+    int status = post(headers, &r);
+
+    http_reply_clear(&r);
+    return status;
+}
+
+/* The body without what differs from request to request. */
+static void strip_id(char *body)
+{
+    char *id = strstr(body, "\"request_id\"");
+
+    if (id)
+        *id = '\0';
+}
+
+/* A01, A03: all of these get the same answer. */
+static void strangers(void **state)
+{
+    static const char *const rows[] = {
+        "",
+        "Authorization: \r\n",
+        "Authorization: Basic YTpi\r\n",
+        "Authorization: Bearer\r\n",
+        "Authorization: Bearer alice\r\n",
+        "Authorization: Bearer alice.wrong\r\n",
+        "Authorization: Bearer alice.0123456789abcdef0123456789abcdee\r\n",
+        "Authorization: Bearer nobody." SECRET "\r\n",
+        "Authorization: Bearer alice." SECRET SECRET SECRET SECRET SECRET "\r\n",
+        "Authorization: Bearer \xff\xfe\r\n",
+        "X-Api-Key: alice." SECRET "\r\n",
+    };
+    char first[2048] = "", value[128];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        http_reply r;
+
+        if (post(rows[i], &r) != 401)
+            fail_msg("%s: %d", rows[i], r.status);
+        assert_string_equal(http_header(&r, "WWW-Authenticate", value, sizeof(value)),
+                            "Bearer realm=\"ebmd\"");
+        assert_string_equal(http_header(&r, "Content-Type", value, sizeof(value)),
+                            "application/problem+json");
+        strip_id(r.body);
+        if (i == 0)
+            snprintf(first, sizeof(first), "%s", r.body);
+        assert_string_equal(r.body, first);
+        http_reply_clear(&r);
+    }
+}
+
+static void two_answers_to_who_is_it(void **state)
+{
+    (void)state;
+    assert_int_equal(post_status("Authorization: Bearer alice." SECRET
+                                 "\r\nAuthorization: Bearer reader." SECRET "\r\n"),
+                     400);
+    assert_int_equal(post_status("Authorization: Bearer a\x01.b\r\n"), 400);
+}
+
+static int get_status(int port, const char *path, const char *headers)
+{
+    http_reply r;
+    int status = http_call(port, "GET", path, headers, NULL, &r) ? r.status : 0;
+
+    http_reply_clear(&r);
+    return status;
+}
+
+static void scopes(void **state)
+{
+    static const char alice[] = "Authorization: Bearer alice." SECRET "\r\n";
+    static const char reader[] = "Authorization: Bearer reader." SECRET "\r\n";
+    char value[128];
+    http_reply r;
+
+    (void)state;
+    assert_int_equal(post_status(alice), 200);
+    assert_int_equal(post(reader, &r), 403);
+    assert_non_null(http_header(&r, "WWW-Authenticate", value, sizeof(value)));
+    assert_non_null(strstr(value, "scope=\"sample\""));
+    http_reply_clear(&r);
+    assert_int_equal(get_status(d.port, "/v1/models", reader), 200); /* any key */
+    assert_int_equal(get_status(d.port, "/v1/models", ""), 401);
+    assert_int_equal(get_status(d.port, "/v1/models/tiny", ""), 401);
+    assert_int_equal(get_status(d.port, "/v1/jobs/x", ""), 401);
+    assert_int_equal(get_status(d.port, "/v1/jobs/x", reader), 404);
+    /* probes need none */
+    assert_int_equal(get_status(d.port, "/healthz", ""), 200);
+    assert_int_equal(get_status(d.port, "/readyz", ""), 200);
+    assert_int_equal(get_status(d.port, "/version", ""), 200);
+    assert_int_equal(get_status(d.admin, "/metrics", ""), 200);
+    assert_true(daemon_logged(&d, "\"owner\":\"alice\""));
+    assert_false(daemon_logged(&d, SECRET));
+}
+
+static void quotas(void **state)
+{
+    static const char slow[] = "Authorization: Bearer slow." SECRET "\r\n";
+    static const char poor[] = "Authorization: Bearer poor." SECRET "\r\n";
+    char value[32];
+    http_reply r;
+
+    (void)state;
+    assert_int_equal(post_status(slow), 200);
+    assert_int_equal(post_status(slow), 200);
+    assert_int_equal(post(slow, &r), 429);
+    assert_in_range(atoi(http_header(&r, "Retry-After", value, sizeof(value))), 1, 30);
+    assert_non_null(strstr(r.body, "\"quota_exceeded\""));
+    http_reply_clear(&r);
+    assert_int_equal(post_status(poor), 200); /* 2 levels, 2 steps: 4 of 8 */
+    assert_int_equal(post_status(poor), 200);
+    assert_int_equal(post(poor, &r), 429);
+    assert_in_range(atoi(http_header(&r, "Retry-After", value, sizeof(value))), 1, 8);
+    http_reply_clear(&r);
+}
+
+static bool logged_soon(const char *text)
+{
+    struct timespec ts = {.tv_nsec = 10000000};
+
+    for (int i = 0; i < 1000 && !daemon_logged(&d, text); i++)
+        nanosleep(&ts, NULL);
+    return daemon_logged(&d, text);
+}
+
+static void reloading(void **state)
+{
+    static const char bob[] = "Authorization: Bearer bob." SECRET "\r\n";
+
+    (void)state;
+    assert_int_equal(post_status(bob), 401);
+    write_keys("bob sample - -" TAIL "broken\n");
+    kill(d.pid, SIGHUP);
+    assert_true(logged_soon("\"keys_kept\""));
+    assert_true(daemon_logged(&d, "keys:2"));
+    assert_int_equal(post_status(bob), 401);
+    assert_int_equal(post_status("Authorization: Bearer alice." SECRET "\r\n"), 200);
+    write_keys("bob sample - -" TAIL);
+    kill(d.pid, SIGHUP);
+    assert_true(logged_soon("\"keys_reloaded\",\"keys\":1"));
+    assert_int_equal(post_status(bob), 200);
+    assert_int_equal(post_status("Authorization: Bearer alice." SECRET "\r\n"), 401);
+}
+
+/* The test is a trusted proxy here: the address it forwards is the one that is logged. */
+static void forwarded(void **state)
+{
+    (void)state;
+    get_status(d.port, "/healthz", "X-Forwarded-For: 6.6.6.6, 192.0.2.7\r\n");
+    assert_true(logged_soon("\"client\":\"192.0.2.7\""));
+    assert_false(daemon_logged(&d, "6.6.6.6"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(strangers), cmocka_unit_test(two_answers_to_who_is_it),
+        cmocka_unit_test(scopes),    cmocka_unit_test(quotas),
+        cmocka_unit_test(forwarded), cmocka_unit_test(reloading),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
