@@ -4,6 +4,7 @@
 #include "daemon.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include "http.h"
 #include "journal.h"
 #include "listen.h"
+#include "notify.h"
 #include "router.h"
 #include "signals.h"
 #include "worker.h"
@@ -32,6 +34,8 @@ typedef struct daemon_parts {
     ebmd_signals signals;
     const ebm_kernels *kernels;
     ebmd_http *admin, *main;
+    ebmd_tls tls;
+    ebmd_notify notify;
     ebmd_workers *workers;
 } daemon_parts;
 
@@ -128,6 +132,16 @@ static void reload(daemon_parts *d)
     ebmd_log_event(d->app.log, EBMD_INFO, "keys_reloaded", &good, 1);
 }
 
+static int start_tls(daemon_parts *d, ebm_error *err)
+{
+    ebm_status st;
+
+    if (d->opt->tls_cert[0] == '\0')
+        return EBMD_EX_OK;
+    st = ebmd_tls_read(d->opt->tls_cert, d->opt->tls_key, &d->tls, err);
+    return st == EBM_OK ? EBMD_EX_OK : st == EBM_ERR_NOMEM ? EBMD_EX_OS : EBMD_EX_CONFIG;
+}
+
 static int start_listener(daemon_parts *d, const ebmd_address *address, unsigned listener,
                           ebmd_http **out, ebm_error *err)
 {
@@ -135,6 +149,7 @@ static int start_listener(daemon_parts *d, const ebmd_address *address, unsigned
     ebmd_http_options opt = {.app = &d->app,
                              .listener = listener,
                              .threads = main ? MAIN_THREADS : 1,
+                             .tls = main && d->tls.cert ? &d->tls : NULL,
                              .connections = main ? d->opt->connections : ADMIN_CONNECTIONS};
 
     if (address->none)
@@ -144,7 +159,7 @@ static int start_listener(daemon_parts *d, const ebmd_address *address, unsigned
     if (ebmd_http_start(&opt, out, err) == EBM_OK)
         return EBMD_EX_OK;
     close(opt.fd);
-    return EBMD_EX_OS;
+    return err->status == EBM_ERR_FORMAT ? EBMD_EX_CONFIG : EBMD_EX_OS;
 }
 
 static int start_models(daemon_parts *d, ebm_error *err)
@@ -213,6 +228,8 @@ static int start_all(daemon_parts *d, ebm_error *err)
     if (rc == EBMD_EX_OK)
         rc = start_keys(d, err);
     if (rc == EBMD_EX_OK)
+        rc = start_tls(d, err);
+    if (rc == EBMD_EX_OK)
         rc = start_listener(d, &d->opt->admin, EBMD_ON_ADMIN, &d->admin, err);
     if (rc == EBMD_EX_OK)
         rc = start_models(d, err);
@@ -225,8 +242,10 @@ static int start_all(daemon_parts *d, ebm_error *err)
         ebmd_state_set(&d->state, EBMD_READY);
         rc = start_listener(d, &d->opt->listen, EBMD_ON_MAIN, &d->main, err);
     }
-    if (rc == EBMD_EX_OK)
+    if (rc == EBMD_EX_OK) {
         announce(d);
+        ebmd_notify_say(&d->notify, "READY=1");
+    }
     return rc;
 }
 
@@ -237,6 +256,7 @@ static bool wait_jobs(daemon_parts *d, double limit_ms, bool heed_signals)
     int number;
 
     while (ebmd_queue_live(d->app.queue) > 0) {
+        ebmd_notify_beat(&d->notify, ebmd_clock_ms());
         if (ebmd_clock_ms() >= until)
             return false;
         if (ebmd_signals_wait(&d->signals, 20, &number) == EBMD_WAKE_SIGNAL && heed_signals &&
@@ -261,6 +281,7 @@ static void log_drain(const daemon_parts *d, const char *event, int number)
 static bool drain(daemon_parts *d, int number)
 {
     log_drain(d, "draining", number);
+    ebmd_notify_say(&d->notify, "STOPPING=1");
     ebmd_state_set(&d->state, EBMD_DRAINING);
     ebmd_queue_close(d->app.queue);
     if (!wait_jobs(d, d->opt->drain_seconds * 1e3, true)) {
@@ -283,7 +304,9 @@ static int serve(daemon_parts *d, bool *abrupt)
     int number = 0;
 
     do {
-        why = ebmd_signals_wait(&d->signals, -1, &number);
+        ebmd_notify_beat(&d->notify, ebmd_clock_ms());
+        why = ebmd_signals_wait(&d->signals, ebmd_notify_wait_ms(&d->notify, ebmd_clock_ms()),
+                                &number);
         if (why == EBMD_WAKE_SIGNAL && number == SIGHUP) {
             reload(d);
             why = EBMD_WAKE_TIMEOUT;
@@ -307,6 +330,8 @@ static void stop_all(daemon_parts *d)
         d->app.store->ops->close(d->app.store);
     ebmd_engine_close(d->app.engine);
     ebmd_keys_close(d->app.keys);
+    ebmd_tls_clear(&d->tls);
+    ebmd_notify_close(&d->notify);
     ebmd_metrics_free(d->app.metrics);
     ebmd_log_close(d->app.log);
     ebmd_signals_close(&d->signals);
@@ -316,6 +341,7 @@ int ebmd_daemon_check(const ebmd_options *options, ebm_error *err)
 {
     const ebm_kernels *kernels;
     ebmd_keys *keys = NULL;
+    ebmd_tls tls = {NULL, NULL};
 
     if (ebm_kernels_select(options->kernels, &kernels, err) != EBM_OK ||
         ebmd_listen_budget(options->connections, err) != EBM_OK)
@@ -323,6 +349,10 @@ int ebmd_daemon_check(const ebmd_options *options, ebm_error *err)
     if (options->api_keys[0] != '\0' && ebmd_keys_open(options->api_keys, &keys, err) != EBM_OK)
         return EBMD_EX_CONFIG;
     ebmd_keys_close(keys);
+    if (options->tls_cert[0] != '\0' &&
+        ebmd_tls_read(options->tls_cert, options->tls_key, &tls, err) != EBM_OK)
+        return EBMD_EX_CONFIG;
+    ebmd_tls_clear(&tls);
     return EBMD_EX_OK;
 }
 
@@ -339,6 +369,7 @@ int ebmd_daemon_run(const ebmd_options *options, bool *abrupt, ebm_error *err)
     d.app.build = "ebmd " EBMD_VERSION;
     d.app.version = EBMD_VERSION;
     d.app.workers = options->workers;
+    ebmd_notify_open(&d.notify, getenv);
     rc = start_all(&d, err);
     if (rc == EBMD_EX_OK)
         rc = serve(&d, abrupt);

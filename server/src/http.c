@@ -344,12 +344,30 @@ __attribute__((format(printf, 2, 0))) static void on_library_message(void *cls, 
 
 /* --- start and stop ----------------------------------------------------------------------- */
 
-static bool start_daemon(ebmd_http *h, unsigned threads)
+/* No TLS before 1.2, the server's order of ciphers, no early data (the library offers none). */
+#define TLS_PRIORITIES "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE"
+
+/* What the library does not take as const, it copies or only reads. */
+static void *unconst(const char *text)
 {
+    return (void *)(uintptr_t)text;
+}
+
+static bool start_daemon(ebmd_http *h, unsigned threads, const ebmd_tls *tls)
+{
+    const struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};
+    const struct MHD_OptionItem secure[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, tls ? tls->cert : NULL},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, tls ? tls->key : NULL},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, unconst(TLS_PRIORITIES)},
+        {MHD_OPTION_END, 0, NULL}};
     unsigned flags =
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_ITC;
     /* a pool starts at two threads; one is asked for by leaving the option out */
     enum MHD_OPTION pool = threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END;
+
+    if (tls)
+        flags |= MHD_USE_TLS;
 
     /* clang-format off */
     h->daemon = MHD_start_daemon(
@@ -366,6 +384,7 @@ static bool start_daemon(ebmd_http *h, unsigned threads)
         MHD_OPTION_NOTIFY_COMPLETED, on_end, h,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
         MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
+        MHD_OPTION_ARRAY, tls ? secure : plain,
         pool, threads, MHD_OPTION_END);
     /* clang-format on */
     return h->daemon != NULL;
@@ -409,8 +428,11 @@ ebm_status ebmd_http_start(const ebmd_http_options *opt, ebmd_http **out, ebm_er
     h->fd = opt->fd;
     h->listener = opt->listener;
     h->connections = opt->connections;
-    if (ebmd_reaper_start(&h->reaper, err) != EBM_OK || !start_daemon(h, opt->threads)) {
+    if (ebmd_reaper_start(&h->reaper, err) != EBM_OK || !start_daemon(h, opt->threads, opt->tls)) {
         http_free(h);
+        if (opt->tls)
+            return ebm_error_set(err, EBM_ERR_FORMAT, "--tls-cert",
+                                 "certificate and key do not belong together, or are damaged");
         return ebm_error_set(err, EBM_ERR_IO, NULL, "cannot start the HTTP listener");
     }
     *out = h;

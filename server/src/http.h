@@ -7,6 +7,7 @@
 
 #include "app.h"
 #include "ebm/status.h"
+#include "tls.h"
 
 typedef struct ebmd_http ebmd_http;
 
@@ -16,10 +17,12 @@ typedef struct ebmd_http_options {
     unsigned listener;   /* EBMD_ON_MAIN or EBMD_ON_ADMIN */
     unsigned threads;
     unsigned connections;
+    const ebmd_tls *tls; /* NULL: plain HTTP; must outlive the listener */
 } ebmd_http_options;
 
 /* Starts the threads of a listener.
- * @own takes fd when it succeeds; ebmd_http_stop() @err NOMEM, IO */
+ * @own takes fd when it succeeds; ebmd_http_stop()
+ * @err NOMEM, IO, FORMAT (certificate and key are not usable) */
 EBM_MUST_CHECK ebm_status ebmd_http_start(const ebmd_http_options *opt, ebmd_http **out,
                                           ebm_error *err);
 /* Accepts no more connections; those that are open go on. */

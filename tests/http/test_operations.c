@@ -10,6 +10,9 @@
 
 #include <cmocka.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "daemon_process.h"
 #include "http_client.h"
@@ -99,6 +102,38 @@ static void metrics(void **state)
     assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
 }
 
+/* What a service manager hears between start and stop; its socket is ours. */
+static void the_service_manager(void **state)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    char text[64];
+    int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+    int beats = 0;
+
+    (void)state;
+    snprintf(a.sun_path, sizeof(a.sun_path), "%.90s/notify", d.dir);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&a, sizeof(a)), 0);
+    setenv("NOTIFY_SOCKET", a.sun_path, 1);
+    setenv("WATCHDOG_USEC", "90000", 1);
+    assert_true(daemon_start(&d, NULL));
+    unsetenv("NOTIFY_SOCKET");
+    unsetenv("WATCHDOG_USEC");
+    memset(text, 0, sizeof(text));
+    assert_true(recv(fd, text, sizeof(text) - 1, 0) > 0);
+    assert_string_equal(text, "READY=1");
+    for (; beats < 3; beats++) {
+        memset(text, 0, sizeof(text));
+        assert_true(recv(fd, text, sizeof(text) - 1, 0) > 0);
+        assert_string_equal(text, "WATCHDOG=1");
+    }
+    assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
+    while (recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT) == 10 &&
+           memcmp(text, "WATCHDOG=1", 10) == 0)
+        ;
+    assert_memory_equal(text, "STOPPING=1", 10);
+    close(fd);
+}
+
 /* Exit code and words of a start that only checks. */
 static void checks(void **state)
 {
@@ -130,6 +165,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(metrics, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_service_manager, setup, teardown),
         cmocka_unit_test_setup_teardown(checks, setup, teardown),
     };
 

@@ -88,7 +88,7 @@ static bool spawn(daemon_process *d, const char *const *more)
     return d->pid > 0;
 }
 
-bool daemon_start(daemon_process *d, const char *const *more)
+static bool start_and_ask(daemon_process *d, const char *const *more, const int *port)
 {
     http_reply reply;
     int status;
@@ -100,7 +100,7 @@ bool daemon_start(daemon_process *d, const char *const *more)
             d->pid = 0;
             return false;
         }
-        if (http_call(d->port, "GET", "/readyz", "", NULL, &reply)) {
+        if (http_call(*port, "GET", "/readyz", "", NULL, &reply)) {
             bool ready = reply.status == 200;
 
             http_reply_clear(&reply);
@@ -110,6 +110,16 @@ bool daemon_start(daemon_process *d, const char *const *more)
         sleep_ms(10);
     }
     return false;
+}
+
+bool daemon_start(daemon_process *d, const char *const *more)
+{
+    return start_and_ask(d, more, &d->port);
+}
+
+bool daemon_start_tls(daemon_process *d, const char *const *more)
+{
+    return start_and_ask(d, more, &d->admin);
 }
 
 static int exit_code(int status)

@@ -20,6 +20,8 @@ bool daemon_prepare(daemon_process *d);
 /* Starts the daemon with further arguments (NULL-terminated, may be NULL) and waits until it is
  * ready. @err false: it ended or did not become ready */
 bool daemon_start(daemon_process *d, const char *const *more);
+/* The same for a daemon whose main listener speaks TLS: the admin listener is asked. */
+bool daemon_start_tls(daemon_process *d, const char *const *more);
 /* Starts it, waits for its end, and returns the exit code; for starts that must fail. The last
  * line that is not JSON goes to `line`. */
 int daemon_try(daemon_process *d, const char *const *more, char *line, size_t size);

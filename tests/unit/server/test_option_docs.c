@@ -115,6 +115,33 @@ static void the_help(void **state)
     free(help);
 }
 
+/* Every option stands in its manual page, with its argument and its default. */
+static void the_manual_pages(void **state)
+{
+    char *daemon = read_file("docs/man/ebmd.8");
+    char *conf = read_file("docs/man/ebmd.conf.5");
+    size_t n;
+    const ebmd_option *rows = ebmd__option_rows(&n);
+
+    (void)state;
+    for (size_t i = 0; i < n; i++) {
+        char line[128], *at;
+
+        snprintf(line, sizeof(line), "\n.It Fl Fl %s Ar ", rows[i].flag + 2);
+        at = strstr(daemon, line);
+        if (!at)
+            fail_msg("ebmd.8 lacks %s", rows[i].flag);
+        snprintf(line, sizeof(line), "\n.Ql %s .\n", rows[i].preset);
+        if (rows[i].preset[0] && (!strstr(at, line) || strstr(at, line) - at > 400))
+            fail_msg("ebmd.8: another default of %s", rows[i].flag);
+        snprintf(line, sizeof(line), "\n.It Cm %s = Ar ", rows[i].flag + 2);
+        if (i > 0 && !strstr(conf, line))
+            fail_msg("ebmd.conf.5 lacks %s", rows[i].flag);
+    }
+    free(daemon);
+    free(conf);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -122,6 +149,7 @@ int main(void)
         cmocka_unit_test(the_template),
         cmocka_unit_test(the_template_holds_the_defaults),
         cmocka_unit_test(the_help),
+        cmocka_unit_test(the_manual_pages),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
