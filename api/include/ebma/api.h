@@ -202,6 +202,8 @@ typedef struct ebma_pair {
 /* Writes {"key":"value",...}. @own *json: ebm_free() @err NOMEM */
 EBM_API EBM_MUST_CHECK ebm_status ebma_pairs_encode(const ebma_pair *pairs, size_t n, char **json,
                                                     size_t *size, ebm_error *err);
+/* The OpenAPI 3.1 document of the daemon, as JSON; no zero follows it. @own static */
+EBM_API const char *ebma_openapi(size_t *size);
 /* Formats Unix milliseconds as RFC 3339 in UTC. */
 EBM_API void ebma_time_format(int64_t unix_ms, char out[EBMA_TIME_SIZE]);
 

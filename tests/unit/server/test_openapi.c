@@ -1,0 +1,300 @@
+/* The OpenAPI document against the tables it describes, both ways: routes, statuses, parameters
+ * with their bounds, problem codes; and that nothing in it points nowhere. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "router.h"
+
+static json_t *doc;
+
+static int load(void **state)
+{
+    size_t size;
+    const char *text = ebma_openapi(&size);
+    json_error_t e;
+
+    (void)state;
+    doc = json_loadb(text, size, JSON_REJECT_DUPLICATES, &e);
+    if (!doc)
+        print_error("line %d: %s\n", e.line, e.text);
+    return doc ? 0 : -1;
+}
+
+static int unload(void **state)
+{
+    (void)state;
+    json_decref(doc);
+    return 0;
+}
+
+/* Follows "#/a/b~1c" from the root; NULL if it leads nowhere. */
+static json_t *follow(const char *ref)
+{
+    json_t *at = ref[0] == '#' ? doc : NULL;
+
+    for (ref += 1; at && *ref == '/';) {
+        size_t n = strcspn(ref + 1, "/"), k = 0;
+        char name[128];
+
+        for (size_t i = 1; i <= n && k + 1 < sizeof(name); i++) {
+            bool escape = ref[i] == '~' && i < n;
+
+            name[k++] = escape ? (ref[++i] == '1' ? '/' : '~') : ref[i];
+        }
+        name[k] = '\0';
+        at = json_object_get(at, name);
+        ref += n + 1;
+    }
+    return at;
+}
+
+static json_t *resolve(json_t *value)
+{
+    json_t *ref = json_object_get(value, "$ref");
+
+    return ref ? follow(json_string_value(ref)) : value;
+}
+
+static void check_refs(const json_t *value)
+{
+    const char *key;
+    json_t *member;
+    size_t i;
+
+    json_object_foreach((json_t *)(uintptr_t)value, key, member)
+    {
+        if (strcmp(key, "$ref") == 0 && !follow(json_string_value(member)))
+            fail_msg("%s leads nowhere", json_string_value(member));
+        check_refs(member);
+    }
+    json_array_foreach(value, i, member) check_refs(member);
+}
+
+static void references(void **state)
+{
+    (void)state;
+    assert_string_equal(json_string_value(json_object_get(doc, "openapi")), "3.1.0");
+    assert_string_equal(json_string_value(follow("#/info/version")), EBMD_VERSION);
+    check_refs(doc);
+}
+
+static json_t *operation(const char *path, const char *method)
+{
+    return json_object_get(resolve(json_object_get(json_object_get(doc, "paths"), path)), method);
+}
+
+static void every_route_is_described(void **state)
+{
+    size_t n;
+    const ebmd_route *rows = ebmd_routes(&n);
+
+    (void)state;
+    for (size_t i = 0; i < n; i++) {
+        json_t *op = operation(rows[i].pattern, (rows[i].methods & EBMD_POST) ? "post" : "get");
+
+        if ((rows[i].flags & EBMD_ON_MAIN) != 0 && !op)
+            fail_msg("%s is not described", rows[i].pattern);
+        if (!(rows[i].flags & EBMD_ON_MAIN))
+            assert_null(op); /* what only the operator sees */
+    }
+}
+
+/* Methods of the document that have no row. */
+static void every_description_has_a_route(void **state)
+{
+    static const struct {
+        const char *name;
+        ebmd_method method;
+    } methods[] = {{"get", EBMD_GET},
+                   {"post", EBMD_POST},
+                   {"delete", EBMD_OTHER},
+                   {"put", EBMD_OTHER},
+                   {"patch", EBMD_OTHER}};
+    const char *path, *capture;
+    json_t *item;
+    size_t n, capture_len;
+    unsigned allowed;
+    const ebmd_route *rows = ebmd_routes(&n);
+
+    (void)state;
+    json_object_foreach(json_object_get(doc, "paths"), path, item)
+    {
+        for (size_t m = 0; m < sizeof(methods) / sizeof(methods[0]); m++) {
+            const ebmd_route *row;
+
+            if (!json_object_get(resolve(item), methods[m].name))
+                continue;
+            row = ebmd_router_find(rows, n, EBMD_ON_MAIN, methods[m].method, path, &allowed,
+                                   &capture, &capture_len);
+            if (!row || strcmp(row->pattern, path) != 0)
+                fail_msg("%s %s has no route", methods[m].name, path);
+        }
+    }
+}
+
+/* What the flags of a row make possible. */
+static bool possible(const ebmd_route *row, int status)
+{
+    bool closed = !(row->flags & EBMD_IS_PUBLIC), work = (row->flags & EBMD_IS_WORK) != 0;
+    static const int of_work[] = {400, 404, 406, 413, 415, 422, 429, 500, 503};
+
+    for (size_t i = 0; work && i < sizeof(of_work) / sizeof(of_work[0]); i++) {
+        if (of_work[i] == status)
+            return true;
+    }
+    return status == 200 || (closed && (status == 401 || status == 403 || status == 429)) ||
+           (status == 404 && strchr(row->pattern, '{'));
+}
+
+static bool known_status(int status)
+{
+    for (int c = EBMA_OK + 1; c < EBMA_PROBLEM_COUNT; c++) {
+        if (ebma_problem_describe((ebma_problem_code)c)->status == status)
+            return true;
+    }
+    return status == 200 || status == 202 || status == 204 || status == 304 || status == 409 ||
+           status == 410;
+}
+
+static void statuses(void **state)
+{
+    size_t n;
+    const ebmd_route *rows = ebmd_routes(&n);
+    const char *name;
+    json_t *response;
+
+    (void)state;
+    for (size_t i = 0; i < n; i++) {
+        json_t *op, *responses;
+
+        if (!(rows[i].flags & EBMD_ON_MAIN))
+            continue;
+        op = operation(rows[i].pattern, (rows[i].methods & EBMD_POST) ? "post" : "get");
+        responses = json_object_get(op, "responses");
+        for (int status = 200; status < 600; status++) {
+            char text[8];
+
+            snprintf(text, sizeof(text), "%d", status);
+            if (possible(&rows[i], status) && !json_object_get(responses, text))
+                fail_msg("%s: %d is not described", rows[i].pattern, status);
+        }
+        json_object_foreach(responses, name, response)
+        {
+            if (strcmp(name, "default") != 0 && !known_status(atoi(name)))
+                fail_msg("%s: %s cannot come", rows[i].pattern, name);
+        }
+        assert_non_null(json_object_get(responses, "default"));
+        /* an empty list: nobody is asked for a key */
+        if ((json_array_size(json_object_get(op, "security")) == 0) !=
+            ((rows[i].flags & EBMD_IS_PUBLIC) != 0))
+            fail_msg("%s: security", rows[i].pattern);
+    }
+}
+
+static bool type_is(json_t *schema, const char *name)
+{
+    json_t *type = json_object_get(schema, "type"), *one;
+    size_t i;
+
+    if (json_is_string(type))
+        return strcmp(json_string_value(type), name) == 0;
+    json_array_foreach(type, i, one)
+    {
+        if (strcmp(json_string_value(one), name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void check_number(json_t *schema, const ebm_param *p)
+{
+    bool preset = p->preset >= p->min;
+    double min = p->type == EBM_PARAM_SEED ? -1.0 : p->min;
+
+    assert_true(type_is(schema, p->type == EBM_PARAM_REAL ? "number" : "integer"));
+    assert_true(json_number_value(json_object_get(schema, "minimum")) == min);
+    assert_true(json_number_value(json_object_get(schema, "maximum")) == p->max);
+    /* a real one that depends on the model has no default of its own */
+    if (preset && p->type == EBM_PARAM_INT)
+        assert_true(json_number_value(json_object_get(schema, "default")) == p->preset);
+    else
+        assert_true(type_is(schema, "null") && !json_object_get(schema, "default"));
+}
+
+static void check_choices(json_t *schema, const ebm_param *p)
+{
+    char all[128] = "";
+    json_t *one, *list = json_object_get(schema, "enum");
+    size_t i;
+
+    json_array_foreach(list, i, one) snprintf(all + strlen(all), sizeof(all) - strlen(all),
+                                              i ? "|%s" : "%s", json_string_value(one));
+    assert_string_equal(all, p->choices);
+    assert_string_equal(json_string_value(json_object_get(schema, "default")),
+                        json_string_value(json_array_get(list, 0)));
+}
+
+static void parameters(void **state)
+{
+    ebma_table table = ebma_sample_table();
+    json_t *schema = follow("#/components/schemas/SampleRequest");
+    json_t *all = json_object_get(schema, "properties");
+
+    (void)state;
+    assert_true(json_is_false(json_object_get(schema, "additionalProperties")));
+    assert_int_equal(json_object_size(all), table.n);
+    for (size_t i = 0; i < table.n; i++) {
+        const ebm_param *p = table.row[i];
+        json_t *one = json_object_get(all, p->name);
+
+        if (!one)
+            fail_msg("%s is not described", p->name);
+        assert_string_equal(json_string_value(json_object_get(one, "description")), p->help);
+        if (p->type == EBM_PARAM_CHOICE)
+            check_choices(one, p);
+        else if (p->type == EBM_PARAM_MODEL)
+            assert_true(type_is(one, "string"));
+        else
+            check_number(one, p);
+    }
+}
+
+static void problems(void **state)
+{
+    json_t *codes = follow("#/components/schemas/Problem/properties/code/enum"), *one;
+    size_t i;
+
+    (void)state;
+    assert_int_equal(json_array_size(codes), EBMA_PROBLEM_COUNT - 1);
+    for (int c = EBMA_OK + 1; c < EBMA_PROBLEM_COUNT; c++) {
+        const char *want = ebma_problem_describe((ebma_problem_code)c)->code;
+        bool found = false;
+
+        json_array_foreach(codes, i, one) found =
+            found || strcmp(json_string_value(one), want) == 0;
+        if (!found)
+            fail_msg("%s is not described", want);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(references),
+        cmocka_unit_test(every_route_is_described),
+        cmocka_unit_test(every_description_has_a_route),
+        cmocka_unit_test(statuses),
+        cmocka_unit_test(parameters),
+        cmocka_unit_test(problems),
+    };
+
+    return cmocka_run_group_tests(tests, load, unload);
+}
