@@ -1,0 +1,219 @@
+/* Replies of a running daemon against the OpenAPI document that it serves: the same members, both
+ * ways, and values of the types it names. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+#include <signal.h>
+
+#include "daemon_process.h"
+#include "http_client.h"
+#include "tiny_model.h"
+
+static daemon_process d;
+static json_t *doc;
+
+static json_t *get_json(const char *method, const char *path, const char *body, int status)
+{
+    json_t *value;
+    http_reply r;
+
+    assert_true(http_call(d.port, method, path, body ? "Content-Type: application/json\r\n" : "",
+                          body, &r));
+    assert_int_equal(r.status, status);
+    value = json_loadb(r.body, r.size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
+    http_reply_clear(&r);
+    assert_non_null(value);
+    return value;
+}
+
+static int setup(void **state)
+{
+    static const tiny_model what = {
+        .id = "tiny", .levels = 2, .steps = 2, .seed = 1, .step_scale = 1.0};
+
+    (void)state;
+    if (!daemon_prepare(&d) || !tiny_model_write(d.models, &what) || !daemon_start(&d, NULL))
+        return -1;
+    doc = get_json("GET", "/openapi.json", NULL, 200);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    int rc = daemon_stop(&d, SIGTERM, 10000);
+
+    (void)state;
+    json_decref(doc);
+    daemon_clean(&d);
+    return rc;
+}
+
+static json_t *schema_named(const char *name)
+{
+    json_t *components = json_object_get(doc, "components");
+
+    return json_object_get(json_object_get(components, "schemas"), name);
+}
+
+static json_t *resolve(json_t *schema)
+{
+    const char *ref = json_string_value(json_object_get(schema, "$ref"));
+
+    return ref ? schema_named(strrchr(ref, '/') + 1) : schema;
+}
+
+static bool fits(const char *type, const json_t *value)
+{
+    if (strcmp(type, "number") == 0)
+        return json_is_number(value);
+    return (strcmp(type, "string") == 0 && json_is_string(value)) ||
+           (strcmp(type, "integer") == 0 && json_is_integer(value)) ||
+           (strcmp(type, "boolean") == 0 && json_is_boolean(value)) ||
+           (strcmp(type, "object") == 0 && json_is_object(value)) ||
+           (strcmp(type, "array") == 0 && json_is_array(value)) ||
+           (strcmp(type, "null") == 0 && json_is_null(value));
+}
+
+static bool type_fits(json_t *type, const json_t *value)
+{
+    json_t *one;
+    size_t i;
+
+    if (json_is_string(type))
+        return fits(json_string_value(type), value);
+    json_array_foreach(type, i, one)
+    {
+        if (fits(json_string_value(one), value))
+            return true;
+    }
+    return !type;
+}
+
+static bool listed(json_t *list, const json_t *value)
+{
+    json_t *one;
+    size_t i;
+
+    json_array_foreach(list, i, one)
+    {
+        if (json_equal(one, value))
+            return true;
+    }
+    return !list;
+}
+
+/* Members that are there only sometimes. */
+static bool optional(const char *name)
+{
+    static const char *const names[] = {"b64_json", "errors", "min", "max"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(names[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void check(const char *where, json_t *schema, json_t *value);
+
+static void check_members(json_t *schema, json_t *value)
+{
+    json_t *properties = json_object_get(schema, "properties"), *member;
+    const char *name;
+
+    if (!properties)
+        return;
+    json_object_foreach(value, name, member)
+    {
+        json_t *one = json_object_get(properties, name);
+
+        if (!one)
+            fail_msg("%s is not described", name);
+        check(name, one, member);
+    }
+    json_object_foreach(properties, name, member)
+    {
+        if (!optional(name) && !json_object_get(value, name))
+            fail_msg("%s is described and does not come", name);
+    }
+}
+
+static void check(const char *where, json_t *schema, json_t *value)
+{
+    json_t *constant, *one;
+    size_t i;
+
+    schema = resolve(schema);
+    if (json_object_get(schema, "oneOf") && json_is_null(value))
+        return;
+    constant = json_object_get(schema, "const");
+    if (!type_fits(json_object_get(schema, "type"), value) ||
+        !listed(json_object_get(schema, "enum"), value) ||
+        (constant && !json_equal(constant, value)))
+        fail_msg("%s is not what the document says", where);
+    if (json_is_object(value))
+        check_members(schema, value);
+    json_array_foreach(value, i, one) check(where, json_object_get(schema, "items"), one);
+}
+
+static void replies(void **state)
+{
+    static const struct {
+        const char *method, *path, *body;
+        int status;
+        const char *schema;
+    } rows[] = {
+        {"GET", "/healthz", NULL, 200, "Live"},
+        {"GET", "/readyz", NULL, 200, "Ready"},
+        {"GET", "/version", NULL, 200, "Version"},
+        {"GET", "/v1/models", NULL, 200, "ModelList"},
+        {"GET", "/v1/models/tiny", NULL, 200, "Model"},
+        {"POST", "/v1/sample", "{\"n\":2}", 200, "Job"},
+        {"POST", "/sample", "{\"response_format\":\"none\",\"seed\":3}", 200, "Job"},
+        {"POST", "/v1/sample", "{\"n\":0,\"nn\":1,\"model\":7}", 422, "Problem"},
+        {"POST", "/v1/sample", "{", 400, "Problem"},
+        {"GET", "/v1/models/none", NULL, 404, "Problem"},
+        {"GET", "/v1/jobs/none", NULL, 404, "Problem"},
+        {"GET", "/none", NULL, 404, "Problem"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        json_t *value = get_json(rows[i].method, rows[i].path, rows[i].body, rows[i].status);
+
+        assert_non_null(schema_named(rows[i].schema));
+        check(rows[i].path, schema_named(rows[i].schema), value);
+        json_decref(value);
+    }
+}
+
+/* A job that is fetched later is the object that was answered. */
+static void a_stored_job(void **state)
+{
+    json_t *made = get_json("POST", "/v1/sample", "{\"seed\":5}", 200), *stored;
+    char path[128];
+
+    (void)state;
+    snprintf(path, sizeof(path), "/v1/jobs/%s", json_string_value(json_object_get(made, "id")));
+    stored = get_json("GET", path, NULL, 200);
+    check(path, schema_named("Job"), stored);
+    assert_true(json_equal(made, stored));
+    json_decref(stored);
+    json_decref(made);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(replies),
+        cmocka_unit_test(a_stored_job),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
