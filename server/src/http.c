@@ -9,7 +9,6 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,8 +42,7 @@ struct ebmd_http {
     size_t live; /* requests between their first line and their end */
     size_t busy; /* those of them that are complete: somebody waits for our answer */
     size_t parked;
-    atomic_llong library_second; /* rate limit of the library's own messages */
-    atomic_int library_lines;
+    ebmd_log_limit library_lines;
 };
 
 typedef enum stage { STAGE_HEAD, STAGE_BODY, STAGE_WAIT, STAGE_DONE } stage;
@@ -319,15 +317,6 @@ static size_t keep_escapes(void *cls, struct MHD_Connection *conn, char *text)
 
 /* The library writes one line per broken stream, with client data in it: a flood of bad clients
  * must not become a flood of log lines. */
-static bool library_may_log(ebmd_http *h)
-{
-    long long second = (long long)(ebmd_clock_ms() / 1e3);
-
-    if (atomic_exchange(&h->library_second, second) != second)
-        atomic_store(&h->library_lines, 0);
-    return atomic_fetch_add(&h->library_lines, 1) < LIBRARY_LINES_PER_S;
-}
-
 __attribute__((format(printf, 2, 0))) static void on_library_message(void *cls, const char *fmt,
                                                                      va_list ap)
 {
@@ -335,7 +324,7 @@ __attribute__((format(printf, 2, 0))) static void on_library_message(void *cls, 
     char text[256];
     ebmd_field field = {.key = "text", .text = text};
 
-    if (!library_may_log(h))
+    if (!ebmd_log_allows(&h->library_lines, LIBRARY_LINES_PER_S))
         return;
     vsnprintf(text, sizeof(text), fmt, ap);
     text[strcspn(text, "\r\n")] = '\0';

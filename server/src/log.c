@@ -96,6 +96,15 @@ size_t ebmd_log_format(char *out, size_t size, int64_t unix_ms, ebmd_level level
     return l.used + 2;
 }
 
+bool ebmd_log_allows(ebmd_log_limit *limit, int per_second)
+{
+    long long second = (long long)(ebmd_clock_ms() / 1e3);
+
+    if (atomic_exchange(&limit->second, second) != second)
+        atomic_store(&limit->lines, 0);
+    return atomic_fetch_add(&limit->lines, 1) < per_second;
+}
+
 ebmd_log *ebmd_log_open(int fd)
 {
     ebmd_log *log = ebm_alloc(1, sizeof(*log));

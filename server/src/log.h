@@ -3,6 +3,7 @@
 #ifndef EBMD_LOG_H
 #define EBMD_LOG_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,6 +31,14 @@ void ebmd_log_close(ebmd_log *log); /* NULL allowed */
  * @thread any; lines do not mix */
 void ebmd_log_event(ebmd_log *log, ebmd_level level, const char *event, const ebmd_field *fields,
                     size_t n);
+
+/* Lines of one kind in this second. Zero-initialise. */
+typedef struct ebmd_log_limit {
+    atomic_llong second;
+    atomic_int lines;
+} ebmd_log_limit;
+/* True for the first few lines of each second. @thread any */
+bool ebmd_log_allows(ebmd_log_limit *limit, int per_second);
 
 /* Formats what ebmd_log_event() would write, without the time stamp's freedom: for tests too.
  * Returns the bytes used, newline included; never more than `size`. @range size >= 256 */

@@ -1,0 +1,210 @@
+/* The families J and S of negative_cases.h: bodies, and parameters out of their table. */
+#include "negative_cases.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "ebma/api.h"
+
+/* --- J: JSON ------------------------------------------------------------------------------ */
+
+static const char good[] =
+    "{\"n\":1,\"seed\":7,\"noise_scale\":0.5,\"response_format\":\"none\",\"model\":\"tiny\"}";
+
+/* J02, J10: a good body cut off anywhere, and with any byte made impossible. */
+static void broken_json(void)
+{
+    char copy[sizeof(good)];
+
+    for (size_t n = 0; n + 1 < sizeof(good) - 1; n++)
+        negative_body("J truncated", good, n, (negative_want){400, 0});
+    for (size_t i = 0; i < sizeof(good) - 1; i++) {
+        memcpy(copy, good, sizeof(good));
+        copy[i] = '\xff';
+        negative_body("J 0xff", copy, sizeof(good) - 1, (negative_want){400, 0});
+        copy[i] = '\0';
+        negative_body("J NUL", copy, sizeof(good) - 1, (negative_want){400, 0});
+    }
+}
+
+static void json_texts(void)
+{
+    static const struct {
+        const char *body;
+        int status;
+    } rows[] = {{"null", 400},
+                {"5", 400},
+                {"\"x\"", 400},
+                {"true", 400},
+                {"   ", 400},
+                {"{} {}", 400},
+                {"{} x", 400},
+                {"{}//", 400},
+                {"/* */{}", 400},
+                {"\xef\xbb\xbf{}", 400},
+                {"{\"n\":NaN}", 400},
+                {"{\"n\":Infinity}", 400},
+                {"{\"n\":01}", 400},
+                {"{\"n\":+1}", 400},
+                {"{\"n\":.5}", 400},
+                {"{\"n\":0x1}", 400},
+                {"{\"n\":1,}", 400},
+                {"{n:1}", 400},
+                {"{'n':1}", 400},
+                {"{\"n\":1,\"n\":1}", 400},
+                {"{\"n\":1,\"n\":100000}", 400},
+                {"{\"seed\":99999999999999999999}", 400},
+                {"{\"noise_scale\":1e999}", 400},
+                {"{\"model\":\"\\u0000\"}", 400},
+                {"{\"\\u0000\":1}", 400},
+                {"{\"model\":\"\\ud800\"}", 400},
+                {"{\"model\":\"\\x41\"}", 400},
+                {"{\"model\":\"\xc0\xaf\"}", 400},
+                {"{\"model\":\"\xed\xa0\x80\"}", 400},
+                {"{\"model\":\"a\tb\"}", 400},
+                {"{\"noise_scale\":1e-999}", 422},
+                {"{\"noise_scale\":5e-324}", 422},
+                {"{\"noise_scale\":-0.0}", 422},
+                {"{\"callback\":\"http://evil/\"}", 422},
+                {"{\"return\":\"file:///etc/passwd\"}", 422},
+                {"{\"format\":\"png\"}", 422},
+                {"{\"\":1}", 422},
+                {"{\"__proto__\":{}}", 422},
+                {"{\"a/b~c\":1}", 422}};
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        negative_text("J text", rows[i].body, rows[i].status);
+}
+
+/* J04, J05, J06: depth, length, number of keys. */
+static void json_sizes(void)
+{
+    static char body[65537];
+    size_t n = 0;
+
+    for (int depth = 17; depth <= 2049; depth += 508) {
+        memset(body, '[', (size_t)depth);
+        memset(body + depth, ']', (size_t)depth);
+        negative_body("J deep", body, 2 * (size_t)depth, (negative_want){400, 0});
+        memset(body, '[', (size_t)depth);
+        negative_body("J open", body, (size_t)depth, (negative_want){400, 0});
+    }
+    memset(body, ' ', sizeof(body));
+    negative_body("J blanks", body, 65536, (negative_want){400, 0});
+    negative_body("J one byte too long", body, 65537, (negative_want){413, 0});
+    n = (size_t)snprintf(body, sizeof(body), "{");
+    for (int i = 0; i < 300; i++)
+        n += (size_t)snprintf(body + n, sizeof(body) - n, i ? ",\"k%d\":1" : "\"k%d\":1", i);
+    body[n++] = '}';
+    negative_body("J keys", body, n, (negative_want){400, 422});
+    memset(body, 'x', sizeof(body));
+    memcpy(body, "{\"model\":\"", 10);
+    memcpy(body + 60000, "\"}", 2);
+    negative_body("J12", body, 60002, (negative_want){422, 0});
+}
+
+/* --- S: parameters, from the table --------------------------------------------------------- */
+
+/* J09, S01-S04: every field with every kind of value that it does not take. */
+static void wrong_values(void)
+{
+    static const char *const values[] = {"true", "false",  "[]",    "{}",
+                                         "[1]",  "\"\"",   "\"x\"", "1.5e300",
+                                         "-2",   "-1e300", "\"1\"", "\"../../etc/passwd\""};
+    ebma_table table = ebma_sample_table();
+    char body[256];
+
+    for (size_t i = 0; i < table.n; i++) {
+        const ebm_param *p = table.row[i];
+
+        for (size_t v = 0; v < sizeof(values) / sizeof(values[0]); v++) {
+            if (p->type == EBM_PARAM_MODEL && strcmp(values[v], "\"x\"") == 0)
+                continue; /* well-formed, but nobody's: 404 below */
+            if (p->type == EBM_PARAM_MODEL && strcmp(values[v], "\"1\"") == 0)
+                continue;
+            snprintf(body, sizeof(body), "{\"%s\":%s}", p->name, values[v]);
+            negative_text("S wrong value", body, 422);
+        }
+        if (p->type == EBM_PARAM_MODEL || p->type == EBM_PARAM_CHOICE)
+            continue;
+        snprintf(body, sizeof(body), "{\"%s\":%.17g}", p->name, p->max * 1.001 + 1);
+        negative_text("S above", body, 422);
+        snprintf(body, sizeof(body), "{\"%s\":%.17g}", p->name, p->min - 2);
+        negative_text("S below", body, 422);
+        if (p->type != EBM_PARAM_REAL) {
+            snprintf(body, sizeof(body), "{\"%s\":%.0f}", p->name, p->max + 1);
+            negative_text("S one above", body, 422);
+            snprintf(body, sizeof(body), "{\"%s\":%.1f}", p->name, p->min < 1 ? 1.0 : p->min);
+            negative_text("S one with a point", body, 422);
+            snprintf(body, sizeof(body), "{\"%s\":1e0}", p->name);
+            negative_text("S one with an exponent", body, 422);
+            snprintf(body, sizeof(body), "{\"%s\":9223372036854775807}", p->name);
+            negative_text("S 2^63-1", body, 422);
+            snprintf(body, sizeof(body), "{\"%s\":-9223372036854775808}", p->name);
+            negative_text("S -2^63", body, 422);
+        }
+    }
+}
+
+/* J11: each field misspelt in three ways. */
+static void misspelt_fields(void)
+{
+    static const char *const before[] = {"", " ", "X"}, *const after[] = {"x", "", ""};
+    ebma_table table = ebma_sample_table();
+    char body[256];
+
+    for (size_t i = 0; i < table.n; i++) {
+        for (size_t k = 0; k < 3; k++) {
+            snprintf(body, sizeof(body), "{\"%s%s%s\":1}", before[k], table.row[i]->name, after[k]);
+            negative_text("S unknown", body, 422);
+        }
+    }
+}
+
+/* S05, S06 */
+static void model_ids(void)
+{
+    static const struct {
+        const char *id;
+        int status;
+    } rows[] = {{"../../etc/passwd", 422},
+                {"/abs", 422},
+                {"a%2fb", 422},
+                {"MODEL", 422},
+                {"", 422},
+                {".", 422},
+                {"..", 422},
+                {"a..b", 422},
+                {"-a", 422},
+                {"a b", 422},
+                {"a\\\\b", 422},
+                {"\xf0\x9f\x98\x80", 422},
+                {"0123456789012345678901234567890123456789012345678901234567890123x", 422},
+                {"con", 404},
+                {"other", 404},
+                {"tiny.", 404}};
+    char body[256];
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        snprintf(body, sizeof(body), "{\"model\":\"%s\"}", rows[i].id);
+        negative_text("S05", body, rows[i].status);
+    }
+}
+
+void negative_json_cases(void)
+{
+    broken_json();
+    json_texts();
+    json_sizes();
+    wrong_values();
+    misspelt_fields();
+    model_ids();
+}
