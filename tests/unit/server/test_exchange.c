@@ -6,11 +6,13 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <sys/stat.h>
 
 #include "ebm/memory.h"
 #include "exchange.h"
 #include "fail_alloc.h"
 #include "router.h"
+#include "temp_dir.h"
 
 static ebmd_state phase = {.wake_fd = -1};
 
@@ -182,6 +184,79 @@ static void without_memory(void **state)
     }
 }
 
+#define BEARER(id) "Bearer " id ".0123456789abcdef0123456789abcdef"
+#define TAIL                                                                                       \
+    " - - 000102030405060708090a0b0c0d0e0f "                                                       \
+    "355cdbe611519477dfe934e5707a13b91de04201300dc1c9507369164fa60839\n"
+
+static ebmd_keys *open_keys(void)
+{
+    static const char text[] = "a sample,jobs" TAIL "root admin" TAIL;
+    char dir[TEMP_PATH_MAX], path[TEMP_PATH_MAX];
+    ebmd_keys *k = NULL;
+
+    assert_true(temp_dir_make(dir) && temp_dir_join(dir, "k", path) &&
+                temp_dir_write(dir, "k", text, sizeof(text) - 1));
+    assert_int_equal(chmod(path, 0600), 0);
+    assert_int_equal(ebmd_keys_open(path, &k, NULL), EBM_OK);
+    temp_dir_remove(dir);
+    return k;
+}
+
+/* Every row of the main listener is closed without a key, unless it says that it is public; on
+ * the admin listener nobody is asked. */
+static void routes_are_closed(void **state)
+{
+    ebmd_app app = make_app();
+    size_t n;
+    const ebmd_route *rows = ebmd_routes(&n);
+
+    (void)state;
+    app.keys = open_keys();
+    for (size_t i = 0; i < n; i++) {
+        bool on_main = (rows[i].flags & EBMD_ON_MAIN) != 0;
+        bool closed = on_main && !(rows[i].flags & EBMD_IS_PUBLIC);
+        ebmd_request *r =
+            make_request((rows[i].methods & EBMD_POST) ? "POST" : "GET", rows[i].pattern);
+
+        add(r, "Host", "t");
+        add(r, "Content-Length", "99999999"); /* 401 comes before 413 and 415 */
+        r->head.n_headers -= (rows[i].methods & EBMD_POST) ? 0 : 1;
+        ebmd_exchange_head(&app, r, on_main ? EBMD_ON_MAIN : EBMD_ON_ADMIN, false);
+        if ((r->reply.status == 401) != closed)
+            fail_msg("%s: %d", rows[i].pattern, r->reply.status);
+        ebmd_request_free(r);
+    }
+    ebmd_keys_close(app.keys);
+}
+
+/* Whose jobs a request may see: its owner's, everybody's for administrators and without keys. */
+static void owners(void **state)
+{
+    static const struct {
+        const char *key, *owner;
+    } rows[] = {{BEARER("a"), "a"}, {BEARER("root"), NULL}, {NULL, NULL}};
+    ebmd_app app = make_app();
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        ebmd_request *r = make_request("GET", "/v1/models");
+
+        app.keys = rows[i].key ? open_keys() : NULL;
+        add(r, "Host", "t");
+        if (rows[i].key)
+            add(r, "authorization", rows[i].key);
+        ebmd_exchange_head(&app, r, EBMD_ON_MAIN, false);
+        assert_int_equal(r->reply.status, 0);
+        if (rows[i].owner)
+            assert_string_equal(ebmd_request_owner(r), rows[i].owner);
+        else
+            assert_null(ebmd_request_owner(r));
+        ebmd_request_free(r);
+        ebmd_keys_close(app.keys);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +266,8 @@ int main(void)
         cmocka_unit_test(a_drain_closes_connections),
         cmocka_unit_test(a_handler_without_an_answer),
         cmocka_unit_test(without_memory),
+        cmocka_unit_test(routes_are_closed),
+        cmocka_unit_test(owners),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
