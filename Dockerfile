@@ -6,6 +6,7 @@ RUN apt-get update -qq \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
         gcc libc6-dev cmake ninja-build pkg-config libmicrohttpd-dev libjansson-dev libpng-dev \
         nettle-dev libopenblas-pthread-dev zlib1g-dev libsqlite3-dev libcurl4-gnutls-dev \
+        libjpeg62-turbo-dev libwebp-dev liblmdb-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
@@ -17,7 +18,7 @@ FROM docker.io/library/debian:bookworm-slim
 RUN apt-get update -qq \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
         libmicrohttpd12 libjansson4 libpng16-16 libnettle8 libopenblas0-pthread libsqlite3-0 \
-        libcurl3-gnutls zlib1g \
+        libcurl3-gnutls zlib1g libjpeg62-turbo libwebp7 liblmdb0 \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt /var/log/apt /var/log/dpkg.log
 COPY --from=build /src/build/release/bin/ebmd /src/build/release/bin/ebm /usr/bin/
 COPY models/fashion-mnist /usr/share/ebmd/models/fashion-mnist

@@ -30,6 +30,20 @@ void temp_dir_remove(const char *path)
     (void)nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+int temp_dir_set_up(void **state)
+{
+    char *dir = malloc(TEMP_PATH_MAX);
+    *state = dir;
+    return dir != NULL && temp_dir_make(dir) ? 0 : -1;
+}
+
+int temp_dir_tear_down(void **state)
+{
+    temp_dir_remove(*state);
+    free(*state);
+    return 0;
+}
+
 bool temp_dir_join(const char *dir, const char *name, char out[TEMP_PATH_MAX])
 {
     const int n = snprintf(out, TEMP_PATH_MAX, "%s/%s", dir, name);

@@ -12,6 +12,10 @@ bool temp_dir_make(char path[TEMP_PATH_MAX]);
 /* Removes it and all below it; symbolic links are removed, not followed. */
 void temp_dir_remove(const char *path);
 
+/* Set-up and tear-down of a cmocka test: *state becomes the path of a new directory. */
+int temp_dir_set_up(void **state);
+int temp_dir_tear_down(void **state);
+
 /* Stores dir/name; false when it does not fit. */
 bool temp_dir_join(const char *dir, const char *name, char out[TEMP_PATH_MAX]);
 /* Writes a file, replacing what was there. */

@@ -39,7 +39,6 @@ int ebmt__cli_usage(const char *command, const ebm_error *err);
 EBM_MUST_CHECK ebm_status ebmt__cli_kernels(const char *flag, const ebm_kernels **out,
                                             ebm_error *err);
 
-
 /* Draws a seed 0..2^53-1 from the system. @err UNSUPPORTED */
 EBM_MUST_CHECK ebm_status ebmt__cli_draw_seed(int64_t *seed, ebm_error *err);
 
