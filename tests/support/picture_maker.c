@@ -64,8 +64,8 @@ made_file picture_jpeg(const ebm_image *image, int quality, bool progressive)
         jpeg_simple_progression(&c);
     jpeg_start_compress(&c, TRUE);
     while (c.next_scanline < c.image_height) {
-        JSAMPROW row = image->pixels +
-                       c.next_scanline * (size_t)image->width * (size_t)image->channels;
+        JSAMPROW row =
+            image->pixels + c.next_scanline * (size_t)image->width * (size_t)image->channels;
         (void)jpeg_write_scanlines(&c, &row, 1);
     }
     jpeg_finish_compress(&c);

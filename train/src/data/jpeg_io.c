@@ -88,9 +88,9 @@ static bool run(decoder *d, const unsigned char *data, size_t size)
     jpeg_mem_src(&d->jpeg, data, (unsigned long)size);
     if (jpeg_read_header(&d->jpeg, TRUE) != JPEG_HEADER_OK || !choose_colours(&d->jpeg))
         return false;
-    d->status = ebmt__picture_allocate(d->jpeg.image_width, d->jpeg.image_height,
-                                       d->jpeg.out_color_space == JCS_RGB ? 3 : 1, &d->image,
-                                       d->err);
+    d->status =
+        ebmt__picture_allocate(d->jpeg.image_width, d->jpeg.image_height,
+                               d->jpeg.out_color_space == JCS_RGB ? 3 : 1, &d->image, d->err);
     if (d->status != EBM_OK)
         return false;
     (void)jpeg_start_decompress(&d->jpeg);

@@ -28,9 +28,9 @@ ebm_status ebmt__webp_decode(const unsigned char *data, size_t size, ebm_image *
         return st;
     const int stride = image->width * image->channels;
     const size_t room = (size_t)stride * (size_t)image->height;
-    const uint8_t *done =
-        features.has_alpha ? WebPDecodeRGBAInto(data, size, image->pixels, room, stride)
-                           : WebPDecodeRGBInto(data, size, image->pixels, room, stride);
+    const uint8_t *done = features.has_alpha
+                              ? WebPDecodeRGBAInto(data, size, image->pixels, room, stride)
+                              : WebPDecodeRGBInto(data, size, image->pixels, room, stride);
     if (done)
         return EBM_OK;
     ebm_free(image->pixels);
