@@ -54,8 +54,27 @@ static double rms_distance(const float *a, const float *b, size_t n)
 static void draw_pair(void *user, int32_t b, int32_t worker)
 {
     ebmt__trainer *tr = user;
-    ebmt__pair_make(tr->data, tr->index[b], tr->levels, tr->iteration_seed, (uint32_t)b,
-                    tr->config.flip, tr->work[worker], &tr->pair[b]);
+    const ebmt__draw draw = {.data = tr->data,
+                             .levels = tr->levels,
+                             .seed = tr->iteration_seed,
+                             .flip = tr->config.flip};
+    ebm_error *err = &tr->data_error[worker];
+    if (err->status == EBM_OK)
+        (void)(ebmt__pair_make(&draw, tr->index[b], (uint32_t)b, tr->work[worker], &tr->pair[b],
+                               err) == EBM_OK);
+}
+
+static ebm_status draw_pairs(ebmt__trainer *tr, ebm_error *err)
+{
+    const int32_t workers = ebmt_pool_threads(tr->pool);
+    memset(tr->data_error, 0, (size_t)workers * sizeof *tr->data_error);
+    ebmt_pool_run(tr->pool, tr->config.batch, draw_pair, tr);
+    for (int32_t i = 0; i < workers; i++) {
+        const ebm_error *e = &tr->data_error[i];
+        if (e->status != EBM_OK)
+            return ebm_error_set(err, e->status, e->where, "%s", e->text);
+    }
+    return EBM_OK;
 }
 
 static void run_chain(void *user, int32_t i, int32_t worker)
@@ -191,13 +210,15 @@ ebm_status ebmt__trainer_step(ebmt__trainer *tr, ebm_error *err)
     ebm_model_set_params(tr->model, tr->used);
 
     ebmt_order_batch(tr->order, tr->state.iteration, tr->config.batch, tr->index);
-    ebmt_pool_run(tr->pool, tr->config.batch, draw_pair, tr);
+    ebm_status st = draw_pairs(tr, err);
+    if (st != EBM_OK)
+        return st;
     order_by_cost(tr, likelihood);
     ebmt_pool_run(tr->pool, likelihood, run_chain, tr);
     ebmt_pool_run(tr->pool, tr->config.shards, sum_shard, tr);
 
     collect(tr, likelihood);
-    ebm_status st = gradient_of_batch(tr, err);
+    st = gradient_of_batch(tr, err);
     if (st == EBM_OK)
         st = check_finite(tr, err);
     if (st == EBM_OK)

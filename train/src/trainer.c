@@ -78,7 +78,8 @@ static ebm_status make_workers(ebmt__trainer *tr, ebm_error *err)
     size_t n = (size_t)ebmt_pool_threads(tr->pool);
     tr->session = calloc(n, sizeof *tr->session);
     tr->work = calloc(n, sizeof *tr->work);
-    if (!tr->session || !tr->work)
+    tr->data_error = calloc(n, sizeof *tr->data_error);
+    if (!tr->session || !tr->work || !tr->data_error)
         return no_memory(err);
     for (size_t i = 0; i < n; i++) {
         tr->work[i] = ebm_alloc(3 * tr->dim, sizeof *tr->work[i]);
@@ -180,6 +181,7 @@ void ebmt__trainer_free(ebmt__trainer *tr)
     free(tr->shard);
     free(tr->session);
     free(tr->work);
+    free(tr->data_error);
     free(tr->pair);
     free(tr->outcome);
     free(tr->index);

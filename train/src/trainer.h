@@ -36,6 +36,7 @@ typedef struct ebmt__trainer {
     ebmt_grads *shard;     /* [config.shards] */
     ebm_session **session; /* per worker */
     float **work;          /* per worker: 3*dim */
+    ebm_error *data_error; /* per worker: first sample of the iteration that could not be read */
     ebmt__pair *pair;      /* [batch] */
     float *pair_floats;
     ebmt__outcome *outcome; /* [batch] */
@@ -54,7 +55,8 @@ ebm_status ebmt__trainer_create(const ebmt_run_options *opt, const char *id, ebm
 void ebmt__trainer_free(ebmt__trainer *tr); /* NULL allowed */
 
 /* Runs one iteration: normalise, draw, chains, gradients, update, average.
- * @err DIVERGED: loss or gradient is not finite; the state is then that of before */
+ * @err DIVERGED: loss or gradient is not finite; or as ebmt_dataset_get(). The state is then that
+ *      of before */
 ebm_status ebmt__trainer_step(ebmt__trainer *tr, ebm_error *err);
 
 /* Puts the averaged weights, normalised, into tr->averaged. */

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -15,6 +16,7 @@
 #include "ebm/memory.h"
 #include "ebmm/models.h"
 #include "ebmt/train.h"
+#include "picture_maker.h"
 #include "random_net.h"
 #include "temp_dir.h"
 #include "trainer.h"
@@ -88,6 +90,61 @@ static void test_threads_change_nothing(void **state)
         ebm_free(one);
         ebm_free(three);
     }
+}
+
+/* The bars as a NumPy array, read on demand. */
+static ebmt_dataset streamed_bars(const char *dir, const uint8_t *pixels)
+{
+    char path[TEMP_PATH_MAX];
+    ebmt_dataset data;
+    made_file f = npy_make(1, "{'descr': '|u1', 'fortran_order': False, 'shape': (40, 8, 8), }",
+                           pixels, (size_t)IMAGES * DIM);
+    assert_true(temp_dir_write(dir, "bars.npy", f.bytes, f.size));
+    assert_true(temp_dir_join(dir, "bars.npy", path));
+    const ebmt_data_options options = {.path = path};
+    assert_int_equal(ebmt_dataset_open(&options, &data, NULL), EBM_OK);
+    assert_null(data.pixels);
+    free(f.bytes);
+    return data;
+}
+
+/* Where the images lie, and how many threads ask for them, is no part of the result. */
+static void test_streaming_changes_nothing(void **state)
+{
+    uint8_t pixels[IMAGES * DIM];
+    const ebmt_dataset data = bars(pixels);
+    ebmt_dataset streamed = streamed_bars(*state, pixels);
+    ebmt_config c = small_config(EBMT_HYBRID);
+    float *memory, *demand;
+    size_t n;
+    c.flip = true;
+    train(&c, &data, 1, 5, &memory, &n);
+    train(&c, &streamed, 3, 5, &demand, &n);
+    assert_memory_equal(memory, demand, n * sizeof *memory);
+    ebm_free(memory);
+    ebm_free(demand);
+    ebmt_dataset_clear(&streamed);
+}
+
+/* A file that shrinks under a run ends it with the file's name, and with the state of before. */
+static void test_data_that_vanish(void **state)
+{
+    uint8_t pixels[IMAGES * DIM];
+    char path[TEMP_PATH_MAX];
+    (void)bars(pixels);
+    ebmt_dataset streamed = streamed_bars(*state, pixels);
+    const ebmt_config c = small_config(EBMT_MATCHING);
+    ebmt__trainer *tr = NULL;
+    ebm_error err = {0};
+    assert_int_equal(make_trainer(&c, &streamed, 2, &tr, NULL), EBM_OK);
+    assert_int_equal(ebmt__trainer_step(tr, NULL), EBM_OK);
+    assert_true(temp_dir_join(*state, "bars.npy", path));
+    assert_int_equal(truncate(path, 128), 0);
+    assert_int_equal(ebmt__trainer_step(tr, &err), EBM_ERR_IO);
+    assert_non_null(strstr(err.where, "bars.npy"));
+    assert_int_equal(tr->state.iteration, 1);
+    ebmt__trainer_free(tr);
+    ebmt_dataset_clear(&streamed);
 }
 
 /* The paper's loss goes where it should: after some steps net(y+) > net(y-) more often than not,
@@ -276,6 +333,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads_change_nothing),
+        cmocka_unit_test_setup_teardown(test_streaming_changes_nothing, temp_dir_set_up,
+                                        temp_dir_tear_down),
+        cmocka_unit_test_setup_teardown(test_data_that_vanish, temp_dir_set_up, temp_dir_tear_down),
         cmocka_unit_test(test_matching_improves),
         cmocka_unit_test(test_shards_cover_the_batch),
         cmocka_unit_test(test_adam_is_reset_after_the_warm_start),

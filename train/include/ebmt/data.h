@@ -1,32 +1,91 @@
-/* Data sets in memory, and which sample goes where: pure functions of (seed, iteration). */
+/* Data sets: images of one shape by number, from any of the formats of docs/data.md, in memory or
+ * read on demand; and which sample goes where, as pure functions of (seed, iteration). */
 #ifndef EBMT_DATA_H
 #define EBMT_DATA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "ebm/status.h"
 
-/* 8-bit images. @shape pixels [count, C, H, W]; labels [count] or NULL */
+typedef struct ebmt_stream ebmt_stream; /* where samples that are not in memory come from */
+
+/* 8-bit images of one shape. A set that fits options.cache_bytes is in memory; of a larger one
+ * every sample is read and decoded when it is asked for. Zero-initialise before use.
+ * @shape pixels [count,C,H,W] or NULL (read on demand); labels [count] or NULL
+ * @unit  damaged: images in memory that could not be read, each replaced by the next sound one;
+ *        ignored: entries of a folder that are no images */
 typedef struct ebmt_dataset {
     int64_t count;
     int32_t channels, height, width;
     uint8_t *pixels;
     uint8_t *labels;
+    int64_t damaged, ignored;
+    ebmt_stream *stream; /* NULL if pixels is not */
 } ebmt_dataset;
 
 typedef enum ebmt_split { EBMT_TRAIN, EBMT_TEST } ebmt_split;
 
-/* Reads the IDX files of the MNIST family from a directory: train-images-idx3-ubyte or
- * t10k-images-idx3-ubyte, plain or .gz, labels beside them if there are any.
+typedef enum ebmt_format {
+    EBMT_FORMAT_AUTO, /* by what the path holds */
+    EBMT_FORMAT_IDX,
+    EBMT_FORMAT_IMAGES,
+    EBMT_FORMAT_NPY,
+} ebmt_format;
+
+/* What is kept of an image before its size is changed. */
+typedef enum ebmt_crop {
+    EBMT_CROP_CENTER, /* the largest part in the middle with the proportions wanted */
+    EBMT_CROP_NONE,   /* all of it, even if proportions change */
+    EBMT_CROP_CELEBA  /* of 178x218, without 20 rows at top and bottom; other sizes are damaged */
+} ebmt_crop;
+
+#define EBMT_DATA_MAX_SIDE      1024
+#define EBMT_DATA_CACHE_DEFAULT ((size_t)1 << 30)
+
+/* Which data, and what becomes of it. Zero means the default, but for path and cache_bytes. */
+typedef struct ebmt_data_options {
+    const char *path;
+    ebmt_format format;
+    ebmt_split split;   /* formats without parts have EBMT_TRAIN only */
+    int32_t image_size; /* width and height, 0: as they are; 1..EBMT_DATA_MAX_SIDE */
+    int32_t channels;   /* 1 gray, 3 colour, 0: as they are */
+    ebmt_crop crop;
+    bool strict;        /* a damaged image, or an entry that is none, is an error */
+    size_t cache_bytes; /* a set of at most so many decoded bytes is kept in memory; 0: none is */
+} ebmt_data_options;
+
+/* Opens a data set of at least two images.
+ * A damaged image is replaced by the next sound one, so that sample i depends on the files and
+ * on i alone, whatever is cached and whoever asks; more than 1000 in a row are an error.
  * @own clear with ebmt_dataset_clear()
- * @err NOT_FOUND, FORMAT (magic, dimensions, count against size, bytes after the end, truncated or
- *      oversized gzip), LIMIT, NOMEM, IO; err->where names the file */
-EBM_API EBM_MUST_CHECK ebm_status ebmt_dataset_read(const char *dir, ebmt_split split,
+ * @err NOT_FOUND (no such file or part), FORMAT, LIMIT, SHAPE (damage that no replacement mends;
+ *      with `strict` any), ARG (image_size or channels missing for images that differ), RANGE,
+ *      NOMEM, IO; err->where names the file */
+EBM_API EBM_MUST_CHECK ebm_status ebmt_dataset_open(const ebmt_data_options *options,
+                                                    ebmt_dataset *out, ebm_error *err);
+/* Opens a directory or file with the defaults: any format, images as they are, in memory up to
+ * EBMT_DATA_CACHE_DEFAULT. @own, @err as above */
+EBM_API EBM_MUST_CHECK ebm_status ebmt_dataset_read(const char *path, ebmt_split split,
                                                     ebmt_dataset *out, ebm_error *err);
 EBM_API void ebmt_dataset_clear(ebmt_dataset *data); /* safe on a zeroed struct */
 
-/* Parses one IDX image file (idx3, unsigned bytes) already in memory. @own as above */
+/* Copies sample `index` to a tensor in [-1,1], mirrored left to right if `flip`.
+ * @shape x [C,H,W]
+ * @thread any number at the same time
+ * @err never for a set in memory; else IO, NOT_FOUND (files changed since they were opened),
+ *      NOMEM, and with `strict` FORMAT, LIMIT, SHAPE; err->where names the file */
+EBM_API EBM_MUST_CHECK ebm_status ebmt_dataset_get(const ebmt_dataset *data, int64_t index,
+                                                   int flip, float *x, ebm_error *err);
+/* Images found damaged so far: all of them for a set in memory. @thread as above */
+EBM_API int64_t ebmt_dataset_damaged(const ebmt_dataset *data);
+
+/* Name of a format as flags and documents spell it, NULL after the last one. */
+EBM_API const char *ebmt_format_name(ebmt_format format);
+
+/* Parses one IDX image file (idx3, unsigned bytes) already in memory. @own as above
+ * @err FORMAT (magic, dimensions, count against size), LIMIT, NOMEM */
 EBM_API EBM_MUST_CHECK ebm_status ebmt_idx_images(const unsigned char *bytes, size_t size,
                                                   ebmt_dataset *out, ebm_error *err);
 
@@ -39,9 +98,5 @@ EBM_API EBM_MUST_CHECK ebm_status ebmt_order_create(int64_t count, uint64_t seed
  * @eq Fisher-Yates with words of the stream (seed, SHUFFLE, chain = epoch) */
 EBM_API void ebmt_order_batch(ebmt_order *order, int64_t iteration, int32_t batch, int64_t *index);
 EBM_API void ebmt_order_free(ebmt_order *order); /* NULL allowed */
-
-/* Copies sample `index` to a tensor in [-1,1], mirrored left to right if `flip`.
- * @shape x [C,H,W] */
-EBM_API void ebmt_dataset_get(const ebmt_dataset *data, int64_t index, int flip, float *x);
 
 #endif

@@ -1,158 +1,255 @@
-/* A data set from a directory: finds the files, plain or gzipped, and hands them to the parser;
- * gives out samples as tensors. Has never heard of batches or networks. */
+/* The data set: samples of one shape by number, in memory or on demand, whatever the format.
+ * Decides what damage means. Has never heard of batches or networks. */
 #include <assert.h>
-#include <stdio.h>
+#include <stdatomic.h>
 #include <string.h>
 
-#include "data/gunzip.h"
-#include "data/idx.h"
-#include "ebm/io.h"
+#include "data/frame.h"
+#include "data/source.h"
 #include "ebm/memory.h"
 #include "ebmt/data.h"
 
-/* Says how long a file must be, from its first bytes. */
-typedef struct idx_kind {
-    size_t header;
-    int64_t count; /* labels: how many images there are */
-} idx_kind;
+/* So many damaged images in a row are no accident: it is the wrong path, or a broken copy. */
+#define MAX_DAMAGED_RUN 1000
 
-typedef struct bytes {
-    unsigned char *data;
-    size_t size;
-} bytes;
+/* Found damaged: saves reading it again. */
+typedef struct flag {
+    atomic_bool set;
+} flag;
 
-static ebm_status promised_size(const idx_kind *kind, const unsigned char *head, size_t *total,
-                                ebm_error *err)
+struct ebmt_stream {
+    ebmt__source source;
+    ebmt__frame frame;
+    bool strict;
+    flag *bad; /* [source.count] */
+    atomic_llong n_bad;
+};
+
+static void stream_free(ebmt_stream *s)
 {
-    if (kind->header == EBMT_IDX_IMAGE_HEADER)
-        return ebmt__idx_images_size(head, total, err);
-    return ebmt__idx_labels_size(head, kind->count, total, err);
+    if (!s)
+        return;
+    ebmt__source_close(&s->source);
+    ebm_free(s->bad);
+    ebm_free(s);
 }
 
-/* Inflates in two passes, header first: the header says how much memory the rest may take, so a
- * gzip bomb is noticed one byte after that. */
-static ebm_status inflate_idx(const idx_kind *kind, const bytes *packed, bytes *out, ebm_error *err)
+/* --- one sample ---------------------------------------------------------------------------- */
+
+static bool is_damage(ebm_status st)
 {
-    unsigned char head[EBMT_IDX_IMAGE_HEADER];
-    size_t total = 0;
-    ebm_status st = ebmt__gunzip(packed->data, packed->size, head, kind->header, false, err);
+    return st == EBM_ERR_FORMAT || st == EBM_ERR_LIMIT || st == EBM_ERR_SHAPE;
+}
+
+static ebm_status read_framed(const ebmt_stream *s, int64_t i, uint8_t *out, ebm_error *err)
+{
+    ebm_image image = {0};
+    ebm_status st = s->source.read(s->source.self, i, &image, err);
     if (st == EBM_OK)
-        st = promised_size(kind, head, &total, err);
+        st = ebmt__frame_apply(&s->frame, &image, out, err);
+    ebm_free(image.pixels);
+    return st;
+}
+
+static void mark_bad(ebmt_stream *s, int64_t i)
+{
+    if (!atomic_exchange(&s->bad[i].set, true))
+        (void)atomic_fetch_add(&s->n_bad, 1);
+}
+
+/* Sample i, or the next sound one: a function of the files alone, so that cache, order and threads
+ * change nothing. The first damage met is what an error tells of. */
+static ebm_status read_sample(ebmt_stream *s, int64_t i, uint8_t *out, ebm_error *err)
+{
+    const int64_t n = s->source.count, tries = n < MAX_DAMAGED_RUN ? n : MAX_DAMAGED_RUN;
+    ebm_error first = {0};
+    for (int64_t k = 0; k < tries; k++) {
+        const int64_t j = (i + k) % n;
+        ebm_error why = {0};
+        if (!s->strict && atomic_load(&s->bad[j].set))
+            continue;
+        ebm_status st = read_framed(s, j, out, &why);
+        if (!is_damage(st)) {
+            if (st != EBM_OK && err && err->status == EBM_OK)
+                *err = why;
+            return st;
+        }
+        mark_bad(s, j);
+        if (first.status == EBM_OK)
+            first = why;
+        if (s->strict)
+            break;
+    }
+    if (s->strict && first.status != EBM_OK)
+        return ebm_error_set(err, first.status, first.where, "%s", first.text);
+    return ebm_error_set(err, EBM_ERR_FORMAT, first.where, "%lld damaged images in a row%s%s",
+                         (long long)tries, first.text[0] ? ", first " : "", first.text);
+}
+
+/* --- opening ------------------------------------------------------------------------------- */
+
+static ebm_status check_options(const ebmt_data_options *o, ebm_error *err)
+{
+    if (o->image_size < 0 || o->image_size > EBMT_DATA_MAX_SIDE)
+        return ebm_error_set(err, EBM_ERR_RANGE, "image_size", "%d, allowed 0..%d", o->image_size,
+                             EBMT_DATA_MAX_SIDE);
+    if (o->channels != 0 && o->channels != 1 && o->channels != 3)
+        return ebm_error_set(err, EBM_ERR_RANGE, "channels", "%d, allowed 0, 1, 3", o->channels);
+    return EBM_OK;
+}
+
+/* Pictures of folders and databases are colour unless told otherwise, arrays what they are. */
+static int32_t frame_channels(const ebmt_data_options *o, const ebmt__source *source)
+{
+    if (o->channels != 0)
+        return o->channels;
+    return source->channels == 1 || source->channels == 2 ? 1 : 3;
+}
+
+static ebm_status make_frame(const ebmt_data_options *o, const ebmt__source *source,
+                             ebmt__frame *out, ebm_error *err)
+{
+    *out = (ebmt__frame){.crop = o->crop, .channels = frame_channels(o, source)};
+    out->width = o->image_size ? o->image_size : source->width;
+    out->height = o->image_size ? o->image_size : source->height;
+    if (out->width == 0 || out->height == 0)
+        return ebm_error_set(err, EBM_ERR_ARG, "image_size",
+                             "is needed: these images have no common size");
+    return EBM_OK;
+}
+
+static ebm_status check_source(const ebmt_data_options *o, const ebmt__source *source,
+                               ebm_error *err)
+{
+    if (source->count < 2)
+        return ebm_error_set(err, EBM_ERR_FORMAT, o->path, "a data set of %s",
+                             source->count ? "one sample" : "no images");
+    if (source->count > EBMT_SOURCE_MAX_COUNT)
+        return ebm_error_set(err, EBM_ERR_LIMIT, o->path, "%lld images, limit %lld",
+                             (long long)source->count, (long long)EBMT_SOURCE_MAX_COUNT);
+    if (o->strict && source->ignored > 0)
+        return ebm_error_set(err, EBM_ERR_FORMAT, o->path, "%lld entries are no images",
+                             (long long)source->ignored);
+    return EBM_OK;
+}
+
+static ebm_status stream_open(const ebmt_data_options *o, ebmt_stream *s, ebm_error *err)
+{
+    ebm_status st = ebmt__source_open(o, &s->source, err);
+    if (st == EBM_OK)
+        st = check_source(o, &s->source, err);
+    if (st == EBM_OK)
+        st = make_frame(o, &s->source, &s->frame, err);
     if (st != EBM_OK)
         return st;
-    out->data = ebm_alloc(total, 1);
-    if (!out->data)
-        return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for %zu bytes", total);
-    out->size = total;
-    return ebmt__gunzip(packed->data, packed->size, out->data, total, true, err);
+    s->strict = o->strict;
+    s->bad = ebm_alloc((size_t)s->source.count, sizeof *s->bad);
+    if (!s->bad)
+        return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for %lld flags",
+                             (long long)s->source.count);
+    return EBM_OK;
 }
 
-/* Names the file in an error that the parsers left without a place. */
-static ebm_status name_file(ebm_status st, ebm_error *inner, const char *dir, const char *name,
-                            ebm_error *err)
+/* Decodes everything once; the files are then no longer needed. */
+static ebm_status fill_cache(ebmt_stream *s, size_t total, ebmt_dataset *out, ebm_error *err)
 {
-    char where[sizeof inner->where];
-    if (st == EBM_OK)
-        return st;
-    (void)snprintf(where, sizeof where, "%s/%s", dir, name);
-    if (err && err->status == EBM_OK)
-        err->index = inner->index;
-    return ebm_error_set(err, st, where, "%s", inner->text);
-}
-
-static ebm_status read_packed(const char *dir, const char *stem, const idx_kind *kind, bytes *out,
-                              ebm_error *err)
-{
-    char name[64];
-    bytes packed = {NULL, 0};
-    ebm_error inner = {0};
-    (void)snprintf(name, sizeof name, "%s.gz", stem);
-    ebm_status st =
-        ebm_file_read(dir, name, EBMT_IDX_MAX_BYTES, &packed.data, &packed.size, &inner);
-    if (st == EBM_OK && !ebmt__is_gzip(packed.data, packed.size))
-        st = ebm_error_set(&inner, EBM_ERR_FORMAT, NULL, "not a gzip file");
-    if (st == EBM_OK)
-        st = inflate_idx(kind, &packed, out, &inner);
-    ebm_free(packed.data);
-    return name_file(st, &inner, dir, name, err);
-}
-
-/* Reads DIR/STEM, or DIR/STEM.gz if there is no such file. */
-static ebm_status read_idx(const char *dir, const char *stem, const idx_kind *kind, bytes *out,
-                           ebm_error *err)
-{
-    ebm_error inner = {0};
-    ebm_status st = ebm_file_read(dir, stem, EBMT_IDX_MAX_BYTES, &out->data, &out->size, &inner);
-    if (st == EBM_ERR_NOT_FOUND)
-        return read_packed(dir, stem, kind, out, err);
-    return name_file(st, &inner, dir, stem, err);
-}
-
-static ebm_status read_images(const char *dir, const char *stem, ebmt_dataset *out, ebm_error *err)
-{
-    const idx_kind kind = {EBMT_IDX_IMAGE_HEADER, 0};
-    bytes file = {NULL, 0};
-    ebm_error inner = {0};
-    ebm_status st = read_idx(dir, stem, &kind, &file, err);
-    if (st == EBM_OK)
-        st = name_file(ebmt_idx_images(file.data, file.size, out, &inner), &inner, dir, stem, err);
-    ebm_free(file.data);
+    const size_t bytes = ebmt__frame_bytes(&s->frame);
+    out->pixels = ebm_alloc(total, 1);
+    if (!out->pixels)
+        return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for %zu bytes of images", total);
+    ebm_status st = EBM_OK;
+    for (int64_t i = 0; i < out->count && st == EBM_OK; i++)
+        st = read_sample(s, i, out->pixels + (size_t)i * bytes, err);
+    out->damaged = (int64_t)atomic_load(&s->n_bad);
     return st;
 }
 
-/* Labels are welcome but not needed: only their absence is forgiven. */
-static ebm_status read_labels(const char *dir, const char *stem, ebmt_dataset *out, ebm_error *err)
+static void describe(ebmt_stream *s, ebmt_dataset *out)
 {
-    const idx_kind kind = {EBMT_IDX_LABEL_HEADER, out->count};
-    bytes file = {NULL, 0};
-    ebm_error inner = {0};
-    ebm_status st = read_idx(dir, stem, &kind, &file, &inner);
-    if (st == EBM_OK) {
-        ebm_error parse = {0};
-        st = ebmt__idx_labels(file.data, file.size, out, &parse);
-        st = name_file(st, &parse, dir, stem, err);
-    } else if (st == EBM_ERR_NOT_FOUND) {
-        st = EBM_OK;
-    } else if (err && err->status == EBM_OK) {
-        *err = inner;
-    }
-    ebm_free(file.data);
-    return st;
+    out->count = s->source.count;
+    out->channels = s->frame.channels;
+    out->height = s->frame.height;
+    out->width = s->frame.width;
+    out->ignored = s->source.ignored;
+    out->labels = s->source.labels;
+    s->source.labels = NULL;
 }
 
-ebm_status ebmt_dataset_read(const char *dir, ebmt_split split, ebmt_dataset *out, ebm_error *err)
+ebm_status ebmt_dataset_open(const ebmt_data_options *options, ebmt_dataset *out, ebm_error *err)
 {
-    const char *part = split == EBMT_TRAIN ? "train" : "t10k";
-    char images[64], labels[64];
+    size_t total = 0;
     memset(out, 0, sizeof *out);
-    (void)snprintf(images, sizeof images, "%s-images-idx3-ubyte", part);
-    (void)snprintf(labels, sizeof labels, "%s-labels-idx1-ubyte", part);
-
-    ebm_status st = read_images(dir, images, out, err);
-    if (st == EBM_OK && out->count < 2)
-        st = ebm_error_set(err, EBM_ERR_FORMAT, images, "a data set of one sample");
-    if (st == EBM_OK)
-        st = read_labels(dir, labels, out, err);
+    ebm_status st = check_options(options, err);
+    if (st != EBM_OK)
+        return st;
+    ebmt_stream *s = ebm_alloc(1, sizeof *s);
+    if (!s)
+        return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for a data set");
+    st = stream_open(options, s, err);
+    if (st != EBM_OK) {
+        stream_free(s);
+        return st;
+    }
+    describe(s, out);
+    out->stream = s;
+    if (ebm_size_mul((size_t)out->count, ebmt__frame_bytes(&s->frame), &total) &&
+        total <= options->cache_bytes) {
+        st = fill_cache(s, total, out, err);
+        stream_free(s);
+        out->stream = NULL;
+    }
     if (st != EBM_OK)
         ebmt_dataset_clear(out);
     return st;
 }
 
+ebm_status ebmt_dataset_read(const char *path, ebmt_split split, ebmt_dataset *out, ebm_error *err)
+{
+    const ebmt_data_options options = {
+        .path = path, .split = split, .cache_bytes = EBMT_DATA_CACHE_DEFAULT};
+    return ebmt_dataset_open(&options, out, err);
+}
+
 void ebmt_dataset_clear(ebmt_dataset *data)
 {
+    stream_free(data->stream);
     ebm_free(data->pixels);
     ebm_free(data->labels);
     memset(data, 0, sizeof *data);
 }
 
-void ebmt_dataset_get(const ebmt_dataset *data, int64_t index, int flip, float *x)
+int64_t ebmt_dataset_damaged(const ebmt_dataset *data)
+{
+    return data->stream ? (int64_t)atomic_load(&data->stream->n_bad) : data->damaged;
+}
+
+/* --- samples as tensors -------------------------------------------------------------------- */
+
+static void to_tensor(const ebmt_dataset *data, const uint8_t *pixel, int flip, float *x)
 {
     const size_t w = (size_t)data->width;
     const size_t rows = (size_t)data->channels * (size_t)data->height;
-    assert(index >= 0 && index < data->count);
-    const uint8_t *pixel = data->pixels + (size_t)index * rows * w;
     for (size_t row = 0; row < rows; row++, pixel += w, x += w) {
         for (size_t j = 0; j < w; j++)
             x[j] = (float)pixel[flip ? w - 1 - j : j] / 127.5f - 1.0f;
     }
+}
+
+ebm_status ebmt_dataset_get(const ebmt_dataset *data, int64_t index, int flip, float *x,
+                            ebm_error *err)
+{
+    const size_t bytes = (size_t)data->channels * (size_t)data->height * (size_t)data->width;
+    assert(index >= 0 && index < data->count);
+    if (data->pixels) {
+        to_tensor(data, data->pixels + (size_t)index * bytes, flip, x);
+        return EBM_OK;
+    }
+    uint8_t *pixel = ebm_alloc(bytes, 1);
+    if (!pixel)
+        return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for an image");
+    ebm_status st = read_sample(data->stream, index, pixel, err);
+    if (st == EBM_OK)
+        to_tensor(data, pixel, flip, x);
+    ebm_free(pixel);
+    return st;
 }

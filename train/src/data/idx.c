@@ -56,6 +56,13 @@ ebm_status ebmt__idx_images_size(const unsigned char *head, size_t *total, ebm_e
     return EBM_OK;
 }
 
+void ebmt__idx_shape(const unsigned char *head, int64_t *count, int32_t *height, int32_t *width)
+{
+    *count = big_endian(head + 4);
+    *height = (int32_t)big_endian(head + 8);
+    *width = (int32_t)big_endian(head + 12);
+}
+
 ebm_status ebmt__idx_labels_size(const unsigned char *head, int64_t count, size_t *total,
                                  ebm_error *err)
 {
@@ -103,10 +110,8 @@ ebm_status ebmt_idx_images(const unsigned char *bytes, size_t size, ebmt_dataset
     if (!out->pixels)
         return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for %zu bytes of images", total);
     memcpy(out->pixels, bytes + EBMT_IDX_IMAGE_HEADER, total - EBMT_IDX_IMAGE_HEADER);
-    out->count = big_endian(bytes + 4);
     out->channels = 1;
-    out->height = (int32_t)big_endian(bytes + 8);
-    out->width = (int32_t)big_endian(bytes + 12);
+    ebmt__idx_shape(bytes, &out->count, &out->height, &out->width);
     return EBM_OK;
 }
 
@@ -123,13 +128,14 @@ static ebm_status check_labels(const unsigned char *label, size_t n, ebm_error *
     return EBM_OK;
 }
 
-ebm_status ebmt__idx_labels(const unsigned char *bytes, size_t size, ebmt_dataset *data,
-                            ebm_error *err)
+ebm_status ebmt__idx_labels(const unsigned char *bytes, size_t size, int64_t count,
+                            uint8_t **labels, ebm_error *err)
 {
     size_t total = 0, n = 0;
+    *labels = NULL;
     ebm_status st = check_header(size, EBMT_IDX_LABEL_HEADER, err);
     if (st == EBM_OK)
-        st = ebmt__idx_labels_size(bytes, data->count, &total, err);
+        st = ebmt__idx_labels_size(bytes, count, &total, err);
     if (st == EBM_OK)
         st = check_size(size, total, err);
     if (st == EBM_OK) {
@@ -138,9 +144,9 @@ ebm_status ebmt__idx_labels(const unsigned char *bytes, size_t size, ebmt_datase
     }
     if (st != EBM_OK)
         return st;
-    data->labels = ebm_alloc(n, 1);
-    if (!data->labels)
+    *labels = ebm_alloc(n, 1);
+    if (!*labels)
         return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for %zu labels", n);
-    memcpy(data->labels, bytes + EBMT_IDX_LABEL_HEADER, n);
+    memcpy(*labels, bytes + EBMT_IDX_LABEL_HEADER, n);
     return EBM_OK;
 }

@@ -24,8 +24,11 @@ EBM_MUST_CHECK ebm_status ebmt__idx_images_size(const unsigned char *head, size_
 /* As above for a label file, which must hold `count` labels. */
 EBM_MUST_CHECK ebm_status ebmt__idx_labels_size(const unsigned char *head, int64_t count,
                                                 size_t *total, ebm_error *err);
-/* Parses a complete label file into data->labels; data->count is known. @err FORMAT, NOMEM */
-EBM_MUST_CHECK ebm_status ebmt__idx_labels(const unsigned char *bytes, size_t size,
-                                           ebmt_dataset *data, ebm_error *err);
+/* Tells number and sides of the images; the header has been found to be right. */
+void ebmt__idx_shape(const unsigned char *head, int64_t *count, int32_t *height, int32_t *width);
+/* Parses a complete label file that must hold `count` labels.
+ * @shape *labels [count] @own *labels: ebm_free() @err FORMAT, NOMEM */
+EBM_MUST_CHECK ebm_status ebmt__idx_labels(const unsigned char *bytes, size_t size, int64_t count,
+                                           uint8_t **labels, ebm_error *err);
 
 #endif

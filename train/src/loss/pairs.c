@@ -21,13 +21,13 @@ static void draw_noise(uint64_t seed, uint32_t slot, uint32_t which, size_t n, f
     ebm_rng_normal(&stream, 0, n, out);
 }
 
-void ebmt__pair_make(const ebmt_dataset *data, int64_t index, const ebm_levels *levels,
-                     uint64_t iteration_seed, uint32_t slot, bool flip, float *work,
-                     ebmt__pair *pair)
+ebm_status ebmt__pair_make(const ebmt__draw *draw, int64_t index, uint32_t slot, float *work,
+                           ebmt__pair *pair, ebm_error *err)
 {
-    const ebm_stream choice = {.seed = iteration_seed, .purpose = EBM_PURPOSE_LEVEL, .chain = slot};
-    const ebm_stream augment = {
-        .seed = iteration_seed, .purpose = EBM_PURPOSE_AUGMENT, .chain = slot};
+    const ebmt_dataset *data = draw->data;
+    const ebm_levels *levels = draw->levels;
+    const ebm_stream choice = {.seed = draw->seed, .purpose = EBM_PURPOSE_LEVEL, .chain = slot};
+    const ebm_stream augment = {.seed = draw->seed, .purpose = EBM_PURPOSE_AUGMENT, .chain = slot};
     size_t n = (size_t)data->channels * (size_t)data->height * (size_t)data->width;
     int32_t t = (int32_t)(ebm_rng_uniform(&choice, 0) * (double)levels->count);
     float abar = (float)levels->abar[t], sbar = (float)levels->sbar[t];
@@ -36,12 +36,16 @@ void ebmt__pair_make(const ebmt_dataset *data, int64_t index, const ebm_levels *
 
     pair->level = t;
     pair->mix = ebm_rng_uniform(&choice, 1);
-    ebmt_dataset_get(data, index, flip && ebm_rng_uniform(&augment, 0) < 0.5, pair->clean);
-    draw_noise(iteration_seed, slot, 0, n, pair->y_plus);
-    draw_noise(iteration_seed, slot, 1, n, work);
+    ebm_status st = ebmt_dataset_get(data, index, draw->flip && ebm_rng_uniform(&augment, 0) < 0.5,
+                                     pair->clean, err);
+    if (st != EBM_OK)
+        return st;
+    draw_noise(draw->seed, slot, 0, n, pair->y_plus);
+    draw_noise(draw->seed, slot, 1, n, work);
     for (size_t i = 0; i < n; i++) {
         float x = abar * pair->clean[i] + sbar * pair->y_plus[i];
         pair->x_next[i] = a * x + sigma * work[i];
         pair->y_plus[i] = scale * x;
     }
+    return EBM_OK;
 }

@@ -24,10 +24,17 @@ typedef struct ebmt__pair {
 /* The seed of everything random in one iteration. */
 uint64_t ebmt__iteration_seed(uint64_t seed, int64_t iteration);
 
+/* What all pairs of an iteration share. */
+typedef struct ebmt__draw {
+    const ebmt_dataset *data;
+    const ebm_levels *levels;
+    uint64_t seed; /* ebmt__iteration_seed() */
+    bool flip;     /* mirror half of the images */
+} ebmt__draw;
+
 /* Draws level, noise and flip for slot `slot` of an iteration and fills the pair (not y_minus).
- * @shape work [D] */
-void ebmt__pair_make(const ebmt_dataset *data, int64_t index, const ebm_levels *levels,
-                     uint64_t iteration_seed, uint32_t slot, bool flip, float *work,
-                     ebmt__pair *pair);
+ * @shape work [D] @err as ebmt_dataset_get() */
+EBM_MUST_CHECK ebm_status ebmt__pair_make(const ebmt__draw *draw, int64_t index, uint32_t slot,
+                                          float *work, ebmt__pair *pair, ebm_error *err);
 
 #endif

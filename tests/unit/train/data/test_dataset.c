@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@
 #include "ebm/memory.h"
 #include "ebmt/data.h"
 #include "fail_alloc.h"
+#include "picture_maker.h"
 #include "temp_dir.h"
 
 #define IMAGES "train-images-idx3-ubyte"
@@ -24,20 +26,6 @@
 static const unsigned char images[] = {0, 0, 8, 3, 0, 0, 0, 2, 0,   0,   0,   2,   0,   0,
                                        0, 3, 0, 1, 2, 3, 4, 5, 250, 251, 252, 253, 254, 255};
 static const unsigned char labels[] = {0, 0, 8, 1, 0, 0, 0, 2, 7, 3};
-
-static int set_up(void **state)
-{
-    char *dir = malloc(TEMP_PATH_MAX);
-    *state = dir;
-    return dir && temp_dir_make(dir) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    temp_dir_remove(*state);
-    free(*state);
-    return 0;
-}
 
 /* @shape out [size+64] at least */
 static size_t compress_to(const void *data, size_t size, unsigned char *out, size_t room)
@@ -181,6 +169,97 @@ static void test_gunzip_prefixes(void **state)
     }
 }
 
+static ebm_status open_with_cache(const char *dir, size_t cache, ebmt_dataset *out)
+{
+    const ebmt_data_options options = {.path = dir, .cache_bytes = cache};
+    return ebmt_dataset_open(&options, out, NULL);
+}
+
+/* The bound is exact, and plain and gzipped files stream the same samples. */
+static void test_cache_bound(void **state)
+{
+    unsigned char packed[256];
+    size_t n = compress_to(images, sizeof images, packed, sizeof packed);
+    assert_true(temp_dir_write(*state, LABELS, labels, sizeof labels));
+    for (int k = 0; k < 2; k++) {
+        ebmt_dataset data;
+        float x[6];
+        if (k == 0)
+            assert_true(temp_dir_write(*state, IMAGES ".gz", packed, n));
+        else
+            assert_true(temp_dir_write(*state, IMAGES, images, sizeof images));
+        assert_int_equal(open_with_cache(*state, 12, &data), EBM_OK);
+        assert_non_null(data.pixels);
+        ebmt_dataset_clear(&data);
+        assert_int_equal(open_with_cache(*state, 11, &data), EBM_OK);
+        assert_null(data.pixels);
+        assert_memory_equal(data.labels, labels + 8, 2);
+        assert_int_equal(ebmt_dataset_get(&data, 1, 1, x, NULL), EBM_OK);
+        assert_true(x[0] == 252.0f / 127.5f - 1.0f);
+        ebmt_dataset_clear(&data);
+    }
+}
+
+/* Sum of all that opening an array of so many 32x32 colour images asks for. */
+static size_t bytes_to_open(const char *dir, int count, size_t *per_sample)
+{
+    char text[96], path[TEMP_PATH_MAX];
+    float x[3072];
+    ebmt_dataset data;
+    uint8_t *pixels = calloc((size_t)count, 3072);
+    assert_non_null(pixels);
+    (void)snprintf(text, sizeof text,
+                   "{'descr': '|u1', 'fortran_order': False, 'shape': (%d, 32, 32, 3), }", count);
+    made_file f = npy_make(1, text, pixels, (size_t)count * 3072);
+    assert_true(temp_dir_write(dir, "a.npy", f.bytes, f.size));
+    assert_true(temp_dir_join(dir, "a.npy", path));
+    free(f.bytes);
+    free(pixels);
+    fail_alloc_reset();
+    assert_int_equal(open_with_cache(path, 0, &data), EBM_OK);
+    const size_t opening = fail_alloc_bytes();
+    fail_alloc_reset();
+    for (int i = 0; i < count; i++)
+        assert_int_equal(ebmt_dataset_get(&data, i, 0, x, NULL), EBM_OK);
+    *per_sample = fail_alloc_bytes() / (size_t)count;
+    ebmt_dataset_clear(&data);
+    return opening;
+}
+
+/* Streaming: nineteen times the images take a byte more for each, not 3072; a sample takes the
+ * same whichever set it is of, and the sanitizers see that it is given back. */
+static void test_memory_does_not_grow(void **state)
+{
+    size_t small_sample, large_sample;
+    const size_t small = bytes_to_open(*state, 100, &small_sample);
+    const size_t large = bytes_to_open(*state, 2000, &large_sample);
+    assert_true(large - small <= 1900 + EBM_ALIGN);
+    assert_int_equal(small_sample, large_sample);
+    assert_true(large < (size_t)32 << 10);
+}
+
+static void test_format_names(void **state)
+{
+    (void)state;
+    assert_string_equal(ebmt_format_name(EBMT_FORMAT_AUTO), "auto");
+    assert_string_equal(ebmt_format_name(EBMT_FORMAT_NPY), "npy");
+    assert_null(ebmt_format_name((ebmt_format)(EBMT_FORMAT_NPY + 1)));
+}
+
+/* What no format's file looks like. */
+static void test_detection(void **state)
+{
+    char path[TEMP_PATH_MAX];
+    ebmt_dataset data;
+    assert_int_equal(ebmt_dataset_read("/nonexistent", EBMT_TRAIN, &data, NULL), EBM_ERR_NOT_FOUND);
+    assert_int_equal(ebmt_dataset_read(*state, EBMT_TRAIN, &data, NULL), EBM_ERR_FORMAT);
+    assert_true(temp_dir_write(*state, "x", "PK\3\4......", 10));
+    assert_true(temp_dir_join(*state, "x", path));
+    assert_int_equal(ebmt_dataset_read(path, EBMT_TRAIN, &data, NULL), EBM_ERR_FORMAT);
+    assert_true(temp_dir_write(*state, "x", "", 0));
+    assert_int_equal(ebmt_dataset_read(path, EBMT_TRAIN, &data, NULL), EBM_ERR_FORMAT);
+}
+
 static void test_samples(void **state)
 {
     ebmt_dataset data;
@@ -188,14 +267,14 @@ static void test_samples(void **state)
     const float second[6] = {250, 251, 252, 253, 254, 255};
     (void)state;
     assert_int_equal(ebmt_idx_images(images, sizeof images, &data, NULL), EBM_OK);
-    ebmt_dataset_get(&data, 1, 0, x);
+    assert_int_equal(ebmt_dataset_get(&data, 1, 0, x, NULL), EBM_OK);
     for (size_t i = 0; i < 6; i++)
         assert_close((double)x[i], (double)second[i] / 127.5 - 1.0, 1e-6);
     assert_true(x[5] == 1.0f);
-    ebmt_dataset_get(&data, 1, 1, x);
+    assert_int_equal(ebmt_dataset_get(&data, 1, 1, x, NULL), EBM_OK);
     for (size_t i = 0; i < 6; i++)
         assert_close((double)x[i], (double)second[i / 3 * 3 + 2 - i % 3] / 127.5 - 1.0, 1e-6);
-    ebmt_dataset_get(&data, 0, 0, x);
+    assert_int_equal(ebmt_dataset_get(&data, 0, 0, x, NULL), EBM_OK);
     assert_true(x[0] == -1.0f);
     ebmt_dataset_clear(&data);
 }
@@ -217,7 +296,7 @@ static void test_no_memory(void **state)
 
 int main(void)
 {
-#define WITH_DIR(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define WITH_DIR(f) cmocka_unit_test_setup_teardown(f, temp_dir_set_up, temp_dir_tear_down)
     const struct CMUnitTest tests[] = {
         WITH_DIR(test_plain),
         WITH_DIR(test_gzipped),
@@ -229,6 +308,10 @@ int main(void)
         WITH_DIR(test_bomb),
         WITH_DIR(test_not_gzip),
         cmocka_unit_test(test_gunzip_prefixes),
+        WITH_DIR(test_cache_bound),
+        WITH_DIR(test_memory_does_not_grow),
+        WITH_DIR(test_detection),
+        cmocka_unit_test(test_format_names),
         cmocka_unit_test(test_samples),
         WITH_DIR(test_no_memory),
     };

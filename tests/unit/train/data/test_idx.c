@@ -119,12 +119,13 @@ static void test_labels(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof label_files / sizeof label_files[0]; i++) {
-        ebmt_dataset data = {.count = 2};
-        ebm_status st = ebmt__idx_labels(label_files[i].file, label_files[i].size, &data, NULL);
+        uint8_t *labels = NULL;
+        ebm_status st =
+            ebmt__idx_labels(label_files[i].file, label_files[i].size, 2, &labels, NULL);
         if (st != label_files[i].expected)
             fail_msg("%s: %s", label_files[i].what, ebm_status_name(st));
-        assert_true((data.labels != NULL) == (st == EBM_OK));
-        ebmt_dataset_clear(&data);
+        assert_true((labels != NULL) == (st == EBM_OK));
+        ebm_free(labels);
     }
 }
 

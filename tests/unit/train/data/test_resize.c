@@ -110,9 +110,8 @@ static void test_mirror(void **state)
     for (int y = 0; y < 9; y++) {
         for (int x = 0; x < 17; x++) {
             for (int k = 0; k < 3; k++) /* sums in another order: a half may round otherwise */
-                assert_in_range(a.pixels[3 * (17 * y + x) + k] + 1 -
-                                    b.pixels[3 * (17 * y + 16 - x) + k],
-                                0, 2);
+                assert_in_range(
+                    a.pixels[3 * (17 * y + x) + k] + 1 - b.pixels[3 * (17 * y + 16 - x) + k], 0, 2);
         }
     }
     ebm_free(a.pixels);

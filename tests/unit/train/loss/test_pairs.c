@@ -54,7 +54,8 @@ static void free_rig(rig *r)
 
 static void make(rig *r, uint64_t seed, uint32_t slot)
 {
-    ebmt__pair_make(&r->data, 0, &r->levels, seed, slot, false, r->buffer + 4 * DIM, &r->pair);
+    const ebmt__draw draw = {.data = &r->data, .levels = &r->levels, .seed = seed};
+    assert_int_equal(ebmt__pair_make(&draw, 0, slot, r->buffer + 4 * DIM, &r->pair, NULL), EBM_OK);
 }
 
 /* y_plus = scale (abar x + sbar e1), x_next = a x_t + sigma e2: means and variances over pixels

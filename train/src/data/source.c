@@ -1,0 +1,114 @@
+/* The table of formats and how to tell them apart. See source.h. */
+#include "data/source.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "data/input.h"
+#include "ebm/memory.h"
+
+typedef struct format_row {
+    const char *name;
+    ebmt__source_opener *open;
+    bool parts; /* has a training and a test part */
+} format_row;
+
+static const format_row formats[] = {
+    [EBMT_FORMAT_AUTO] = {"auto", NULL, true},
+    [EBMT_FORMAT_IDX] = {"idx", ebmt__idx_open, true},
+    [EBMT_FORMAT_IMAGES] = {"images", ebmt__folder_open, true},
+    [EBMT_FORMAT_NPY] = {"npy", ebmt__npy_open, false},
+};
+#define N_FORMATS (sizeof formats / sizeof formats[0])
+
+/* A directory with one of these names in it is of that format; any other holds images. */
+static const struct {
+    const char *name;
+    ebmt_format format;
+} marks[] = {
+    {"train-images-idx3-ubyte", EBMT_FORMAT_IDX}, {"train-images-idx3-ubyte.gz", EBMT_FORMAT_IDX},
+    {"t10k-images-idx3-ubyte", EBMT_FORMAT_IDX},  {"t10k-images-idx3-ubyte.gz", EBMT_FORMAT_IDX},
+};
+
+const char *ebmt_format_name(ebmt_format format)
+{
+    return (size_t)format < N_FORMATS ? formats[format].name : NULL;
+}
+
+ebm_status ebmt__name_file(ebm_status st, const ebm_error *inner, const char *dir, const char *name,
+                           ebm_error *err)
+{
+    char where[sizeof inner->where];
+    if (st == EBM_OK)
+        return st;
+    (void)snprintf(where, sizeof where, "%s%s%s", dir ? dir : "", dir ? "/" : "", name);
+    if (err && err->status == EBM_OK)
+        err->index = inner->index;
+    return ebm_error_set(err, st, where, "%s", inner->text);
+}
+
+static ebmt_format format_of_directory(const char *path)
+{
+    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
+        if (ebmt__input_exists(path, marks[i].name))
+            return marks[i].format;
+    }
+    return EBMT_FORMAT_IMAGES;
+}
+
+static ebm_status format_of_file(const char *path, ebmt_format *out, ebm_error *err)
+{
+    ebmt__input in;
+    unsigned char head[6];
+    ebm_status st = ebmt__input_open(NULL, path, &in, err);
+    if (st != EBM_OK)
+        return st;
+    st = in.size < sizeof head ? EBM_ERR_FORMAT
+                               : ebmt__input_read(&in, path, 0, head, sizeof head, err);
+    if (st == EBM_OK && memcmp(head, "\x93NUMPY", 6) == 0)
+        *out = EBMT_FORMAT_NPY;
+    else if (st == EBM_OK || st == EBM_ERR_FORMAT)
+        st = ebm_error_set(err, EBM_ERR_FORMAT, path, "not a NumPy array");
+    ebmt__input_close(&in);
+    return st;
+}
+
+static ebm_status detect(const char *path, ebmt_format *out, ebm_error *err)
+{
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return ebm_error_set(err, EBM_ERR_NOT_FOUND, path, "no such file or directory");
+    if (!S_ISDIR(info.st_mode))
+        return format_of_file(path, out, err);
+    *out = format_of_directory(path);
+    return EBM_OK;
+}
+
+ebm_status ebmt__source_open(const ebmt_data_options *options, ebmt__source *out, ebm_error *err)
+{
+    ebmt_format format = options->format;
+    ebm_status st = EBM_OK;
+    memset(out, 0, sizeof *out);
+    if ((size_t)format >= N_FORMATS)
+        return ebm_error_set(err, EBM_ERR_RANGE, "format", "no such format");
+    if (format == EBMT_FORMAT_AUTO)
+        st = detect(options->path, &format, err);
+    if (st != EBM_OK)
+        return st;
+    if (options->split != EBMT_TRAIN && !formats[format].parts)
+        return ebm_error_set(err, EBM_ERR_NOT_FOUND, options->path,
+                             "data of the format %s have no test part", formats[format].name);
+    st = formats[format].open(options->path, options->split, out, err);
+    if (st != EBM_OK)
+        ebmt__source_close(out);
+    return st;
+}
+
+void ebmt__source_close(ebmt__source *source)
+{
+    if (source->close)
+        source->close(source->self);
+    ebm_free(source->labels);
+    memset(source, 0, sizeof *source);
+}
