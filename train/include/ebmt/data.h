@@ -30,6 +30,7 @@ typedef enum ebmt_split { EBMT_TRAIN, EBMT_TEST } ebmt_split;
 typedef enum ebmt_format {
     EBMT_FORMAT_AUTO, /* by what the path holds */
     EBMT_FORMAT_IDX,
+    EBMT_FORMAT_CIFAR10,
     EBMT_FORMAT_IMAGES,
     EBMT_FORMAT_NPY,
 } ebmt_format;

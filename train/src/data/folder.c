@@ -125,8 +125,8 @@ static ebm_status visit(walk *w, int dirfd, const char *name, ebm_error *err)
 {
     struct stat info;
     const size_t before = w->n;
-    const int n = snprintf(w->path + before, sizeof w->path - before, "%s%s", before ? "/" : "",
-                           name);
+    const int n =
+        snprintf(w->path + before, sizeof w->path - before, "%s%s", before ? "/" : "", name);
     if (n < 0 || (size_t)n >= sizeof w->path - before) {
         w->path[before] = '\0';
         return ebm_error_set(err, EBM_ERR_LIMIT, w->path, "a path is too long");

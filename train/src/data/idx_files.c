@@ -150,8 +150,7 @@ ebm_status ebmt__idx_open(const char *path, ebmt_split split, ebmt__source *out,
     if (!r)
         return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for a data set");
     const bool packed = !ebmt__input_exists(path, images);
-    ebm_status st =
-        packed ? open_packed(path, images, r, err) : open_plain(path, images, r, err);
+    ebm_status st = packed ? open_packed(path, images, r, err) : open_plain(path, images, r, err);
     if (st != EBM_OK) {
         ebmt__records_free(r);
         return st;

@@ -21,8 +21,8 @@ ebm_status ebmt__records_add(ebmt__records *r, const char *dir, const char *name
         return st;
     r->n_parts++;
     /* names an error; a very long path keeps its beginning */
-    const int n = snprintf(part->name, sizeof part->name, "%s%s%s", dir ? dir : "", dir ? "/" : "",
-                           name);
+    const int n =
+        snprintf(part->name, sizeof part->name, "%s%s%s", dir ? dir : "", dir ? "/" : "", name);
     (void)n;
     return EBM_OK;
 }

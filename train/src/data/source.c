@@ -17,6 +17,7 @@ typedef struct format_row {
 static const format_row formats[] = {
     [EBMT_FORMAT_AUTO] = {"auto", NULL, true},
     [EBMT_FORMAT_IDX] = {"idx", ebmt__idx_open, true},
+    [EBMT_FORMAT_CIFAR10] = {"cifar10", ebmt__cifar_open, true},
     [EBMT_FORMAT_IMAGES] = {"images", ebmt__folder_open, true},
     [EBMT_FORMAT_NPY] = {"npy", ebmt__npy_open, false},
 };
@@ -29,6 +30,7 @@ static const struct {
 } marks[] = {
     {"train-images-idx3-ubyte", EBMT_FORMAT_IDX}, {"train-images-idx3-ubyte.gz", EBMT_FORMAT_IDX},
     {"t10k-images-idx3-ubyte", EBMT_FORMAT_IDX},  {"t10k-images-idx3-ubyte.gz", EBMT_FORMAT_IDX},
+    {"data_batch_1.bin", EBMT_FORMAT_CIFAR10},    {"test_batch.bin", EBMT_FORMAT_CIFAR10},
 };
 
 const char *ebmt_format_name(ebmt_format format)

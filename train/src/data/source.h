@@ -29,6 +29,7 @@ typedef struct ebmt__source {
 typedef ebm_status ebmt__source_opener(const char *path, ebmt_split split, ebmt__source *out,
                                        ebm_error *err);
 EBM_MUST_CHECK ebmt__source_opener ebmt__idx_open;
+EBM_MUST_CHECK ebmt__source_opener ebmt__cifar_open;
 EBM_MUST_CHECK ebmt__source_opener ebmt__folder_open;
 EBM_MUST_CHECK ebmt__source_opener ebmt__npy_open;
 

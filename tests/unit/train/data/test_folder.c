@@ -262,9 +262,9 @@ int main(void)
 {
 #define WITH_DIR(f) cmocka_unit_test_setup_teardown(f, temp_dir_set_up, temp_dir_tear_down)
     const struct CMUnitTest tests[] = {
-        WITH_DIR(test_order),    WITH_DIR(test_ignored),       WITH_DIR(test_damage),
-        WITH_DIR(test_strict),   WITH_DIR(test_nothing_sound), WITH_DIR(test_vanished),
-        WITH_DIR(test_parts),    WITH_DIR(test_options),       WITH_DIR(test_depth),
+        WITH_DIR(test_order),     WITH_DIR(test_ignored),       WITH_DIR(test_damage),
+        WITH_DIR(test_strict),    WITH_DIR(test_nothing_sound), WITH_DIR(test_vanished),
+        WITH_DIR(test_parts),     WITH_DIR(test_options),       WITH_DIR(test_depth),
         WITH_DIR(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

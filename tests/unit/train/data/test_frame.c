@@ -64,8 +64,8 @@ static const struct {
     ebmt_crop crop;
     int32_t x, y; /* of its first pixel */
 } crops[] = {
-    {136, 128, 128, EBMT_CROP_CENTER, 4, 0}, {128, 136, 128, EBMT_CROP_CENTER, 0, 4},
-    {31, 20, 20, EBMT_CROP_CENTER, 5, 0},    {178, 218, 178, EBMT_CROP_CELEBA, 0, 20},
+    {136, 128, 128, EBMT_CROP_CENTER, 4, 0},  {128, 136, 128, EBMT_CROP_CENTER, 0, 4},
+    {31, 20, 20, EBMT_CROP_CENTER, 5, 0},     {178, 218, 178, EBMT_CROP_CELEBA, 0, 20},
     {178, 218, 178, EBMT_CROP_CENTER, 0, 20}, {64, 64, 64, EBMT_CROP_NONE, 0, 0},
 };
 
@@ -130,10 +130,8 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pixels),
-        cmocka_unit_test(test_crops),
-        cmocka_unit_test(test_none_keeps_all),
-        cmocka_unit_test(test_celeba_wants_its_size),
+        cmocka_unit_test(test_pixels),         cmocka_unit_test(test_crops),
+        cmocka_unit_test(test_none_keeps_all), cmocka_unit_test(test_celeba_wants_its_size),
         cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

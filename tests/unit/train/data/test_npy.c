@@ -18,7 +18,8 @@
 static const uint8_t pixels[2 * 3 * 4 * 4] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13};
 
 #define SHAPE3 "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3, 4), }"
-#define WITH(descr, order, shape) "{'descr': " descr ", 'fortran_order': " order ", 'shape': " shape "}"
+#define WITH(descr, order, shape)                                                                  \
+    "{'descr': " descr ", 'fortran_order': " order ", 'shape': " shape "}"
 
 static const struct {
     const char *text;
@@ -134,9 +135,9 @@ static const struct {
     unsigned char value;
     ebm_status expected;
 } heads[] = {
-    {0, 0x92, EBM_ERR_FORMAT}, {1, 'n', EBM_ERR_FORMAT},  {6, 0, EBM_ERR_FORMAT},
-    {6, 4, EBM_ERR_FORMAT},    {7, 1, EBM_ERR_FORMAT},    {8, 0, EBM_ERR_FORMAT},
-    {9, 0xff, EBM_ERR_FORMAT}, {10, 1, EBM_ERR_LIMIT},    {11, 0xff, EBM_ERR_LIMIT},
+    {0, 0x92, EBM_ERR_FORMAT}, {1, 'n', EBM_ERR_FORMAT}, {6, 0, EBM_ERR_FORMAT},
+    {6, 4, EBM_ERR_FORMAT},    {7, 1, EBM_ERR_FORMAT},   {8, 0, EBM_ERR_FORMAT},
+    {9, 0xff, EBM_ERR_FORMAT}, {10, 1, EBM_ERR_LIMIT},   {11, 0xff, EBM_ERR_LIMIT},
 };
 
 static void test_prefix(void **state)

@@ -1,0 +1,132 @@
+/* CIFAR-10 batches: order over files, planes, labels, and every way in which a copy is broken. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "data/cifar.h"
+#include "ebmt/data.h"
+#include "fail_alloc.h"
+#include "temp_dir.h"
+
+#define PER_FILE 3
+
+/* A batch whose records know their number: it is their label and their first byte of each colour. */
+static void write_batch(const char *dir, const char *name, int first, size_t size)
+{
+    unsigned char *bytes = calloc(PER_FILE + 1, EBMT_CIFAR_RECORD);
+    assert_non_null(bytes);
+    for (int i = 0; i < PER_FILE; i++) {
+        unsigned char *r = bytes + i * EBMT_CIFAR_RECORD;
+        r[0] = (unsigned char)((first + i) % 10);
+        for (int c = 0; c < 3; c++)
+            r[1 + 1024 * c] = (unsigned char)(first + i + 50 * c);
+    }
+    assert_true(temp_dir_write(dir, name, bytes, size));
+    free(bytes);
+}
+
+static void write_batches(const char *dir, int n)
+{
+    for (int k = 1; k <= n; k++) {
+        char name[] = "data_batch_0.bin";
+        name[11] = (char)('0' + k);
+        write_batch(dir, name, PER_FILE * (k - 1), PER_FILE * EBMT_CIFAR_RECORD);
+    }
+}
+
+static void test_all_batches(void **state)
+{
+    ebmt_dataset data;
+    write_batches(*state, 5);
+    write_batch(*state, "test_batch.bin", 100, PER_FILE * EBMT_CIFAR_RECORD);
+    assert_int_equal(ebmt_dataset_read(*state, EBMT_TRAIN, &data, NULL), EBM_OK);
+    assert_int_equal(data.count, 15);
+    assert_int_equal(data.channels, 3);
+    assert_int_equal(data.height, 32);
+    assert_int_equal(data.width, 32);
+    for (int i = 0; i < 15; i++) {
+        assert_int_equal(data.labels[i], i % 10);
+        for (int c = 0; c < 3; c++)
+            assert_int_equal(data.pixels[3072 * i + 1024 * c], i + 50 * c);
+    }
+    ebmt_dataset_clear(&data);
+    assert_int_equal(ebmt_dataset_read(*state, EBMT_TEST, &data, NULL), EBM_OK);
+    assert_int_equal(data.count, 3);
+    assert_int_equal(data.pixels[0], 100);
+    ebmt_dataset_clear(&data);
+}
+
+static void test_missing_parts(void **state)
+{
+    ebmt_dataset data;
+    ebm_error err = {0};
+    char path[TEMP_PATH_MAX];
+    write_batches(*state, 4);
+    assert_int_equal(ebmt_dataset_read(*state, EBMT_TEST, &data, &err), EBM_ERR_NOT_FOUND);
+    assert_non_null(strstr(err.where, "test_batch.bin"));
+    assert_true(temp_dir_join(*state, "data_batch_3.bin", path));
+    assert_int_equal(remove(path), 0);
+    err = (ebm_error){0};
+    assert_int_equal(ebmt_dataset_read(*state, EBMT_TRAIN, &data, &err), EBM_ERR_NOT_FOUND);
+    assert_non_null(strstr(err.text, "data_batch_4.bin"));
+}
+
+static void test_sizes(void **state)
+{
+    static const size_t bad[] = {0, 1, 3072, 3074, 3 * 3073 - 1, 3 * 3073 + 1};
+    ebmt_dataset data;
+    int64_t count;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        ebm_error err = {0};
+        write_batch(*state, "data_batch_1.bin", 0, bad[i]);
+        assert_int_equal(ebmt_dataset_read(*state, EBMT_TRAIN, &data, &err), EBM_ERR_FORMAT);
+        assert_non_null(strstr(err.where, "data_batch_1.bin"));
+    }
+    assert_int_equal(ebmt__cifar_count((size_t)EBMT_CIFAR_RECORD << 24, &count, NULL), EBM_OK);
+    assert_int_equal(count, 1 << 24);
+    assert_int_equal(ebmt__cifar_count(((size_t)EBMT_CIFAR_RECORD << 24) + EBMT_CIFAR_RECORD,
+                                       &count, NULL),
+                     EBM_ERR_LIMIT);
+}
+
+static void test_label_out_of_range(void **state)
+{
+    unsigned char *bytes = calloc(600, EBMT_CIFAR_RECORD);
+    ebmt_dataset data;
+    ebm_error err = {0};
+    assert_non_null(bytes);
+    bytes[500 * EBMT_CIFAR_RECORD] = 10;
+    assert_true(temp_dir_write(*state, "data_batch_1.bin", bytes, 600 * EBMT_CIFAR_RECORD));
+    assert_int_equal(ebmt_dataset_read(*state, EBMT_TRAIN, &data, &err), EBM_ERR_FORMAT);
+    assert_int_equal(err.index, 500);
+    free(bytes);
+}
+
+static void test_no_memory(void **state)
+{
+    write_batches(*state, 2);
+    FOR_EACH_ALLOC_FAILURE
+    {
+        ebmt_dataset data;
+        ebm_status st = ebmt_dataset_read(*state, EBMT_TRAIN, &data, NULL);
+        assert_int_equal(st, fail_alloc_hit() ? EBM_ERR_NOMEM : EBM_OK);
+        ebmt_dataset_clear(&data);
+    }
+}
+
+int main(void)
+{
+#define WITH_DIR(f) cmocka_unit_test_setup_teardown(f, temp_dir_set_up, temp_dir_tear_down)
+    const struct CMUnitTest tests[] = {
+        WITH_DIR(test_all_batches),        WITH_DIR(test_missing_parts), WITH_DIR(test_sizes),
+        WITH_DIR(test_label_out_of_range), WITH_DIR(test_no_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
