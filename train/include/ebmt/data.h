@@ -32,6 +32,7 @@ typedef enum ebmt_format {
     EBMT_FORMAT_IDX,
     EBMT_FORMAT_CIFAR10,
     EBMT_FORMAT_IMAGES,
+    EBMT_FORMAT_LMDB,
     EBMT_FORMAT_NPY,
 } ebmt_format;
 

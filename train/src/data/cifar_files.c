@@ -75,8 +75,8 @@ ebm_status ebmt__cifar_open(const char *path, ebmt_split split, ebmt__source *ou
     r->height = r->width = EBMT_CIFAR_SIDE;
     r->planar = true;
     r->skip = 1;
-    ebm_status st = split == EBMT_TRAIN ? add_batches(path, r, err)
-                                        : add_batch(path, "test_batch.bin", r, err);
+    ebm_status st =
+        split == EBMT_TRAIN ? add_batches(path, r, err) : add_batch(path, "test_batch.bin", r, err);
     if (st != EBM_OK) {
         ebmt__records_free(r);
         return st;

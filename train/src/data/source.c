@@ -19,6 +19,7 @@ static const format_row formats[] = {
     [EBMT_FORMAT_IDX] = {"idx", ebmt__idx_open, true},
     [EBMT_FORMAT_CIFAR10] = {"cifar10", ebmt__cifar_open, true},
     [EBMT_FORMAT_IMAGES] = {"images", ebmt__folder_open, true},
+    [EBMT_FORMAT_LMDB] = {"lmdb", ebmt__lmdb_open, false},
     [EBMT_FORMAT_NPY] = {"npy", ebmt__npy_open, false},
 };
 #define N_FORMATS (sizeof formats / sizeof formats[0])
@@ -28,9 +29,13 @@ static const struct {
     const char *name;
     ebmt_format format;
 } marks[] = {
-    {"train-images-idx3-ubyte", EBMT_FORMAT_IDX}, {"train-images-idx3-ubyte.gz", EBMT_FORMAT_IDX},
-    {"t10k-images-idx3-ubyte", EBMT_FORMAT_IDX},  {"t10k-images-idx3-ubyte.gz", EBMT_FORMAT_IDX},
-    {"data_batch_1.bin", EBMT_FORMAT_CIFAR10},    {"test_batch.bin", EBMT_FORMAT_CIFAR10},
+    {"train-images-idx3-ubyte", EBMT_FORMAT_IDX},
+    {"train-images-idx3-ubyte.gz", EBMT_FORMAT_IDX},
+    {"t10k-images-idx3-ubyte", EBMT_FORMAT_IDX},
+    {"t10k-images-idx3-ubyte.gz", EBMT_FORMAT_IDX},
+    {"data_batch_1.bin", EBMT_FORMAT_CIFAR10},
+    {"test_batch.bin", EBMT_FORMAT_CIFAR10},
+    {"data.mdb", EBMT_FORMAT_LMDB},
 };
 
 const char *ebmt_format_name(ebmt_format format)

@@ -31,6 +31,7 @@ typedef ebm_status ebmt__source_opener(const char *path, ebmt_split split, ebmt_
 EBM_MUST_CHECK ebmt__source_opener ebmt__idx_open;
 EBM_MUST_CHECK ebmt__source_opener ebmt__cifar_open;
 EBM_MUST_CHECK ebmt__source_opener ebmt__folder_open;
+EBM_MUST_CHECK ebmt__source_opener ebmt__lmdb_open;
 EBM_MUST_CHECK ebmt__source_opener ebmt__npy_open;
 
 /* Opens the format asked for, or finds out which one it is: by the names in a directory, by the

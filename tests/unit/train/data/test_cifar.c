@@ -17,7 +17,8 @@
 
 #define PER_FILE 3
 
-/* A batch whose records know their number: it is their label and their first byte of each colour. */
+/* A batch whose records know their number: it is their label and their first byte of each colour.
+ */
 static void write_batch(const char *dir, const char *name, int first, size_t size)
 {
     unsigned char *bytes = calloc(PER_FILE + 1, EBMT_CIFAR_RECORD);
@@ -91,9 +92,9 @@ static void test_sizes(void **state)
     }
     assert_int_equal(ebmt__cifar_count((size_t)EBMT_CIFAR_RECORD << 24, &count, NULL), EBM_OK);
     assert_int_equal(count, 1 << 24);
-    assert_int_equal(ebmt__cifar_count(((size_t)EBMT_CIFAR_RECORD << 24) + EBMT_CIFAR_RECORD,
-                                       &count, NULL),
-                     EBM_ERR_LIMIT);
+    assert_int_equal(
+        ebmt__cifar_count(((size_t)EBMT_CIFAR_RECORD << 24) + EBMT_CIFAR_RECORD, &count, NULL),
+        EBM_ERR_LIMIT);
 }
 
 static void test_label_out_of_range(void **state)
