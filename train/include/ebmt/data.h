@@ -34,6 +34,7 @@ typedef enum ebmt_format {
     EBMT_FORMAT_IMAGES,
     EBMT_FORMAT_LMDB,
     EBMT_FORMAT_NPY,
+    EBMT_FORMAT_CBDT
 } ebmt_format;
 
 /* What is kept of an image before its size is changed. */

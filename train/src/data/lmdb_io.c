@@ -15,8 +15,8 @@
 
 /* LMDB finds a value by its key, not by its number. Every 2^shift-th key is kept, at most
  * MAX_KEYS of them however large the database is; the way from there is walked. */
-#define MAX_KEYS 16384
-#define MAX_KEY  511 /* LMDB's own limit, as built */
+#define MAX_KEYS   16384
+#define MAX_KEY    511 /* LMDB's own limit, as built */
 #define LAST_ERROR "LMDB: %s"
 
 typedef struct stored_key {
@@ -57,8 +57,9 @@ static ebm_status lmdb_error(const database *db, int code, ebm_error *err)
         return ebm_error_set(err, EBM_ERR_NOMEM, db->path, LAST_ERROR, mdb_strerror(code));
     if (code == ENOENT)
         return ebm_error_set(err, EBM_ERR_NOT_FOUND, db->path, LAST_ERROR, mdb_strerror(code));
-    const bool damaged = code == MDB_INVALID || code == MDB_CORRUPTED || code == MDB_PAGE_NOTFOUND ||
-                         code == MDB_VERSION_MISMATCH || code == MDB_INCOMPATIBLE;
+    const bool damaged = code == MDB_INVALID || code == MDB_CORRUPTED ||
+                         code == MDB_PAGE_NOTFOUND || code == MDB_VERSION_MISMATCH ||
+                         code == MDB_INCOMPATIBLE;
     return ebm_error_set(err, damaged ? EBM_ERR_FORMAT : EBM_ERR_IO, db->path, LAST_ERROR,
                          mdb_strerror(code));
 }
@@ -216,7 +217,7 @@ ebm_status ebmt__lmdb_open(const char *path, ebmt_split split, ebmt__source *out
         database_free(db);
         return st;
     }
-    *out = (ebmt__source){
-        .count = db->count, .self = db, .read = read_value, .close = database_free};
+    *out =
+        (ebmt__source){.count = db->count, .self = db, .read = read_value, .close = database_free};
     return EBM_OK;
 }

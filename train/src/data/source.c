@@ -21,6 +21,7 @@ static const format_row formats[] = {
     [EBMT_FORMAT_IMAGES] = {"images", ebmt__folder_open, true},
     [EBMT_FORMAT_LMDB] = {"lmdb", ebmt__lmdb_open, false},
     [EBMT_FORMAT_NPY] = {"npy", ebmt__npy_open, false},
+    [EBMT_FORMAT_CBDT] = {"cbdt", ebmt__cbdt_open, false},
 };
 #define N_FORMATS (sizeof formats / sizeof formats[0])
 
@@ -75,8 +76,10 @@ static ebm_status format_of_file(const char *path, ebmt_format *out, ebm_error *
                                : ebmt__input_read(&in, path, 0, head, sizeof head, err);
     if (st == EBM_OK && memcmp(head, "\x93NUMPY", 6) == 0)
         *out = EBMT_FORMAT_NPY;
+    else if (st == EBM_OK && memcmp(head, "\0\1\0\0", 4) == 0)
+        *out = EBMT_FORMAT_CBDT;
     else if (st == EBM_OK || st == EBM_ERR_FORMAT)
-        st = ebm_error_set(err, EBM_ERR_FORMAT, path, "not a NumPy array");
+        st = ebm_error_set(err, EBM_ERR_FORMAT, path, "neither a NumPy array nor a TrueType font");
     ebmt__input_close(&in);
     return st;
 }

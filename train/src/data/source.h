@@ -33,6 +33,7 @@ EBM_MUST_CHECK ebmt__source_opener ebmt__cifar_open;
 EBM_MUST_CHECK ebmt__source_opener ebmt__folder_open;
 EBM_MUST_CHECK ebmt__source_opener ebmt__lmdb_open;
 EBM_MUST_CHECK ebmt__source_opener ebmt__npy_open;
+EBM_MUST_CHECK ebmt__source_opener ebmt__cbdt_open;
 
 /* Opens the format asked for, or finds out which one it is: by the names in a directory, by the
  * first bytes of a file. @err as ebmt_dataset_open() */

@@ -242,8 +242,8 @@ static void test_format_names(void **state)
 {
     (void)state;
     assert_string_equal(ebmt_format_name(EBMT_FORMAT_AUTO), "auto");
-    assert_string_equal(ebmt_format_name(EBMT_FORMAT_NPY), "npy");
-    assert_null(ebmt_format_name((ebmt_format)(EBMT_FORMAT_NPY + 1)));
+    assert_string_equal(ebmt_format_name(EBMT_FORMAT_CBDT), "cbdt");
+    assert_null(ebmt_format_name((ebmt_format)(EBMT_FORMAT_CBDT + 1)));
 }
 
 /* What no format's file looks like. */

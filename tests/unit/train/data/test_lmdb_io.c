@@ -28,7 +28,7 @@ static void make_values(made_file values[KINDS])
     for (int i = 0; i < KINDS; i++) {
         ebm_image image = picture_make(8, 8, 3, 0);
         memset(image.pixels, 30 * i, 192);
-        values[i] = i % 2       ? picture_webp(&image)
+        values[i] = i % 2        ? picture_webp(&image)
                     : i % 3 == 0 ? picture_jpeg(&image, 100, false)
                                  : picture_png(&image);
         free(image.pixels);
@@ -93,7 +93,8 @@ static void *read_all(void *arg)
 {
     const ebmt_dataset *data = arg;
     for (int k = 0; k < 3000; k++)
-        expect_sample(data, (k * 37LL * 4 + 3) % data->count); /* the longest walk from a kept key */
+        expect_sample(data,
+                      (k * 37LL * 4 + 3) % data->count); /* the longest walk from a kept key */
     return NULL;
 }
 
