@@ -22,11 +22,16 @@ typedef struct train_args {
     int32_t activation, step_rule, objective; /* CHOICE: indices into the names below */
     double leaky_slope;
     int64_t seed;
-    const char *data, *out, *kernels, *title, *licence;
+    ebmt_data_options data;
+    int32_t data_format, crop, channels; /* CHOICE */
+    int64_t cache_mib;
+    const char *out, *kernels, *title, *licence;
     bool resume;
     int64_t checkpoint_every, samples_every;
     int32_t threads, sampling_factor;
 } train_args;
+
+static const int32_t data_channels[] = {0, 1, 3};
 
 static const ebm_act activations[] = {EBM_ACT_LEAKY_RELU, EBM_ACT_SILU};
 
@@ -34,8 +39,20 @@ static const ebm_act activations[] = {EBM_ACT_LEAKY_RELU, EBM_ACT_SILU};
 #define CFG(field) offsetof(train_args, config.field)
 
 static const ebmt_option rows[] = {
-    {"--data", EBMT_OPT_STRING, AT(data), 0, 0, NULL, "DIR",
-     "directory with the IDX files of an MNIST-like data set, plain or .gz", true},
+    {"--data", EBMT_OPT_STRING, AT(data.path), 0, 0, NULL, "PATH",
+     "directory or file with the training images; docs/data.md has every format", true},
+    {"--data-format", EBMT_OPT_CHOICE, AT(data_format), 0, 0,
+     "auto|idx|cifar10|images|lmdb|npy|cbdt", "", "what --data holds; auto looks", false},
+    {"--image-size", EBMT_OPT_INT, AT(data.image_size), 0, EBMT_DATA_MAX_SIDE, NULL, "pixels",
+     "width and height that images are brought to; 0: as they are", false},
+    {"--channels", EBMT_OPT_CHOICE, AT(channels), 0, 0, "auto|gray|rgb", "",
+     "what images are converted to; auto: as they are", false},
+    {"--crop", EBMT_OPT_CHOICE, AT(crop), 0, 0, "center|none|celeba", "",
+     "what is kept before resizing; celeba: 178x218 without 20 rows at top and bottom", false},
+    {"--strict", EBMT_OPT_FLAG, AT(data.strict), 0, 0, NULL, "",
+     "a damaged image is an error, not replaced by the next", false},
+    {"--cache-mib", EBMT_OPT_INT64, AT(cache_mib), 0, 1 << 20, NULL, "MiB",
+     "keep images in memory if all together take no more; changes no result", false},
     {"--out", EBMT_OPT_STRING, AT(out), 0, 0, NULL, "DIR",
      "checkpoints, metrics, samples and the model; its last part is the model's id", true},
     {"--resume", EBMT_OPT_FLAG, AT(resume), 0, 0, NULL, "",
@@ -147,6 +164,7 @@ static train_args default_args(void)
            (size_t)a.activation + 1 < sizeof activations / sizeof activations[0])
         a.activation++;
     a.leaky_slope = (double)n->leaky_slope;
+    a.cache_mib = (int64_t)(EBMT_DATA_CACHE_DEFAULT >> 20);
     a.step_rule = (int32_t)a.config.step_rule;
     a.objective = (int32_t)a.config.objective;
     a.seed = (int64_t)a.config.seed;
@@ -161,6 +179,10 @@ static ebm_status finish_config(train_args *a, ebm_error *err)
     memcpy(n->ch_mult, a->ch_mult.item, sizeof n->ch_mult);
     n->activation = activations[a->activation];
     n->leaky_slope = (float)a->leaky_slope;
+    a->data.format = (ebmt_format)a->data_format;
+    a->data.crop = (ebmt_crop)a->crop;
+    a->data.channels = data_channels[a->channels];
+    a->data.cache_bytes = (size_t)a->cache_mib << 20;
     a->config.step_rule = (ebmt_step_rule)a->step_rule;
     a->config.objective = (ebmt_objective)a->objective;
     if (a->seed < 0) {
@@ -333,21 +355,40 @@ static int prepare_out(const train_args *a, ebm_error *err)
     return EBMT_EXIT_OK;
 }
 
+static void tell_of_data(const ebmt_dataset *data)
+{
+    fprintf(stderr, "data: %lld images of %dx%dx%d, %s", (long long)data->count, data->channels,
+            data->height, data->width, data->stream ? "read on demand" : "in memory");
+    if (!data->stream)
+        fprintf(stderr, ", %lld damaged", (long long)ebmt_dataset_damaged(data));
+    fprintf(stderr, ", %lld other entries ignored\n", (long long)data->ignored);
+}
+
+/* How many there are of a set read on demand is known at the end. */
+static void tell_of_damage(const ebmt_dataset *data)
+{
+    if (data->stream && ebmt_dataset_damaged(data) > 0)
+        fprintf(stderr, "data: %lld damaged images met and replaced\n",
+                (long long)ebmt_dataset_damaged(data));
+}
+
 /* Everything behind the flags. */
 static int train(train_args *args, int argc, char **argv)
 {
     ebm_error err = {0};
     ebmt_dataset data = {0};
     char *line = NULL;
-    ebm_status st = ebmt_dataset_read(args->data, EBMT_TRAIN, &data, &err);
+    ebm_status st = ebmt_dataset_open(&args->data, &data, &err);
     if (st == EBM_OK)
         st = fit_to_data(args, &data, &err);
     int code = st == EBM_OK ? prepare_out(args, &err) : ebmt__cli_fail(command.name, &err);
     if (code == EBMT_EXIT_OK) {
         line = join_words(argc, argv);
+        tell_of_data(&data);
         if (run(args, &data, line, &err) != EBM_OK)
             code = ebmt__cli_fail(command.name, &err);
     }
+    tell_of_damage(&data);
     ebm_free(line);
     ebmt_dataset_clear(&data);
     return code;

@@ -212,8 +212,8 @@ ebm_status ebmt__cbdt_list(const unsigned char *cblc, size_t size, size_t cbdt_s
 
 /* --- CBDT ---------------------------------------------------------------------------------- */
 
-ebm_status ebmt__cbdt_png(const unsigned char *record, size_t size, uint16_t format,
-                          size_t *offset, size_t *png_size, ebm_error *err)
+ebm_status ebmt__cbdt_png(const unsigned char *record, size_t size, uint16_t format, size_t *offset,
+                          size_t *png_size, ebm_error *err)
 {
     const size_t metrics = format == 17 ? 5 : format == 18 ? 8 : 0;
     if (size < metrics + 4 || be32(record + metrics) > size - metrics - 4)

@@ -40,8 +40,8 @@ EBM_MUST_CHECK ebm_status ebmt__sfnt_count(const unsigned char *head, size_t *co
  * @shape records [count, EBMT_SFNT_RECORD]
  * @err NOT_FOUND, FORMAT (it does not lie in a file of file_size bytes) */
 EBM_MUST_CHECK ebm_status ebmt__sfnt_find(const unsigned char *records, size_t count,
-                                          const char *tag, size_t file_size,
-                                          ebmt__sfnt_table *out, ebm_error *err);
+                                          const char *tag, size_t file_size, ebmt__sfnt_table *out,
+                                          ebm_error *err);
 /* Lists the glyphs of the largest strike in the order of their numbers; empty ones are left out.
  * @shape cblc [size]; cbdt_size: length of the table the offsets point into
  * @own out->glyph: ebm_free()

@@ -68,6 +68,14 @@ says err "--batch"
 expect 64 train --data x --out "$work/demo" --lr nan
 says err "--lr"
 expect 64 train --data x --out "$work/demo" --iterations 0
+expect 64 train --data x --out "$work/demo" --crop middle
+says err "center"
+expect 64 train --data x --out "$work/demo" --image-size 1025
+expect 66 train --data "$work/nothing" --out "$work/demo"
+says err "nothing"
+mkdir "$work/empty"
+expect 65 train --data "$work/empty" --out "$work/demo"
+says err "no images"
 expect 64 train --data x --out "$work/demo" --ch 8 --ch=8
 says err "twice"
 expect 64 train --data x --out "$work/Not An Id"

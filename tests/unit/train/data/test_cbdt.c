@@ -71,7 +71,8 @@ static void test_formats(void **state)
             assert_int_equal(data.count, GLYPHS);
             for (int i = 0; i < GLYPHS; i++) {
                 for (int k = 0; k < 3 * 36; k++)
-                    assert_int_equal(data.pixels[108 * i + k], r.image[i].pixels[3 * (k % 36) + k / 36]);
+                    assert_int_equal(data.pixels[108 * i + k],
+                                     r.image[i].pixels[3 * (k % 36) + k / 36]);
             }
             ebmt_dataset_clear(&data);
             free_rig(&r);
@@ -184,8 +185,10 @@ int main(void)
 {
 #define WITH_DIR(f) cmocka_unit_test_setup_teardown(f, temp_dir_set_up, temp_dir_tear_down)
     const struct CMUnitTest tests[] = {
-        WITH_DIR(test_formats),          WITH_DIR(test_changes),
-        WITH_DIR(test_every_truncation), WITH_DIR(test_damaged_glyph),
+        WITH_DIR(test_formats),
+        WITH_DIR(test_changes),
+        WITH_DIR(test_every_truncation),
+        WITH_DIR(test_damaged_glyph),
         WITH_DIR(test_empty_glyphs_are_left_out),
         WITH_DIR(test_no_memory),
     };
