@@ -12,13 +12,19 @@
 /* What a draw is for; part of the counter, so streams of different purpose never meet.
  * The numbers are part of the reproducibility contract: never renumber. */
 typedef enum ebm_purpose {
-    EBM_PURPOSE_INITIAL = 1,  /* white noise a chain starts from */
-    EBM_PURPOSE_LANGEVIN = 2, /* noise of a Langevin step */
-    EBM_PURPOSE_DATA = 3,     /* training: noising of data */
-    EBM_PURPOSE_SHUFFLE = 4,  /* training: order of an epoch */
-    EBM_PURPOSE_LEVEL = 5,    /* training: level of a sample, interpolation weight */
-    EBM_PURPOSE_AUGMENT = 6,  /* training: flips */
-    EBM_PURPOSE_WEIGHTS = 7,  /* training: initial weights */
+    EBM_PURPOSE_INITIAL = 1,      /* white noise a chain starts from */
+    EBM_PURPOSE_LANGEVIN = 2,     /* noise of a Langevin step */
+    EBM_PURPOSE_DATA = 3,         /* training: noising of data */
+    EBM_PURPOSE_SHUFFLE = 4,      /* training: order of an epoch */
+    EBM_PURPOSE_LEVEL = 5,        /* training: level of a sample, interpolation weight */
+    EBM_PURPOSE_AUGMENT = 6,      /* training: flips */
+    EBM_PURPOSE_WEIGHTS = 7,      /* training: initial weights */
+    EBM_PURPOSE_FORWARD = 20,     /* the forward path of an image; level i */
+    EBM_PURPOSE_METROPOLIS = 21,  /* momentum, then the accept draw, of a MALA or HMC step */
+    EBM_PURPOSE_RENOISE = 22,     /* inpainting: back up one level before a repeat */
+    EBM_PURPOSE_PROJECTION = 23,  /* fixed directions of traces */
+    EBM_PURPOSE_ANNEAL = 24,      /* annealed importance sampling, forward */
+    EBM_PURPOSE_ANNEAL_BACK = 25, /* the same, reverse */
     EBM_PURPOSE_TEST = 100
 } ebm_purpose;
 

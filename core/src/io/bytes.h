@@ -54,4 +54,11 @@ static inline uint32_t ebm__bits_of_float(float value)
     return bits;
 }
 
+static inline uint64_t ebm__bits_of_double(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof(bits));
+    return bits;
+}
+
 #endif

@@ -1,0 +1,37 @@
+/* One Langevin update in net units: log p is net/step2 plus the tether, so the drift
+ * (step2/2) grad log p is half the raw gradient, and nothing is divided by step2 = 2e-5 only to
+ * be multiplied by it again. */
+#include "sampler/langevin_move.h"
+
+#include <math.h>
+
+#include "ebm/sampler.h"
+
+ebm__langevin_coef ebm__langevin_coef_of(const ebm_levels *levels, int32_t level, double tether,
+                                         double noise_scale)
+{
+    double s = levels->sigma[level + 1];
+    return (ebm__langevin_coef){.pull = (float)(0.5 * levels->step2[level] * tether / (s * s)),
+                                .spread = (float)(sqrt(levels->step2[level]) * noise_scale)};
+}
+
+void ebm__langevin_move(ebm__langevin_coef c, size_t dim, const float *anchor, const float *grad,
+                        const float *noise, const float *mask, float *y)
+{
+    if (!mask) {
+        for (size_t i = 0; i < dim; i++)
+            y[i] += 0.5f * grad[i] - c.pull * (y[i] - anchor[i]) + c.spread * noise[i];
+        return;
+    }
+    for (size_t i = 0; i < dim; i++)
+        y[i] +=
+            (1.0f - mask[i]) * (0.5f * grad[i] - c.pull * (y[i] - anchor[i]) + c.spread * noise[i]);
+}
+
+void ebm_langevin_update(const ebm_levels *levels, int32_t level, double noise_scale, size_t dim,
+                         const float *anchor, const float *grad, const float *noise, float *y)
+{
+    const ebm__langevin_coef c =
+        ebm__langevin_coef_of(levels, level, levels->tether[level], noise_scale);
+    ebm__langevin_move(c, dim, anchor, grad, noise, NULL, y);
+}

@@ -1,0 +1,22 @@
+/* The arithmetic of one Langevin update, shared by all chains. */
+#ifndef EBM__LANGEVIN_MOVE_H
+#define EBM__LANGEVIN_MOVE_H
+
+#include <stddef.h>
+
+#include "ebm/levels.h"
+
+typedef struct ebm__langevin_coef {
+    float pull;   /* (step2/2) r / sigma_{t+1}^2 */
+    float spread; /* sqrt(step2) tau */
+} ebm__langevin_coef;
+
+ebm__langevin_coef ebm__langevin_coef_of(const ebm_levels *levels, int32_t level, double tether,
+                                         double noise_scale);
+
+/* @eq y += (1 - mask) (grad/2 - pull (y - anchor) + spread noise)
+ * @shape all [dim]; mask may be NULL: nothing is known */
+void ebm__langevin_move(ebm__langevin_coef c, size_t dim, const float *anchor, const float *grad,
+                        const float *noise, const float *mask, float *y);
+
+#endif

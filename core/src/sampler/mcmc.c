@@ -1,0 +1,271 @@
+/* Running chains: which move comes next, step sizes in burn-in, the way down the levels.
+ *
+ * Gradient and log density of the current point are not part of a chain: they are evaluated anew
+ * where a run is taken up again and have the same bits, which keeps checkpoints small. */
+#include "ebm/mcmc.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "sampler/langevin_move.h"
+#include "sampler/level_target.h"
+#include "sampler/mcmc_internal.h"
+
+/* One call of ebm_mcmc_advance(). */
+typedef struct run {
+    ebm_mcmc *chain;
+    const ebm_mcmc_setup *setup;
+    ebm_trace *trace;
+    float *grad, *noise; /* Langevin; MALA and HMC use grad, too */
+    ebm__level_target level;
+    ebm__hmc hmc;
+    bool fresh; /* hmc.logp and grad belong to the present y and level */
+} run;
+
+size_t ebm_mcmc_work(const ebm_mcmc_plan *plan, size_t dim)
+{
+    bool plain = plan->sampler == EBM_SAMPLER_LANGEVIN && plan->polish == 0;
+    return (plain ? 2 : 4) * dim;
+}
+
+/* --- where the chain stands ----------------------------------------------------------------- */
+
+static int64_t steps_of_pass(const ebm_mcmc_setup *s, int32_t level)
+{
+    return s->plan->steps_per_level > 0 ? s->plan->steps_per_level : s->levels->steps[level];
+}
+
+/* Steps of a level before the polish; at one level all of them. */
+static int64_t steps_of_level(const ebm_mcmc_setup *s, int32_t level)
+{
+    return s->plan->ladder ? steps_of_pass(s, level) * s->plan->repeats : s->plan->steps;
+}
+
+static bool polishing(const run *r)
+{
+    return r->setup->plan->ladder && r->chain->level == 0 &&
+           r->chain->step >= steps_of_level(r->setup, 0);
+}
+
+static double tether_of(const run *r)
+{
+    const ebm_mcmc_plan *plan = r->setup->plan;
+    bool on = plan->tether || (plan->ladder && !polishing(r));
+    return on ? r->setup->levels->tether[r->chain->level] : 0.0;
+}
+
+/* The density of the chain's level; called when that changes. */
+static void aim(run *r)
+{
+    r->level = (ebm__level_target){.density = r->setup->density,
+                                   .levels = r->setup->levels,
+                                   .level = r->chain->level,
+                                   .tether = tether_of(r),
+                                   .anchor = r->chain->anchor,
+                                   .mask = r->chain->mask};
+    r->fresh = false;
+}
+
+/* --- moves ---------------------------------------------------------------------------------- */
+
+static void langevin_step(run *r)
+{
+    ebm_mcmc *c = r->chain;
+    const ebm_density *density = r->setup->density;
+    const ebm_draw draw = {.purpose = EBM_PURPOSE_LANGEVIN, .level = c->level, .step = c->step};
+    const bool due = ebm__trace_due(r->trace, c);
+    float net = 0.0f;
+    density->gradient(density->self, c->y, c->level, due ? &net : NULL, r->grad);
+    if (due)
+        ebm__trace_record(r->trace, c, density->dim, ebm__level_logp(&r->level, net, c->y));
+    ebm_noise_normal(&c->noise, draw, 0, density->dim, r->noise);
+    ebm__langevin_move(ebm__langevin_coef_of(r->setup->levels, c->level, r->level.tether,
+                                             r->setup->plan->noise_scale),
+                       density->dim, c->anchor, r->grad, r->noise, c->mask, c->y);
+    r->fresh = false;
+}
+
+/* Acceptance that burn-in steers at, around 0.57 for MALA (Roberts and Rosenthal 1998) and in the
+ * middle of the paper's band for HMC; docs/math/mcmc.md. */
+static void band_of(const run *r, double band[2])
+{
+    bool hmc = r->setup->plan->sampler == EBM_SAMPLER_HMC && !polishing(r);
+    band[0] = hmc ? 0.6 : 0.52;
+    band[1] = hmc ? 0.9 : 0.62;
+}
+
+/* Chooses the step size where none is chosen yet. */
+static void prepare_step_size(run *r)
+{
+    ebm_mcmc *c = r->chain;
+    double band[2];
+    if (c->step_size > 0.0)
+        return;
+    band_of(r, band);
+    c->running = 0.5 * (band[0] + band[1]);
+    c->step_size = r->setup->plan->step_scale *
+                   ebm__hmc_guess(ebm__level_curvature(r->setup->levels, c->level, r->level.tether),
+                                  r->setup->density->dim);
+}
+
+/* In burn-in the step size follows the running acceptance, by 2 % a step at first and then by
+ * less, so that what is frozen is no chance value; afterwards the acceptance is counted. */
+static void account(run *r, double probability)
+{
+    ebm_mcmc *c = r->chain;
+    const ebm_mcmc_plan *plan = r->setup->plan;
+    int64_t first = polishing(r) ? steps_of_level(r->setup, c->level) : 0;
+    double band[2], gain = 100.0 / fmax(100.0, (double)(c->step - first));
+    if (c->step - first >= plan->burn_in) {
+        c->moves++;
+        c->accept += probability;
+        return;
+    }
+    band_of(r, band);
+    c->running += (probability - c->running) / 20.0;
+    if (c->running > band[1])
+        c->step_size *= 1.0 + 0.02 * gain;
+    else if (c->running < band[0])
+        c->step_size *= 1.0 - 0.02 * gain;
+}
+
+static void metropolis_step(run *r)
+{
+    ebm_mcmc *c = r->chain;
+    const ebm_draw draw = {.purpose = EBM_PURPOSE_METROPOLIS, .level = c->level, .step = c->step};
+    const bool due = ebm__trace_due(r->trace, c);
+    double probability;
+    prepare_step_size(r);
+    if (!r->fresh)
+        ebm__hmc_refresh(&r->hmc);
+    r->fresh = true;
+    if (due)
+        ebm__trace_record(r->trace, c, r->setup->density->dim, r->hmc.logp);
+    r->hmc.eps = c->step_size;
+    r->hmc.leapfrog =
+        r->setup->plan->sampler == EBM_SAMPLER_HMC && !polishing(r) ? r->setup->plan->leapfrog : 1;
+    probability = ebm__hmc_move(&r->hmc, draw);
+    if (due)
+        ebm__trace_probability(r->trace, probability);
+    account(r, probability);
+}
+
+/* --- between steps -------------------------------------------------------------------------- */
+
+/* Divides by the level's scale: y becomes x_t. */
+static void unscale(run *r)
+{
+    const float scale = (float)r->setup->levels->scale[r->chain->level];
+    for (size_t i = 0; i < r->setup->density->dim; i++)
+        r->chain->y[i] /= scale;
+}
+
+/* x_t is the next level's starting point, or the result. */
+static void finish_level(run *r)
+{
+    ebm_mcmc *c = r->chain;
+    const size_t dim = r->setup->density->dim;
+    unscale(r);
+    memcpy(c->anchor, c->y, dim * sizeof *c->y);
+    if (c->level == 0) {
+        ebm__mcmc_restore(c, dim);
+        c->level = -1;
+        c->step = 0;
+        return;
+    }
+    ebm__mcmc_enter(c, r->setup, c->level - 1);
+    aim(r);
+}
+
+/* Noises x_t up to x_{t+1} again, for another pass of the level. */
+static void repeat_level(run *r)
+{
+    ebm_mcmc *c = r->chain;
+    const size_t dim = r->setup->density->dim;
+    const ebm_draw draw = {.purpose = EBM_PURPOSE_RENOISE, .level = c->level + 1, .step = c->step};
+    unscale(r);
+    ebm_forward_step(r->setup->levels, &c->noise, draw, dim, c->y, c->y);
+    memcpy(c->anchor, c->y, dim * sizeof *c->y);
+    ebm__mcmc_overlay(c, r->setup);
+    r->fresh = false;
+}
+
+/* The polish samples the marginal, unless the plan says otherwise, with step sizes of its own. */
+static void start_polish(run *r)
+{
+    r->chain->step_size = 0.0;
+    aim(r);
+}
+
+static void after_step(run *r)
+{
+    ebm_mcmc *c = r->chain;
+    c->step++;
+    c->total++;
+    if (!r->setup->plan->ladder)
+        return;
+    int64_t end = steps_of_level(r->setup, c->level);
+    if (c->step < end && c->step % steps_of_pass(r->setup, c->level) == 0)
+        repeat_level(r);
+    else if (c->step >= end + (c->level == 0 ? r->setup->plan->polish : 0))
+        finish_level(r);
+    else if (c->step == end)
+        start_polish(r);
+}
+
+/* --- a run ---------------------------------------------------------------------------------- */
+
+static void lay_out(run *r, float *work)
+{
+    const size_t dim = r->setup->density->dim;
+    const bool room = ebm_mcmc_work(r->setup->plan, dim) > 2 * dim;
+    r->grad = work;
+    r->noise = work + dim;
+    r->hmc = (ebm__hmc){.target = ebm__level_target_of(&r->level),
+                        .noise = &r->chain->noise,
+                        .mask = r->chain->mask,
+                        .y = r->chain->y,
+                        .grad = r->grad,
+                        .momentum = r->noise,
+                        .y_new = room ? work + 2 * dim : NULL,
+                        .grad_new = room ? work + 3 * dim : NULL};
+}
+
+static ebm_status check_state(const run *r, ebm_error *err)
+{
+    const size_t dim = r->setup->density->dim;
+    bool finite = !r->fresh || isfinite(r->hmc.logp);
+    for (size_t i = 0; i < dim; i++)
+        finite &= isfinite(r->chain->y[i]) != 0;
+    if (finite)
+        return EBM_OK;
+    if (err)
+        err->index = r->chain->noise.index;
+    return ebm_error_set(err, EBM_ERR_DIVERGED, "chain", "chain %u diverged",
+                         (unsigned)r->chain->noise.index);
+}
+
+static bool trace_full(const run *r)
+{
+    return ebm__trace_due(r->trace, r->chain) && r->trace->count >= r->trace->room;
+}
+
+ebm_status ebm_mcmc_advance(ebm_mcmc *chain, const ebm_mcmc_setup *setup, int64_t max_steps,
+                            ebm_trace *trace, float *work, ebm_error *err)
+{
+    run r = {.chain = chain, .setup = setup, .trace = trace};
+    if (ebm_mcmc_done(chain, setup->plan))
+        return check_state(&r, err);
+    aim(&r);
+    lay_out(&r, work);
+    for (int64_t done = 0; done < max_steps && !ebm_mcmc_done(chain, setup->plan); done++) {
+        if (trace_full(&r))
+            break;
+        if (setup->plan->sampler == EBM_SAMPLER_LANGEVIN && !polishing(&r))
+            langevin_step(&r);
+        else
+            metropolis_step(&r);
+        after_step(&r);
+    }
+    return check_state(&r, err);
+}
