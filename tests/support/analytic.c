@@ -45,12 +45,11 @@ static double precision(const analytic_gauss *g, int32_t t, double scale, matrix
     return invert(g->n, cov, out);
 }
 
-static double quadratic(const analytic_gauss *g, int32_t t, double scale, const float *y,
+/* Log of the Gaussian without its normaliser; p is the precision. */
+static double quadratic(const analytic_gauss *g, int32_t t, double scale, matrix p, const float *y,
                         double *grad)
 {
-    matrix p;
     double sum = 0.0;
-    precision(g, t, scale, p);
     for (size_t c = 0; c < g->copies; c++)
         for (size_t i = 0; i < g->n; i++) {
             double row = 0.0, centre = scale * g->levels->abar[t];
@@ -67,7 +66,10 @@ static void gauss_gradient(void *self, const float *y, int32_t t, float *net, fl
 {
     analytic_gauss *g = self;
     double step2 = g->levels->step2[t], row[256];
-    double value = quadratic(g, t, g->levels->scale[t], y, row);
+    if (!g->known[t])
+        precision(g, t, g->levels->scale[t], g->inverse[t]);
+    g->known[t] = 1;
+    double value = quadratic(g, t, g->levels->scale[t], g->inverse[t], y, row);
     for (size_t i = 0; i < g->n * g->copies; i++)
         grad[i] = (float)(step2 * row[i]);
     if (net)
@@ -91,7 +93,7 @@ double analytic_gauss_logp0(const analytic_gauss *g, const float *x)
 {
     matrix p;
     double logdet = precision(g, 0, 1.0, p);
-    return quadratic(g, 0, 1.0, x, NULL) -
+    return quadratic(g, 0, 1.0, p, x, NULL) -
            0.5 * (double)g->copies * ((double)g->n * LOG_2PI + logdet);
 }
 

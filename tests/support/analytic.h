@@ -15,6 +15,8 @@ typedef struct analytic_gauss {
     size_t n, copies;
     double mean[ANALYTIC_MAX], cov[ANALYTIC_MAX][ANALYTIC_MAX];
     long calls;
+    double inverse[8][ANALYTIC_MAX][ANALYTIC_MAX]; /* of each level's y, once needed */
+    int known[8];
 } analytic_gauss;
 
 ebm_density analytic_gauss_density(analytic_gauss *g);

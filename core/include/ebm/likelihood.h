@@ -1,0 +1,138 @@
+/* Likelihoods with error bars: annealed importance sampling of normalisers, the recovery bound,
+ * bits per dimension. They work on any density with a gradient; they have never heard of networks,
+ * files, requests or the time of day. */
+#ifndef EBM_LIKELIHOOD_H
+#define EBM_LIKELIHOOD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ebm/levels.h"
+#include "ebm/sampler.h"
+#include "ebm/status.h"
+
+#define EBM_AIS_MAX_TEMPERATURES 1000000
+#define EBM_AIS_MAX_MOVES        1000
+
+/* How to anneal. Start from ebm_ais_default(). @own borrows density and levels */
+typedef struct ebm_ais {
+    const ebm_density *density;
+    const ebm_levels *levels;
+    uint64_t seed;
+    int32_t temperatures; /* of each path, 1..1,000,000 */
+    int32_t moves;        /* HMC moves at each, 1..1000 */
+    int32_t leapfrog;     /* of a move, 1..64; 1 is MALA */
+    int32_t burn_in;      /* reverse: moves at the target before annealing, 0..1,000,000 */
+    double step_scale;    /* factor on D^(-1/4)/sqrt(Lmax), 1e-6..1e6 */
+    const double *tuned;  /* [T] factors of the levels from ebm_ais_tune(), or NULL: 1 */
+} ebm_ais;
+
+EBM_API ebm_ais ebm_ais_default(const ebm_density *density, const ebm_levels *levels,
+                                uint64_t seed); /* 100, 1, 2, 0, 1 */
+EBM_API EBM_MUST_CHECK ebm_status ebm_ais_check(const ebm_ais *how, ebm_error *err);
+
+/* Floats of work that every call below needs. */
+EBM_API size_t ebm_ais_work(size_t dim);
+
+/* Finds the factors of the levels by a chain of `steps` HMC moves at each, started from an image.
+ * It runs before the particles, which never adapt: so their weights stay exact.
+ * `tether`: for ebm_ais_recovery(), else for ebm_ais_ladder().
+ * @shape image [dim], work [ebm_ais_work()], factors [T] @range steps 1..1,000,000
+ * @err   RANGE, DIVERGED */
+EBM_API EBM_MUST_CHECK ebm_status ebm_ais_tune(const ebm_ais *how, bool tether, const float *image,
+                                               int32_t steps, float *work, double *factors,
+                                               ebm_error *err);
+
+/* What one particle brings back. */
+typedef struct ebm_particle {
+    double log_weight;
+    double acceptance; /* mean over its moves: low means that the error bars lie */
+} ebm_particle;
+
+/* One particle of log G_t(x) = log E_{y ~ N(x, sigma_{t+1}^2 I)} exp f_t(y), f_t = net/step2_t.
+ * Forward: start NULL, the particle begins at N(x, sigma^2 I). Reverse: it begins at `start`, which
+ * should be a draw of p(y | x), after burn_in moves there.
+ * @shape x, start [dim], work [ebm_ais_work()] @range t 0..T-1
+ * @eq    4.1 of docs/math/likelihood.md
+ * @thread pure function of (seed, particle): particles may be shared out and run again
+ * @err   DIVERGED (err->index = particle) */
+EBM_API EBM_MUST_CHECK ebm_status ebm_ais_recovery(const ebm_ais *how, int32_t t, const float *x,
+                                                   const float *start, uint32_t particle,
+                                                   float *work, ebm_particle *out, ebm_error *err);
+
+/* One particle down the ladder from level `top` = T to the lowest: forward from N(0,I) to
+ * exp f_0. Reverse: from `start`, a draw of y_0 = A_0 x_0, up to N(0,I).
+ * log_z: forward, the log weight after each level, of log Z_{y,t} = log integral exp f_t; NULL
+ * allowed. @shape start [dim], log_z [T]
+ * @eq    4.2 of docs/math/likelihood.md @err DIVERGED */
+EBM_API EBM_MUST_CHECK ebm_status ebm_ais_ladder(const ebm_ais *how, const float *start,
+                                                 uint32_t particle, float *work, double *log_z,
+                                                 ebm_particle *out, ebm_error *err);
+
+/* What the weights of particles say of a log normaliser. @unit nats */
+typedef struct ebm_log_z {
+    double value;     /* forward: log mean exp w; reverse: minus that */
+    double bound;     /* forward: mean w, below the truth on average; reverse: above it */
+    double std_error; /* of value */
+    double ess;       /* (sum w)^2 / sum w^2: a few particles carry all when it is small */
+    double acceptance;
+    size_t particles;
+} ebm_log_z;
+
+/* @shape p [n] @range n at least 2 @err RANGE */
+EBM_API EBM_MUST_CHECK ebm_status ebm_log_z_of(const ebm_particle *p, size_t n, bool reverse,
+                                               ebm_log_z *out, ebm_error *err);
+
+/* 95 % interval from both directions. @eq min and max of value -+ 1.96 std_error */
+typedef struct ebm_interval {
+    double low, high;
+} ebm_interval;
+EBM_API ebm_interval ebm_log_z_interval(const ebm_log_z *forward, const ebm_log_z *reverse);
+
+/* log p(x_0) of the marginal model at the lowest level. @shape x0 [dim], work [2 dim]
+ * @eq f_0(A_0 x_0) - log Z_{y,0} + D log A_0 */
+EBM_API double ebm_ladder_logp(const ebm_ais *how, const float *x0, double log_z, float *work);
+
+/* log p(x_0) along one forward path, from local normalisers: the integrand of the recovery bound.
+ * If the model is exact it is log p(x_0) on every path.
+ * @shape path [T, dim] (x_0 .. x_{T-1}), log_g [T-1], work [2 dim]
+ * @eq    f_{T-1}(x_{T-1}) - log Z_{T-1} + sum_{t<T-1} ( f_t(A_t x_t) + D log A_t - log G_t(x_{t+1})
+ * ) */
+EBM_API double ebm_recovery_logp(const ebm_ais *how, const float *path, const double *log_g,
+                                 double log_z_top, float *work);
+
+/* What the recovery bound needs beside its plan; all the caller's. */
+typedef struct ebm_bound_room {
+    float *work;          /* [ebm_ais_work()] */
+    float *path;          /* [T, dim] */
+    float *start;         /* [dim] */
+    double *log_g;        /* [T] */
+    ebm_particle *weight; /* [particles] */
+} ebm_bound_room;
+typedef struct ebm_bound_plan {
+    int32_t paths;     /* 2..100,000 */
+    int32_t particles; /* 2..1,000,000 */
+    uint32_t index;    /* number of the image in its run; its noise depends on it */
+    ebm_log_z top;     /* log Z_{T-1}, shared by all images; see ebm_ais_recovery() at T-1 */
+} ebm_bound_plan;
+typedef struct ebm_bound {
+    double forward; /* with forward log G: on average too high */
+    double reverse; /* with reverse log G: on average too low */
+    double std_error;
+    double acceptance;
+} ebm_bound;
+/* Estimates the recovery bound of one image at the noise of level 0: over forward paths, with
+ * `particles` forward and as many reverse particles for each local normaliser. Reverse ones start
+ * at the path's own y_t: a draw of the conditional on average over data, not for one image, so
+ * how->burn_in has to be long enough to forget it.
+ * @shape image [dim] @err RANGE, DIVERGED */
+EBM_API EBM_MUST_CHECK ebm_status ebm_recovery_bound(const ebm_ais *how, const ebm_bound_plan *plan,
+                                                     const float *image, const ebm_bound_room *room,
+                                                     ebm_bound *out, ebm_error *err);
+
+/* Bits per dimension of 8-bit data u, x = u/127.5 - 1, from log p(x_0).
+ * @eq -logp/(D ln 2) + log2(127.5); docs/math/likelihood.md */
+EBM_API double ebm_bits_per_dim(double logp, size_t dim);
+
+#endif
