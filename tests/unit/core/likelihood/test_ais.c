@@ -41,10 +41,10 @@ static void init_bench(bench *b, size_t n)
     b->how = ebm_ais_default(&b->density, &b->levels, 17);
 }
 
-static void tune(bench *b, bool tether)
+static void tune(bench *b, bool tether, int32_t steps)
 {
     const float image[2] = {0.4f, -0.3f};
-    assert_int_equal(ebm_ais_tune(&b->how, tether, image, 400, b->work, b->tuned, NULL), EBM_OK);
+    assert_int_equal(ebm_ais_tune(&b->how, tether, image, steps, b->work, b->tuned, NULL), EBM_OK);
     b->how.tuned = b->tuned;
 }
 
@@ -71,7 +71,7 @@ static void test_ladder_rungs(void **state)
     (void)state;
     init_bench(&b, 1);
     b.how.temperatures = 40;
-    tune(&b, false);
+    tune(&b, false, 400);
     for (uint32_t k = 0; k < PARTICLES; k++) {
         ebm_particle last;
         assert_int_equal(ebm_ais_ladder(&b.how, NULL, k, b.work, log_z[k], &last, NULL), EBM_OK);
@@ -104,7 +104,7 @@ static void test_tuning(void **state)
     const float image = 0.1f;
     (void)state;
     init_bench(&b, 1);
-    tune(&b, false);
+    tune(&b, false, 400);
     assert_true(b.tuned[0] > 20.0 && b.tuned[0] < 110.0);
     assert_true(b.tuned[5] > 0.5 && b.tuned[5] < 2.5);
     assert_int_equal(ebm_ais_tune(&b.how, false, &image, 0, b.work, b.tuned, &err), EBM_ERR_RANGE);
@@ -138,7 +138,7 @@ static void test_ladder_intervals_cover(void **state)
     for (uint64_t seed = 1; seed <= 100; seed++) {
         bench b;
         init_bench(&b, 1 + seed % 2);
-        tune(&b, false);
+        tune(&b, false, 200);
         b.how.seed = seed;
         b.how.temperatures = 16;
         ebm_log_z f = ladder(&b, 20, false), r = ladder(&b, 20, true);
@@ -181,7 +181,7 @@ static void test_recovery_normalisers(void **state)
         init_bench(&b, 1);
         b.how.seed = 50 + (uint64_t)run;
         b.how.temperatures = run < 6 ? 40 : 10;
-        tune(&b, true);
+        tune(&b, true, 200);
         size_t n = run < 6 ? 300 : 20;
         for (int reverse = 0; reverse < 2; reverse++) {
             double c = pow(b.levels.scale[t], 2.0) *

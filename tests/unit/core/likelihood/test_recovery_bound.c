@@ -94,7 +94,7 @@ static void test_intervals_cover(void **state)
         b.how.seed = seed << 40;
         b.how.temperatures = 10;
         b.how.burn_in = 8;
-        assert_int_equal(ebm_ais_tune(&b.how, true, image, 300, b.work, b.tuned, NULL), EBM_OK);
+        assert_int_equal(ebm_ais_tune(&b.how, true, image, 200, b.work, b.tuned, NULL), EBM_OK);
         b.how.tuned = b.tuned;
         const ebm_bound_room room = {
             .work = b.work, .path = b.path, .start = b.start, .log_g = b.log_g, .weight = b.weight};
