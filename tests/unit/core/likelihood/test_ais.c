@@ -217,7 +217,7 @@ static void test_burn_in(void **state)
 {
     bench b;
     ebm_log_z z;
-    const float far = 2.5f;
+    const float far = 9.0f;
     (void)state;
     init_bench(&b, 1);
     b.how.burn_in = 100;

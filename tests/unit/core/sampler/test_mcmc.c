@@ -294,10 +294,13 @@ static void test_trace(void **state)
             ebm_mcmc_start_noise(&b.chain, &b.setup, 5);
             double projection =
                 (double)b.y[0] * (double)directions[2] + (double)b.y[1] * (double)directions[3];
+            float net, grad[2];
+            b.density.gradient(b.density.self, b.y, 5, &net, grad);
             for (int row = 0; b.chain.level >= 0; row++) {
                 run(&b, 1000, &trace);
                 if (!divided)
                     break;
+                assert_int_equal(trace.count, 1);
                 memcpy(parts[row], trace.scalars, sizeof parts[0]);
                 trace.scalars = parts[row + 1 < 40 ? row + 1 : 39];
                 trace.count = 0;
@@ -306,6 +309,7 @@ static void test_trace(void **state)
             assert_close(divided ? parts[0][3] : whole[0][3], projection, 1e-6);
             if (!divided) {
                 assert_int_equal(trace.count, 40);
+                assert_close(whole[0][0], (double)net / b.levels.step2[5], 1e-6);
                 assert_int_equal(level[0], 5);
                 assert_int_equal(level[39], 0);
             }

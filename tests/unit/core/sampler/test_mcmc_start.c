@@ -136,7 +136,7 @@ static void test_conditional_moments(void **state)
 /* Known values follow one path: at every level y holds A k_t and the anchor k_{t+1}. */
 static void test_known_values_follow_the_path(void **state)
 {
-    const float image[2] = {0.5f, 0.0f}, mask[2] = {1.0f, 0.0f};
+    const float image[2] = {-0.0f, 0.0f}, mask[2] = {1.0f, 0.0f};
     bench b;
     (void)state;
     init_bench(&b, EBM_SAMPLER_LANGEVIN, 2);
@@ -147,9 +147,12 @@ static void test_known_values_follow_the_path(void **state)
         assert_int_equal(b.chain.level, t);
         assert_true(b.anchor[0] == b.path[(t + 1) * 2]);
         assert_true(b.y[0] == (float)b.levels.scale[t] * b.path[t * 2]);
-        assert_int_equal(ebm_mcmc_advance(&b.chain, &b.setup, 3, NULL, b.work, NULL), EBM_OK);
+        float known = b.y[0], unknown = b.y[1];
+        assert_int_equal(ebm_mcmc_advance(&b.chain, &b.setup, 2, NULL, b.work, NULL), EBM_OK);
+        assert_true(b.y[0] == known && b.y[1] != unknown);
+        assert_int_equal(ebm_mcmc_advance(&b.chain, &b.setup, 1, NULL, b.work, NULL), EBM_OK);
     }
-    assert_true(b.y[0] == image[0]);
+    assert_memory_equal(&b.y[0], &image[0], sizeof image[0]);
     ebm_levels_clear(&b.levels);
 }
 
@@ -265,6 +268,15 @@ static void test_starts_from_images(void **state)
         assert_int_equal(b.chain.level, t);
         ebm_mcmc_start_between(&b.chain, &b.setup, a, z, t);
         assert_memory_equal(b.y, want, sizeof want);
+        const ebm_noise second = {.seed = 71, .index = 2};
+        b.chain.noise.seed_b = second.seed;
+        b.chain.noise.index_b = second.index;
+        b.chain.noise.lambda = 1.0;
+        ebm_forward_state(&b.levels, &second, 8, z, t + 1, want);
+        ebm_mcmc_start_between(&b.chain, &b.setup, a, z, t);
+        assert_memory_equal(b.y, want, sizeof want);
+        b.chain.noise.lambda = 0.0;
+        ebm_forward_state(&b.levels, &b.chain.noise, 8, a, t + 1, want);
         b.plan.ladder = false;
         ebm_mcmc_start_image(&b.chain, &b.setup, a, t);
         assert_memory_equal(b.anchor, want, sizeof want);
