@@ -43,7 +43,8 @@ static int64_t steps_of_level(const ebm_mcmc_setup *s, int32_t level)
 
 static bool polishing(const run *r)
 {
-    return r->setup->plan->ladder && r->chain->level == 0 &&
+    const ebm_mcmc_plan *plan = r->setup->plan;
+    return plan->ladder && plan->polish > 0 && r->chain->level == 0 &&
            r->chain->step >= steps_of_level(r->setup, 0);
 }
 

@@ -219,6 +219,27 @@ static void test_forgeries(void **state)
     ebm_levels_clear(&w.levels);
 }
 
+/* A step number beyond its level, which no run of ours writes, ends the level and no more: a plain
+ * chain has no room for Metropolis moves. */
+static void test_steps_beyond_the_level(void **state)
+{
+    world w;
+    place p;
+    (void)state;
+    init_world(&w);
+    start(&w, &p, 0);
+    p.plan.polish = 0;
+    p.chain.level = 0;
+    p.chain.step = p.chain.total = EBM_MCMC_MAX_STEPS;
+    float *end = p.work + 2 * DIM;
+    memset(end, 0x7f, 2 * DIM * sizeof *end);
+    float before = end[0];
+    advance(&w, &p, 1);
+    assert_int_equal(p.chain.level, -1);
+    assert_memory_equal(&before, end, sizeof before);
+    ebm_levels_clear(&w.levels);
+}
+
 /* Any flipped bit and any other length is noticed; the caller's chain stays as it was. */
 static void test_damage(void **state)
 {
@@ -278,6 +299,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cut_runs),
         cmocka_unit_test(test_forgeries),
+        cmocka_unit_test(test_steps_beyond_the_level),
         cmocka_unit_test(test_damage),
         cmocka_unit_test(test_no_memory_and_bad_digest),
     };
