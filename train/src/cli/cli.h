@@ -39,7 +39,6 @@ int ebmt__cli_usage(const char *command, const ebm_error *err);
 EBM_MUST_CHECK ebm_status ebmt__cli_kernels(const char *flag, const ebm_kernels **out,
                                             ebm_error *err);
 
-
 /* Draws a seed 0..2^53-1 from the system. @err UNSUPPORTED */
 EBM_MUST_CHECK ebm_status ebmt__cli_draw_seed(int64_t *seed, ebm_error *err);
 
@@ -48,6 +47,7 @@ int32_t ebmt__cli_processors(void); /* 1..256 */
 
 /* The commands. Each gets the words after its name and returns the exit status. */
 int ebmt__cmd_train(int argc, char **argv);
+int ebmt__cmd_train_classifier(int argc, char **argv);
 int ebmt__cmd_sample(int argc, char **argv);
 int ebmt__cmd_check(int argc, char **argv);
 int ebmt__cmd_bench(int argc, char **argv);
