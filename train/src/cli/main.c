@@ -19,6 +19,7 @@ static const entry commands[] = {
     {"train", "train a model by diffusion recovery likelihood", ebmt__cmd_train},
     {"train-classifier", "train the image classifier that eval measures with",
      ebmt__cmd_train_classifier},
+    {"eval", "compare images of a model with real ones", ebmt__cmd_eval},
     {"sample", "draw images from a model", ebmt__cmd_sample},
     {"check", "compare a kernel set with reference numbers", ebmt__cmd_check},
     {"bench", "measure speed on this machine", ebmt__cmd_bench},
