@@ -37,11 +37,11 @@ typedef struct ebmt_classifier_options {
     void *user;
 } ebmt_classifier_options;
 
-EBM_API ebmt_classifier_options ebmt_classifier_options_default(void); /* 6, 64, 2e-3, 1 */
+EBM_API ebmt_classifier_options ebmt_classifier_options_default(void); /* 8, 32, 1e-3, 1 */
 
 /* Trains on `train`, measures on `test` (NULL: not measured). Blocks of 3x3 convolution, 2x2
  * maximum and ReLU until a side is under 8, a ReLU layer of EBMT_CLASSIFIER_FEATURES, a linear
- * layer; cross-entropy, Adam. The weights kept are a moving average.
+ * layer; cross-entropy, Adam, images moved by up to a pixel. The weights kept are a moving average.
  * Equal data and options give equal bits on one machine, whatever the number of threads.
  * @own *out: ebmt_classifier_free()
  * @err ARG (no labels), RANGE (options), SHAPE (test images of another size), LIMIT, NOMEM,

@@ -43,9 +43,10 @@ ebm_status ebmt__classifier_create(const ebmt_classifier_info *info, ebmt_classi
     ebmt__net_plan(info->channels, info->height, info->width, info->classes, &c->net);
     c->params = ebm_alloc(c->net.n_params, sizeof *c->params);
     if (!c->params) {
+        st = ebm_error_set(err, EBM_ERR_NOMEM, "classifier", "no memory for %zu parameters",
+                           c->net.n_params);
         ebmt_classifier_free(c);
-        return ebm_error_set(err, EBM_ERR_NOMEM, "classifier", "no memory for %zu parameters",
-                             c->net.n_params);
+        return st;
     }
     *out = c;
     return EBM_OK;
@@ -64,16 +65,24 @@ void ebmt_classifier_free(ebmt_classifier *c)
     ebm_free(c);
 }
 
-void ebmt__classifier_input(const ebmt_classifier *c, const ebmt_dataset *images, int64_t index,
-                            float *x)
+static int32_t clamp(int32_t at, int32_t size)
 {
-    const size_t channels = (size_t)images->channels;
-    const size_t pixels = (size_t)images->height * (size_t)images->width;
-    const uint8_t *from = images->pixels + (size_t)index * pixels * channels;
-    for (size_t k = 0; k < channels; k++) {
+    return at < 0 ? 0 : at >= size ? size - 1 : at;
+}
+
+void ebmt__classifier_input(const ebmt_classifier *c, const ebmt_dataset *images, int64_t index,
+                            ebmt__shift shift, float *x)
+{
+    const int32_t channels = images->channels, h = images->height, w = images->width;
+    const uint8_t *map = images->pixels + index * channels * h * w;
+    for (int32_t k = 0; k < channels; k++, map += h * w) {
         const float mean = c->info.mean[k], scale = 1.0f / c->info.std[k];
-        for (size_t p = 0; p < pixels; p++)
-            x[p * channels + k] = ((float)from[k * pixels + p] / 255.0f - mean) * scale;
+        for (int32_t i = 0; i < h; i++) {
+            const uint8_t *row = map + clamp(i - shift.down, h) * w;
+            for (int32_t j = 0; j < w; j++)
+                x[(i * w + j) * channels + k] =
+                    ((float)row[clamp(j - shift.right, w)] / 255.0f - mean) * scale;
+        }
     }
 }
 
@@ -98,7 +107,8 @@ static void embed_sixteen(void *user, int32_t i, int32_t worker)
     int64_t first = (int64_t)i * EBMT_NET_IMAGES, left = job->images->count - first;
     size_t n = left < EBMT_NET_IMAGES ? (size_t)left : EBMT_NET_IMAGES;
     for (size_t j = 0; j < n; j++)
-        ebmt__classifier_input(job->c, job->images, first + (int64_t)j, s->x + j * floats);
+        ebmt__classifier_input(job->c, job->images, first + (int64_t)j, (ebmt__shift){0, 0},
+                               s->x + j * floats);
     ebmt__net_forward(&job->c->net, job->c->params, s);
     ebmt__net_softmax(&job->c->net, s, probs);
     memcpy(job->out->probs + (size_t)first * k, probs, n * k * sizeof *probs);

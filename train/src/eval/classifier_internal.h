@@ -16,9 +16,14 @@ struct ebmt_classifier {
 EBM_MUST_CHECK ebm_status ebmt__classifier_create(const ebmt_classifier_info *info,
                                                   ebmt_classifier **out, ebm_error *err);
 
-/* Writes image `index` standardised by the classifier's mean and std. @shape x [H,W,C] */
+/* By how much an image is moved on its way in, in pixels; its border pixels fill the gap. */
+typedef struct ebmt__shift {
+    int32_t down, right;
+} ebmt__shift;
+
+/* Writes image `index`, moved, standardised by the classifier's mean and std. @shape x [H,W,C] */
 void ebmt__classifier_input(const ebmt_classifier *c, const ebmt_dataset *images, int64_t index,
-                            float *x);
+                            ebmt__shift shift, float *x);
 
 /* OpenBLAS on one thread per caller: our pool owns the parallelism, and bits must not depend on
  * it. Call before the pool starts; calling twice is harmless. */
