@@ -59,6 +59,44 @@ EBM_API EBM_MUST_CHECK ebm_status ebmt_images_write_npy(const char *path,
 EBM_API EBM_MUST_CHECK ebm_status ebmt_images_read(const char *path, ebmt_dataset *out,
                                                    ebm_error *err);
 
+/* --- out of distribution ------------------------------------------------------------------- */
+
+#define EBMT_OOD_DRAWS     4 /* noise draws averaged for one score */
+#define EBMT_OOD_QUANTILES 5 /* 1, 5, 50, 95, 99 per cent */
+#define EBMT_OOD_ROWS      4
+
+/* Scores images by the model's log density at its lowest noise level, on noised images, because
+ * the network has seen no others there.
+ * @eq    mean over EBMT_OOD_DRAWS of net(scale_0 (abar_0 x + sbar_0 e), 0) / step2_0
+ * @shape scores [images->count] @unit nats, up to a constant of the model: higher is likelier
+ * @err   SHAPE, NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebmt_log_densities(ebm_model *m, const ebmt_dataset *images,
+                                                     uint64_t seed, ebmt_pool *pool, double *scores,
+                                                     ebm_error *err);
+
+typedef struct ebmt_ood_row {
+    const char *name; /* static */
+    int64_t n;
+    double quantile[EBMT_OOD_QUANTILES]; /* of the scores */
+    ebmt_number auroc; /* chance that a test image scores above one of these; NaN for test images */
+} ebmt_ood_row;
+
+/* Rows: test images, foreign images, test images mirrored, test images upside down. */
+typedef struct ebmt_ood_report {
+    int32_t n_rows; /* 0: not measured */
+    ebmt_ood_row row[EBMT_OOD_ROWS];
+} ebmt_ood_report;
+
+typedef struct ebmt_ood_options {
+    const ebmt_dataset *test, *foreign;
+    ebmt_pool *pool;
+    uint64_t seed;
+} ebmt_ood_options;
+
+/* @err SHAPE (images of another size than the model's), NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebmt_ood_test(ebm_model *m, const ebmt_ood_options *opt,
+                                                ebmt_ood_report *out, ebm_error *err);
+
 /* --- the comparison ------------------------------------------------------------------------ */
 
 /* One set of images against the reference, in the classifier's feature space. */
@@ -94,6 +132,7 @@ typedef struct ebmt_eval_report {
     /* the samples that come closest to a training image by pixels, and that image */
     int64_t closest_sample[EBMT_CLOSEST], closest_train[EBMT_CLOSEST];
     int32_t n_closest;
+    ebmt_ood_report ood; /* filled by ebmt_ood_test() */
 } ebmt_eval_report;
 
 typedef struct ebmt_eval_options {

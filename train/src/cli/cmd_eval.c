@@ -12,7 +12,7 @@
 #include "ebmt/eval.h"
 
 typedef struct eval_args {
-    const char *model, *data, *classifier, *samples, *save_samples, *json, *html, *kernels;
+    const char *model, *data, *classifier, *samples, *save_samples, *json, *html, *kernels, *ood;
     int32_t n, first_index, steps_per_level, threads;
     int64_t seed;
     double noise_scale;
@@ -41,6 +41,10 @@ static const ebmt_option rows[] = {
      "factor on the Langevin noise; 0: the model's own", false},
     {"--distance-only", EBMT_OPT_FLAG, AT(distance_only), 0, 0, NULL, "",
      "only the samples' distances and classes: no floors, no search for copies", false},
+    {"--ood", EBMT_OPT_STRING, AT(ood), 0, 0, NULL, "PATH",
+     "foreign images (IDX directory, .npy, or directory of PNG) to tell from test images by the "
+     "model's log density",
+     false},
     {"--save-samples", EBMT_OPT_STRING, AT(save_samples), 0, 0, NULL, "FILE",
      "keep the drawn images as .npy; a drawing that was stopped goes on from it", false},
     {"--json", EBMT_OPT_STRING, AT(json), 0, 0, NULL, "FILE", "write all numbers as JSON", false},
@@ -65,6 +69,8 @@ static ebm_status check_args(const eval_args *a, ebm_error *err)
         return ebm_error_set(err, EBM_ERR_ARG, "--model", "give either --model or --samples");
     if (a->samples && a->save_samples)
         return ebm_error_set(err, EBM_ERR_ARG, "--save-samples", "nothing is drawn with --samples");
+    if (a->samples && a->ood)
+        return ebm_error_set(err, EBM_ERR_ARG, "--ood", "needs a --model to score with");
     if ((int64_t)a->first_index + a->n > INT32_MAX)
         return ebm_error_set(err, EBM_ERR_ARG, "--first-index", "the last index is over %ld",
                              (long)INT32_MAX - 1);
@@ -142,6 +148,20 @@ static void print_report(const ebmt_eval_report *r, const ebmt_classifier_info *
     }
 }
 
+static void print_ood(const ebmt_ood_report *ood)
+{
+    (void)printf("\n%-26s %6s  %-20s  log density: 1, 5, 50, 95, 99 %%\n", "out of distribution",
+                 "n", "AUROC");
+    for (int32_t i = 0; i < ood->n_rows; i++) {
+        const ebmt_ood_row *r = &ood->row[i];
+        (void)printf("%-26s %6lld", r->name, (long long)r->n);
+        print_number(&r->auroc);
+        for (int k = 0; k < EBMT_OOD_QUANTILES; k++)
+            (void)printf(" %.6g", r->quantile[k]);
+        (void)printf("\n");
+    }
+}
+
 /* --- the run ------------------------------------------------------------------------------- */
 
 static ebm_status open_inputs(evaluation *e, ebm_error *err)
@@ -191,6 +211,35 @@ static ebm_status get_samples(evaluation *e, ebm_error *err)
     return a->model ? draw_samples(e, err) : ebmt_images_read(a->samples, &e->samples, err);
 }
 
+/* A directory with IDX files, else whatever ebmt_images_read() knows. */
+static ebm_status read_foreign(const char *path, ebmt_dataset *out, ebm_error *err)
+{
+    ebm_error inner = {0};
+    if (ebmt_dataset_read(path, EBMT_TEST, out, &inner) == EBM_OK)
+        return EBM_OK;
+    if (inner.status != EBM_ERR_NOT_FOUND && inner.status != EBM_ERR_IO)
+        return ebm_error_set(err, inner.status, inner.where, "%s", inner.text);
+    return ebmt_images_read(path, out, err);
+}
+
+/* At most --n of each set: the command's time stays in one flag's hands. */
+static ebm_status measure_ood(evaluation *e, ebmt_ood_report *out, ebm_error *err)
+{
+    ebmt_dataset foreign = {0}, test = e->test;
+    ebm_status st = read_foreign(e->args->ood, &foreign, err);
+    if (st == EBM_OK) {
+        foreign.count = foreign.count < e->args->n ? foreign.count : e->args->n;
+        test.count = test.count < e->args->n ? test.count : e->args->n;
+        const ebmt_ood_options opt = {
+            .test = &test, .foreign = &foreign, .pool = e->pool, .seed = (uint64_t)e->args->seed};
+        st = ebmt_ood_test(e->model, &opt, out, err);
+    }
+    if (st == EBM_OK)
+        print_ood(out);
+    ebmt_dataset_clear(&foreign);
+    return st;
+}
+
 static ebm_status write_text(const char *path, char *text, ebm_status st, ebm_error *err)
 {
     if (st == EBM_OK)
@@ -231,6 +280,8 @@ static ebm_status run(evaluation *e, ebmt_eval_report *report, ebm_error *err)
     st = ebmt_evaluate(&e->options, report, err);
     if (st == EBM_OK)
         print_report(report, e->facts.classifier);
+    if (st == EBM_OK && e->args->ood)
+        st = measure_ood(e, &report->ood, err);
     return st == EBM_OK ? write_files(e, report, err) : st;
 }
 

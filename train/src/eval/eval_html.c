@@ -110,6 +110,23 @@ static void put_memorisation(FILE *f, const ebmt_eval_report *r)
     (void)fputs("</table>\n", f);
 }
 
+static void put_ood(FILE *f, const ebmt_ood_report *ood)
+{
+    (void)fputs("<h2>Out of distribution</h2><table><tr><th>set</th><th>n</th><th>AUROC</th>"
+                "<th>log density: 1 %</th><th>5 %</th><th>50 %</th><th>95 %</th><th>99 %</th></tr>"
+                "\n",
+                f);
+    for (int32_t i = 0; i < ood->n_rows; i++) {
+        const ebmt_ood_row *r = &ood->row[i];
+        (void)fprintf(f, "<tr><td>%s</td><td>%lld</td>", r->name, (long long)r->n);
+        put_number(f, &r->auroc);
+        for (int k = 0; k < EBMT_OOD_QUANTILES; k++)
+            (void)fprintf(f, "<td>%.6g</td>", r->quantile[k]);
+        (void)fputs("</tr>\n", f);
+    }
+    (void)fputs("</table>\n", f);
+}
+
 /* --- sheets -------------------------------------------------------------------------------- */
 
 static ebm_status put_data_uri(FILE *f, const unsigned char *png, size_t size, ebm_error *err)
@@ -214,6 +231,8 @@ static ebm_status put_page(FILE *f, const ebmt_eval_report *r, const ebmt_eval_f
     put_shares(f, &r->samples.classes);
     if (r->complete)
         put_memorisation(f, r);
+    if (r->ood.n_rows > 0)
+        put_ood(f, &r->ood);
     ebm_status st = r->complete ? put_closest(f, r, sets, err) : EBM_OK;
     if (st == EBM_OK)
         st = put_samples(f, sets, err);

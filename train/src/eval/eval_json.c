@@ -75,6 +75,23 @@ static json_t *classifier(const ebmt_classifier_info *c)
                      real(c->test_accuracy), "features", c->features, "classes", c->classes);
 }
 
+static json_t *ood_row(const ebmt_ood_row *r)
+{
+    json_t *quantiles = json_array();
+    for (int i = 0; i < EBMT_OOD_QUANTILES; i++)
+        (void)json_array_append_new(quantiles, real(r->quantile[i]));
+    return json_pack("{s:s, s:I, s:o, s:o}", "set", r->name, "n", (json_int_t)r->n,
+                     "log_density_quantiles", quantiles, "auroc", number(&r->auroc));
+}
+
+static void add_ood(const ebmt_ood_report *ood, json_t *object)
+{
+    json_t *list = json_array();
+    for (int32_t i = 0; i < ood->n_rows; i++)
+        (void)json_array_append_new(list, ood_row(&ood->row[i]));
+    (void)json_object_set_new(object, "out_of_distribution", list);
+}
+
 static void add_rest(const ebmt_eval_report *r, json_t *object)
 {
     json_t *floors = json_pack("[o, o, o]", comparison(&r->train), comparison(&r->halves),
@@ -94,6 +111,8 @@ ebm_status ebmt_eval_json(const ebmt_eval_report *report, const ebmt_eval_facts 
     *text = NULL;
     if (object && report->complete)
         add_rest(report, object);
+    if (object && report->ood.n_rows > 0)
+        add_ood(&report->ood, object);
     char *dump = object ? json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(object);
     if (dump) {

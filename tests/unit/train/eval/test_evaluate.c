@@ -228,13 +228,53 @@ static void test_reports(void **state)
     scene_clear(&s);
 }
 
+/* The same images as test and as foreign ones have the same scores, so the area is 1/2 exactly; so
+ * have images that are their own mirror image. Upside down they differ. */
+static void test_ood(void **state)
+{
+    const ebm_network_config network = small_network();
+    ebm_model *m = random_net(&network, kernel_set("ref"), 1);
+    ebmt_pool *one = pool_of(1), *two = pool_of(2);
+    ebmt_dataset images, small;
+    ebmt_ood_report r;
+    double a[12], b[12];
+    (void)state;
+    bars_make(12, 1, &images);
+    for (int i = 0; i < 12 * 64; i++)
+        images.pixels[i] = (uint8_t)(i / 8 % 8 * 30 + i / 64); /* each row of one level */
+    assert_int_equal(ebmt_log_densities(m, &images, 5, one, a, NULL), EBM_OK);
+    assert_int_equal(ebmt_log_densities(m, &images, 5, two, b, NULL), EBM_OK);
+    assert_memory_equal(a, b, sizeof a);
+    const ebmt_ood_options opt = {.test = &images, .foreign = &images, .pool = two, .seed = 5};
+    assert_int_equal(ebmt_ood_test(m, &opt, &r, NULL), EBM_OK);
+    assert_int_equal(r.n_rows, EBMT_OOD_ROWS);
+    assert_true(isnan(r.row[0].auroc.value));
+    assert_close(r.row[1].auroc.value, 0.5, 0);
+    assert_close(r.row[2].auroc.value, 0.5, 0);
+    assert_true(r.row[3].quantile[2] != r.row[0].quantile[2]);
+    assert_close(r.row[0].quantile[2], ebmt_quantile(a, 12, 0.5), 0);
+    small = images;
+    small.height = 4;
+    assert_int_equal(ebmt_log_densities(m, &small, 5, one, a, NULL), EBM_ERR_SHAPE);
+    images.count = 3;
+    FOR_EACH_ALLOC_FAILURE
+    {
+        ebm_status st = ebmt_ood_test(m, &opt, &r, NULL);
+        assert_int_equal(st, fail_alloc_hit() ? EBM_ERR_NOMEM : EBM_OK);
+    }
+    ebmt_dataset_clear(&images);
+    ebmt_pool_free(one);
+    ebmt_pool_free(two);
+    ebm_model_unref(m);
+}
+
 static void test_no_memory(void **state)
 {
     static ebmt_eval_report r;
     scene s = {0};
     (void)state;
     scene_make(&s);
-    s.samples.count = s.test.count = 16;
+    s.samples.count = s.test.count = 8; /* four blocks: few eigenvalue problems a round */
     s.train.count = 32;
     s.options.distance_only = true;
     FOR_EACH_ALLOC_FAILURE
@@ -255,9 +295,13 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gaussian_moments), cmocka_unit_test(test_choice),
-        cmocka_unit_test(test_drawing_in_parts), cmocka_unit_test(test_known_relations),
-        cmocka_unit_test(test_reports),          cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_gaussian_moments),
+        cmocka_unit_test(test_choice),
+        cmocka_unit_test(test_drawing_in_parts),
+        cmocka_unit_test(test_known_relations),
+        cmocka_unit_test(test_reports),
+        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_ood),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
