@@ -138,17 +138,18 @@ static void test_kernel_by_hand(void **state)
     assert_close(value.se, 13, 1e-12);
 }
 
-/* In one dimension with x ~ N(0,1), y ~ N(1,1): E k(u,v) = EuuuEvvv + 3 EuuEvv + 3 EuEv + 1 with
- * moments (0,1,0) and (1,2,4): 4 + (16+12+3+1) - 2 (0+6+0+1) = 22. Five standard errors. */
+/* In one dimension E k(u,v) = Eu^3 Ev^3 + 3 Eu^2 Ev^2 + 3 Eu Ev + 1. x ~ N(0,1/4) has the moments
+ * (0, 1/4, 0) and y ~ N(1/2,1/4) has (1/2, 1/2, 1/2), so the distance is 1.1875 + 2.75 - 2 * 1.375.
+ * The bound is five standard errors. */
 static void test_kernel_gaussians(void **state)
 {
-    double *a = normals(5, 4000, 1, 0, 1), *b = normals(6, 4000, 1, 1, 1);
+    double *a = normals(5, 4000, 1, 0, 0.5), *b = normals(6, 4000, 1, 0.5, 0.5);
     const ebmt_points x = points(a, 4000, 1), y = points(b, 4000, 1);
     ebmt_number value;
     (void)state;
     assert_int_equal(ebmt_kernel_distance(&x, &y, &value, NULL), EBM_OK);
-    assert_true(value.se < 4);
-    assert_close(value.value, 4 + 32 - 14, 5 * value.se);
+    assert_true(value.se < 0.1);
+    assert_close(value.value, 1.1875, 5 * value.se);
     ebm_free(a);
     ebm_free(b);
 }
