@@ -72,6 +72,10 @@ EBM_API EBM_MUST_CHECK ebm_status ebmt_dataset_open(const ebmt_data_options *opt
  * EBMT_DATA_CACHE_DEFAULT. @own, @err as above */
 EBM_API EBM_MUST_CHECK ebm_status ebmt_dataset_read(const char *path, ebmt_split split,
                                                     ebmt_dataset *out, ebm_error *err);
+/* The same, of a set that must lie in memory as pixels. @err as above, LIMIT when it is too large
+ */
+EBM_API EBM_MUST_CHECK ebm_status ebmt_dataset_read_whole(const char *path, ebmt_split split,
+                                                          ebmt_dataset *out, ebm_error *err);
 EBM_API void ebmt_dataset_clear(ebmt_dataset *data); /* safe on a zeroed struct */
 
 /* Copies sample `index` to a tensor in [-1,1], mirrored left to right if `flip`.

@@ -47,6 +47,8 @@ int32_t ebmt__cli_processors(void); /* 1..256 */
 
 /* The commands. Each gets the words after its name and returns the exit status. */
 int ebmt__cmd_train(int argc, char **argv);
+int ebmt__cmd_train_classifier(int argc, char **argv);
+int ebmt__cmd_eval(int argc, char **argv);
 int ebmt__cmd_sample(int argc, char **argv);
 int ebmt__cmd_check(int argc, char **argv);
 int ebmt__cmd_bench(int argc, char **argv);

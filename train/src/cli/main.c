@@ -17,6 +17,9 @@ typedef struct entry {
 
 static const entry commands[] = {
     {"train", "train a model by diffusion recovery likelihood", ebmt__cmd_train},
+    {"train-classifier", "train the image classifier that eval measures with",
+     ebmt__cmd_train_classifier},
+    {"eval", "compare images of a model with real ones", ebmt__cmd_eval},
     {"sample", "draw images from a model", ebmt__cmd_sample},
     {"check", "compare a kernel set with reference numbers", ebmt__cmd_check},
     {"bench", "measure speed on this machine", ebmt__cmd_bench},
@@ -29,7 +32,7 @@ static void print_usage(FILE *out)
 {
     (void)fprintf(out, "usage: ebm COMMAND [--flag VALUE]...\n\n");
     for (size_t i = 0; i < N_COMMANDS; i++)
-        (void)fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].summary);
+        (void)fprintf(out, "  %-16s %s\n", commands[i].name, commands[i].summary);
     (void)fprintf(out, "\n`ebm COMMAND --help` lists the flags of a command; `ebm --version` tells "
                        "the version.\n");
 }

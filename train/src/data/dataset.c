@@ -210,6 +210,16 @@ ebm_status ebmt_dataset_read(const char *path, ebmt_split split, ebmt_dataset *o
     return ebmt_dataset_open(&options, out, err);
 }
 
+ebm_status ebmt_dataset_read_whole(const char *path, ebmt_split split, ebmt_dataset *out,
+                                   ebm_error *err)
+{
+    ebm_status st = ebmt_dataset_read(path, split, out, err);
+    if (st != EBM_OK || out->pixels)
+        return st;
+    ebmt_dataset_clear(out);
+    return ebm_error_set(err, EBM_ERR_LIMIT, path, "the set is too large to be held in memory");
+}
+
 void ebmt_dataset_clear(ebmt_dataset *data)
 {
     stream_free(data->stream);

@@ -44,7 +44,7 @@ for words in --help help -h --version; do
     is_silent err
     says out ebm
 done
-for command in train sample check bench inspect probe; do
+for command in train train-classifier eval sample check bench inspect probe; do
     expect 0 "$command" --help
     is_silent err
     says out "usage: ebm $command"
@@ -56,7 +56,7 @@ expect 64
 says err usage
 expect 64 nothing
 expect 64 --nothing
-for command in train sample check bench inspect probe; do
+for command in train train-classifier eval sample check bench inspect probe; do
     expect 64 "$command" --no-such-flag
     is_silent out
     says err "--no-such-flag"
@@ -164,6 +164,39 @@ says err "--resume"
 train 0 --iterations 5 --checkpoint-every 2 --resume
 says err "resuming at iteration 3"
 [ "$(wc -l <"$work/demo/metrics.jsonl")" -eq 5 ] || { echo "metrics.jsonl is not 5 lines"; failed=1; }
+# --- from a model to a report: labels 0..9, the training images are the test images ---
+for part in train t10k; do
+    [ "$part" = train ] || cp "$work/data/train-images-idx3-ubyte" "$work/data/$part-images-idx3-ubyte"
+    {
+        printf '\000\000\010\001\000\000\000\024'
+        printf '\000\001\002\003\004\005\006\007\010\011\000\001\002\003\004\005\006\007\010\011'
+    } >"$work/data/$part-labels-idx1-ubyte"
+done
+expect 0 train-classifier --data "$work/data" --out "$work/c" --epochs 2 --batch 16 --threads 1
+says out "10 classes"
+evaluate() {
+    want=$1
+    shift
+    expect "$want" eval --data "$work/data" --classifier "$work/c" --kernels ref "$@"
+}
+evaluate 64
+says err "--model"
+evaluate 64 --model "$work/demo" --n 9 --samples x
+evaluate 66 --samples "$work/nothing"
+evaluate 0 --model "$work/demo" --n 9 --distance-only --save-samples "$work/d.npy" --threads 1
+cp "$work/out" "$work/nine"
+evaluate 0 --samples "$work/d.npy" --distance-only
+cmp -s "$work/out" "$work/nine" || { echo "saved samples give other numbers"; failed=1; }
+evaluate 0 --model "$work/demo" --n 12 --save-samples "$work/d.npy" --json "$work/r.json" --html "$work/r.html"
+says err "going on after 9"
+says out "^Gaussian fit"
+grep -q '"floors"' "$work/r.json" || { echo "no floors in the report"; failed=1; }
+grep -q '</html>' "$work/r.html" || { echo "no whole page"; failed=1; }
+evaluate 0 --model "$work/demo" --n 12 --distance-only --save-samples "$work/e.npy"
+cmp -s "$work/d.npy" "$work/e.npy" || { echo "a continued drawing gives other images"; failed=1; }
+evaluate 64 --model "$work/demo" --n 12 --seed 2 --save-samples "$work/d.npy"
+says err "other settings"
+
 printf 'x' >>"$work/data/train-images-idx3-ubyte"
 train 65 --iterations 6 --resume
 says err "train-images-idx3-ubyte"

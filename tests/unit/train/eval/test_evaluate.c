@@ -1,0 +1,307 @@
+/* The whole comparison on sets whose relation is known, the Gaussian fit's moments, drawing in
+ * parts, and the two forms of the report. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "assert_numbers.h"
+#include "bars.h"
+#include "ebm/memory.h"
+#include "ebm/rng.h"
+#include "ebmt/eval.h"
+#include "fail_alloc.h"
+#include "random_net.h"
+
+static ebmt_pool *pool_of(int32_t threads)
+{
+    ebmt_pool *pool = NULL;
+    assert_int_equal(ebmt_pool_create(threads, &pool, NULL), EBM_OK);
+    return pool;
+}
+
+/* --- sets ---------------------------------------------------------------------------------- */
+
+/* 3000 draws from a fit of 600 images with levels 100..160: mean and covariance of two pixels
+ * agree within five standard errors of about sd/sqrt(3000). Rounding adds 1/12 to the variance,
+ * clipping is 6 sd away. */
+static void test_gaussian_moments(void **state)
+{
+    enum { N = 600, M = 3000, D = 4 };
+    static uint8_t pixels[N * D];
+    const ebm_stream stream = {.seed = 2, .purpose = EBM_PURPOSE_TEST};
+    const ebmt_dataset set = {.count = N, .channels = 1, .height = 2, .width = 2, .pixels = pixels};
+    ebmt_dataset out, again;
+    ebmt_pool *one = pool_of(1), *two = pool_of(2);
+    double m[2][2] = {{0}}, cov[2] = {0};
+    (void)state;
+    for (uint32_t i = 0; i < N; i++) {
+        uint8_t a = (uint8_t)(100 + ebm_rng_word(&stream, i) % 61);
+        memcpy(pixels + i * D, (const uint8_t[]){a, (uint8_t)(260 - a), 7, a}, D);
+    }
+    assert_int_equal(ebmt_gaussian_images(&set, M, 5, one, &out, NULL), EBM_OK);
+    assert_int_equal(ebmt_gaussian_images(&set, M, 5, two, &again, NULL), EBM_OK);
+    assert_memory_equal(out.pixels, again.pixels, M * D);
+    for (int which = 0; which < 2; which++) {
+        const uint8_t *p = which ? out.pixels : pixels;
+        int n = which ? M : N;
+        for (int i = 0; i < n; i++) {
+            m[which][0] += p[i * D] / (double)n;
+            m[which][1] += p[i * D + 1] / (double)n;
+        }
+        for (int i = 0; i < n; i++)
+            cov[which] += (p[i * D] - m[which][0]) * (p[i * D + 1] - m[which][1]) / (n - 1.0);
+    }
+    /* sd 17.6: mean 5*17.6/55 = 1.6; covariance -310 with a standard error of 310 sqrt(2/3000) */
+    assert_close(m[1][0], m[0][0], 1.6);
+    assert_close(m[1][1], m[0][1], 1.6);
+    assert_close(cov[1], cov[0], 5 * 310 * sqrt(2.0 / M));
+    assert_int_equal(out.pixels[2], 7); /* a pixel without variation stays what it is */
+    ebmt_dataset_clear(&out);
+    ebmt_dataset_clear(&again);
+    ebmt_pool_free(one);
+    ebmt_pool_free(two);
+}
+
+static void test_choice(void **state)
+{
+    uint8_t pixels[10];
+    const ebmt_dataset set = {
+        .count = 10, .channels = 1, .height = 1, .width = 1, .pixels = pixels};
+    ebmt_dataset out;
+    int seen[10] = {0};
+    (void)state;
+    for (int i = 0; i < 10; i++)
+        pixels[i] = (uint8_t)i;
+    assert_int_equal(ebmt_choose_images(&set, 10, 3, &out, NULL), EBM_OK);
+    for (int i = 0; i < 10; i++)
+        seen[out.pixels[i]]++;
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(seen[i], 1);
+    ebmt_dataset_clear(&out);
+    assert_int_equal(ebmt_choose_images(&set, 11, 3, &out, NULL), EBM_ERR_RANGE);
+}
+
+/* Images 0..6 in one go on two threads, and 3..6 alone on one. */
+static void test_drawing_in_parts(void **state)
+{
+    const ebm_network_config network = small_network();
+    ebm_model *m = random_net(&network, kernel_set("ref"), 1);
+    ebmt_pool *one = pool_of(1), *two = pool_of(2);
+    ebmt_draw how = {.n = 7, .seed = 11, .steps_per_level = 2, .noise_scale = 1};
+    ebmt_dataset all, part;
+    (void)state;
+    assert_int_equal(ebmt_draw_images(m, &how, two, &all, NULL), EBM_OK);
+    how.n = 4;
+    how.first_index = 3;
+    assert_int_equal(ebmt_draw_images(m, &how, one, &part, NULL), EBM_OK);
+    assert_memory_equal(all.pixels + 3 * 64, part.pixels, 4 * 64);
+    assert_memory_not_equal(all.pixels, part.pixels, 64);
+    ebmt_dataset_clear(&all);
+    ebmt_dataset_clear(&part);
+    how.n = 0;
+    assert_int_equal(ebmt_draw_images(m, &how, one, &part, NULL), EBM_ERR_RANGE);
+    ebmt_pool_free(one);
+    ebmt_pool_free(two);
+    ebm_model_unref(m);
+}
+
+/* --- the comparison ------------------------------------------------------------------------ */
+
+typedef struct scene {
+    ebmt_dataset train, test, samples;
+    ebmt_classifier *classifier;
+    ebmt_pool *pool;
+    ebmt_eval_options options;
+} scene;
+
+static void scene_make(scene *s)
+{
+    ebmt_classifier_options opt = ebmt_classifier_options_default();
+    s->pool = pool_of(2);
+    bars_make(480, 1, &s->train);
+    bars_make(150, 2, &s->test);
+    bars_make(90, 3, &s->samples);
+    opt.epochs = 8;
+    assert_int_equal(
+        ebmt_classifier_train(&opt, &s->train, &s->test, s->pool, &s->classifier, NULL), EBM_OK);
+    s->options = (ebmt_eval_options){.classifier = s->classifier,
+                                     .samples = &s->samples,
+                                     .train = &s->train,
+                                     .test = &s->test,
+                                     .pool = s->pool,
+                                     .seed = 1};
+}
+
+static void scene_clear(scene *s)
+{
+    ebmt_dataset_clear(&s->train);
+    ebmt_dataset_clear(&s->test);
+    ebmt_dataset_clear(&s->samples);
+    ebmt_classifier_free(s->classifier);
+    ebmt_pool_free(s->pool);
+}
+
+/* Samples of the test images' own law are near, the Gaussian fit is far; planted copies of
+ * training images are found. */
+static void test_known_relations(void **state)
+{
+    static ebmt_eval_report r;
+    scene s = {0};
+    (void)state;
+    scene_make(&s);
+    for (int64_t i = 0; i < 5; i++) { /* copies with one pixel a little off */
+        memcpy(s.samples.pixels + (10 + i) * 64, s.train.pixels + (40 + i) * 64, 64);
+        s.samples.pixels[(10 + i) * 64] ^= 3;
+    }
+    assert_int_equal(ebmt_evaluate(&s.options, &r, NULL), EBM_OK);
+    assert_true(r.complete);
+    /* of 90 points the plain distance is mostly bias */
+    assert_true(r.samples.frechet_unbiased.value < 0.5 * r.gaussian.frechet_unbiased.value);
+    assert_true(r.samples.precision.value > 0.7);
+    assert_int_equal(r.samples.n, 90);
+    assert_int_equal(r.halves.n, 75);
+    assert_close(r.samples.classes.entropy, log(3), 0.1);
+    assert_int_equal(r.pixels.copies, 5);
+    assert_int_equal(r.pixels.test_copies, 0);
+    assert_int_equal(r.n_closest, EBMT_CLOSEST);
+    for (int i = 0; i < 5; i++) {
+        assert_in_range(r.closest_sample[i], 10, 14);
+        assert_int_equal(r.closest_train[i], r.closest_sample[i] + 30);
+    }
+    s.options.distance_only = true;
+    double before = r.samples.frechet.value;
+    assert_int_equal(ebmt_evaluate(&s.options, &r, NULL), EBM_OK);
+    assert_false(r.complete);
+    assert_close(r.samples.frechet.value, before, 0);
+    s.samples.count = 7;
+    assert_int_equal(ebmt_evaluate(&s.options, &r, NULL), EBM_ERR_RANGE);
+    scene_clear(&s);
+}
+
+static void check_json(const char *text, const ebmt_eval_report *r)
+{
+    json_t *o = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(o);
+    json_t *frechet = json_object_get(json_object_get(o, "samples"), "frechet");
+    assert_close(json_real_value(json_object_get(frechet, "value")), r->samples.frechet.value,
+                 1e-8 * r->samples.frechet.value);
+    assert_int_equal(json_integer_value(json_object_get(frechet, "n")), 90);
+    assert_int_equal(json_array_size(json_object_get(o, "floors")), 3);
+    assert_non_null(
+        json_object_get(json_object_get(json_object_get(o, "memorisation"), "pixels"), "copies"));
+    json_decref(o);
+}
+
+static void test_reports(void **state)
+{
+    static ebmt_eval_report r;
+    scene s = {0};
+    char *text = NULL;
+    (void)state;
+    scene_make(&s);
+    assert_int_equal(ebmt_evaluate(&s.options, &r, NULL), EBM_OK);
+    const ebmt_eval_facts facts = {.source = "runs/<script>x",
+                                   .data = "d",
+                                   .classifier = ebmt_classifier_describe(s.classifier)};
+    assert_int_equal(ebmt_eval_json(&r, &facts, &text, NULL), EBM_OK);
+    check_json(text, &r);
+    ebm_free(text);
+    assert_int_equal(ebmt_eval_html(&r, &facts, &s.options, &text, NULL), EBM_OK);
+    assert_null(strstr(text, "<script>"));
+    assert_non_null(strstr(text, "runs/&#60;script&#62;x"));
+    assert_null(strstr(text, "http")); /* nothing is fetched */
+    assert_non_null(strstr(text, "data:image/png;base64,iVBOR"));
+    ebm_free(text);
+    FOR_EACH_ALLOC_FAILURE
+    {
+        ebm_status st = ebmt_eval_html(&r, &facts, &s.options, &text, NULL);
+        assert_int_equal(st, fail_alloc_hit() ? EBM_ERR_NOMEM : EBM_OK);
+        ebm_free(text);
+    }
+    scene_clear(&s);
+}
+
+/* The same images as test and as foreign ones have the same scores, so the area is 1/2 exactly; so
+ * have images that are their own mirror image. Upside down they differ. */
+static void test_ood(void **state)
+{
+    const ebm_network_config network = small_network();
+    ebm_model *m = random_net(&network, kernel_set("ref"), 1);
+    ebmt_pool *one = pool_of(1), *two = pool_of(2);
+    ebmt_dataset images, small;
+    ebmt_ood_report r;
+    double a[12], b[12];
+    (void)state;
+    bars_make(12, 1, &images);
+    for (int i = 0; i < 12 * 64; i++)
+        images.pixels[i] = (uint8_t)(i / 8 % 8 * 30 + i / 64); /* each row of one level */
+    assert_int_equal(ebmt_log_densities(m, &images, 5, one, a, NULL), EBM_OK);
+    assert_int_equal(ebmt_log_densities(m, &images, 5, two, b, NULL), EBM_OK);
+    assert_memory_equal(a, b, sizeof a);
+    const ebmt_ood_options opt = {.test = &images, .foreign = &images, .pool = two, .seed = 5};
+    assert_int_equal(ebmt_ood_test(m, &opt, &r, NULL), EBM_OK);
+    assert_int_equal(r.n_rows, EBMT_OOD_ROWS);
+    assert_true(isnan(r.row[0].auroc.value));
+    assert_close(r.row[1].auroc.value, 0.5, 0);
+    assert_close(r.row[2].auroc.value, 0.5, 0);
+    assert_true(r.row[3].quantile[2] != r.row[0].quantile[2]);
+    assert_close(r.row[0].quantile[2], ebmt_quantile(a, 12, 0.5), 0);
+    small = images;
+    small.height = 4;
+    assert_int_equal(ebmt_log_densities(m, &small, 5, one, a, NULL), EBM_ERR_SHAPE);
+    images.count = 3;
+    FOR_EACH_ALLOC_FAILURE
+    {
+        ebm_status st = ebmt_ood_test(m, &opt, &r, NULL);
+        assert_int_equal(st, fail_alloc_hit() ? EBM_ERR_NOMEM : EBM_OK);
+    }
+    ebmt_dataset_clear(&images);
+    ebmt_pool_free(one);
+    ebmt_pool_free(two);
+    ebm_model_unref(m);
+}
+
+static void test_no_memory(void **state)
+{
+    static ebmt_eval_report r;
+    scene s = {0};
+    (void)state;
+    scene_make(&s);
+    s.samples.count = s.test.count = 8; /* four blocks: few eigenvalue problems a round */
+    s.train.count = 32;
+    s.options.distance_only = true;
+    FOR_EACH_ALLOC_FAILURE
+    {
+        ebm_status st = ebmt_evaluate(&s.options, &r, NULL);
+        assert_int_equal(st, fail_alloc_hit() ? EBM_ERR_NOMEM : EBM_OK);
+    }
+    FOR_EACH_ALLOC_FAILURE
+    {
+        ebmt_dataset out;
+        ebm_status st = ebmt_gaussian_images(&s.train, 4, 1, s.pool, &out, NULL);
+        assert_int_equal(st, fail_alloc_hit() ? EBM_ERR_NOMEM : EBM_OK);
+        ebmt_dataset_clear(&out);
+    }
+    scene_clear(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_gaussian_moments),
+        cmocka_unit_test(test_choice),
+        cmocka_unit_test(test_drawing_in_parts),
+        cmocka_unit_test(test_known_relations),
+        cmocka_unit_test(test_reports),
+        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_ood),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,344 @@
+/* Distances between sets: closed forms, tiny cases by hand, one number of SciPy, and standard
+ * errors that cover. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "assert_numbers.h"
+#include "ebm/memory.h"
+#include "ebm/rng.h"
+#include "ebmt/statistics.h"
+#include "eval/symmetric.h"
+#include "fail_alloc.h"
+
+static ebmt_points points(const double *values, int64_t n, size_t dim)
+{
+    return (ebmt_points){.n = n, .dim = dim, .values = values};
+}
+
+/* n points of N(mean, diag(sd^2)), the same two numbers in every dimension. */
+static double *normals(uint32_t chain, int64_t n, size_t dim, double mean, double sd)
+{
+    const ebm_stream stream = {.seed = 4, .purpose = EBM_PURPOSE_TEST, .chain = chain};
+    size_t count = (size_t)n * dim;
+    float *draws = ebm_alloc(count, sizeof *draws);
+    double *out = ebm_alloc(count, sizeof *out);
+    assert_true(draws && out);
+    ebm_rng_normal(&stream, 0, count, draws);
+    for (size_t i = 0; i < count; i++)
+        out[i] = mean + sd * (double)draws[i];
+    ebm_free(draws);
+    return out;
+}
+
+/* --- matrices ------------------------------------------------------------------------------ */
+
+static void test_matrices(void **state)
+{
+    double a[4] = {5, 4, 4, 5}, copy[4] = {5, 4, 4, 5}, values[2], trace;
+    const double b[4] = {2, 0, 0, 8}, unit[4] = {1, 0, 0, 1};
+    double bad[1] = {NAN};
+    (void)state;
+    assert_int_equal(ebmt__symmetric_eigen(2, a, values, NULL), EBM_OK);
+    assert_close(values[0], 1, 1e-14);
+    assert_close(values[1], 9, 1e-14);
+    /* the root of 5 4 / 4 5 is 2 1 / 1 2 */
+    assert_int_equal(ebmt__symmetric_sqrt(2, copy, NULL), EBM_OK);
+    assert_rel_l2(copy, ((const double[4]){2, 1, 1, 2}), 4, 1e-14);
+    assert_int_equal(ebmt__trace_sqrt_product(2, unit, b, &trace, NULL), EBM_OK);
+    assert_close(trace, sqrt(2) + sqrt(8), 1e-14);
+    assert_int_equal(ebmt__symmetric_eigen(1, bad, values, NULL), EBM_ERR_DIVERGED);
+}
+
+/* --- Frechet ------------------------------------------------------------------------------- */
+
+/* In one dimension the distance is (m1-m2)^2 + (s1-s2)^2, here of the sample moments. */
+static void test_frechet_line(void **state)
+{
+    const double a[4] = {-1, 1, -1, 1}, b[6] = {1, 5, 1, 5, 1, 5};
+    const ebmt_points x = points(a, 4, 1), y = points(b, 6, 1);
+    ebmt_number value, unbiased;
+    double s1 = sqrt(4.0 / 3.0), s2 = sqrt(24.0 / 5.0);
+    (void)state;
+    assert_int_equal(ebmt_frechet(&x, &y, &value, &unbiased, NULL), EBM_OK);
+    assert_close(value.value, 9 + (s1 - s2) * (s1 - s2), 1e-12);
+    assert_int_equal(value.n, 4);
+    assert_int_equal(ebmt_frechet(&x, &x, &value, &unbiased, NULL), EBM_OK);
+    assert_close(value.value, 0, 1e-12);
+}
+
+/* N(0,1)^8 against N(0.5,2^2)^8: distance 8 (0.25 + 1) = 10. The bound is 5 standard errors, a
+ * false alarm in 10^6 seeds; the standard error itself may not be absurd. */
+static void test_frechet_gaussians(void **state)
+{
+    double *a = normals(1, 2000, 8, 0, 1), *b = normals(2, 3000, 8, 0.5, 2);
+    const ebmt_points x = points(a, 2000, 8), y = points(b, 3000, 8);
+    ebmt_number value, unbiased;
+    (void)state;
+    assert_int_equal(ebmt_frechet(&x, &y, &value, &unbiased, NULL), EBM_OK);
+    assert_true(value.se > 0.05 && value.se < 0.5);
+    assert_close(value.value, 10, 5 * value.se);
+    assert_close(unbiased.value, 10, 5 * value.se);
+    ebm_free(a);
+    ebm_free(b);
+}
+
+/* Two sets of one law, 200 points in 16 dimensions: the plain distance is far over zero, its bias
+ * of about dim^2/(2n) being 1.3 or less; the jackknife takes at least four fifths of that away. */
+static void test_frechet_bias(void **state)
+{
+    double *a = normals(3, 200, 16, 0, 1), *b = normals(4, 20000, 16, 0, 1);
+    const ebmt_points x = points(a, 200, 16), y = points(b, 20000, 16);
+    ebmt_number value, unbiased;
+    (void)state;
+    assert_int_equal(ebmt_frechet(&x, &y, &value, &unbiased, NULL), EBM_OK);
+    assert_true(value.value > 0.3);
+    assert_true(fabs(unbiased.value) < 0.2 * value.value);
+    ebm_free(a);
+    ebm_free(b);
+}
+
+/* SciPy 1.17.1, NumPy 2.4.6: trace and difference of means by numpy.cov(rowvar=False), the root by
+ * scipy.linalg.sqrtm(cov(x) @ cov(y)), on the points below. */
+static void test_frechet_scipy(void **state)
+{
+    enum { N = 40, M = 50, D = 5 };
+    double a[N * D], b[M * D];
+    const ebmt_points x = points(a, N, D), y = points(b, M, D);
+    ebmt_number value, unbiased;
+    (void)state;
+    for (int i = 0; i < N; i++)
+        for (int j = 0; j < D; j++)
+            a[i * D + j] = sin(1 + 0.37 * i * (j + 1) + j) + 0.1 * j;
+    for (int i = 0; i < M; i++)
+        for (int j = 0; j < D; j++)
+            b[i * D + j] = 1.5 * cos(2 + 0.53 * i * (j + 1)) - 0.2 * sin(0.11 * i);
+    assert_int_equal(ebmt_frechet(&x, &y, &value, &unbiased, NULL), EBM_OK);
+    assert_close(value.value, 1.0341949421899403, 1e-9);
+}
+
+/* --- kernel distance ----------------------------------------------------------------------- */
+
+/* Four points a side make two blocks of two, worked out with (xy+1)^3 by hand:
+ * block 0, x {0,2} y {1,1}: k(0,2) + k(1,1) - (2 k(0,1) + 2 k(2,1))/2 = 1 + 8 - 28 = -19;
+ * block 1, x {1,1} y {0,0}: 8 + 1 - 2 = 7. */
+static void test_kernel_by_hand(void **state)
+{
+    const double a[4] = {0, 1, 2, 1}, b[4] = {1, 0, 1, 0};
+    const ebmt_points x = points(a, 4, 1), y = points(b, 4, 1);
+    ebmt_number value;
+    (void)state;
+    assert_int_equal(ebmt_kernel_distance(&x, &y, &value, NULL), EBM_OK);
+    assert_close(value.value, -6, 1e-12);
+    assert_close(value.se, 13, 1e-12);
+}
+
+/* In one dimension E k(u,v) = Eu^3 Ev^3 + 3 Eu^2 Ev^2 + 3 Eu Ev + 1. x ~ N(0,1/4) has the moments
+ * (0, 1/4, 0) and y ~ N(1/2,1/4) has (1/2, 1/2, 1/2), so the distance is 1.1875 + 2.75 - 2 * 1.375.
+ * The bound is five standard errors. */
+static void test_kernel_gaussians(void **state)
+{
+    double *a = normals(5, 4000, 1, 0, 0.5), *b = normals(6, 4000, 1, 0.5, 0.5);
+    const ebmt_points x = points(a, 4000, 1), y = points(b, 4000, 1);
+    ebmt_number value;
+    (void)state;
+    assert_int_equal(ebmt_kernel_distance(&x, &y, &value, NULL), EBM_OK);
+    assert_true(value.se < 0.1);
+    assert_close(value.value, 1.1875, 5 * value.se);
+    ebm_free(a);
+    ebm_free(b);
+}
+
+/* --- neighbours ---------------------------------------------------------------------------- */
+
+static ebmt_pool *pool_of(int32_t threads)
+{
+    ebmt_pool *pool = NULL;
+    assert_int_equal(ebmt_pool_create(threads, &pool, NULL), EBM_OK);
+    return pool;
+}
+
+/* Points on a line at 0, 1, 3, 6: third neighbours reach 6, 5, 3, 6. */
+static void test_precision_recall(void **state)
+{
+    const double a[5] = {-7, -5, 2, 12.5, 11.5}, b[4] = {0, 1, 3, 6};
+    const ebmt_points x = points(a, 5, 1), y = points(b, 4, 1);
+    ebmt_pool *pool = pool_of(1);
+    ebmt_number precision, recall;
+    (void)state;
+    assert_int_equal(ebmt_precision_recall(&x, &y, 3, pool, &precision, &recall, NULL), EBM_OK);
+    /* -7 and 12.5 are outside; -5, 2, 11.5 inside */
+    assert_close(precision.value, 0.6, 1e-15);
+    assert_close(precision.se, sqrt(0.6 * 0.4 / 5), 1e-15);
+    /* third neighbours of x reach 18.5, 16.5, 9.5, 17.5, 16.5: everything is covered */
+    assert_close(recall.value, 1, 0);
+    assert_int_equal(ebmt_precision_recall(&y, &x, 4, pool, &precision, &recall, NULL),
+                     EBM_ERR_RANGE);
+    ebmt_pool_free(pool);
+}
+
+/* Bytes, more points than a tile holds, several threads: the planted twin is found exactly. */
+static void test_nearest_bytes(void **state)
+{
+    enum { N = 300, M = 700, D = 9 };
+    static uint8_t a[N * D], b[M * D];
+    const ebm_stream stream = {.seed = 9, .purpose = EBM_PURPOSE_TEST};
+    const ebmt_points x = {.n = N, .dim = D, .bytes = a}, y = {.n = M, .dim = D, .bytes = b};
+    ebmt_pool *pool = pool_of(3);
+    double distance[N];
+    int64_t index[N];
+    (void)state;
+    for (uint32_t i = 0; i < M * D; i++)
+        b[i] = (uint8_t)ebm_rng_word(&stream, i);
+    for (int i = 0; i < N; i++)
+        for (int j = 0; j < D; j++)
+            a[i * D + j] = b[((i * 7 + 3) % M) * D + j];
+    a[0] = (uint8_t)(a[0] ^ 1); /* one gray level off */
+    assert_int_equal(ebmt_nearest(&x, &y, pool, distance, index, NULL), EBM_OK);
+    for (int i = 0; i < N; i++) {
+        assert_int_equal(index[i], (i * 7 + 3) % M);
+        assert_close(distance[i], i == 0 ? 1 : 0, 0);
+    }
+    ebmt_pool_free(pool);
+}
+
+/* --- classes and ranks --------------------------------------------------------------------- */
+
+static void test_classes(void **state)
+{
+    double certain[40 * 4] = {0}, vague[8 * 2];
+    ebmt_class_figures f;
+    (void)state;
+    /* every block sees each of the four classes once, with certainty: the score is 4 */
+    for (int i = 0; i < 40; i++)
+        certain[i * 4 + i / 10] = 1;
+    assert_int_equal(ebmt_class_figures_measure(certain, 40, 4, &f, NULL), EBM_OK);
+    assert_close(f.score.value, 4, 1e-12);
+    assert_close(f.score.se, 0, 1e-12);
+    assert_close(f.entropy, log(4), 1e-12);
+    assert_close(f.share[2].value, 0.25, 1e-15);
+    for (int i = 0; i < 8; i++) {
+        vague[2 * i] = 0.7;
+        vague[2 * i + 1] = 0.3;
+    }
+    assert_int_equal(ebmt_class_figures_measure(vague, 8, 2, &f, NULL), EBM_OK);
+    assert_close(f.score.value, 1, 1e-12);
+    assert_close(f.share[0].value, 1, 0);
+    assert_close(f.entropy, 0, 0);
+}
+
+/* Positives 1 2 3 against 0 2 4: pairs won 1, 1.5, 2 of 3, area 1/2. DeLong: placements 1/3, 1/2,
+ * 2/3 and (by symmetry) 0, 1/2, 1 with variances 1/36 and 1/4. */
+static void test_auroc(void **state)
+{
+    const double p[3] = {3, 1, 2}, n[3] = {4, 2, 0}, high[2] = {8, 9}, nan[1] = {NAN};
+    ebmt_number area;
+    (void)state;
+    assert_int_equal(ebmt_auroc(p, 3, n, 3, &area, NULL), EBM_OK);
+    assert_close(area.value, 0.5, 1e-15);
+    assert_close(area.se, sqrt(1.0 / 36 / 3 + 0.25 / 3), 1e-12);
+    assert_int_equal(ebmt_auroc(high, 2, n, 3, &area, NULL), EBM_OK);
+    assert_close(area.value, 1, 0);
+    assert_close(area.se, 0, 0);
+    assert_int_equal(ebmt_auroc(high, 1, n, 3, &area, NULL), EBM_OK);
+    assert_true(isnan(area.se));
+    assert_int_equal(ebmt_auroc(nan, 1, n, 3, &area, NULL), EBM_ERR_RANGE);
+    assert_int_equal(ebmt_auroc(p, 0, n, 3, &area, NULL), EBM_ERR_RANGE);
+}
+
+/* N(1,1) against N(0,1): the area is Phi(1/sqrt 2) = 0.7602. Five standard errors. */
+static void test_auroc_gaussians(void **state)
+{
+    double *p = normals(7, 3000, 1, 1, 1), *n = normals(8, 3000, 1, 0, 1);
+    ebmt_number area;
+    (void)state;
+    assert_int_equal(ebmt_auroc(p, 3000, n, 3000, &area, NULL), EBM_OK);
+    assert_true(area.se > 0.004 && area.se < 0.01); /* Hanley, McNeil 1982 gives 0.0061 */
+    assert_close(area.value, 0.5 * erfc(-0.5), 5 * area.se);
+    ebm_free(p);
+    ebm_free(n);
+}
+
+static void test_quantile(void **state)
+{
+    double v[5] = {50, 10, 40, 20, 30};
+    (void)state;
+    assert_close(ebmt_quantile(v, 5, 0.5), 30, 0);
+    assert_close(ebmt_quantile(v, 5, 0.1), 14, 1e-12);
+    assert_close(ebmt_quantile(v, 5, 1), 50, 0);
+    assert_close(ebmt_quantile(v, 1, 0.3), 10, 0);
+}
+
+/* --- what is refused ----------------------------------------------------------------------- */
+
+static void test_refusals(void **state)
+{
+    const double a[12] = {0}, wrong[8] = {0, 1, NAN, 3, 4, 5, 6, 7};
+    const ebmt_points few = points(a, 3, 2), enough = points(a, 6, 2), other = points(a, 4, 3),
+                      nan = points(wrong, 4, 2);
+    ebmt_number v, u;
+    (void)state;
+    assert_int_equal(ebmt_frechet(&few, &enough, &v, &u, NULL), EBM_ERR_RANGE);
+    assert_int_equal(ebmt_frechet(&enough, &other, &v, &u, NULL), EBM_ERR_SHAPE);
+    assert_int_equal(ebmt_frechet(&nan, &enough, &v, &u, NULL), EBM_ERR_DIVERGED);
+    assert_int_equal(ebmt_kernel_distance(&few, &enough, &v, NULL), EBM_ERR_RANGE);
+    assert_int_equal(ebmt_kernel_distance(&other, &enough, &v, NULL), EBM_ERR_SHAPE);
+}
+
+static void test_no_memory(void **state)
+{
+    double *a = normals(9, 40, 3, 0, 1);
+    const ebmt_points x = points(a, 20, 3), y = points(a + 60, 20, 3);
+    ebmt_pool *pool = pool_of(2);
+    ebmt_number v, u;
+    (void)state;
+    FOR_EACH_ALLOC_FAILURE
+    {
+        ebm_status st = ebmt_frechet(&x, &y, &v, &u, NULL);
+        assert_int_equal(st, fail_alloc_hit() ? EBM_ERR_NOMEM : EBM_OK);
+    }
+    FOR_EACH_ALLOC_FAILURE
+    {
+        ebm_status st = ebmt_precision_recall(&x, &y, 3, pool, &v, &u, NULL);
+        assert_int_equal(st, fail_alloc_hit() ? EBM_ERR_NOMEM : EBM_OK);
+    }
+    FOR_EACH_ALLOC_FAILURE
+    {
+        ebm_status st = ebmt_kernel_distance(&x, &y, &v, NULL);
+        assert_int_equal(st, fail_alloc_hit() ? EBM_ERR_NOMEM : EBM_OK);
+    }
+    FOR_EACH_ALLOC_FAILURE
+    {
+        ebm_status st = ebmt_auroc(a, 20, a + 20, 20, &v, NULL);
+        assert_int_equal(st, fail_alloc_hit() ? EBM_ERR_NOMEM : EBM_OK);
+    }
+    ebmt_pool_free(pool);
+    ebm_free(a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_matrices),
+        cmocka_unit_test(test_frechet_line),
+        cmocka_unit_test(test_frechet_gaussians),
+        cmocka_unit_test(test_frechet_bias),
+        cmocka_unit_test(test_frechet_scipy),
+        cmocka_unit_test(test_kernel_by_hand),
+        cmocka_unit_test(test_kernel_gaussians),
+        cmocka_unit_test(test_precision_recall),
+        cmocka_unit_test(test_nearest_bytes),
+        cmocka_unit_test(test_classes),
+        cmocka_unit_test(test_auroc),
+        cmocka_unit_test(test_auroc_gaussians),
+        cmocka_unit_test(test_quantile),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_no_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

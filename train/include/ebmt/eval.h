@@ -1,0 +1,171 @@
+/* Judging a set of drawn images against real ones: drawing, comparing, reporting. Knows image sets,
+ * a classifier and models that can be sampled; has never heard of how a model was trained.
+ * What each number means: docs/evaluation.md. */
+#ifndef EBMT_EVAL_H
+#define EBMT_EVAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ebm/model.h"
+#include "ebmt/classifier.h"
+#include "ebmt/data.h"
+#include "ebmt/pool.h"
+#include "ebmt/statistics.h"
+
+/* --- sets of images ------------------------------------------------------------------------ */
+
+/* Which chains to run. */
+typedef struct ebmt_draw {
+    int64_t n;
+    int32_t first_index;     /* chains first_index .. first_index+n-1 */
+    int32_t steps_per_level; /* 0: the model's own */
+    double noise_scale;      /* 0: the model's own */
+    uint64_t seed;
+} ebmt_draw;
+
+/* Draws images by Langevin sampling, one chain an image, chains shared out over the pool.
+ * @note  image k depends on (model, kernel set, seed, first_index+k, steps, noise) alone: sets
+ * drawn in parts, or with other threads, are the same bytes
+ * @own   *out: ebmt_dataset_clear() @err RANGE, DIVERGED (err->index = chain), NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebmt_draw_images(ebm_model *m, const ebmt_draw *how,
+                                                   ebmt_pool *pool, ebmt_dataset *out,
+                                                   ebm_error *err);
+
+/* Draws from the Gaussian that has the images' mean and covariance of pixels, rounds and clips to
+ * 0..255: the baseline that knows two moments and nothing else.
+ * @eq    x = mean + sum_i z_i (x_i - mean) / sqrt(N-1), z_i independent N(0,1): exactly that law,
+ *        without a decomposition
+ * @range n 1..2^31-1 @own *out: ebmt_dataset_clear() @err RANGE, NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebmt_gaussian_images(const ebmt_dataset *images, int64_t n,
+                                                       uint64_t seed, ebmt_pool *pool,
+                                                       ebmt_dataset *out, ebm_error *err);
+
+/* Copies n images, chosen without replacement by the seed. @range 1 <= n <= images->count
+ * @own *out: ebmt_dataset_clear() @err RANGE, NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebmt_choose_images(const ebmt_dataset *images, int64_t n,
+                                                     uint64_t seed, ebmt_dataset *out,
+                                                     ebm_error *err);
+
+/* Images as NumPy's .npy: unsigned bytes, [n,H,W] for gray, else [n,H,W,C].
+ * @err IO, NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebmt_images_write_npy(const char *path,
+                                                        const ebmt_dataset *images, ebm_error *err);
+/* Reads a .npy file of that kind, or every *.png of a directory in the order of names (all of one
+ * size). Nothing in the files is trusted.
+ * @own *out: ebmt_dataset_clear()
+ * @err NOT_FOUND, FORMAT, SHAPE, LIMIT, IO, NOMEM; err->where names the file */
+EBM_API EBM_MUST_CHECK ebm_status ebmt_images_read(const char *path, ebmt_dataset *out,
+                                                   ebm_error *err);
+
+/* --- out of distribution ------------------------------------------------------------------- */
+
+#define EBMT_OOD_DRAWS     4 /* noise draws averaged for one score */
+#define EBMT_OOD_QUANTILES 5 /* 1, 5, 50, 95, 99 per cent */
+#define EBMT_OOD_ROWS      4
+
+/* Scores images by the model's log density at its lowest noise level, on noised images, because
+ * the network has seen no others there.
+ * @eq    mean over EBMT_OOD_DRAWS of net(scale_0 (abar_0 x + sbar_0 e), 0) / step2_0
+ * @shape scores [images->count] @unit nats, up to a constant of the model: higher is likelier
+ * @err   SHAPE, NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebmt_log_densities(ebm_model *m, const ebmt_dataset *images,
+                                                     uint64_t seed, ebmt_pool *pool, double *scores,
+                                                     ebm_error *err);
+
+typedef struct ebmt_ood_row {
+    const char *name; /* static */
+    int64_t n;
+    double quantile[EBMT_OOD_QUANTILES]; /* of the scores */
+    ebmt_number auroc; /* chance that a test image scores above one of these; NaN for test images */
+} ebmt_ood_row;
+
+/* Rows: test images, foreign images, test images mirrored, test images upside down. */
+typedef struct ebmt_ood_report {
+    int32_t n_rows; /* 0: not measured */
+    ebmt_ood_row row[EBMT_OOD_ROWS];
+} ebmt_ood_report;
+
+typedef struct ebmt_ood_options {
+    const ebmt_dataset *test, *foreign;
+    ebmt_pool *pool;
+    uint64_t seed;
+} ebmt_ood_options;
+
+/* @err SHAPE (images of another size than the model's), NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebmt_ood_test(ebm_model *m, const ebmt_ood_options *opt,
+                                                ebmt_ood_report *out, ebm_error *err);
+
+/* --- the comparison ------------------------------------------------------------------------ */
+
+/* One set of images against the reference, in the classifier's feature space. */
+typedef struct ebmt_comparison {
+    const char *name;      /* static */
+    const char *reference; /* static */
+    int64_t n, n_reference;
+    ebmt_number frechet, frechet_unbiased; /* see ebmt_frechet() */
+    ebmt_number kernel;                    /* see ebmt_kernel_distance() */
+    ebmt_number precision, recall;         /* k = 3; NaN when only distances were wanted */
+    ebmt_class_figures classes;
+} ebmt_comparison;
+
+#define EBMT_CLOSEST 12
+
+/* How near the samples come to training images, against how near test images come.
+ * @unit pixels: root mean square difference in gray levels 0..255; features: Euclidean */
+typedef struct ebmt_memorisation {
+    double median, test_median; /* distance to the nearest training image */
+    double closest, test_closest;
+    double threshold;            /* 1 % quantile of the test images' distances */
+    ebmt_number below;           /* share of samples under it; 0.01 if they are like test images */
+    int64_t copies, test_copies; /* closer than a quarter of test_median */
+} ebmt_memorisation;
+
+typedef struct ebmt_eval_report {
+    ebmt_comparison samples; /* against all test images */
+    ebmt_comparison train;   /* as many training images: the floor */
+    ebmt_comparison halves;  /* one half of the test images against the other: the other floor */
+    ebmt_comparison gaussian;
+    bool complete; /* all below and the three floors are measured, not only `samples` */
+    ebmt_memorisation pixels, features;
+    /* the samples that come closest to a training image by pixels, and that image */
+    int64_t closest_sample[EBMT_CLOSEST], closest_train[EBMT_CLOSEST];
+    int32_t n_closest;
+    ebmt_ood_report ood; /* filled by ebmt_ood_test() */
+} ebmt_eval_report;
+
+typedef struct ebmt_eval_options {
+    const ebmt_classifier *classifier;
+    const ebmt_dataset *samples, *train, *test;
+    ebmt_pool *pool;
+    uint64_t seed;      /* of baselines and choices */
+    bool distance_only; /* the samples' distances and classes; no floors, no neighbours */
+} ebmt_eval_options;
+
+/* Measures everything. @err SHAPE (sizes differ), RANGE (fewer than 8 images), NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebmt_evaluate(const ebmt_eval_options *opt, ebmt_eval_report *out,
+                                                ebm_error *err);
+
+/* --- the report ---------------------------------------------------------------------------- */
+
+/* What a report says beside the numbers; strings may be NULL. */
+typedef struct ebmt_eval_facts {
+    const char *source; /* model directory or file of samples */
+    const char *model_sha256, *kernel_class, *data;
+    const ebmt_draw *draw; /* NULL: samples were read, not drawn */
+    const ebmt_classifier_info *classifier;
+    double seconds; /* of drawing */
+} ebmt_eval_facts;
+
+/* The report as JSON text, and as one HTML page that needs no other file.
+ * @own *text: ebm_free() @err NOMEM, LIMIT */
+EBM_API EBM_MUST_CHECK ebm_status ebmt_eval_json(const ebmt_eval_report *report,
+                                                 const ebmt_eval_facts *facts, char **text,
+                                                 ebm_error *err);
+EBM_API EBM_MUST_CHECK ebm_status ebmt_eval_html(const ebmt_eval_report *report,
+                                                 const ebmt_eval_facts *facts,
+                                                 const ebmt_eval_options *sets, char **text,
+                                                 ebm_error *err);
+
+#endif

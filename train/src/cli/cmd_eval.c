@@ -1,0 +1,315 @@
+/* `ebm eval`: how far a model's images are from real ones. Flags, the table on stdout and files;
+ * the mathematics is in src/eval. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/draw_resumable.h"
+#include "ebm/io.h"
+#include "ebm/memory.h"
+#include "ebmm/models.h"
+#include "ebmt/eval.h"
+
+typedef struct eval_args {
+    const char *model, *data, *classifier, *samples, *save_samples, *json, *html, *kernels, *ood;
+    int32_t n, first_index, steps_per_level, threads;
+    int64_t seed;
+    double noise_scale;
+    bool distance_only;
+} eval_args;
+
+#define AT(member) offsetof(eval_args, member)
+
+static const ebmt_option rows[] = {
+    {"--model", EBMT_OPT_STRING, AT(model), 0, 0, NULL, "DIR", "model directory to draw from",
+     false},
+    {"--samples", EBMT_OPT_STRING, AT(samples), 0, 0, NULL, "PATH",
+     "images to judge instead: a .npy of bytes, or a directory of PNG", false},
+    {"--data", EBMT_OPT_STRING, AT(data), 0, 0, NULL, "DIR",
+     "real images, training and test set (IDX)", true},
+    {"--classifier", EBMT_OPT_STRING, AT(classifier), 0, 0, NULL, "DIR",
+     "what `ebm train-classifier` made of that data", true},
+    {"--n", EBMT_OPT_INT, AT(n), 8, 1000000, NULL, "images", "images to draw", false},
+    {"--seed", EBMT_OPT_INT64, AT(seed), 0, 9007199254740991.0, NULL, "",
+     "of the chains and of the floors", false},
+    {"--first-index", EBMT_OPT_INT, AT(first_index), 0, 2147483647.0, NULL, "",
+     "number of the first chain", false},
+    {"--steps-per-level", EBMT_OPT_INT, AT(steps_per_level), 0, 10000, NULL, "steps",
+     "Langevin steps at each level; 0: the model's own", false},
+    {"--noise-scale", EBMT_OPT_REAL, AT(noise_scale), 0, 2, NULL, "",
+     "factor on the Langevin noise; 0: the model's own", false},
+    {"--distance-only", EBMT_OPT_FLAG, AT(distance_only), 0, 0, NULL, "",
+     "only the samples' distances and classes: no floors, no search for copies", false},
+    {"--ood", EBMT_OPT_STRING, AT(ood), 0, 0, NULL, "PATH",
+     "foreign images (IDX directory, .npy, or directory of PNG) to tell from test images by the "
+     "model's log density",
+     false},
+    {"--save-samples", EBMT_OPT_STRING, AT(save_samples), 0, 0, NULL, "FILE",
+     "keep the drawn images as .npy; a drawing that was stopped goes on from it", false},
+    {"--json", EBMT_OPT_STRING, AT(json), 0, 0, NULL, "FILE", "write all numbers as JSON", false},
+    {"--html", EBMT_OPT_STRING, AT(html), 0, 0, NULL, "FILE",
+     "write a page with numbers, shares and sheets of images", false},
+    {"--threads", EBMT_OPT_INT, AT(threads), 1, 256, NULL, "threads", "threads; change no number",
+     false},
+    {"--kernels", EBMT_OPT_STRING, AT(kernels), 0, 0, NULL, "SET",
+     "kernel set; the best of this CPU if absent", false},
+};
+
+static const ebmt_command command = {
+    .name = "eval",
+    .summary = "Compares images drawn from a model, or given, with real ones.",
+    .options = rows,
+    .n_options = sizeof rows / sizeof rows[0],
+};
+
+static ebm_status check_args(const eval_args *a, ebm_error *err)
+{
+    if (!a->model == !a->samples)
+        return ebm_error_set(err, EBM_ERR_ARG, "--model", "give either --model or --samples");
+    if (a->samples && a->save_samples)
+        return ebm_error_set(err, EBM_ERR_ARG, "--save-samples", "nothing is drawn with --samples");
+    if (a->samples && a->ood)
+        return ebm_error_set(err, EBM_ERR_ARG, "--ood", "needs a --model to score with");
+    if ((int64_t)a->first_index + a->n > INT32_MAX)
+        return ebm_error_set(err, EBM_ERR_ARG, "--first-index", "the last index is over %ld",
+                             (long)INT32_MAX - 1);
+    return EBM_OK;
+}
+
+/* Everything a run holds. */
+typedef struct evaluation {
+    const eval_args *args;
+    ebmt_pool *pool;
+    ebm_model *model;
+    ebmt_classifier *classifier;
+    ebmt_dataset train, test, samples;
+    ebmt_draw draw;
+    ebmt_eval_options options;
+    ebmt_eval_facts facts;
+} evaluation;
+
+/* --- the table ----------------------------------------------------------------------------- */
+
+static void print_number(const ebmt_number *v)
+{
+    if (isfinite(v->value))
+        (void)printf(" %9.4g +- %-7.2g", v->value, v->se);
+    else
+        (void)printf(" %9s    %-7s", "-", "");
+}
+
+static void print_comparison(const ebmt_comparison *c)
+{
+    (void)printf("%-16s %6lld", c->name, (long long)c->n);
+    print_number(&c->frechet);
+    print_number(&c->frechet_unbiased);
+    print_number(&c->kernel);
+    print_number(&c->precision);
+    print_number(&c->recall);
+    print_number(&c->classes.score);
+    (void)printf("\n");
+}
+
+static void print_shares(const ebmt_class_figures *c)
+{
+    (void)printf("\nclass shares, per cent:");
+    for (int32_t i = 0; i < c->classes; i++)
+        (void)printf(" %.1f", 100.0 * c->share[i].value);
+    (void)printf(" (+- up to %.1f); entropy %.3f of %.3f nats\n",
+                 50.0 / sqrt((double)c->share[0].n), c->entropy, log((double)c->classes));
+}
+
+static void print_memorisation(const char *name, const ebmt_memorisation *m)
+{
+    (void)printf("nearest training image, %s: median %.4g (test images %.4g), closest %.4g (%.4g), "
+                 "%.2f +- %.2f %% under the test images' 1 %% quantile, copies %lld (%lld)\n",
+                 name, m->median, m->test_median, m->closest, m->test_closest,
+                 100.0 * m->below.value, 100.0 * m->below.se, (long long)m->copies,
+                 (long long)m->test_copies);
+}
+
+static void print_report(const ebmt_eval_report *r, const ebmt_classifier_info *c)
+{
+    (void)printf("features of a classifier with test accuracy %.4f; %lld test images\n\n",
+                 c->test_accuracy, (long long)r->samples.n_reference);
+    (void)printf("%-16s %6s  %-20s  %-20s  %-20s  %-20s  %-20s  %s\n", "set", "n", "Frechet",
+                 "Frechet, unbiased", "kernel", "precision", "recall", "class score");
+    print_comparison(&r->samples);
+    if (r->complete) {
+        print_comparison(&r->train);
+        print_comparison(&r->halves);
+        print_comparison(&r->gaussian);
+    }
+    print_shares(&r->samples.classes);
+    if (r->complete) {
+        print_memorisation("pixels", &r->pixels);
+        print_memorisation("features", &r->features);
+    }
+}
+
+static void print_ood(const ebmt_ood_report *ood)
+{
+    (void)printf("\n%-26s %6s  %-20s  log density: 1, 5, 50, 95, 99 %%\n", "out of distribution",
+                 "n", "AUROC");
+    for (int32_t i = 0; i < ood->n_rows; i++) {
+        const ebmt_ood_row *r = &ood->row[i];
+        (void)printf("%-26s %6lld", r->name, (long long)r->n);
+        print_number(&r->auroc);
+        for (int k = 0; k < EBMT_OOD_QUANTILES; k++)
+            (void)printf(" %.6g", r->quantile[k]);
+        (void)printf("\n");
+    }
+}
+
+/* --- the run ------------------------------------------------------------------------------- */
+
+static ebm_status open_inputs(evaluation *e, ebm_error *err)
+{
+    const eval_args *a = e->args;
+    ebm_status st = ebmt_pool_create(a->threads, &e->pool, err);
+    if (st == EBM_OK)
+        st = ebmt_classifier_open(a->classifier, &e->classifier, err);
+    if (st == EBM_OK)
+        st = ebmt_dataset_read_whole(a->data, EBMT_TEST, &e->test, err);
+    if (st == EBM_OK && !a->distance_only)
+        st = ebmt_dataset_read_whole(a->data, EBMT_TRAIN, &e->train, err);
+    return st;
+}
+
+static ebm_status draw_samples(evaluation *e, ebm_error *err)
+{
+    const eval_args *a = e->args;
+    const ebm_kernels *kernels = NULL;
+    const double start = ebmt__cli_now();
+    ebm_status st = ebmt__cli_kernels(a->kernels, &kernels, err);
+    if (st == EBM_OK)
+        st = ebmm_model_open(a->model, kernels, &e->model, err);
+    if (st != EBM_OK)
+        return st;
+    const ebm_model_info *info = ebm_model_describe(e->model);
+    e->draw = (ebmt_draw){.n = a->n,
+                          .first_index = a->first_index,
+                          .steps_per_level = a->steps_per_level,
+                          .noise_scale =
+                              a->noise_scale > 0.0 ? a->noise_scale : info->levels->noise_scale,
+                          .seed = (uint64_t)a->seed};
+    st = ebmt__draw_resumable(e->model, &e->draw, e->pool, a->save_samples, &e->samples, err);
+    e->facts.draw = &e->draw;
+    e->facts.model_sha256 = info->sha256;
+    e->facts.kernel_class = kernels->kernel_class;
+    e->facts.seconds = ebmt__cli_now() - start;
+    return st;
+}
+
+static ebm_status get_samples(evaluation *e, ebm_error *err)
+{
+    const eval_args *a = e->args;
+    e->facts.source = a->model ? a->model : a->samples;
+    e->facts.data = a->data;
+    e->facts.classifier = ebmt_classifier_describe(e->classifier);
+    return a->model ? draw_samples(e, err) : ebmt_images_read(a->samples, &e->samples, err);
+}
+
+/* A directory with IDX files, else whatever ebmt_images_read() knows. */
+static ebm_status read_foreign(const char *path, ebmt_dataset *out, ebm_error *err)
+{
+    ebm_error inner = {0};
+    if (ebmt_dataset_read_whole(path, EBMT_TEST, out, &inner) == EBM_OK)
+        return EBM_OK;
+    if (inner.status != EBM_ERR_NOT_FOUND && inner.status != EBM_ERR_IO)
+        return ebm_error_set(err, inner.status, inner.where, "%s", inner.text);
+    return ebmt_images_read(path, out, err);
+}
+
+/* At most --n of each set: the command's time stays in one flag's hands. */
+static ebm_status measure_ood(evaluation *e, ebmt_ood_report *out, ebm_error *err)
+{
+    ebmt_dataset foreign = {0}, test = e->test;
+    ebm_status st = read_foreign(e->args->ood, &foreign, err);
+    if (st == EBM_OK) {
+        foreign.count = foreign.count < e->args->n ? foreign.count : e->args->n;
+        test.count = test.count < e->args->n ? test.count : e->args->n;
+        const ebmt_ood_options opt = {
+            .test = &test, .foreign = &foreign, .pool = e->pool, .seed = (uint64_t)e->args->seed};
+        st = ebmt_ood_test(e->model, &opt, out, err);
+    }
+    if (st == EBM_OK)
+        print_ood(out);
+    ebmt_dataset_clear(&foreign);
+    return st;
+}
+
+static ebm_status write_text(const char *path, char *text, ebm_status st, ebm_error *err)
+{
+    if (st == EBM_OK)
+        st = ebm_file_write(path, text, strlen(text), err);
+    ebm_free(text);
+    return st;
+}
+
+static ebm_status write_files(const evaluation *e, const ebmt_eval_report *report, ebm_error *err)
+{
+    char *text = NULL;
+    ebm_status st = EBM_OK;
+    if (e->args->json) {
+        st = ebmt_eval_json(report, &e->facts, &text, err);
+        st = write_text(e->args->json, text, st, err);
+    }
+    if (e->args->html && st == EBM_OK) {
+        st = ebmt_eval_html(report, &e->facts, &e->options, &text, err);
+        st = write_text(e->args->html, text, st, err);
+    }
+    return st;
+}
+
+static ebm_status run(evaluation *e, ebmt_eval_report *report, ebm_error *err)
+{
+    ebm_status st = open_inputs(e, err);
+    if (st == EBM_OK)
+        st = get_samples(e, err);
+    if (st != EBM_OK)
+        return st;
+    e->options = (ebmt_eval_options){.classifier = e->classifier,
+                                     .samples = &e->samples,
+                                     .train = &e->train,
+                                     .test = &e->test,
+                                     .pool = e->pool,
+                                     .seed = (uint64_t)e->args->seed,
+                                     .distance_only = e->args->distance_only};
+    st = ebmt_evaluate(&e->options, report, err);
+    if (st == EBM_OK)
+        print_report(report, e->facts.classifier);
+    if (st == EBM_OK && e->args->ood)
+        st = measure_ood(e, &report->ood, err);
+    return st == EBM_OK ? write_files(e, report, err) : st;
+}
+
+static void clear(evaluation *e)
+{
+    ebmt_dataset_clear(&e->samples);
+    ebmt_dataset_clear(&e->train);
+    ebmt_dataset_clear(&e->test);
+    ebmt_classifier_free(e->classifier);
+    ebm_model_unref(e->model);
+    ebmt_pool_free(e->pool);
+}
+
+int ebmt__cmd_eval(int argc, char **argv)
+{
+    eval_args args = {.n = 10000, .seed = 1, .threads = ebmt__cli_processors()};
+    evaluation e = {.args = &args};
+    ebmt_parsed parsed;
+    ebm_error err = {0};
+    int code;
+    if (!ebmt__cli_parse(&command, argc, argv, &args, &parsed, &code))
+        return code;
+    if (check_args(&args, &err) != EBM_OK)
+        return ebmt__cli_usage(command.name, &err);
+    ebmt_eval_report *report = ebm_alloc(1, sizeof *report);
+    ebm_status st = report ? run(&e, report, &err)
+                           : ebm_error_set(&err, EBM_ERR_NOMEM, NULL, "no memory for a report");
+    clear(&e);
+    ebm_free(report);
+    return st == EBM_OK ? EBMT_EXIT_OK : ebmt__cli_fail(command.name, &err);
+}

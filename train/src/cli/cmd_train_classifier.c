@@ -1,0 +1,95 @@
+/* `ebm train-classifier`: makes the ruler that `ebm eval` measures with. No mathematics here. */
+#include <stdio.h>
+
+#include "cli/cli.h"
+#include "ebm/io.h"
+#include "ebmt/classifier.h"
+
+typedef struct classifier_args {
+    const char *data, *out;
+    int32_t epochs, batch, threads;
+    int64_t seed;
+    double lr;
+} classifier_args;
+
+#define AT(member) offsetof(classifier_args, member)
+
+static const ebmt_option rows[] = {
+    {"--data", EBMT_OPT_STRING, AT(data), 0, 0, NULL, "DIR",
+     "labelled images, training and test set (IDX)", true},
+    {"--out", EBMT_OPT_STRING, AT(out), 0, 0, NULL, "DIR",
+     "where classifier.json and classifier.safetensors go; made if missing", true},
+    {"--epochs", EBMT_OPT_INT, AT(epochs), 1, 1000, NULL, "epochs", "passes over the training set",
+     false},
+    {"--batch", EBMT_OPT_INT, AT(batch), 16, 4096, NULL, "images", "a multiple of 16", false},
+    {"--lr", EBMT_OPT_REAL, AT(lr), 1e-8, 1, NULL, "", "Adam's step at its highest", false},
+    {"--seed", EBMT_OPT_INT64, AT(seed), 0, 9007199254740991.0, NULL, "",
+     "of the first weights and the order of images", false},
+    {"--threads", EBMT_OPT_INT, AT(threads), 1, 256, NULL, "threads", "threads; change no bit",
+     false},
+};
+
+static const ebmt_command command = {
+    .name = "train-classifier",
+    .summary = "Trains the small image classifier on whose features `ebm eval` measures.",
+    .options = rows,
+    .n_options = sizeof rows / sizeof rows[0],
+};
+
+static void on_note(void *user, const char *line)
+{
+    (void)user;
+    (void)fprintf(stderr, "%s\n", line);
+}
+
+static ebm_status train(const classifier_args *a, const ebmt_dataset *data,
+                        const ebmt_dataset *test, ebm_error *err)
+{
+    ebmt_classifier_options opt = ebmt_classifier_options_default();
+    ebmt_classifier *c = NULL;
+    ebmt_pool *pool = NULL;
+    opt.epochs = a->epochs;
+    opt.batch = a->batch;
+    opt.lr = a->lr;
+    opt.seed = (uint64_t)a->seed;
+    opt.note = on_note;
+    ebm_status st = ebmt_pool_create(a->threads, &pool, err);
+    if (st == EBM_OK)
+        st = ebmt_classifier_train(&opt, data, test, pool, &c, err);
+    if (st == EBM_OK)
+        st = ebm_dir_make(a->out, err);
+    if (st == EBM_OK)
+        st = ebmt_classifier_save(c, a->out, err);
+    if (st == EBM_OK)
+        (void)printf(
+            "%s: %d classes, accuracy %.4f (train) %.4f (test), weights %s\n", a->out,
+            ebmt_classifier_describe(c)->classes, ebmt_classifier_describe(c)->train_accuracy,
+            ebmt_classifier_describe(c)->test_accuracy, ebmt_classifier_describe(c)->sha256);
+    ebmt_classifier_free(c);
+    ebmt_pool_free(pool);
+    return st;
+}
+
+int ebmt__cmd_train_classifier(int argc, char **argv)
+{
+    const ebmt_classifier_options opt = ebmt_classifier_options_default();
+    classifier_args args = {.epochs = opt.epochs,
+                            .batch = opt.batch,
+                            .lr = opt.lr,
+                            .seed = (int64_t)opt.seed,
+                            .threads = ebmt__cli_processors()};
+    ebmt_parsed parsed;
+    ebmt_dataset data = {0}, test = {0};
+    ebm_error err = {0};
+    int code;
+    if (!ebmt__cli_parse(&command, argc, argv, &args, &parsed, &code))
+        return code;
+    ebm_status st = ebmt_dataset_read_whole(args.data, EBMT_TRAIN, &data, &err);
+    if (st == EBM_OK)
+        st = ebmt_dataset_read_whole(args.data, EBMT_TEST, &test, &err);
+    if (st == EBM_OK)
+        st = train(&args, &data, &test, &err);
+    ebmt_dataset_clear(&data);
+    ebmt_dataset_clear(&test);
+    return st == EBM_OK ? EBMT_EXIT_OK : ebmt__cli_fail(command.name, &err);
+}

@@ -1,0 +1,266 @@
+/* The evaluation report as one HTML page without outside parts: tables, bars, sheets of images as
+ * data URIs. Formats numbers; measures nothing. */
+#include <math.h>
+#include <nettle/base64.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ebm/io.h"
+#include "ebm/memory.h"
+#include "ebmt/eval.h"
+#include "eval/image_sets.h"
+#include "grid.h"
+
+#define SHEET_IMAGES 100
+
+static const char style[] =
+    "<style>body{font:15px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#222}"
+    "table{border-collapse:collapse;margin:1em 0}th,td{padding:.25em .8em;text-align:right;"
+    "border-bottom:1px solid #ddd}th:first-child,td:first-child{text-align:left}"
+    "img{image-rendering:pixelated;max-width:100%}small{color:#777}</style>\n";
+
+/* Paths come from outside: nothing in them may become markup. */
+static void put_escaped(FILE *f, const char *text)
+{
+    for (; text && *text; text++) {
+        if (*text == '<' || *text == '>' || *text == '&' || *text == '"' || *text == '\'')
+            (void)fprintf(f, "&#%d;", *text);
+        else
+            (void)fputc(*text, f);
+    }
+}
+
+static void put_number(FILE *f, const ebmt_number *v)
+{
+    if (!isfinite(v->value))
+        (void)fputs("<td>&ndash;</td>", f);
+    else if (isfinite(v->se))
+        (void)fprintf(f, "<td>%.4g <small>&plusmn; %.2g</small></td>", v->value, v->se);
+    else
+        (void)fprintf(f, "<td>%.4g</td>", v->value);
+}
+
+static void put_comparison(FILE *f, const ebmt_comparison *c)
+{
+    (void)fprintf(f, "<tr><td>%s <small>against %s</small></td><td>%lld / %lld</td>", c->name,
+                  c->reference, (long long)c->n, (long long)c->n_reference);
+    put_number(f, &c->frechet);
+    put_number(f, &c->frechet_unbiased);
+    put_number(f, &c->kernel);
+    put_number(f, &c->precision);
+    put_number(f, &c->recall);
+    put_number(f, &c->classes.score);
+    (void)fputs("</tr>\n", f);
+}
+
+static void put_distances(FILE *f, const ebmt_eval_report *r)
+{
+    (void)fputs("<h2>Distances</h2><table><tr><th>set</th><th>n</th><th>Frechet</th>"
+                "<th>Frechet, unbiased</th><th>kernel</th><th>precision</th><th>recall</th>"
+                "<th>class score</th></tr>\n",
+                f);
+    put_comparison(f, &r->samples);
+    if (r->complete) {
+        put_comparison(f, &r->train);
+        put_comparison(f, &r->halves);
+        put_comparison(f, &r->gaussian);
+    }
+    (void)fputs("</table>\n", f);
+}
+
+/* A bar for each class; the line stands at equal shares. */
+static void put_shares(FILE *f, const ebmt_class_figures *c)
+{
+    const double scale = 600.0, equal = scale / c->classes;
+    (void)fprintf(f,
+                  "<h2>Classes</h2><p>Entropy of the shares %.3f nats, at most %.3f.</p>"
+                  "<svg width=\"760\" height=\"%d\" font-size=\"13\">\n",
+                  c->entropy, log((double)c->classes), 20 * c->classes + 4);
+    for (int32_t i = 0; i < c->classes; i++)
+        (void)fprintf(f,
+                      "<text x=\"0\" y=\"%d\">%d</text><rect x=\"30\" y=\"%d\" width=\"%.1f\" "
+                      "height=\"14\" fill=\"#47a\"/><text x=\"%.1f\" y=\"%d\">%.1f %% &#177; "
+                      "%.1f</text>\n",
+                      20 * i + 14, i, 20 * i + 3, c->share[i].value * scale,
+                      36.0 + c->share[i].value * scale, 20 * i + 14, 100.0 * c->share[i].value,
+                      100.0 * c->share[i].se);
+    (void)fprintf(f, "<path d=\"M%.1f 0V%d\" stroke=\"#c33\"/></svg>\n", 30.0 + equal,
+                  20 * c->classes + 4);
+}
+
+static void put_memory_row(FILE *f, const char *name, const ebmt_memorisation *m)
+{
+    (void)fprintf(f,
+                  "<tr><td>%s</td><td>%.4g</td><td>%.4g</td><td>%.4g</td><td>%.4g</td>"
+                  "<td>%.2f %% <small>&plusmn; %.2f</small></td><td>%lld</td><td>%lld</td></tr>\n",
+                  name, m->median, m->test_median, m->closest, m->test_closest,
+                  100.0 * m->below.value, 100.0 * m->below.se, (long long)m->copies,
+                  (long long)m->test_copies);
+}
+
+static void put_memorisation(FILE *f, const ebmt_eval_report *r)
+{
+    (void)fputs("<h2>Nearest training images</h2><table><tr><th>space</th><th>median</th>"
+                "<th>median, test</th><th>closest</th><th>closest, test</th>"
+                "<th>under the test's 1 % quantile</th><th>copies</th><th>copies, test</th></tr>\n",
+                f);
+    put_memory_row(f, "pixels (RMS gray levels)", &r->pixels);
+    put_memory_row(f, "features", &r->features);
+    (void)fputs("</table>\n", f);
+}
+
+static void put_ood(FILE *f, const ebmt_ood_report *ood)
+{
+    (void)fputs("<h2>Out of distribution</h2><table><tr><th>set</th><th>n</th><th>AUROC</th>"
+                "<th>log density: 1 %</th><th>5 %</th><th>50 %</th><th>95 %</th><th>99 %</th></tr>"
+                "\n",
+                f);
+    for (int32_t i = 0; i < ood->n_rows; i++) {
+        const ebmt_ood_row *r = &ood->row[i];
+        (void)fprintf(f, "<tr><td>%s</td><td>%lld</td>", r->name, (long long)r->n);
+        put_number(f, &r->auroc);
+        for (int k = 0; k < EBMT_OOD_QUANTILES; k++)
+            (void)fprintf(f, "<td>%.6g</td>", r->quantile[k]);
+        (void)fputs("</tr>\n", f);
+    }
+    (void)fputs("</table>\n", f);
+}
+
+/* --- sheets -------------------------------------------------------------------------------- */
+
+static ebm_status put_data_uri(FILE *f, const unsigned char *png, size_t size, ebm_error *err)
+{
+    char *text = ebm_alloc(BASE64_ENCODE_RAW_LENGTH(size) + 1, 1);
+    if (!text)
+        return ebm_error_set(err, EBM_ERR_NOMEM, "report", "no memory");
+    base64_encode_raw(text, size, png);
+    (void)fprintf(f, "<img src=\"data:image/png;base64,%s\" alt=\"images\">\n", text);
+    ebm_free(text);
+    return EBM_OK;
+}
+
+/* @shape hwc [n,H,W,C] */
+static ebm_status put_sheet(FILE *f, const ebmt_dataset *set, const uint8_t *hwc, int32_t n,
+                            int32_t columns, ebm_error *err)
+{
+    const ebmt_grid grid = {.pixels = hwc,
+                            .n = n,
+                            .width = set->width,
+                            .height = set->height,
+                            .channels = set->channels,
+                            .columns = columns,
+                            .zoom = set->width <= 64 ? 2 : 1};
+    ebm_image sheet = {0};
+    unsigned char *png = NULL;
+    size_t size = 0;
+    ebm_status st = ebmt_grid_render(&grid, &sheet, err);
+    if (st == EBM_OK)
+        st = ebm_png_encode(&sheet, NULL, 0, &png, &size, err);
+    if (st == EBM_OK)
+        st = put_data_uri(f, png, size, err);
+    ebm_free(sheet.pixels);
+    ebm_free(png);
+    return st;
+}
+
+static ebm_status put_samples(FILE *f, const ebmt_eval_options *sets, ebm_error *err)
+{
+    const ebmt_dataset *s = sets->samples;
+    const size_t image = ebmt__image_bytes(s);
+    const int32_t n = s->count < SHEET_IMAGES ? (int32_t)s->count : SHEET_IMAGES;
+    uint8_t *hwc = ebm_alloc((size_t)n, image);
+    if (!hwc)
+        return ebm_error_set(err, EBM_ERR_NOMEM, "report", "no memory");
+    for (int32_t i = 0; i < n; i++)
+        ebmt__image_to_hwc(s, i, hwc + (size_t)i * image);
+    (void)fprintf(f, "<h2>Samples</h2><p>The first %d, not chosen.</p>\n", n);
+    ebm_status st = put_sheet(f, s, hwc, n, 0, err);
+    ebm_free(hwc);
+    return st;
+}
+
+/* Upper row samples, lower row their nearest training images. */
+static ebm_status put_closest(FILE *f, const ebmt_eval_report *r, const ebmt_eval_options *sets,
+                              ebm_error *err)
+{
+    const size_t image = ebmt__image_bytes(sets->samples);
+    uint8_t *hwc = ebm_alloc(2 * (size_t)r->n_closest, image);
+    if (!hwc)
+        return ebm_error_set(err, EBM_ERR_NOMEM, "report", "no memory");
+    for (int32_t i = 0; i < r->n_closest; i++) {
+        ebmt__image_to_hwc(sets->samples, r->closest_sample[i], hwc + (size_t)i * image);
+        ebmt__image_to_hwc(sets->train, r->closest_train[i],
+                           hwc + (size_t)(i + r->n_closest) * image);
+    }
+    (void)fputs(
+        "<p>The samples that come closest by pixels; below each, that training image.</p>\n", f);
+    ebm_status st = put_sheet(f, sets->samples, hwc, 2 * r->n_closest, r->n_closest, err);
+    ebm_free(hwc);
+    return st;
+}
+
+/* --- the page ------------------------------------------------------------------------------ */
+
+static void put_facts(FILE *f, const ebmt_eval_facts *facts)
+{
+    (void)fputs("<p>Samples: ", f);
+    put_escaped(f, facts->source);
+    if (facts->model_sha256)
+        (void)fprintf(f, " (weights %.16s)", facts->model_sha256);
+    if (facts->draw)
+        (void)fprintf(f, ", seed %llu, chains from %d, drawn in %.0f s",
+                      (unsigned long long)facts->draw->seed, facts->draw->first_index,
+                      facts->seconds);
+    (void)fputs("<br>Data: ", f);
+    put_escaped(f, facts->data);
+    (void)fprintf(f, "<br>Classifier: weights %.16s, test accuracy %.4f, %d features</p>\n",
+                  facts->classifier->sha256, facts->classifier->test_accuracy,
+                  facts->classifier->features);
+}
+
+static ebm_status put_page(FILE *f, const ebmt_eval_report *r, const ebmt_eval_facts *facts,
+                           const ebmt_eval_options *sets, ebm_error *err)
+{
+    (void)fprintf(f,
+                  "<!DOCTYPE html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>Evaluation"
+                  "</title>\n%s<h1>Evaluation</h1>\n",
+                  style);
+    put_facts(f, facts);
+    put_distances(f, r);
+    put_shares(f, &r->samples.classes);
+    if (r->complete)
+        put_memorisation(f, r);
+    if (r->ood.n_rows > 0)
+        put_ood(f, &r->ood);
+    ebm_status st = r->complete ? put_closest(f, r, sets, err) : EBM_OK;
+    if (st == EBM_OK)
+        st = put_samples(f, sets, err);
+    (void)fputs("</html>\n", f);
+    return st;
+}
+
+ebm_status ebmt_eval_html(const ebmt_eval_report *report, const ebmt_eval_facts *facts,
+                          const ebmt_eval_options *sets, char **text, ebm_error *err)
+{
+    char *page = NULL;
+    size_t size = 0;
+    *text = NULL;
+    FILE *f = open_memstream(&page, &size);
+    if (!f)
+        return ebm_error_set(err, EBM_ERR_NOMEM, "report", "no memory");
+    ebm_status st = put_page(f, report, facts, sets, err);
+    bool whole = ferror(f) == 0;
+    if ((fclose(f) != 0 || !whole) && st == EBM_OK)
+        st = ebm_error_set(err, EBM_ERR_NOMEM, "report", "no memory");
+    if (st == EBM_OK) {
+        /* callers free with ebm_free(), the stream's block is the C library's */
+        *text = ebm_alloc(size + 1, 1);
+        if (*text)
+            memcpy(*text, page, size);
+        else
+            st = ebm_error_set(err, EBM_ERR_NOMEM, "report", "no memory");
+    }
+    free(page);
+    return st;
+}

@@ -1,0 +1,126 @@
+/* The evaluation report as JSON. Formats numbers; measures nothing. */
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ebm/memory.h"
+#include "ebmt/eval.h"
+
+/* JSON has no NaN: what was not measured is null. */
+static json_t *real(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static json_t *text_or_null(const char *text)
+{
+    return text ? json_string(text) : json_null();
+}
+
+static json_t *number(const ebmt_number *v)
+{
+    return json_pack("{s:o, s:o, s:I}", "value", real(v->value), "se", real(v->se), "n",
+                     (json_int_t)v->n);
+}
+
+static json_t *shares(const ebmt_class_figures *c)
+{
+    json_t *list = json_array();
+    for (int32_t i = 0; i < c->classes; i++)
+        (void)json_array_append_new(list, number(&c->share[i]));
+    return list;
+}
+
+static json_t *comparison(const ebmt_comparison *c)
+{
+    return json_pack("{s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "set", c->name,
+                     "reference", c->reference, "n", (json_int_t)c->n, "n_reference",
+                     (json_int_t)c->n_reference, "frechet", number(&c->frechet), "frechet_unbiased",
+                     number(&c->frechet_unbiased), "kernel", number(&c->kernel), "precision",
+                     number(&c->precision), "recall", number(&c->recall), "class_score",
+                     number(&c->classes.score), "class_shares", shares(&c->classes),
+                     "class_entropy", real(c->classes.entropy));
+}
+
+static json_t *memorisation(const ebmt_memorisation *m)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I}", "median", real(m->median),
+                     "test_median", real(m->test_median), "closest", real(m->closest),
+                     "test_closest", real(m->test_closest), "threshold", real(m->threshold),
+                     "below_threshold", number(&m->below), "copies", (json_int_t)m->copies,
+                     "test_copies", (json_int_t)m->test_copies);
+}
+
+static json_t *drawing(const ebmt_eval_facts *f)
+{
+    if (!f->draw)
+        return json_null();
+    return json_pack("{s:I, s:i, s:I, s:i, s:o, s:o}", "n", (json_int_t)f->draw->n, "first_index",
+                     f->draw->first_index, "seed", (json_int_t)f->draw->seed, "steps_per_level",
+                     f->draw->steps_per_level, "noise_scale", real(f->draw->noise_scale), "seconds",
+                     real(f->seconds));
+}
+
+static json_t *source(const ebmt_eval_facts *f)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "path", text_or_null(f->source), "model_sha256",
+                     text_or_null(f->model_sha256), "kernel_class", text_or_null(f->kernel_class),
+                     "data", text_or_null(f->data), "draw", drawing(f));
+}
+
+static json_t *classifier(const ebmt_classifier_info *c)
+{
+    return json_pack("{s:s, s:o, s:i, s:i}", "sha256", c->sha256, "test_accuracy",
+                     real(c->test_accuracy), "features", c->features, "classes", c->classes);
+}
+
+static json_t *ood_row(const ebmt_ood_row *r)
+{
+    json_t *quantiles = json_array();
+    for (int i = 0; i < EBMT_OOD_QUANTILES; i++)
+        (void)json_array_append_new(quantiles, real(r->quantile[i]));
+    return json_pack("{s:s, s:I, s:o, s:o}", "set", r->name, "n", (json_int_t)r->n,
+                     "log_density_quantiles", quantiles, "auroc", number(&r->auroc));
+}
+
+static void add_ood(const ebmt_ood_report *ood, json_t *object)
+{
+    json_t *list = json_array();
+    for (int32_t i = 0; i < ood->n_rows; i++)
+        (void)json_array_append_new(list, ood_row(&ood->row[i]));
+    (void)json_object_set_new(object, "out_of_distribution", list);
+}
+
+static void add_rest(const ebmt_eval_report *r, json_t *object)
+{
+    json_t *floors = json_pack("[o, o, o]", comparison(&r->train), comparison(&r->halves),
+                               comparison(&r->gaussian));
+    (void)json_object_set_new(object, "floors", floors);
+    (void)json_object_set_new(object, "memorisation",
+                              json_pack("{s:o, s:o}", "pixels", memorisation(&r->pixels),
+                                        "features", memorisation(&r->features)));
+}
+
+ebm_status ebmt_eval_json(const ebmt_eval_report *report, const ebmt_eval_facts *facts, char **text,
+                          ebm_error *err)
+{
+    json_t *object =
+        json_pack("{s:i, s:o, s:o, s:o}", "format", 1, "source", source(facts), "classifier",
+                  classifier(facts->classifier), "samples", comparison(&report->samples));
+    *text = NULL;
+    if (object && report->complete)
+        add_rest(report, object);
+    if (object && report->ood.n_rows > 0)
+        add_ood(&report->ood, object);
+    char *dump = object ? json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
+    json_decref(object);
+    if (dump) {
+        /* callers free with ebm_free(), jansson's blocks need not come from the same place */
+        *text = ebm_alloc(strlen(dump) + 1, 1);
+        if (*text)
+            memcpy(*text, dump, strlen(dump) + 1);
+        free(dump);
+    }
+    return *text ? EBM_OK : ebm_error_set(err, EBM_ERR_NOMEM, "report", "no memory");
+}

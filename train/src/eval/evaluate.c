@@ -1,0 +1,268 @@
+/* The whole comparison: embeds the sets, measures samples, floors and baseline the same way, looks
+ * for copies. Has never heard of files or models. */
+#include <math.h>
+#include <string.h>
+
+#include "ebm/memory.h"
+#include "ebmt/eval.h"
+#include "eval/image_sets.h"
+
+#define NEIGHBOURS 3 /* Kynkaanniemi et al. 2019 */
+
+static ebmt_points points_of(const ebmt_embedding *e)
+{
+    return (ebmt_points){.n = e->n, .dim = (size_t)e->dim, .values = e->features};
+}
+
+static ebmt_points pixels_of(const ebmt_dataset *images)
+{
+    return (ebmt_points){
+        .n = images->count, .dim = ebmt__image_bytes(images), .bytes = images->pixels};
+}
+
+static ebm_status compare(const ebmt_eval_options *opt, const ebmt_embedding *x,
+                          const ebmt_embedding *y, ebmt_comparison *out, ebm_error *err)
+{
+    const ebmt_points px = points_of(x), py = points_of(y);
+    out->n = x->n;
+    out->n_reference = y->n;
+    out->precision = out->recall = (ebmt_number){NAN, NAN, x->n};
+    ebm_status st = ebmt_frechet(&px, &py, &out->frechet, &out->frechet_unbiased, err);
+    if (st == EBM_OK)
+        st = ebmt_kernel_distance(&px, &py, &out->kernel, err);
+    if (st == EBM_OK && !opt->distance_only)
+        st = ebmt_precision_recall(&px, &py, NEIGHBOURS, opt->pool, &out->precision, &out->recall,
+                                   err);
+    if (st == EBM_OK)
+        st = ebmt_class_figures_measure(x->probs, x->n, x->classes, &out->classes, err);
+    return st;
+}
+
+/* Embeds a set for the length of one comparison. */
+static ebm_status compare_images(const ebmt_eval_options *opt, const ebmt_dataset *images,
+                                 const ebmt_embedding *reference, ebmt_comparison *out,
+                                 ebm_error *err)
+{
+    ebmt_embedding e;
+    ebm_status st = ebmt_classifier_embed(opt->classifier, images, opt->pool, &e, err);
+    if (st == EBM_OK)
+        st = compare(opt, &e, reference, out, err);
+    ebmt_embedding_clear(&e);
+    return st;
+}
+
+/* --- floors and baseline ------------------------------------------------------------------- */
+
+static ebm_status measure_train(const ebmt_eval_options *opt, const ebmt_embedding *test,
+                                ebmt_comparison *out, ebm_error *err)
+{
+    ebmt_dataset chosen = {0};
+    int64_t n = opt->samples->count < opt->train->count ? opt->samples->count : opt->train->count;
+    ebm_status st = ebmt_choose_images(opt->train, n, opt->seed, &chosen, err);
+    if (st == EBM_OK)
+        st = compare_images(opt, &chosen, test, out, err);
+    ebmt_dataset_clear(&chosen);
+    return st;
+}
+
+static ebm_status measure_gaussian(const ebmt_eval_options *opt, const ebmt_embedding *test,
+                                   ebmt_comparison *out, ebm_error *err)
+{
+    ebmt_dataset drawn = {0};
+    ebm_status st =
+        ebmt_gaussian_images(opt->train, opt->samples->count, opt->seed, opt->pool, &drawn, err);
+    if (st == EBM_OK)
+        st = compare_images(opt, &drawn, test, out, err);
+    ebmt_dataset_clear(&drawn);
+    return st;
+}
+
+/* The test images in an order that the seed decides: files may be sorted by class. */
+static ebm_status measure_halves(const ebmt_eval_options *opt, ebmt_comparison *out, ebm_error *err)
+{
+    ebmt_dataset mixed = {0}, half;
+    ebmt_embedding second = {0};
+    ebm_status st = ebmt_choose_images(opt->test, opt->test->count, opt->seed, &mixed, err);
+    if (st == EBM_OK) {
+        half = mixed;
+        half.count = mixed.count / 2;
+        half.pixels = mixed.pixels + (size_t)half.count * ebmt__image_bytes(&mixed);
+        st = ebmt_classifier_embed(opt->classifier, &half, opt->pool, &second, err);
+    }
+    if (st == EBM_OK) {
+        half.pixels = mixed.pixels;
+        st = compare_images(opt, &half, &second, out, err);
+    }
+    ebmt_embedding_clear(&second);
+    ebmt_dataset_clear(&mixed);
+    return st;
+}
+
+/* --- memorisation -------------------------------------------------------------------------- */
+
+/* Nearest training images of samples and of test images in one space. */
+typedef struct nearness {
+    double *samples, *test; /* distances */
+    int64_t *index, *test_index;
+} nearness;
+
+static ebm_status nearness_init(int64_t n, int64_t n_test, nearness *out, ebm_error *err)
+{
+    out->samples = ebm_alloc((size_t)n, sizeof(double));
+    out->test = ebm_alloc((size_t)n_test, sizeof(double));
+    out->index = ebm_alloc((size_t)n, sizeof(int64_t));
+    out->test_index = ebm_alloc((size_t)n_test, sizeof(int64_t));
+    if (!out->samples || !out->test || !out->index || !out->test_index)
+        return ebm_error_set(err, EBM_ERR_NOMEM, "memorisation", "no memory");
+    return EBM_OK;
+}
+
+static void nearness_clear(nearness *n)
+{
+    ebm_free(n->samples);
+    ebm_free(n->test);
+    ebm_free(n->index);
+    ebm_free(n->test_index);
+}
+
+static int64_t count_below(const double *v, int64_t n, double limit)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; i++)
+        count += v[i] < limit;
+    return count;
+}
+
+/* Sorts both lists of distances. `unit` turns them into what the report shows. */
+static void summarise(nearness *d, int64_t n, int64_t n_test, double unit, ebmt_memorisation *out)
+{
+    double threshold = ebmt_quantile(d->test, n_test, 0.01);
+    double test_median = ebmt_quantile(d->test, n_test, 0.5);
+    double below = (double)count_below(d->samples, n, threshold) / (double)n;
+    *out = (ebmt_memorisation){
+        .median = ebmt_quantile(d->samples, n, 0.5) * unit,
+        .test_median = test_median * unit,
+        .closest = d->samples[0] * unit,
+        .test_closest = d->test[0] * unit,
+        .threshold = threshold * unit,
+        .below = {below, sqrt(below * (1.0 - below) / (double)n), n},
+        .copies = count_below(d->samples, n, 0.25 * test_median),
+        .test_copies = count_below(d->test, n_test, 0.25 * test_median),
+    };
+}
+
+static ebm_status find_nearest(const ebmt_eval_options *opt, const ebmt_points *samples,
+                               const ebmt_points *test, const ebmt_points *train, nearness *out,
+                               ebm_error *err)
+{
+    ebm_status st = nearness_init(samples->n, test->n, out, err);
+    if (st == EBM_OK)
+        st = ebmt_nearest(samples, train, opt->pool, out->samples, out->index, err);
+    if (st == EBM_OK)
+        st = ebmt_nearest(test, train, opt->pool, out->test, out->test_index, err);
+    return st;
+}
+
+/* The few smallest distances by repeated search; they are few. */
+static void pick_closest(const nearness *d, int64_t n, ebmt_eval_report *out)
+{
+    double last = -1.0;
+    int64_t last_index = -1;
+    while (out->n_closest < EBMT_CLOSEST && out->n_closest < n) {
+        int64_t best = -1;
+        for (int64_t i = 0; i < n; i++) {
+            bool after = d->samples[i] > last || (d->samples[i] == last && i > last_index);
+            if (after && (best < 0 || d->samples[i] < d->samples[best]))
+                best = i;
+        }
+        last = d->samples[best];
+        last_index = best;
+        out->closest_sample[out->n_closest] = best;
+        out->closest_train[out->n_closest++] = d->index[best];
+    }
+}
+
+/* As many test images as samples, so that the search costs twice a sample's and no more. */
+static ebm_status compare_pixels(const ebmt_eval_options *opt, ebmt_eval_report *out,
+                                 ebm_error *err)
+{
+    const ebmt_points samples = pixels_of(opt->samples), train = pixels_of(opt->train);
+    ebmt_points test = pixels_of(opt->test);
+    nearness d = {0};
+    test.n = test.n < samples.n ? test.n : samples.n;
+    ebm_status st = find_nearest(opt, &samples, &test, &train, &d, err);
+    if (st == EBM_OK) {
+        pick_closest(&d, samples.n, out);
+        summarise(&d, samples.n, test.n, 1.0 / sqrt((double)samples.dim), &out->pixels);
+    }
+    nearness_clear(&d);
+    return st;
+}
+
+static ebm_status compare_features(const ebmt_eval_options *opt, const ebmt_embedding *samples,
+                                   const ebmt_embedding *test, ebmt_eval_report *out,
+                                   ebm_error *err)
+{
+    ebmt_embedding train;
+    nearness d = {0};
+    ebm_status st = ebmt_classifier_embed(opt->classifier, opt->train, opt->pool, &train, err);
+    if (st == EBM_OK) {
+        const ebmt_points px = points_of(samples), py = points_of(test), pt = points_of(&train);
+        st = find_nearest(opt, &px, &py, &pt, &d, err);
+    }
+    if (st == EBM_OK)
+        summarise(&d, samples->n, test->n, 1.0, &out->features);
+    nearness_clear(&d);
+    ebmt_embedding_clear(&train);
+    return st;
+}
+
+/* --- all of it ----------------------------------------------------------------------------- */
+
+static void name_rows(ebmt_eval_report *out)
+{
+    out->samples.name = "samples";
+    out->train.name = "training images";
+    out->gaussian.name = "Gaussian fit";
+    out->halves.name = "half of test";
+    out->samples.reference = out->train.reference = out->gaussian.reference = "test images";
+    out->halves.reference = "other half";
+}
+
+static ebm_status measure_rest(const ebmt_eval_options *opt, const ebmt_embedding *samples,
+                               const ebmt_embedding *test, ebmt_eval_report *out, ebm_error *err)
+{
+    ebm_status st = measure_train(opt, test, &out->train, err);
+    if (st == EBM_OK)
+        st = measure_halves(opt, &out->halves, err);
+    if (st == EBM_OK)
+        st = measure_gaussian(opt, test, &out->gaussian, err);
+    if (st == EBM_OK)
+        st = compare_pixels(opt, out, err);
+    if (st == EBM_OK)
+        st = compare_features(opt, samples, test, out, err);
+    out->complete = st == EBM_OK;
+    return st;
+}
+
+ebm_status ebmt_evaluate(const ebmt_eval_options *opt, ebmt_eval_report *out, ebm_error *err)
+{
+    ebmt_embedding samples = {0}, test = {0};
+    memset(out, 0, sizeof *out);
+    name_rows(out);
+    if (opt->samples->count < 8 || opt->test->count < 8)
+        return ebm_error_set(err, EBM_ERR_RANGE, "images",
+                             "%lld samples, %lld test images: at "
+                             "least 8 of each",
+                             (long long)opt->samples->count, (long long)opt->test->count);
+    ebm_status st = ebmt_classifier_embed(opt->classifier, opt->samples, opt->pool, &samples, err);
+    if (st == EBM_OK)
+        st = ebmt_classifier_embed(opt->classifier, opt->test, opt->pool, &test, err);
+    if (st == EBM_OK)
+        st = compare(opt, &samples, &test, &out->samples, err);
+    if (st == EBM_OK && !opt->distance_only)
+        st = measure_rest(opt, &samples, &test, out, err);
+    ebmt_embedding_clear(&samples);
+    ebmt_embedding_clear(&test);
+    return st;
+}

@@ -1,0 +1,179 @@
+/* Out-of-distribution test: the model's log density at its lowest level tells real images from
+ * foreign ones, or doesn't. Has never heard of files or classifiers. */
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "ebm/memory.h"
+#include "ebm/rng.h"
+#include "ebm/session.h"
+#include "ebmt/eval.h"
+#include "eval/image_sets.h"
+
+/* Scratch of one thread. @shape floats [3*dim, rounded up]: image, noise, input */
+typedef struct score_worker {
+    ebm_session *session;
+    float *floats;
+    ebm_error error; /* the first one */
+} score_worker;
+
+typedef struct scoring {
+    const ebm_model_info *info;
+    const ebmt_dataset *images;
+    size_t dim;
+    uint64_t seed;
+    score_worker *workers;
+    double *scores;
+} scoring;
+
+static void score_task(void *user, int32_t i, int32_t worker)
+{
+    scoring *s = user;
+    score_worker *w = &s->workers[worker];
+    const ebm_levels *l = s->info->levels;
+    float *x = w->floats, *e = x + s->dim, *y = e + s->dim;
+    const float keep = (float)(l->scale[0] * l->abar[0]), add = (float)(l->scale[0] * l->sbar[0]);
+    double sum = 0.0;
+    if (w->error.status != EBM_OK || ebmt_dataset_get(s->images, i, false, x, &w->error) != EBM_OK)
+        return;
+    for (uint32_t k = 0; k < EBMT_OOD_DRAWS; k++) {
+        const ebm_stream stream = {
+            .seed = s->seed, .purpose = EBM_PURPOSE_DATA, .chain = (uint32_t)i, .step = k};
+        ebm_rng_normal(&stream, 0, s->dim, e);
+        for (size_t j = 0; j < s->dim; j++)
+            y[j] = keep * x[j] + add * e[j];
+        sum += (double)ebm_session_net(w->session, y, 0) / l->step2[0];
+    }
+    s->scores[i] = sum / EBMT_OOD_DRAWS;
+}
+
+static ebm_status init_workers(ebm_model *m, scoring *s, int32_t n, ebm_error *err)
+{
+    ebm_status st = EBM_OK;
+    s->workers = ebm_alloc((size_t)n, sizeof *s->workers);
+    if (!s->workers)
+        return ebm_error_set(err, EBM_ERR_NOMEM, "ood", "no memory for %d threads", n);
+    for (int32_t i = 0; i < n && st == EBM_OK; i++) {
+        s->workers[i].floats = ebm_alloc(3 * s->dim, sizeof(float));
+        st = s->workers[i].floats
+                 ? ebm_session_create(m, NULL, &s->workers[i].session, err)
+                 : ebm_error_set(err, EBM_ERR_NOMEM, "ood", "no memory for an image");
+    }
+    return st;
+}
+
+ebm_status ebmt_log_densities(ebm_model *m, const ebmt_dataset *images, uint64_t seed,
+                              ebmt_pool *pool, double *scores, ebm_error *err)
+{
+    const ebm_graph_info *g = ebm_model_describe(m)->graph;
+    const int32_t threads = ebmt_pool_threads(pool);
+    scoring s = {.info = ebm_model_describe(m),
+                 .images = images,
+                 .dim = ebmt__image_bytes(images),
+                 .seed = seed,
+                 .scores = scores};
+    if (images->channels != g->channels || images->height != g->height || images->width != g->width)
+        return ebm_error_set(err, EBM_ERR_SHAPE, "ood",
+                             "the model draws %dx%dx%d, these are %dx%dx%d", g->width, g->height,
+                             g->channels, images->width, images->height, images->channels);
+    ebm_status st = init_workers(m, &s, threads, err);
+    if (st == EBM_OK)
+        ebmt_pool_run(pool, (int32_t)images->count, score_task, &s);
+    for (int32_t i = 0; s.workers && i < threads; i++) {
+        const ebm_error *e = &s.workers[i].error;
+        if (st == EBM_OK && e->status != EBM_OK)
+            st = ebm_error_set(err, e->status, e->where, "%s", e->text);
+        ebm_session_free(s.workers[i].session);
+        ebm_free(s.workers[i].floats);
+    }
+    ebm_free(s.workers);
+    return st;
+}
+
+/* --- the test ------------------------------------------------------------------------------ */
+
+/* Turns every image: left to right, or upside down. */
+static void turn(ebmt_dataset *set, bool upside_down)
+{
+    const int32_t h = set->height, w = set->width;
+    uint8_t *map = set->pixels;
+    for (int64_t k = 0; k < set->count * set->channels; k++, map += h * w)
+        for (int32_t i = 0; i < h; i++)
+            for (int32_t j = 0; j < w; j++) {
+                int32_t to = upside_down ? (h - 1 - i) * w + j : i * w + w - 1 - j;
+                if (to <= i * w + j)
+                    continue;
+                uint8_t kept = map[i * w + j];
+                map[i * w + j] = map[to];
+                map[to] = kept;
+            }
+}
+
+static void summarise(const char *name, double *scores, int64_t n, ebmt_ood_row *row)
+{
+    static const double at[EBMT_OOD_QUANTILES] = {0.01, 0.05, 0.5, 0.95, 0.99};
+    row->name = name;
+    row->n = n;
+    for (int i = 0; i < EBMT_OOD_QUANTILES; i++)
+        row->quantile[i] = ebmt_quantile(scores, n, at[i]);
+}
+
+/* One foreign set against the scores of the test images. */
+static ebm_status add_row(ebm_model *m, const ebmt_ood_options *opt, const ebmt_dataset *images,
+                          const char *name, const double *test, ebmt_ood_report *out,
+                          ebm_error *err)
+{
+    ebmt_ood_row *row = &out->row[out->n_rows];
+    double *scores = ebm_alloc((size_t)images->count, sizeof *scores);
+    if (!scores)
+        return ebm_error_set(err, EBM_ERR_NOMEM, "ood", "no memory for scores");
+    ebm_status st = ebmt_log_densities(m, images, opt->seed, opt->pool, scores, err);
+    if (st == EBM_OK)
+        st = ebmt_auroc(test, out->row[0].n, scores, images->count, &row->auroc, err);
+    if (st == EBM_OK) {
+        summarise(name, scores, images->count, row);
+        out->n_rows++;
+    }
+    ebm_free(scores);
+    return st;
+}
+
+static ebm_status add_turned(ebm_model *m, const ebmt_ood_options *opt, const double *test,
+                             ebmt_ood_report *out, ebm_error *err)
+{
+    ebmt_dataset set = {0};
+    ebm_status st = ebmt__images_init(opt->test, opt->test->count, &set, err);
+    if (st != EBM_OK)
+        return st;
+    memcpy(set.pixels, opt->test->pixels, (size_t)set.count * ebmt__image_bytes(&set));
+    turn(&set, false);
+    st = add_row(m, opt, &set, "test images mirrored", test, out, err);
+    if (st == EBM_OK) {
+        turn(&set, false);
+        turn(&set, true);
+        st = add_row(m, opt, &set, "test images upside down", test, out, err);
+    }
+    ebmt_dataset_clear(&set);
+    return st;
+}
+
+ebm_status ebmt_ood_test(ebm_model *m, const ebmt_ood_options *opt, ebmt_ood_report *out,
+                         ebm_error *err)
+{
+    const int64_t n = opt->test->count;
+    memset(out, 0, sizeof *out);
+    double *test = ebm_alloc((size_t)n, sizeof *test);
+    if (!test)
+        return ebm_error_set(err, EBM_ERR_NOMEM, "ood", "no memory for scores");
+    ebm_status st = ebmt_log_densities(m, opt->test, opt->seed, opt->pool, test, err);
+    if (st == EBM_OK) {
+        summarise("test images", test, n, &out->row[0]);
+        out->row[0].auroc = (ebmt_number){NAN, NAN, n};
+        out->n_rows = 1;
+        st = add_row(m, opt, opt->foreign, "foreign images", test, out, err);
+    }
+    if (st == EBM_OK)
+        st = add_turned(m, opt, test, out, err);
+    ebm_free(test);
+    return st;
+}
