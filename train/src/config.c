@@ -17,9 +17,11 @@ ebmt_config ebmt_config_default(void)
                     .activation = EBM_ACT_LEAKY_RELU,
                     .leaky_slope = 0.2f},
         .schedule = ebm_schedule_t6_default(),
-        .step_rule = EBMT_STEPS_PAPER,
+        .ratio_min = 0.01,
+        .ratio_max = 100.0,
         .kappa = 8.0,
         .steps_low = 30,
+        .curvature_share = 0.5,
         .objective = EBMT_RECOVERY,
         .warm_start = 2000,
         .iterations = 100000,
@@ -44,7 +46,16 @@ ebmt_config ebmt_config_default(void)
         .seed = 1,
         .shards = 8,
     };
+    ebmt_config_use_schedule(&c, EBMT_SCHEDULE_PAPER);
     return c;
+}
+
+void ebmt_config_use_schedule(ebmt_config *config, ebmt_schedule kind)
+{
+    bool paper = kind == EBMT_SCHEDULE_PAPER;
+    config->schedule_kind = kind;
+    config->step_rule = paper ? EBMT_STEPS_PAPER : EBMT_STEPS_CURVATURE;
+    config->noise_scale = paper ? 0.99 : 1.0;
 }
 
 /* A bound on one number; NaN fails it. */
@@ -89,6 +100,8 @@ ebm_status ebmt_config_check(const ebmt_config *c, ebm_error *err)
         {"rl-weight-top", c->rl_weight_top, 0, 1e6},
         {"kappa", c->kappa, 0.1, 64},
         {"steps-low", c->steps_low, 1, 10000},
+        {"curvature-share", c->curvature_share, 0.01, 2},
+        {"noise-scale", c->noise_scale, 0.01, 2},
         {"lr", c->lr, 1e-12, 1},
         {"lr-warm-start", c->lr_warm_start, 1e-12, 1},
         {"lr-warmup", (double)c->lr_warmup, 0, 1e9},
@@ -113,13 +126,39 @@ ebm_status ebmt_config_check(const ebmt_config *c, ebm_error *err)
     return st;
 }
 
+static ebm_status make_levels(const ebmt_config *c, ebm_levels *out, ebm_error *err)
+{
+    const ebm_schedule_geometric geometric = {.count = c->schedule.count,
+                                              .ratio_min = c->ratio_min,
+                                              .ratio_max = c->ratio_max,
+                                              .steps = c->schedule.steps};
+    if (c->schedule_kind == EBMT_SCHEDULE_GEOMETRIC)
+        return ebm_levels_geometric(&geometric, out, err);
+    return ebm_levels_t6(&c->schedule, out, err);
+}
+
+static ebm_status size_steps(const ebmt_config *c, ebm_levels *levels, ebm_error *err)
+{
+    int32_t steps = c->schedule.steps;
+    switch (c->step_rule) {
+    case EBMT_STEPS_PAPER:
+        return ebm_levels_match_paper(levels, c->schedule.b2, steps, err);
+    case EBMT_STEPS_VARIANCE:
+        return ebm_levels_match_variance(levels, c->kappa, c->steps_low, steps, err);
+    case EBMT_STEPS_CURVATURE:
+        return ebm_levels_match_curvature(levels, c->curvature_share, steps, err);
+    }
+    return ebm_error_set(err, EBM_ERR_INTERNAL, "step_rule", "no such rule");
+}
+
 ebm_status ebmt_config_levels(const ebmt_config *config, ebm_levels *out, ebm_error *err)
 {
-    ebm_status st = ebm_levels_t6(&config->schedule, out, err);
-    if (st == EBM_OK && config->step_rule == EBMT_STEPS_VARIANCE)
-        st = ebm_levels_match_variance(out, config->kappa, config->steps_low,
-                                       config->schedule.steps, err);
-    if (st != EBM_OK)
+    ebm_status st = make_levels(config, out, err);
+    if (st == EBM_OK)
+        st = size_steps(config, out, err);
+    if (st == EBM_OK)
+        out->noise_scale = config->noise_scale;
+    else
         ebm_levels_clear(out);
     return st;
 }

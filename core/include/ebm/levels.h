@@ -48,12 +48,44 @@ EBM_API ebm_schedule_t6 ebm_schedule_t6_default(void); /* 6, 1e-4, 0.02, 1000, 2
 EBM_API EBM_MUST_CHECK ebm_status ebm_levels_t6(const ebm_schedule_t6 *schedule, ebm_levels *out,
                                                 ebm_error *err);
 
+/* Levels that are equally hard: T = count transitions between noise-to-signal ratios sbar/abar
+ * from ratio_min (level 0) to ratio_max (level T).
+ * @range count 2..EBM_MAX_LEVELS; ratio_min 1e-4..1; ratio_max 10..1e4; steps 1..10000
+ * @eq    sbar_i/abar_i = ratio_min (ratio_max/ratio_min)^(i/T), so that the condition number
+ *        kappa = (ratio_{t+1}/ratio_t)^2 of the recovery conditional is the same for all t < T-1;
+ *        steps by ebm_levels_match_curvature(0.5); tether 0 and scale 1 at the top, noise scale 1.
+ *        docs/math/schedule.md
+ * @err RANGE, NOMEM */
+typedef struct ebm_schedule_geometric {
+    int32_t count;
+    double ratio_min, ratio_max;
+    int32_t steps;
+} ebm_schedule_geometric;
+EBM_API ebm_schedule_geometric ebm_schedule_geometric_default(void); /* 10, 0.01, 100, 30 */
+EBM_API EBM_MUST_CHECK ebm_status ebm_levels_geometric(const ebm_schedule_geometric *schedule,
+                                                       ebm_levels *out, ebm_error *err);
+
+/* Replaces step2 and steps by the paper's rule, for any levels.
+ * @range 0 < b2 < 1; steps 1..10000
+ * @eq    step2_t = b2 sbar_t/sbar_0 sigma_{t+1}^2. Reference code p_sample_langevin()
+ * @err RANGE; the tables are then unchanged */
+EBM_API EBM_MUST_CHECK ebm_status ebm_levels_match_paper(ebm_levels *levels, double b2,
+                                                         int32_t steps, ebm_error *err);
+
 /* Replaces step2 by steps matched to the variance of each level, so that a chain mixes within
  * its K_t steps: step2_t = kappa/K_t * (scale_t sbar_t)^2, K_t = steps_low at t = 0 and steps
  * above. @range kappa 0.1..64 */
 EBM_API EBM_MUST_CHECK ebm_status ebm_levels_match_variance(ebm_levels *levels, double kappa,
                                                             int32_t steps_low, int32_t steps,
                                                             ebm_error *err);
+
+/* Replaces step2 by a share of the stability bound of the stiffest direction, that in which a
+ * level holds nothing but its noise: a chain mixes in about kappa steps without overshooting.
+ * @range share 0.01..2 (0.5 recommended: 4 would be unstable); steps 1..10000
+ * @eq    step2_t = share/Lmax, Lmax = 1/(scale_t sbar_t)^2 + tether_t/sigma_{t+1}^2
+ * @err   RANGE; the tables are then unchanged */
+EBM_API EBM_MUST_CHECK ebm_status ebm_levels_match_curvature(ebm_levels *levels, double share,
+                                                             int32_t steps, ebm_error *err);
 
 /* Checks tables that came from outside: finite, a and sigma in (0,1] with a^2+sigma^2 = 1 to
  * 1e-6, step2 > 0, steps 1..10000, tether 0 or 1, scale > 0. @err RANGE names table and index. */

@@ -29,6 +29,33 @@ static void test_default_is_the_paper(void **state)
     ebm_levels_clear(&l);
 }
 
+/* A schedule brings its step rule and noise scale; the rule may be another. */
+static void test_schedules(void **state)
+{
+    ebmt_config c = ebmt_config_default();
+    ebm_levels l;
+    (void)state;
+    assert_true(c.noise_scale == 0.99);
+    ebmt_config_use_schedule(&c, EBMT_SCHEDULE_GEOMETRIC);
+    c.schedule.count = 10;
+    assert_int_equal(ebmt_config_levels(&c, &l, NULL), EBM_OK);
+    assert_true(l.count == 10 && l.noise_scale == 1.0 && c.step_rule == EBMT_STEPS_CURVATURE);
+    assert_close(l.sbar[10] / l.abar[10], 100.0, 1e-9);
+    double s = l.sigma[4], noise = l.scale[3] * l.sbar[3];
+    assert_close(l.step2[3] * (1.0 / (s * s) + 1.0 / (noise * noise)), 0.5, 1e-12);
+    ebm_levels_clear(&l);
+    c.step_rule = EBMT_STEPS_VARIANCE;
+    assert_int_equal(ebmt_config_levels(&c, &l, NULL), EBM_OK);
+    assert_close(l.step2[3], 8.0 / 30.0 * noise * noise, 1e-12);
+    ebm_levels_clear(&l);
+    c.step_rule = EBMT_STEPS_PAPER;
+    assert_int_equal(ebmt_config_levels(&c, &l, NULL), EBM_OK);
+    assert_close(l.step2[3], l.sbar[3] / l.sbar[0] * 2e-4 * s * s, 1e-12);
+    ebm_levels_clear(&l);
+    c.schedule.count = 1;
+    assert_int_equal(ebmt_config_levels(&c, &l, NULL), EBM_ERR_RANGE);
+}
+
 static void test_json_round_trip(void **state)
 {
     ebmt_config c = ebmt_config_default(), back;
@@ -94,9 +121,9 @@ static void test_wrong_types(void **state)
 
 static void test_bounds(void **state)
 {
-    ebmt_config bad[10];
+    ebmt_config bad[12];
     (void)state;
-    for (int i = 0; i < 10; i++)
+    for (int i = 0; i < 12; i++)
         bad[i] = ebmt_config_default();
     bad[0].iterations = 0;
     bad[1].batch = 0;
@@ -108,7 +135,9 @@ static void test_bounds(void **state)
     bad[7].shards = 0;
     bad[8].rl_share = 1.1;
     bad[9].network.width = 3;
-    for (int i = 0; i < 10; i++) {
+    bad[10].curvature_share = 0.0;
+    bad[11].noise_scale = NAN;
+    for (int i = 0; i < 12; i++) {
         ebm_error err = {0};
         assert_int_equal(ebmt_config_check(&bad[i], &err), EBM_ERR_RANGE);
         assert_true(err.where[0] != 0);
@@ -122,11 +151,9 @@ static void test_bounds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_default_is_the_paper),
-        cmocka_unit_test(test_json_round_trip),
-        cmocka_unit_test(test_bad_json),
-        cmocka_unit_test(test_wrong_types),
-        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_default_is_the_paper), cmocka_unit_test(test_schedules),
+        cmocka_unit_test(test_json_round_trip),      cmocka_unit_test(test_bad_json),
+        cmocka_unit_test(test_wrong_types),          cmocka_unit_test(test_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -147,6 +147,27 @@ static void test_data_that_vanish(void **state)
     ebmt_dataset_clear(&streamed);
 }
 
+/* Every objective learns on the calibrated schedule too, with any number of levels. */
+static void test_calibrated_schedule(void **state)
+{
+    static const ebmt_objective objectives[] = {EBMT_RECOVERY, EBMT_MATCHING, EBMT_HYBRID};
+    uint8_t pixels[IMAGES * DIM];
+    const ebmt_dataset data = bars(pixels);
+    (void)state;
+    for (int o = 0; o < 3; o++) {
+        ebmt_config c = small_config(objectives[o]);
+        ebmt__trainer *tr = NULL;
+        ebmt_config_use_schedule(&c, EBMT_SCHEDULE_GEOMETRIC);
+        c.schedule.count = 5 + 11 * o;
+        assert_int_equal(make_trainer(&c, &data, 2, &tr, NULL), EBM_OK);
+        for (int i = 0; i < 6; i++)
+            assert_int_equal(ebmt__trainer_step(tr, NULL), EBM_OK);
+        assert_int_equal(tr->levels->count, 5 + 11 * o);
+        assert_true(tr->grad_norm > 0.0);
+        ebmt__trainer_free(tr);
+    }
+}
+
 /* The paper's loss goes where it should: after some steps net(y+) > net(y-) more often than not,
  * and matching gets better. A smoke test of signs, not of quality. */
 static void test_matching_improves(void **state)
@@ -336,6 +357,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_streaming_changes_nothing, temp_dir_set_up,
                                         temp_dir_tear_down),
         cmocka_unit_test_setup_teardown(test_data_that_vanish, temp_dir_set_up, temp_dir_tear_down),
+        cmocka_unit_test(test_calibrated_schedule),
         cmocka_unit_test(test_matching_improves),
         cmocka_unit_test(test_shards_cover_the_batch),
         cmocka_unit_test(test_adam_is_reset_after_the_warm_start),

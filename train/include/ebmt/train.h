@@ -11,10 +11,17 @@
 #include "ebm/model.h"
 #include "ebmt/data.h"
 
+/* Where the noise levels lie. */
+typedef enum ebmt_schedule {
+    EBMT_SCHEDULE_PAPER,    /* groups of a linear beta schedule; T6 for six levels */
+    EBMT_SCHEDULE_GEOMETRIC /* noise-to-signal ratios in a geometric series: calibrated */
+} ebmt_schedule;
+
 /* How the Langevin steps of the levels are sized. */
 typedef enum ebmt_step_rule {
-    EBMT_STEPS_PAPER,   /* step2 = b2 sbar_t/sbar_0 sigma^2 */
-    EBMT_STEPS_VARIANCE /* step2 = kappa/K (scale sbar)^2 */
+    EBMT_STEPS_PAPER,    /* step2 = b2 sbar_t/sbar_0 sigma^2 */
+    EBMT_STEPS_VARIANCE, /* step2 = kappa/K (scale sbar)^2 */
+    EBMT_STEPS_CURVATURE /* step2 = curvature_share/Lmax */
 } ebmt_step_rule;
 
 typedef enum ebmt_objective {
@@ -27,10 +34,14 @@ typedef enum ebmt_objective {
  * Written whole into every checkpoint and into the model's manifest. */
 typedef struct ebmt_config {
     ebm_network_config network;
-    ebm_schedule_t6 schedule;
+    ebmt_schedule schedule_kind;
+    ebm_schedule_t6 schedule;    /* count and steps hold for every kind, b2 for every such rule */
+    double ratio_min, ratio_max; /* of EBMT_SCHEDULE_GEOMETRIC */
     ebmt_step_rule step_rule;
-    double kappa;      /* of EBMT_STEPS_VARIANCE */
-    int32_t steps_low; /* Langevin steps at t = 0 with EBMT_STEPS_VARIANCE */
+    double kappa;           /* of EBMT_STEPS_VARIANCE */
+    int32_t steps_low;      /* Langevin steps at t = 0 with EBMT_STEPS_VARIANCE */
+    double curvature_share; /* of EBMT_STEPS_CURVATURE */
+    double noise_scale;     /* factor on the Langevin noise when the model samples */
     ebmt_objective objective;
     int64_t warm_start; /* HYBRID: iterations of matching alone before it */
     int64_t iterations;
@@ -56,6 +67,9 @@ typedef struct ebmt_config {
 /* The paper's settings at a width that two cores can train (ch 32, N 2). */
 EBM_API ebmt_config ebmt_config_default(void);
 EBM_API EBM_MUST_CHECK ebm_status ebmt_config_check(const ebmt_config *config, ebm_error *err);
+/* Makes `kind` the schedule, with the step rule and the noise scale that go with it: the paper's
+ * 0.99 and b2 steps, or 1 and curvature steps for GEOMETRIC. */
+EBM_API void ebmt_config_use_schedule(ebmt_config *config, ebmt_schedule kind);
 /* Level tables of a configuration. @own ebm_levels_clear() */
 EBM_API EBM_MUST_CHECK ebm_status ebmt_config_levels(const ebmt_config *config, ebm_levels *out,
                                                      ebm_error *err);

@@ -19,7 +19,7 @@
 typedef struct train_args {
     ebmt_config config;
     ebmt_int_list ch_mult;
-    int32_t activation, step_rule, objective; /* CHOICE: indices into the names below */
+    int32_t activation, schedule, step_rule, objective; /* CHOICE: indices into the names below */
     double leaky_slope;
     int64_t seed;
     ebmt_data_options data;
@@ -82,7 +82,13 @@ static const ebmt_option rows[] = {
     {"--leaky-slope", EBMT_OPT_REAL, AT(leaky_slope), 0, 1, NULL, "",
      "slope of leaky_relu below zero", false},
 
-    {"--levels", EBMT_OPT_INT, CFG(schedule.count), 2, 501, NULL, "", "noise levels", false},
+    {"--schedule", EBMT_OPT_CHOICE, AT(schedule), 0, 0, "paper|geometric", "",
+     "where the noise levels lie; geometric is the calibrated one", false},
+    {"--levels", EBMT_OPT_INT, CFG(schedule.count), 2, 1000, NULL, "", "noise levels", false},
+    {"--ratio-min", EBMT_OPT_REAL, CFG(ratio_min), 1e-4, 1, NULL, "",
+     "--schedule geometric: noise to signal at level 0 ...", false},
+    {"--ratio-max", EBMT_OPT_REAL, CFG(ratio_max), 10, 1e4, NULL, "", "... and at the top level",
+     false},
     {"--beta-first", EBMT_OPT_REAL, CFG(schedule.beta_first), 1e-9, 0.999, NULL, "",
      "first beta of the fine noise schedule", false},
     {"--beta-last", EBMT_OPT_REAL, CFG(schedule.beta_last), 1e-9, 0.999, NULL, "", "its last one",
@@ -93,12 +99,16 @@ static const ebmt_option rows[] = {
      "Langevin steps per level", false},
     {"--b2", EBMT_OPT_REAL, CFG(schedule.b2), 1e-12, 1, NULL, "",
      "squared step factor of --step-rule paper", false},
-    {"--step-rule", EBMT_OPT_CHOICE, AT(step_rule), 0, 0, "paper|variance", "",
-     "how Langevin steps are sized", false},
+    {"--step-rule", EBMT_OPT_CHOICE, AT(step_rule), 0, 0, "paper|variance|curvature", "",
+     "how Langevin steps are sized; absent with --schedule geometric: curvature", false},
     {"--kappa", EBMT_OPT_REAL, CFG(kappa), 0.1, 64, NULL, "",
      "size of the steps of --step-rule variance", false},
     {"--steps-low", EBMT_OPT_INT, CFG(steps_low), 1, 10000, NULL, "steps",
      "steps at level 0 with --step-rule variance", false},
+    {"--curvature-share", EBMT_OPT_REAL, CFG(curvature_share), 0.01, 2, NULL, "",
+     "size of the steps of --step-rule curvature, in inverse curvatures", false},
+    {"--noise-scale", EBMT_OPT_REAL, CFG(noise_scale), 0.01, 2, NULL, "",
+     "the model samples with this factor on the noise; absent with --schedule geometric: 1", false},
 
     {"--objective", EBMT_OPT_CHOICE, AT(objective), 0, 0, "recovery|matching|hybrid", "",
      "what is minimised", false},
@@ -165,14 +175,26 @@ static train_args default_args(void)
         a.activation++;
     a.leaky_slope = (double)n->leaky_slope;
     a.cache_mib = (int64_t)(EBMT_DATA_CACHE_DEFAULT >> 20);
+    a.schedule = (int32_t)a.config.schedule_kind;
     a.step_rule = (int32_t)a.config.step_rule;
     a.objective = (int32_t)a.config.objective;
     a.seed = (int64_t)a.config.seed;
     return a;
 }
 
+/* The schedule brings its own step rule and noise scale, unless they were given. */
+static void finish_schedule(train_args *a, const ebmt_parsed *parsed)
+{
+    double noise_scale = a->config.noise_scale;
+    ebmt_config_use_schedule(&a->config, (ebmt_schedule)a->schedule);
+    if (ebmt__option_given(&command, parsed, "--step-rule"))
+        a->config.step_rule = (ebmt_step_rule)a->step_rule;
+    if (ebmt__option_given(&command, parsed, "--noise-scale"))
+        a->config.noise_scale = noise_scale;
+}
+
 /* Moves what the rows could not write themselves into the configuration. */
-static ebm_status finish_config(train_args *a, ebm_error *err)
+static ebm_status finish_config(train_args *a, const ebmt_parsed *parsed, ebm_error *err)
 {
     ebm_network_config *n = &a->config.network;
     n->n_mult = a->ch_mult.n;
@@ -183,7 +205,7 @@ static ebm_status finish_config(train_args *a, ebm_error *err)
     a->data.crop = (ebmt_crop)a->crop;
     a->data.channels = data_channels[a->channels];
     a->data.cache_bytes = (size_t)a->cache_mib << 20;
-    a->config.step_rule = (ebmt_step_rule)a->step_rule;
+    finish_schedule(a, parsed);
     a->config.objective = (ebmt_objective)a->objective;
     if (a->seed < 0) {
         ebm_status st = ebmt__cli_draw_seed(&a->seed, err);
@@ -403,7 +425,7 @@ int ebmt__cmd_train(int argc, char **argv)
     int code;
     if (!ebmt__cli_parse(&command, argc, argv, &args, &parsed, &code))
         return code;
-    if (trim_out(&args, &out, &err) != EBM_OK || finish_config(&args, &err) != EBM_OK)
+    if (trim_out(&args, &out, &err) != EBM_OK || finish_config(&args, &parsed, &err) != EBM_OK)
         code = ebmt__cli_fail(command.name, &err);
     else if (check_args(&args, &err) != EBM_OK)
         code = ebmt__cli_usage(command.name, &err);

@@ -81,6 +81,10 @@ says err "twice"
 expect 64 train --data x --out "$work/Not An Id"
 says err "--out"
 expect 64 train --data x --out "$work/demo" --beta-first 0.5 --beta-last 0.1
+expect 64 train --data x --out "$work/demo" --schedule geometric --ratio-max 9
+says err "--ratio-max"
+expect 64 train --data x --out "$work/demo" --levels 600
+says err "levels"
 expect 64 sample --models x --model ../x --out y
 says err "--model"
 expect 64 sample --models x --model x --out y --n 100001
