@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api_internal.h"
+#include "ebm/sampler.h"
 
 static const char *const status_names[] = {
     [EBMA_JOB_QUEUED] = "queued",       [EBMA_JOB_RUNNING] = "running",
@@ -94,12 +95,9 @@ static json_t *data_array(const ebma_job *job)
 
 static json_t *usage_object(const ebma_job *job, const ebma_sample_request *p)
 {
-    const ebm_levels *levels = job->model->levels;
-    json_int_t steps = 0;
+    const ebm_langevin how = {.steps_per_level = p->steps_per_level};
+    const json_int_t steps = ebm_chain_total_steps(job->model->levels, &how) * p->n;
 
-    for (int32_t t = 0; t < levels->count; t++)
-        steps += p->steps_per_level > 0 ? p->steps_per_level : levels->steps[t];
-    steps *= p->n;
     return json_pack("{s:I, s:I, s:I}", "grad_evals", steps, "energy_evals", (json_int_t)p->n,
                      "langevin_steps", steps);
 }

@@ -52,10 +52,17 @@ ebmt_config ebmt_config_default(void)
 
 void ebmt_config_use_schedule(ebmt_config *config, ebmt_schedule kind)
 {
-    bool paper = kind == EBMT_SCHEDULE_PAPER;
+    static const struct {
+        int32_t count;
+        ebmt_step_rule rule;
+        double noise_scale;
+    } own[] = {[EBMT_SCHEDULE_PAPER] = {6, EBMT_STEPS_PAPER, 0.99},
+               [EBMT_SCHEDULE_GEOMETRIC] = {10, EBMT_STEPS_CURVATURE, 1.0},
+               [EBMT_SCHEDULE_LINEAR] = {999, EBMT_STEPS_NORMAL, 1.0}};
     config->schedule_kind = kind;
-    config->step_rule = paper ? EBMT_STEPS_PAPER : EBMT_STEPS_CURVATURE;
-    config->noise_scale = paper ? 0.99 : 1.0;
+    config->schedule.count = own[kind].count;
+    config->step_rule = own[kind].rule;
+    config->noise_scale = own[kind].noise_scale;
 }
 
 /* A bound on one number; NaN fails it. */
@@ -132,9 +139,18 @@ static ebm_status make_levels(const ebmt_config *c, ebm_levels *out, ebm_error *
                                               .ratio_min = c->ratio_min,
                                               .ratio_max = c->ratio_max,
                                               .steps = c->schedule.steps};
-    if (c->schedule_kind == EBMT_SCHEDULE_GEOMETRIC)
+    const ebm_schedule_linear linear = {.count = c->schedule.count,
+                                        .beta_first = c->schedule.beta_first,
+                                        .beta_last = c->schedule.beta_last};
+    switch (c->schedule_kind) {
+    case EBMT_SCHEDULE_PAPER:
+        return ebm_levels_t6(&c->schedule, out, err);
+    case EBMT_SCHEDULE_GEOMETRIC:
         return ebm_levels_geometric(&geometric, out, err);
-    return ebm_levels_t6(&c->schedule, out, err);
+    case EBMT_SCHEDULE_LINEAR:
+        return ebm_levels_linear(&linear, out, err);
+    }
+    return ebm_error_set(err, EBM_ERR_INTERNAL, "schedule", "no such schedule");
 }
 
 static ebm_status size_steps(const ebmt_config *c, ebm_levels *levels, ebm_error *err)
@@ -147,6 +163,9 @@ static ebm_status size_steps(const ebmt_config *c, ebm_levels *levels, ebm_error
         return ebm_levels_match_variance(levels, c->kappa, c->steps_low, steps, err);
     case EBMT_STEPS_CURVATURE:
         return ebm_levels_match_curvature(levels, c->curvature_share, steps, err);
+    case EBMT_STEPS_NORMAL:
+        ebm_levels_use_normal(levels);
+        return EBM_OK;
     }
     return ebm_error_set(err, EBM_ERR_INTERNAL, "step_rule", "no such rule");
 }

@@ -8,6 +8,9 @@
 #include "ebm/status.h"
 
 #define EBM_MAX_LEVELS 1024
+/* In `steps`: the transition is not sampled by Langevin steps but drawn once from its normal
+ * approximation, see ebm_normal_update(). */
+#define EBM_STEPS_NORMAL 0
 
 /* @shape a, sigma, abar, sbar [T+1]; step2, steps, tether, scale [T]
  * @eq    x_{i+1} = a_{i+1} x_i + sigma_{i+1} e;  x_i = abar_i x + sbar_i e;
@@ -18,7 +21,7 @@ typedef struct ebm_levels {
     int32_t count; /* T */
     double *a, *sigma, *abar, *sbar;
     double *step2;      /* squared Langevin step */
-    int32_t *steps;     /* default number of Langevin steps */
+    int32_t *steps;     /* default number of Langevin steps, or EBM_STEPS_NORMAL */
     double *tether;     /* 1, or 0 at the top transition */
     double *scale;      /* y = scale_t * x_t */
     double noise_scale; /* default factor on the Langevin noise when sampling */
@@ -65,6 +68,25 @@ EBM_API ebm_schedule_geometric ebm_schedule_geometric_default(void); /* 10, 0.01
 EBM_API EBM_MUST_CHECK ebm_status ebm_levels_geometric(const ebm_schedule_geometric *schedule,
                                                        ebm_levels *out, ebm_error *err);
 
+/* Every beta of a linear schedule one level: T = count transitions, count + 1 betas. With the
+ * default, 999, this is the noise of the paper's T = 1000 setting and of DDPM. All transitions are
+ * those of ebm_levels_use_normal().
+ * @range count 2..EBM_MAX_LEVELS; 0 < beta_first <= beta_last < 1
+ * @eq    a_i = sqrt(1 - beta_i), beta_i = beta_first + (beta_last - beta_first) i/T.
+ *        Gao et al. 2021, the setting T = 1000; docs/math/schedule.md
+ * @err RANGE, NOMEM */
+typedef struct ebm_schedule_linear {
+    int32_t count;
+    double beta_first, beta_last;
+} ebm_schedule_linear;
+EBM_API ebm_schedule_linear ebm_schedule_linear_default(void); /* 999, 1e-4, 0.02 */
+EBM_API EBM_MUST_CHECK ebm_status ebm_levels_linear(const ebm_schedule_linear *schedule,
+                                                    ebm_levels *out, ebm_error *err);
+/* Makes every transition one draw from its normal approximation: steps EBM_STEPS_NORMAL, step2 =
+ * sigma_{t+1}^2, noise scale 1; tether 1 and scale a_{t+1} at the top too, which is a transition
+ * like any other when levels are close. */
+EBM_API void ebm_levels_use_normal(ebm_levels *levels);
+
 /* Replaces step2 and steps by the paper's rule, for any levels.
  * @range 0 < b2 < 1; steps 1..10000
  * @eq    step2_t = b2 sbar_t/sbar_0 sigma_{t+1}^2. Reference code p_sample_langevin()
@@ -88,7 +110,8 @@ EBM_API EBM_MUST_CHECK ebm_status ebm_levels_match_curvature(ebm_levels *levels,
                                                              int32_t steps, ebm_error *err);
 
 /* Checks tables that came from outside: finite, a and sigma in (0,1] with a^2+sigma^2 = 1 to
- * 1e-6, step2 > 0, steps 1..10000, tether 0 or 1, scale > 0. @err RANGE names table and index. */
+ * 1e-6, step2 > 0, steps 1..10000 or EBM_STEPS_NORMAL (with tether 1), tether 0 or 1, scale in
+ * (0,1]. @err RANGE names table and index. */
 EBM_API EBM_MUST_CHECK ebm_status ebm_levels_check(const ebm_levels *levels, ebm_error *err);
 
 #endif

@@ -31,7 +31,8 @@ typedef struct ebm_mcmc_plan {
     bool tether;             /* at one level and in the polish: sample p(y | anchor); false: the
                                 marginal exp f_t. Else the ladder's transitions have it */
     int32_t leapfrog;        /* HMC: leapfrog steps of a move, 1..64 */
-    int32_t steps_per_level; /* ladder: 0 takes the level's default, else up to 1,000,000 */
+    int32_t steps_per_level; /* ladder: 0 takes the level's default, else up to 1,000,000; Langevin
+                                chains draw a normal transition once whatever this says */
     int32_t repeats;         /* ladder: passes of each level, noised up again between, 1..100 */
     int32_t polish;          /* ladder: MALA steps more at the lowest level, 0..1,000,000 */
     int64_t steps;           /* at one level: length of the run, 1..2e9; raise it to extend */

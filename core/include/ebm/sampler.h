@@ -35,7 +35,7 @@ typedef struct ebm_chain {
 
 /* How to run a chain. */
 typedef struct ebm_langevin {
-    int32_t steps_per_level; /* 0: the level's default */
+    int32_t steps_per_level; /* 0: the level's default; normal transitions take no other number */
     double noise_scale;      /* tau; 1 is the exact discretisation */
 } ebm_langevin;
 
@@ -46,7 +46,8 @@ EBM_API void ebm_chain_start(ebm_chain *chain, const ebm_levels *levels, size_t 
 
 /* Runs up to max_steps Langevin steps, moving down the levels; stops early when finished.
  * @eq    y <- y + grad net/2 - (step2/2) r (y - x~)/sigma_{t+1}^2 + sqrt(step2) tau e, then
- *        x_t = y/scale_t after the last step of a level. Gao et al. 2021, algorithm 2
+ *        x_t = y/scale_t after the last step of a level. Gao et al. 2021, algorithm 2. Where the
+ *        table says EBM_STEPS_NORMAL, one ebm_normal_update() instead
  * @shape work [2*dim]: gradient and noise
  * @note  the noise of a step is a function of (seed, index, level, step): a run split in parts
  *        equals the undivided run bit for bit
@@ -62,7 +63,14 @@ EBM_API void ebm_langevin_update(const ebm_levels *levels, int32_t level, double
                                  size_t dim, const float *anchor, const float *grad,
                                  const float *noise, float *y);
 
-/* Langevin steps of a whole chain: sum over levels. */
+/* Draws y at level t from the normal approximation of p(y | x_{t+1}); y holds x_{t+1} before.
+ * @shape y, grad, noise [dim]; grad holds the gradient of net at x_{t+1}
+ * @eq    y = x~ + sigma_{t+1}^2 grad f(x~) + sigma_{t+1} tau e, f = net/step2: the first-order
+ *        expansion of f at x~ makes the conditional normal. docs/math/langevin.md */
+EBM_API void ebm_normal_update(const ebm_levels *levels, int32_t level, double noise_scale,
+                               size_t dim, const float *grad, const float *noise, float *y);
+
+/* Steps, that is gradients, of a whole chain: sum over levels; a normal transition is one. */
 EBM_API int64_t ebm_chain_total_steps(const ebm_levels *levels, const ebm_langevin *how);
 
 #endif

@@ -290,7 +290,7 @@ static ebm_status read_levels(const node *root, ebm_levels *out, ebm_error *err)
     TRY(read_reals(&n, "a", t + 1, out->a, err));
     TRY(read_reals(&n, "sigma", t + 1, out->sigma, err));
     TRY(read_reals(&n, "step2", t, out->step2, err));
-    TRY(read_integers(&n, "steps", t, 1, 10000, out->steps, err));
+    TRY(read_integers(&n, "steps", t, EBM_STEPS_NORMAL, 10000, out->steps, err));
     TRY(read_reals(&n, "tether", t, out->tether, err));
     TRY(read_reals(&n, "scale", t, out->scale, err));
     TRY(read_sampling(root, out, err));

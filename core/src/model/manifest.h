@@ -9,7 +9,9 @@
 #include "ebm/model.h"
 #include "ebm/status.h"
 
-#define EBM__MANIFEST_MAX_BYTES ((size_t)64 << 10)
+/* The tables of EBM_MAX_LEVELS levels take 120 KiB, four doubles of up to 24 characters a level;
+ * the rest is left to the facts. */
+#define EBM__MANIFEST_MAX_BYTES ((size_t)256 << 10)
 #define EBM__MANIFEST_FORMAT    1
 
 typedef struct ebm__manifest {

@@ -10,8 +10,7 @@
 #include "ebm/memory.h"
 #include "model/manifest.h"
 
-#define MAX_MANIFEST_BYTES ((size_t)64 << 10)
-#define MAX_WEIGHTS_BYTES  ((size_t)4 << 30)
+#define MAX_WEIGHTS_BYTES ((size_t)4 << 30)
 
 bool ebm_model_id_valid(const char *id)
 {
@@ -207,7 +206,8 @@ ebm_status ebm_model_open(const ebm_model_options *opt, ebm_model **out, ebm_err
     unsigned char *json = NULL;
     size_t size = 0;
     *out = NULL;
-    ebm_status st = ebm_file_read(opt->dir, "model.json", MAX_MANIFEST_BYTES, &json, &size, err);
+    ebm_status st =
+        ebm_file_read(opt->dir, "model.json", EBM__MANIFEST_MAX_BYTES, &json, &size, err);
     if (st != EBM_OK)
         goto out;
     st = ebm__manifest_parse((const char *)json, size, &manifest, err);

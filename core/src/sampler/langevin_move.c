@@ -11,7 +11,8 @@ ebm__langevin_coef ebm__langevin_coef_of(const ebm_levels *levels, int32_t level
                                          double noise_scale)
 {
     double s = levels->sigma[level + 1];
-    return (ebm__langevin_coef){.pull = (float)(0.5 * levels->step2[level] * tether / (s * s)),
+    return (ebm__langevin_coef){.drift = 0.5f,
+                                .pull = (float)(0.5 * levels->step2[level] * tether / (s * s)),
                                 .spread = (float)(sqrt(levels->step2[level]) * noise_scale)};
 }
 
@@ -20,12 +21,12 @@ void ebm__langevin_move(ebm__langevin_coef c, size_t dim, const float *anchor, c
 {
     if (!mask) {
         for (size_t i = 0; i < dim; i++)
-            y[i] += 0.5f * grad[i] - c.pull * (y[i] - anchor[i]) + c.spread * noise[i];
+            y[i] += c.drift * grad[i] - c.pull * (y[i] - anchor[i]) + c.spread * noise[i];
         return;
     }
     for (size_t i = 0; i < dim; i++)
         y[i] +=
-            (1.0f - mask[i]) * (0.5f * grad[i] - c.pull * (y[i] - anchor[i]) + c.spread * noise[i]);
+            (1.0f - mask[i]) * (c.drift * grad[i] - c.pull * (y[i] - anchor[i]) + c.spread * noise[i]);
 }
 
 void ebm_langevin_update(const ebm_levels *levels, int32_t level, double noise_scale, size_t dim,

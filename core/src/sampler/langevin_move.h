@@ -7,6 +7,7 @@
 #include "ebm/levels.h"
 
 typedef struct ebm__langevin_coef {
+    float drift;  /* 1/2; sigma_{t+1}^2/step2 for a normal transition */
     float pull;   /* (step2/2) r / sigma_{t+1}^2 */
     float spread; /* sqrt(step2) tau */
 } ebm__langevin_coef;
@@ -14,7 +15,11 @@ typedef struct ebm__langevin_coef {
 ebm__langevin_coef ebm__langevin_coef_of(const ebm_levels *levels, int32_t level, double tether,
                                          double noise_scale);
 
-/* @eq y += (1 - mask) (grad/2 - pull (y - anchor) + spread noise)
+/* The same move as a draw from the normal approximation, for y = anchor. */
+ebm__langevin_coef ebm__normal_coef_of(const ebm_levels *levels, int32_t level,
+                                       double noise_scale);
+
+/* @eq y += (1 - mask) (drift grad - pull (y - anchor) + spread noise)
  * @shape all [dim]; mask may be NULL: nothing is known */
 void ebm__langevin_move(ebm__langevin_coef c, size_t dim, const float *anchor, const float *grad,
                         const float *noise, const float *mask, float *y);

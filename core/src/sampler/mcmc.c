@@ -32,7 +32,7 @@ size_t ebm_mcmc_work(const ebm_mcmc_plan *plan, size_t dim)
 
 static int64_t steps_of_pass(const ebm_mcmc_setup *s, int32_t level)
 {
-    return s->plan->steps_per_level > 0 ? s->plan->steps_per_level : s->levels->steps[level];
+    return ebm__mcmc_pass_steps(s->plan, s->levels, level);
 }
 
 /* Steps of a level before the polish; at one level all of them. */
@@ -69,6 +69,16 @@ static void aim(run *r)
 
 /* --- moves ---------------------------------------------------------------------------------- */
 
+/* A normal transition is drawn on the way down; at one level a chain has to be a chain. */
+static ebm__langevin_coef coef_of(const run *r)
+{
+    const ebm_mcmc_setup *s = r->setup;
+    if (s->plan->ladder && s->levels->steps[r->chain->level] == EBM_STEPS_NORMAL)
+        return ebm__normal_coef_of(s->levels, r->chain->level, s->plan->noise_scale);
+    return ebm__langevin_coef_of(s->levels, r->chain->level, r->level.tether,
+                                 s->plan->noise_scale);
+}
+
 static void langevin_step(run *r)
 {
     ebm_mcmc *c = r->chain;
@@ -80,9 +90,7 @@ static void langevin_step(run *r)
     if (due)
         ebm__trace_record(r->trace, c, density->dim, ebm__level_logp(&r->level, net, c->y));
     ebm_noise_normal(&c->noise, draw, 0, density->dim, r->noise);
-    ebm__langevin_move(ebm__langevin_coef_of(r->setup->levels, c->level, r->level.tether,
-                                             r->setup->plan->noise_scale),
-                       density->dim, c->anchor, r->grad, r->noise, c->mask, c->y);
+    ebm__langevin_move(coef_of(r), density->dim, c->anchor, r->grad, r->noise, c->mask, c->y);
     r->fresh = false;
 }
 

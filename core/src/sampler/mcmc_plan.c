@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "ebm/mcmc.h"
+#include "sampler/mcmc_internal.h"
 
 ebm_mcmc_plan ebm_mcmc_plan_default(ebm_sampler_kind sampler)
 {
@@ -47,10 +48,12 @@ ebm_status ebm_mcmc_plan_check(const ebm_mcmc_plan *plan, ebm_error *err)
     return EBM_OK;
 }
 
-static int64_t passes_at(const ebm_mcmc_plan *plan, const ebm_levels *levels, int32_t level)
+int64_t ebm__mcmc_pass_steps(const ebm_mcmc_plan *plan, const ebm_levels *levels, int32_t level)
 {
-    int64_t steps = plan->steps_per_level > 0 ? plan->steps_per_level : levels->steps[level];
-    return steps * plan->repeats;
+    bool normal = levels->steps[level] == EBM_STEPS_NORMAL;
+    if (normal && (plan->sampler == EBM_SAMPLER_LANGEVIN || plan->steps_per_level == 0))
+        return 1;
+    return plan->steps_per_level > 0 ? plan->steps_per_level : levels->steps[level];
 }
 
 int64_t ebm_mcmc_total_steps(const ebm_mcmc_plan *plan, const ebm_levels *levels, int32_t level)
@@ -59,7 +62,7 @@ int64_t ebm_mcmc_total_steps(const ebm_mcmc_plan *plan, const ebm_levels *levels
     if (!plan->ladder)
         return plan->steps;
     for (int32_t t = 0; t <= level; t++)
-        total += passes_at(plan, levels, t);
+        total += ebm__mcmc_pass_steps(plan, levels, t) * plan->repeats;
     return total;
 }
 

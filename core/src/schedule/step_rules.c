@@ -13,11 +13,21 @@ void ebm__levels_recovery(ebm_levels *levels)
     }
 }
 
+void ebm_levels_use_normal(ebm_levels *levels)
+{
+    for (int32_t t = 0; t < levels->count; t++) {
+        levels->step2[t] = levels->sigma[t + 1] * levels->sigma[t + 1];
+        levels->steps[t] = EBM_STEPS_NORMAL;
+        levels->tether[t] = 1.0;
+        levels->scale[t] = levels->a[t + 1];
+    }
+    levels->noise_scale = 1.0;
+}
+
 static ebm_status check_steps(int32_t steps, ebm_error *err)
 {
     if (steps < 1 || steps > EBM__MAX_STEPS)
-        return ebm_error_set(err, EBM_ERR_RANGE, "langevin_steps", "must be 1..%d",
-                             EBM__MAX_STEPS);
+        return ebm_error_set(err, EBM_ERR_RANGE, "langevin_steps", "must be 1..%d", EBM__MAX_STEPS);
     return EBM_OK;
 }
 

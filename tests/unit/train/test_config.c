@@ -37,7 +37,6 @@ static void test_schedules(void **state)
     (void)state;
     assert_true(c.noise_scale == 0.99);
     ebmt_config_use_schedule(&c, EBMT_SCHEDULE_GEOMETRIC);
-    c.schedule.count = 10;
     assert_int_equal(ebmt_config_levels(&c, &l, NULL), EBM_OK);
     assert_true(l.count == 10 && l.noise_scale == 1.0 && c.step_rule == EBMT_STEPS_CURVATURE);
     assert_close(l.sbar[10] / l.abar[10], 100.0, 1e-9);
@@ -54,6 +53,10 @@ static void test_schedules(void **state)
     ebm_levels_clear(&l);
     c.schedule.count = 1;
     assert_int_equal(ebmt_config_levels(&c, &l, NULL), EBM_ERR_RANGE);
+    ebmt_config_use_schedule(&c, EBMT_SCHEDULE_LINEAR);
+    assert_int_equal(ebmt_config_levels(&c, &l, NULL), EBM_OK);
+    assert_true(l.count == 999 && l.steps[998] == EBM_STEPS_NORMAL && l.tether[998] == 1.0);
+    ebm_levels_clear(&l);
 }
 
 static void test_json_round_trip(void **state)

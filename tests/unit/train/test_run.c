@@ -147,17 +147,18 @@ static void test_data_that_vanish(void **state)
     ebmt_dataset_clear(&streamed);
 }
 
-/* Every objective learns on the calibrated schedule too, with any number of levels. */
-static void test_calibrated_schedule(void **state)
+/* Every objective runs on the other schedules too, with any number of levels. */
+static void test_other_schedules(void **state)
 {
+    static const ebmt_schedule schedules[] = {EBMT_SCHEDULE_GEOMETRIC, EBMT_SCHEDULE_LINEAR};
     static const ebmt_objective objectives[] = {EBMT_RECOVERY, EBMT_MATCHING, EBMT_HYBRID};
     uint8_t pixels[IMAGES * DIM];
     const ebmt_dataset data = bars(pixels);
     (void)state;
-    for (int o = 0; o < 3; o++) {
-        ebmt_config c = small_config(objectives[o]);
+    for (int o = 0; o < 6; o++) {
+        ebmt_config c = small_config(objectives[o % 3]);
         ebmt__trainer *tr = NULL;
-        ebmt_config_use_schedule(&c, EBMT_SCHEDULE_GEOMETRIC);
+        ebmt_config_use_schedule(&c, schedules[o / 3]);
         c.schedule.count = 5 + 11 * o;
         assert_int_equal(make_trainer(&c, &data, 2, &tr, NULL), EBM_OK);
         for (int i = 0; i < 6; i++)
@@ -357,7 +358,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_streaming_changes_nothing, temp_dir_set_up,
                                         temp_dir_tear_down),
         cmocka_unit_test_setup_teardown(test_data_that_vanish, temp_dir_set_up, temp_dir_tear_down),
-        cmocka_unit_test(test_calibrated_schedule),
+        cmocka_unit_test(test_other_schedules),
         cmocka_unit_test(test_matching_improves),
         cmocka_unit_test(test_shards_cover_the_batch),
         cmocka_unit_test(test_adam_is_reset_after_the_warm_start),

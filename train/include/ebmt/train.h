@@ -13,15 +13,17 @@
 
 /* Where the noise levels lie. */
 typedef enum ebmt_schedule {
-    EBMT_SCHEDULE_PAPER,    /* groups of a linear beta schedule; T6 for six levels */
-    EBMT_SCHEDULE_GEOMETRIC /* noise-to-signal ratios in a geometric series: calibrated */
+    EBMT_SCHEDULE_PAPER,     /* groups of a linear beta schedule; T6 for six levels */
+    EBMT_SCHEDULE_GEOMETRIC, /* noise-to-signal ratios in a geometric series: calibrated */
+    EBMT_SCHEDULE_LINEAR     /* every beta a level: the paper's T = 1000 */
 } ebmt_schedule;
 
 /* How the Langevin steps of the levels are sized. */
 typedef enum ebmt_step_rule {
-    EBMT_STEPS_PAPER,    /* step2 = b2 sbar_t/sbar_0 sigma^2 */
-    EBMT_STEPS_VARIANCE, /* step2 = kappa/K (scale sbar)^2 */
-    EBMT_STEPS_CURVATURE /* step2 = curvature_share/Lmax */
+    EBMT_STEPS_PAPER,     /* step2 = b2 sbar_t/sbar_0 sigma^2 */
+    EBMT_STEPS_VARIANCE,  /* step2 = kappa/K (scale sbar)^2 */
+    EBMT_STEPS_CURVATURE, /* step2 = curvature_share/Lmax */
+    EBMT_STEPS_NORMAL     /* one draw from the normal approximation */
 } ebmt_step_rule;
 
 typedef enum ebmt_objective {
@@ -67,8 +69,8 @@ typedef struct ebmt_config {
 /* The paper's settings at a width that two cores can train (ch 32, N 2). */
 EBM_API ebmt_config ebmt_config_default(void);
 EBM_API EBM_MUST_CHECK ebm_status ebmt_config_check(const ebmt_config *config, ebm_error *err);
-/* Makes `kind` the schedule, with the step rule and the noise scale that go with it: the paper's
- * 0.99 and b2 steps, or 1 and curvature steps for GEOMETRIC. */
+/* Makes `kind` the schedule, with the number of levels, step rule and noise scale that go with it:
+ * PAPER 6, PAPER, 0.99; GEOMETRIC 10, CURVATURE, 1; LINEAR 999, NORMAL, 1. */
 EBM_API void ebmt_config_use_schedule(ebmt_config *config, ebmt_schedule kind);
 /* Level tables of a configuration. @own ebm_levels_clear() */
 EBM_API EBM_MUST_CHECK ebm_status ebmt_config_levels(const ebmt_config *config, ebm_levels *out,

@@ -82,9 +82,10 @@ static const ebmt_option rows[] = {
     {"--leaky-slope", EBMT_OPT_REAL, AT(leaky_slope), 0, 1, NULL, "",
      "slope of leaky_relu below zero", false},
 
-    {"--schedule", EBMT_OPT_CHOICE, AT(schedule), 0, 0, "paper|geometric", "",
-     "where the noise levels lie; geometric is the calibrated one", false},
-    {"--levels", EBMT_OPT_INT, CFG(schedule.count), 2, 1000, NULL, "", "noise levels", false},
+    {"--schedule", EBMT_OPT_CHOICE, AT(schedule), 0, 0, "paper|geometric|linear", "",
+     "where the noise levels lie; geometric is calibrated, linear the paper's T = 1000", false},
+    {"--levels", EBMT_OPT_INT, CFG(schedule.count), 2, 1024, NULL, "",
+     "transitions between noise levels; absent: 10 if geometric, 999 if linear", false},
     {"--ratio-min", EBMT_OPT_REAL, CFG(ratio_min), 1e-4, 1, NULL, "",
      "--schedule geometric: noise to signal at level 0 ...", false},
     {"--ratio-max", EBMT_OPT_REAL, CFG(ratio_max), 10, 1e4, NULL, "", "... and at the top level",
@@ -99,8 +100,8 @@ static const ebmt_option rows[] = {
      "Langevin steps per level", false},
     {"--b2", EBMT_OPT_REAL, CFG(schedule.b2), 1e-12, 1, NULL, "",
      "squared step factor of --step-rule paper", false},
-    {"--step-rule", EBMT_OPT_CHOICE, AT(step_rule), 0, 0, "paper|variance|curvature", "",
-     "how Langevin steps are sized; absent with --schedule geometric: curvature", false},
+    {"--step-rule", EBMT_OPT_CHOICE, AT(step_rule), 0, 0, "paper|variance|curvature|normal", "",
+     "how Langevin steps are sized; absent: curvature if geometric, normal if linear", false},
     {"--kappa", EBMT_OPT_REAL, CFG(kappa), 0.1, 64, NULL, "",
      "size of the steps of --step-rule variance", false},
     {"--steps-low", EBMT_OPT_INT, CFG(steps_low), 1, 10000, NULL, "steps",
@@ -108,7 +109,7 @@ static const ebmt_option rows[] = {
     {"--curvature-share", EBMT_OPT_REAL, CFG(curvature_share), 0.01, 2, NULL, "",
      "size of the steps of --step-rule curvature, in inverse curvatures", false},
     {"--noise-scale", EBMT_OPT_REAL, CFG(noise_scale), 0.01, 2, NULL, "",
-     "the model samples with this factor on the noise; absent with --schedule geometric: 1", false},
+     "the model samples with this factor on the noise; absent: 1 if not --schedule paper", false},
 
     {"--objective", EBMT_OPT_CHOICE, AT(objective), 0, 0, "recovery|matching|hybrid", "",
      "what is minimised", false},
@@ -182,11 +183,14 @@ static train_args default_args(void)
     return a;
 }
 
-/* The schedule brings its own step rule and noise scale, unless they were given. */
+/* The schedule brings its own levels, step rule and noise scale, unless they were given. */
 static void finish_schedule(train_args *a, const ebmt_parsed *parsed)
 {
     double noise_scale = a->config.noise_scale;
+    int32_t count = a->config.schedule.count;
     ebmt_config_use_schedule(&a->config, (ebmt_schedule)a->schedule);
+    if (ebmt__option_given(&command, parsed, "--levels"))
+        a->config.schedule.count = count;
     if (ebmt__option_given(&command, parsed, "--step-rule"))
         a->config.step_rule = (ebmt_step_rule)a->step_rule;
     if (ebmt__option_given(&command, parsed, "--noise-scale"))

@@ -22,6 +22,11 @@ void ebmt__negative(ebm_session *s, const ebm_levels *levels, uint64_t iteration
                          .chain = slot,
                          .level = (uint32_t)pair->level};
     memcpy(pair->y_minus, pair->x_next, n * sizeof *pair->y_minus);
+    if (levels->steps[pair->level] == EBM_STEPS_NORMAL) {
+        ebm_session_gradient(s, pair->y_minus, pair->level, grad);
+        ebm_rng_normal(&stream, 0, n, noise);
+        ebm_normal_update(levels, pair->level, 1.0, n, grad, noise, pair->y_minus);
+    }
     for (int32_t k = 0; k < levels->steps[pair->level]; k++) {
         stream.step = (uint32_t)k;
         ebm_session_gradient(s, pair->y_minus, pair->level, grad);
@@ -41,12 +46,25 @@ double ebmt__recovery_term(ebm_session *s, const ebmt__pair *pair, double weight
     return minus - plus;
 }
 
-/* c_t, and v_t + sigma_{t+1}^2: the variance of what x_{t+1} adds to the mean image. */
+/* c_t, and v_t + sigma_{t+1}^2: the variance of what x_{t+1} adds to the mean image. A normal
+ * transition looks at x_{t+1} itself, so its c_t has that variance in place of v_t. */
 static double drift_share(const ebm_levels *l, int32_t t, double *variance)
 {
     double noise = l->scale[t] * l->sbar[t], sigma = l->sigma[t + 1];
     *variance = noise * noise + sigma * sigma;
+    if (l->steps[t] == EBM_STEPS_NORMAL)
+        return l->step2[t] / (2.0 * *variance);
     return l->step2[t] / (2.0 * noise * noise);
+}
+
+/* How far from y to x_{t+1} matching looks: anywhere between with a chain, which passes there; at
+ * the top, where chains start from noise and no tether holds them, only at y; at x_{t+1} for a
+ * normal transition, the only place where its gradient is ever taken. */
+static float mix_of(const ebm_levels *l, const ebmt__pair *pair)
+{
+    if (l->steps[pair->level] == EBM_STEPS_NORMAL)
+        return 1.0f;
+    return l->tether[pair->level] != 0.0 ? (float)pair->mix : 0.0f;
 }
 
 double ebmt__matching_term(ebm_session *s, const ebm_levels *levels, const ebmt__pair *pair,
@@ -57,8 +75,7 @@ double ebmt__matching_term(ebm_session *s, const ebm_levels *levels, const ebmt_
     float *z = work, *grad = work + n, *miss = work + 2 * n;
     double variance, c = drift_share(levels, t, &variance);
     double norm = (double)n * c * c * variance, sum = 0.0;
-    /* at the top there is no tether: chains start from noise, only y itself is looked at */
-    float q = levels->tether[t] != 0.0 ? (float)pair->mix : 0.0f;
+    float q = mix_of(levels, pair);
     float mean = (float)(levels->scale[t] * levels->abar[t]);
     for (size_t i = 0; i < n; i++)
         z[i] = (1.0f - q) * pair->y_plus[i] + q * pair->x_next[i];

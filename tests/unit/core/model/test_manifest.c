@@ -208,7 +208,8 @@ static const struct {
     {"[1e-4,2e-4]", "[-1e-4,0]", EBM_ERR_RANGE, "/levels/step2/0"},
     {"[1e-4,2e-4]", "[1e-4,null]", EBM_ERR_FORMAT, "/levels/step2/1"},
     {"[30,40]", "[30,10001]", EBM_ERR_RANGE, "/levels/steps/1"},
-    {"[30,40]", "[0,40]", EBM_ERR_RANGE, "/levels/steps/0"},
+    {"[30,40]", "[-1,40]", EBM_ERR_RANGE, "/levels/steps/0"},
+    {"[30,40]", "[30,0]", EBM_ERR_RANGE, "/levels/steps/1"}, /* no tether there */
     {"[30,40]", "[30,40.5]", EBM_ERR_FORMAT, "/levels/steps/1"},
     {"\"tether\":[1,0]", "\"tether\":[1,0.5]", EBM_ERR_RANGE, "/levels/tether/1"},
     {"\"scale\":[0.6,1]", "\"scale\":[0.6,0]", EBM_ERR_RANGE, "/levels/scale/1"},
@@ -282,6 +283,19 @@ static void large_texts_are_refused(void **state)
     free(text);
 }
 
+/* A normal transition is marked by 0 steps. */
+static void normal_transitions(void **state)
+{
+    (void)state;
+    char *text = edit("[30,40]", "[0,40]");
+    ebm__manifest m;
+    ebm_error err = {EBM_OK, 0, "", ""};
+    assert_int_equal(ebm__manifest_parse(text, strlen(text), &m, &err), EBM_OK);
+    assert_int_equal(m.levels.steps[0], EBM_STEPS_NORMAL);
+    ebm_levels_clear(&m.levels);
+    free(text);
+}
+
 static void no_memory(void **state)
 {
     (void)state;
@@ -304,6 +318,7 @@ int main(void)
         cmocka_unit_test(truncated_everywhere),
         cmocka_unit_test(every_bit_flipped),
         cmocka_unit_test(large_texts_are_refused),
+        cmocka_unit_test(normal_transitions),
         cmocka_unit_test(no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -154,6 +154,26 @@ static void every_bit_comes_back(void **state)
     }
 }
 
+/* The most levels there can be, beside facts, below the limit. */
+static void thousand_levels_fit(void **state)
+{
+    (void)state;
+    const ebm_schedule_linear schedule = {
+        .count = EBM_MAX_LEVELS, .beta_first = 1e-4, .beta_last = 0.02};
+    ebm__manifest m = facts, back;
+    char *json;
+    size_t size;
+    ebm_error err = {EBM_OK, 0, "", ""};
+    assert_int_equal(ebm_levels_linear(&schedule, &m.levels, &err), EBM_OK);
+    assert_int_equal(ebm__manifest_build(&m, "{\"a\":1}", NULL, &json, &size, &err), EBM_OK);
+    assert_in_range(size, 64 << 10, 120 << 10);
+    assert_int_equal(ebm__manifest_parse(json, size, &back, &err), EBM_OK);
+    assert_same_levels(&m.levels, &back.levels);
+    ebm_free(json);
+    ebm_levels_clear(&m.levels);
+    ebm_levels_clear(&back.levels);
+}
+
 static void expect_refusal(const ebm__manifest *m, const char *training, ebm_status want,
                            const char *where)
 {
@@ -246,7 +266,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(golden_text),   cmocka_unit_test(every_bit_comes_back),
         cmocka_unit_test(refuses_facts), cmocka_unit_test(refuses_what_the_reader_would_refuse),
-        cmocka_unit_test(no_memory),
+        cmocka_unit_test(no_memory),     cmocka_unit_test(thousand_levels_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

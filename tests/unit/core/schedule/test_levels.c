@@ -49,7 +49,8 @@ static void test_check_names_the_entry(void **state)
         {2, 5, 0.0, "/levels/step2/5"},      {2, 0, NAN, "/levels/step2/0"},
         {2, 1, INFINITY, "/levels/step2/1"}, {3, 4, 0.5, "/levels/tether/4"},
         {4, 3, 0.0, "/levels/scale/3"},      {4, 3, NAN, "/levels/scale/3"},
-        {5, 2, 0, "/levels/steps/2"},        {5, 2, 10001, "/levels/steps/2"},
+        {5, 2, -1, "/levels/steps/2"},       {5, 5, 0, "/levels/steps/5"},
+        {5, 2, 10001, "/levels/steps/2"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

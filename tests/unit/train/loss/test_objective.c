@@ -12,6 +12,7 @@
 
 #include "assert_numbers.h"
 #include "ebm/memory.h"
+#include "ebm/rng.h"
 #include "ebm/sampler.h"
 #include "loss/objective.h"
 #include "random_net.h"
@@ -23,6 +24,7 @@ typedef struct rig {
     ebm_session *s;
     const ebm_graph_info *g;
     const ebm_levels *levels;
+    ebm_levels normal; /* the same noise, every transition normal */
     ebmt_grads grads;
     float *got, *want;
     float clean[DIM], y_plus[DIM], x_next[DIM], y_minus[DIM], work[3 * DIM];
@@ -36,6 +38,8 @@ static rig *make_rig(void)
     rig *r = ebm_alloc(1, sizeof *r);
     assert_non_null(r);
     r->m = random_net(&c, kernel_set("ref"), 41);
+    assert_int_equal(ebm_levels_copy(ebm_model_describe(r->m)->levels, &r->normal, NULL), EBM_OK);
+    ebm_levels_use_normal(&r->normal);
     r->g = ebm_model_describe(r->m)->graph;
     r->levels = ebm_model_describe(r->m)->levels;
     assert_int_equal(ebm_session_create(r->m, &opt, &r->s, NULL), EBM_OK);
@@ -58,6 +62,7 @@ static rig *make_rig(void)
 
 static void free_rig(rig *r)
 {
+    ebm_levels_clear(&r->normal);
     ebmt_grads_clear(&r->grads);
     ebm_session_free(r->s);
     ebm_model_unref(r->m);
@@ -104,6 +109,44 @@ static void test_negative_is_the_samplers_chain(void **state)
             y[i] *= (float)r->levels->scale[t];
         assert_rel_l2(r->y_minus, y, DIM, 1e-6);
     }
+    free_rig(r);
+}
+
+/* A normal transition draws its negative once. */
+static void test_normal_negative(void **state)
+{
+    rig *r = make_rig();
+    float grad[DIM], noise[DIM];
+    const ebm_stream stream = {.seed = 77, .purpose = EBM_PURPOSE_LANGEVIN, .chain = 5, .level = 2};
+    (void)state;
+    ebmt__negative(r->s, &r->normal, 77, 5, &r->pair, r->work);
+    ebm_session_gradient(r->s, r->x_next, 2, grad);
+    ebm_rng_normal(&stream, 0, DIM, noise);
+    for (int i = 0; i < DIM; i++)
+        noise[i] = r->x_next[i] + grad[i] + (float)r->normal.sigma[3] * noise[i];
+    assert_rel_l2(r->y_minus, noise, DIM, 1e-6);
+    free_rig(r);
+}
+
+/* With a normal transition the gradient of f at x_{t+1} is asked to be the score of x_{t+1}:
+ * (m - x_{t+1})/(v + sigma^2), the same number as the variance of x_{t+1} around m. */
+static void test_matching_of_normal_transitions(void **state)
+{
+    rig *r = make_rig();
+    const ebm_levels *l = &r->normal;
+    float grad[DIM];
+    double noise = l->scale[2] * l->sbar[2], sigma = l->sigma[3], sum = 0.0;
+    double variance = noise * noise + sigma * sigma;
+    (void)state;
+    double loss = ebmt__matching_term(r->s, l, &r->pair, 0.1, &r->grads, r->work);
+    ebm_session_gradient(r->s, r->x_next, 2, grad);
+    for (int i = 0; i < DIM; i++) {
+        double mean = l->scale[2] * l->abar[2] * (double)r->clean[i];
+        double score = (mean - (double)r->x_next[i]) / variance;
+        sum += pow((double)grad[i] / l->step2[2] - score, 2);
+    }
+    assert_close(loss / (sum / DIM * variance), 1.0, 1e-4);
+    assert_close(l->sbar[3] * l->sbar[3], variance, 1e-9);
     free_rig(r);
 }
 
@@ -157,6 +200,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_recovery_term),
         cmocka_unit_test(test_negative_is_the_samplers_chain),
+        cmocka_unit_test(test_normal_negative),
+        cmocka_unit_test(test_matching_of_normal_transitions),
         cmocka_unit_test(test_matching_loss_by_hand),
         cmocka_unit_test(test_matching_gradient_descends),
     };
