@@ -57,11 +57,13 @@ static void draw_pair(void *user, int32_t b, int32_t worker)
     const ebmt__draw draw = {.data = tr->data,
                              .levels = tr->levels,
                              .seed = tr->iteration_seed,
-                             .flip = tr->config.flip};
+                             .flip = tr->config.flip,
+                             .shared = tr->config.shared_noise};
     ebm_error *err = &tr->data_error[worker];
     if (err->status == EBM_OK)
         (void)(ebmt__pair_make(&draw, tr->index[b], (uint32_t)b, tr->work[worker], &tr->pair[b],
                                err) == EBM_OK);
+    tr->pair[b].mix *= tr->config.matching_reach;
 }
 
 static ebm_status draw_pairs(ebmt__trainer *tr, ebm_error *err)

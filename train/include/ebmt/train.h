@@ -32,6 +32,9 @@ typedef enum ebmt_objective {
     EBMT_HYBRID    /* both */
 } ebmt_objective;
 
+/* How the learning rate falls after lr_decay_from. */
+typedef enum ebmt_decay { EBMT_DECAY_LINEAR, EBMT_DECAY_COSINE } ebmt_decay;
+
 /* Everything that determines a run; equal configurations and data give equal bits.
  * Written whole into every checkpoint and into the model's manifest. */
 typedef struct ebmt_config {
@@ -45,7 +48,9 @@ typedef struct ebmt_config {
     double curvature_share; /* of EBMT_STEPS_CURVATURE */
     double noise_scale;     /* factor on the Langevin noise when the model samples */
     ebmt_objective objective;
-    int64_t warm_start; /* HYBRID: iterations of matching alone before it */
+    bool shared_noise;     /* pairs of variance-reduced noise, see ebmt__pair */
+    double matching_reach; /* matching looks up to this part of the way from y to x_{t+1} */
+    int64_t warm_start;    /* HYBRID: iterations of matching alone before it */
     int64_t iterations;
     int32_t batch;
     double rl_share;          /* HYBRID: part of the batch that gets the likelihood term */
@@ -54,7 +59,8 @@ typedef struct ebmt_config {
     double rl_weight_top;     /* ... and times this at t = T-1, where matching knows least */
     double lr, lr_warm_start; /* Adam step; during the warm start */
     int64_t lr_warmup;        /* linear over so many iterations, again after the warm start */
-    double lr_decay_from;     /* part of the run after which lr falls linearly ... */
+    ebmt_decay lr_decay;      /* shape of ... */
+    double lr_decay_from;     /* part of the run after which lr falls ... */
     double lr_final;          /* ... to this part of lr at the end */
     double beta1, beta2, adam_eps;
     double ema;

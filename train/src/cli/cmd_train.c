@@ -19,7 +19,8 @@
 typedef struct train_args {
     ebmt_config config;
     ebmt_int_list ch_mult;
-    int32_t activation, schedule, step_rule, objective; /* CHOICE: indices into the names below */
+    int32_t activation, schedule, step_rule, objective,
+        lr_decay; /* CHOICE: indices into the names below */
     double leaky_slope;
     int64_t seed;
     ebmt_data_options data;
@@ -113,6 +114,10 @@ static const ebmt_option rows[] = {
 
     {"--objective", EBMT_OPT_CHOICE, AT(objective), 0, 0, "recovery|matching|hybrid", "",
      "what is minimised", false},
+    {"--shared-noise", EBMT_OPT_FLAG, CFG(shared_noise), 0, 0, NULL, "",
+     "variance-reduced pairs: one noise for both levels of a pair", false},
+    {"--matching-reach", EBMT_OPT_REAL, CFG(matching_reach), 0, 1, NULL, "",
+     "matching looks up to this part of the way from y to x_{t+1}", false},
     {"--warm-start", EBMT_OPT_INT64, CFG(warm_start), 0, 1e9, NULL, "iterations",
      "hybrid: iterations of matching alone", false},
     {"--rl-share", EBMT_OPT_REAL, CFG(rl_share), 0, 1, NULL, "",
@@ -132,8 +137,10 @@ static const ebmt_option rows[] = {
      "Adam's step during the warm start", false},
     {"--lr-warmup", EBMT_OPT_INT64, CFG(lr_warmup), 0, 1e9, NULL, "iterations",
      "the step grows linearly over so many", false},
+    {"--lr-decay", EBMT_OPT_CHOICE, AT(lr_decay), 0, 0, "linear|cosine", "",
+     "how the step falls, if it does", false},
     {"--lr-decay-from", EBMT_OPT_REAL, CFG(lr_decay_from), 0, 1, NULL, "",
-     "part of the run after which the step falls linearly ...", false},
+     "part of the run after which the step falls ...", false},
     {"--lr-final", EBMT_OPT_REAL, CFG(lr_final), 0, 1, NULL, "",
      "... to this part of it at the end", false},
     {"--beta1", EBMT_OPT_REAL, CFG(beta1), 0, 0.9999, NULL, "", "Adam's first decay", false},
@@ -179,6 +186,7 @@ static train_args default_args(void)
     a.schedule = (int32_t)a.config.schedule_kind;
     a.step_rule = (int32_t)a.config.step_rule;
     a.objective = (int32_t)a.config.objective;
+    a.lr_decay = (int32_t)a.config.lr_decay;
     a.seed = (int64_t)a.config.seed;
     return a;
 }
@@ -211,6 +219,7 @@ static ebm_status finish_config(train_args *a, const ebmt_parsed *parsed, ebm_er
     a->data.cache_bytes = (size_t)a->cache_mib << 20;
     finish_schedule(a, parsed);
     a->config.objective = (ebmt_objective)a->objective;
+    a->config.lr_decay = (ebmt_decay)a->lr_decay;
     if (a->seed < 0) {
         ebm_status st = ebmt__cli_draw_seed(&a->seed, err);
         if (st != EBM_OK)

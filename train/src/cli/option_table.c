@@ -162,10 +162,10 @@ static const ebmt_option *find_row(const ebmt_command *command, const char *word
 static ebm_status mark_seen(const ebmt_command *command, const ebmt_option *row,
                             ebmt_parsed *parsed, ebm_error *err)
 {
-    uint64_t bit = UINT64_C(1) << (row - command->options);
-    if (parsed->seen & bit)
+    bool *seen = &parsed->seen[row - command->options];
+    if (*seen)
         return ebm_error_set(err, EBM_ERR_ARG, row->flag, "given twice");
-    parsed->seen |= bit;
+    *seen = true;
     return EBM_OK;
 }
 
@@ -222,7 +222,7 @@ static ebm_status check_complete(const ebmt_command *command, const ebmt_parsed 
                                  ebm_error *err)
 {
     for (size_t i = 0; i < command->n_options; i++) {
-        if (command->options[i].required && !(parsed->seen >> i & 1))
+        if (command->options[i].required && !parsed->seen[i])
             return ebm_error_set(err, EBM_ERR_ARG, command->options[i].flag, "is required");
     }
     if (command->argument && !have)
@@ -267,7 +267,7 @@ bool ebmt__option_given(const ebmt_command *command, const ebmt_parsed *parsed, 
 {
     const char *value;
     const ebmt_option *row = find_row(command, flag, &value);
-    return row && (parsed->seen >> (row - command->options) & 1) != 0;
+    return row && parsed->seen[row - command->options];
 }
 
 /* --- help ---------------------------------------------------------------------------------- */

@@ -39,7 +39,7 @@ typedef struct ebmt_option {
     bool required;
 } ebmt_option;
 
-#define EBMT_OPTIONS_MAX 64
+#define EBMT_OPTIONS_MAX 128
 
 /* A command: its flags and, if it takes one, its positional argument. */
 typedef struct ebmt_command {
@@ -53,8 +53,8 @@ typedef struct ebmt_command {
 
 /* What was given. */
 typedef struct ebmt_parsed {
-    bool help;     /* --help or -h: nothing else was checked */
-    uint64_t seen; /* bit i: row i of the table was given */
+    bool help;                   /* --help or -h: nothing else was checked */
+    bool seen[EBMT_OPTIONS_MAX]; /* row i of the table was given */
 } ebmt_parsed;
 
 /* Parses argv[0..argc) (without program and command name) into `values`.

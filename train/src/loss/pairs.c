@@ -33,6 +33,7 @@ ebm_status ebmt__pair_make(const ebmt__draw *draw, int64_t index, uint32_t slot,
     float abar = (float)levels->abar[t], sbar = (float)levels->sbar[t];
     float a = (float)levels->a[t + 1], sigma = (float)levels->sigma[t + 1];
     float scale = (float)levels->scale[t];
+    float abar_next = (float)levels->abar[t + 1], sbar_next = (float)levels->sbar[t + 1];
 
     pair->level = t;
     pair->mix = ebm_rng_uniform(&choice, 1);
@@ -41,10 +42,12 @@ ebm_status ebmt__pair_make(const ebmt__draw *draw, int64_t index, uint32_t slot,
     if (st != EBM_OK)
         return st;
     draw_noise(draw->seed, slot, 0, n, pair->y_plus);
-    draw_noise(draw->seed, slot, 1, n, work);
+    if (!draw->shared)
+        draw_noise(draw->seed, slot, 1, n, work);
     for (size_t i = 0; i < n; i++) {
-        float x = abar * pair->clean[i] + sbar * pair->y_plus[i];
-        pair->x_next[i] = a * x + sigma * work[i];
+        float e = pair->y_plus[i], x = abar * pair->clean[i] + sbar * e;
+        pair->x_next[i] =
+            draw->shared ? abar_next * pair->clean[i] + sbar_next * e : a * x + sigma * work[i];
         pair->y_plus[i] = scale * x;
     }
     return EBM_OK;

@@ -10,8 +10,9 @@
 
 /* @shape clean, y_plus, x_next, y_minus [D]
  * @eq    x_t = abar_t x + sbar_t e1; x_{t+1} = a_{t+1} x_t + sigma_{t+1} e2 (a_{t+1} also at the
- *        top); y_plus = scale_t x_t. Gao et al. 2021, section 3.2, reference code q_sample_pairs
- */
+ *        top); y_plus = scale_t x_t. Gao et al. 2021, section 3.2, reference code q_sample_pairs.
+ *        With shared noise x_{t+1} has the same distribution and so has x_t, but the two are
+ *        closer: positives and negatives differ by less noise. Zhu et al. 2024 (CDRL) */
 typedef struct ebmt__pair {
     int32_t level;
     double mix;     /* uniform in [0,1): where between y_plus and x_next matching looks */
@@ -30,6 +31,7 @@ typedef struct ebmt__draw {
     const ebm_levels *levels;
     uint64_t seed; /* ebmt__iteration_seed() */
     bool flip;     /* mirror half of the images */
+    bool shared;   /* one noise for both levels: x_{t+1} = abar_{t+1} x + sbar_{t+1} e1 */
 } ebmt__draw;
 
 /* Draws level, noise and flip for slot `slot` of an iteration and fills the pair (not y_minus).

@@ -48,6 +48,13 @@ bool ebmt__warm_start(const ebmt_config *c, int64_t iteration)
     return c->objective == EBMT_HYBRID && iteration < c->warm_start;
 }
 
+/* How much of the fall is done after a part `done` of it. */
+static double fallen(ebmt_decay shape, double done)
+{
+    static const double pi = 3.14159265358979323846;
+    return shape == EBMT_DECAY_COSINE ? 0.5 * (1.0 - cos(pi * done)) : done;
+}
+
 double ebmt__learning_rate(const ebmt_config *c, int64_t iteration, int64_t adam_step)
 {
     double lr = ebmt__warm_start(c, iteration) ? c->lr_warm_start : c->lr;
@@ -56,6 +63,6 @@ double ebmt__learning_rate(const ebmt_config *c, int64_t iteration, int64_t adam
     if (adam_step < c->lr_warmup)
         lr *= (double)(adam_step + 1) / (double)c->lr_warmup;
     if (rest > 0.0 && (double)iteration > begin)
-        lr *= 1.0 + (c->lr_final - 1.0) * ((double)iteration - begin) / rest;
+        lr *= 1.0 + (c->lr_final - 1.0) * fallen(c->lr_decay, ((double)iteration - begin) / rest);
     return lr;
 }

@@ -37,8 +37,10 @@ static void test_thousand_levels(void **state)
 static void test_bad_schedules(void **state)
 {
     const ebm_schedule_linear bad[] = {
-        {1, 1e-4, 0.02}, {EBM_MAX_LEVELS + 1, 1e-4, 0.02}, {999, 0.0, 0.02},
-        {999, 0.03, 0.02}, {999, 1e-4, 1.0}, {999, (double)NAN, 0.02}, {999, 1e-4, (double)NAN},
+        {1, 1e-4, 0.02},          {EBM_MAX_LEVELS + 1, 1e-4, 0.02},
+        {999, 0.0, 0.02},         {999, 0.03, 0.02},
+        {999, 1e-4, 1.0},         {999, (double)NAN, 0.02},
+        {999, 1e-4, (double)NAN},
     };
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {

@@ -30,6 +30,7 @@ typedef struct rig {
     ebmt__pair pair;
     uint8_t pixels[DIM];
     ebmt_dataset data;
+    bool shared;
 } rig;
 
 static rig *make_rig(void)
@@ -54,17 +55,18 @@ static void free_rig(rig *r)
 
 static void make(rig *r, uint64_t seed, uint32_t slot)
 {
-    const ebmt__draw draw = {.data = &r->data, .levels = &r->levels, .seed = seed};
+    const ebmt__draw draw = {
+        .data = &r->data, .levels = &r->levels, .seed = seed, .shared = r->shared};
     assert_int_equal(ebmt__pair_make(&draw, 0, slot, r->buffer + 4 * DIM, &r->pair, NULL), EBM_OK);
 }
 
 /* y_plus = scale (abar x + sbar e1), x_next = a x_t + sigma e2: means and variances over pixels
  * and many slots, per level, within 5 standard errors (60 checks, fixed seed). */
-static void test_moments(void **state)
+static void check_moments(bool shared)
 {
     double n[6] = {0}, y1[6] = {0}, y2[6] = {0}, x1[6] = {0}, x2[6] = {0};
     rig *r = make_rig();
-    (void)state;
+    r->shared = shared;
     for (uint32_t slot = 0; slot < 240; slot++) {
         make(r, 5, slot);
         int32_t t = r->pair.level;
@@ -88,6 +90,32 @@ static void test_moments(void **state)
         assert_close(x1[t] / n[t], 0.0, 5.0 * sqrt(vx / n[t]));
         assert_close(y2[t] / n[t], vy, 5.0 * vy * sqrt(2.0 / n[t]));
         assert_close(x2[t] / n[t], vx, 5.0 * vx * sqrt(2.0 / n[t]));
+    }
+    free_rig(r);
+}
+
+static void test_moments(void **state)
+{
+    (void)state;
+    check_moments(false);
+    check_moments(true);
+}
+
+/* With shared noise (x_next - abar' x)/sbar' is (y_plus/scale - abar x)/sbar, pixel by pixel. */
+static void test_shared_noise(void **state)
+{
+    rig *r = make_rig();
+    (void)state;
+    r->shared = true;
+    for (uint32_t slot = 0; slot < 12; slot++) {
+        make(r, 3, slot);
+        const ebm_levels *l = &r->levels;
+        int32_t t = r->pair.level;
+        for (int i = 0; i < DIM; i++) {
+            double y = (double)r->pair.y_plus[i] / l->scale[t], x = (double)r->pair.x_next[i];
+            assert_close((y - l->abar[t] * 0.6) / l->sbar[t],
+                         (x - l->abar[t + 1] * 0.6) / l->sbar[t + 1], 1e-4);
+        }
     }
     free_rig(r);
 }
@@ -123,6 +151,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_moments),
+        cmocka_unit_test(test_shared_noise),
         cmocka_unit_test(test_pure_function),
         cmocka_unit_test(test_paper_weights),
     };

@@ -70,6 +70,12 @@ static void test_learning_rate(void **state)
     assert_close(ebmt__learning_rate(&c, 500, 500), 1e-4, 1e-18);
     assert_close(ebmt__learning_rate(&c, 750, 750), 0.55e-4, 1e-12);
     assert_close(ebmt__learning_rate(&c, 1000, 1000), 0.1e-4, 1e-12);
+    c.lr_decay = EBMT_DECAY_COSINE; /* half way at half time, flat at both ends */
+    assert_close(ebmt__learning_rate(&c, 501, 501), 1e-4, 1e-9);
+    assert_close(ebmt__learning_rate(&c, 625, 625), 1e-4 * (1 - 0.9 * 0.5 * (1 - sqrt(0.5))),
+                 1e-12);
+    assert_close(ebmt__learning_rate(&c, 750, 750), 0.55e-4, 1e-12);
+    assert_close(ebmt__learning_rate(&c, 1000, 1000), 0.1e-4, 1e-12);
     c.objective = EBMT_HYBRID;
     c.warm_start = 200;
     assert_close(ebmt__learning_rate(&c, 150, 150), c.lr_warm_start, 1e-18);
