@@ -178,9 +178,12 @@ ebm_status ebmt_config_levels(const ebmt_config *config, ebm_levels *out, ebm_er
     ebm_status st = make_levels(config, out, err);
     if (st == EBM_OK)
         st = size_steps(config, out, err);
-    if (st == EBM_OK)
+    if (st == EBM_OK) {
         out->noise_scale = config->noise_scale;
-    else
+        out->denoise = config->denoise;
+        st = ebm_levels_check(out, err);
+    }
+    if (st != EBM_OK)
         ebm_levels_clear(out);
     return st;
 }

@@ -41,6 +41,7 @@ static const field fields[] = {
     {"steps_low", INT32, AT(steps_low), NULL},
     {"curvature_share", REAL, AT(curvature_share), NULL},
     {"noise_scale", REAL, AT(noise_scale), NULL},
+    {"denoise", BOOL, AT(denoise), NULL},
     {"objective", NAMES, AT(objective), "recovery|matching|hybrid"},
     {"shared_noise", BOOL, AT(shared_noise), NULL},
     {"matching_reach", REAL, AT(matching_reach), NULL},

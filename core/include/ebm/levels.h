@@ -3,6 +3,7 @@
 #ifndef EBM_LEVELS_H
 #define EBM_LEVELS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "ebm/status.h"
@@ -25,6 +26,7 @@ typedef struct ebm_levels {
     double *tether;     /* 1, or 0 at the top transition */
     double *scale;      /* y = scale_t * x_t */
     double noise_scale; /* default factor on the Langevin noise when sampling */
+    bool denoise;       /* chains end with a step to the mean image behind x_0 */
 } ebm_levels;
 
 /* Allocates zeroed tables for T transitions. @range count 1..EBM_MAX_LEVELS
@@ -111,7 +113,7 @@ EBM_API EBM_MUST_CHECK ebm_status ebm_levels_match_curvature(ebm_levels *levels,
 
 /* Checks tables that came from outside: finite, a and sigma in (0,1] with a^2+sigma^2 = 1 to
  * 1e-6, step2 > 0, steps 1..10000 or EBM_STEPS_NORMAL (with tether 1), tether 0 or 1, scale in
- * (0,1]. @err RANGE names table and index. */
+ * (0,1], denoise not with a normal transition at t = 0. @err RANGE names table and index. */
 EBM_API EBM_MUST_CHECK ebm_status ebm_levels_check(const ebm_levels *levels, ebm_error *err);
 
 #endif

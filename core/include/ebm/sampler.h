@@ -47,7 +47,8 @@ EBM_API void ebm_chain_start(ebm_chain *chain, const ebm_levels *levels, size_t 
 /* Runs up to max_steps Langevin steps, moving down the levels; stops early when finished.
  * @eq    y <- y + grad net/2 - (step2/2) r (y - x~)/sigma_{t+1}^2 + sqrt(step2) tau e, then
  *        x_t = y/scale_t after the last step of a level. Gao et al. 2021, algorithm 2. Where the
- *        table says EBM_STEPS_NORMAL, one ebm_normal_update() instead
+ *        table says EBM_STEPS_NORMAL, one ebm_normal_update() instead. With levels->denoise, level
+ *        0 takes one step more, an ebm_denoise_update()
  * @shape work [2*dim]: gradient and noise
  * @note  the noise of a step is a function of (seed, index, level, step): a run split in parts
  *        equals the undivided run bit for bit
@@ -70,7 +71,14 @@ EBM_API void ebm_langevin_update(const ebm_levels *levels, int32_t level, double
 EBM_API void ebm_normal_update(const ebm_levels *levels, int32_t level, double noise_scale,
                                size_t dim, const float *grad, const float *noise, float *y);
 
-/* Steps, that is gradients, of a whole chain: sum over levels; a normal transition is one. */
+/* Moves y at level 0 to the mean of the clean images behind it, scaled so that y/scale_0 is that
+ * image: level 0 still carries noise of sbar_0. @shape y, grad [dim]; grad is of net at y
+ * @eq    x = (x_0 + sbar_0^2 grad log p(x_0))/abar_0 (Tweedie), y = scale_0 x_0; Zhu et al. 2024
+ *        (CDRL). docs/math/langevin.md */
+EBM_API void ebm_denoise_update(const ebm_levels *levels, size_t dim, const float *grad, float *y);
+
+/* Steps, that is gradients, of a whole chain: sum over levels; a normal transition is one, and
+ * so is the denoising at the end. */
 EBM_API int64_t ebm_chain_total_steps(const ebm_levels *levels, const ebm_langevin *how);
 
 #endif

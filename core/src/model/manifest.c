@@ -270,9 +270,14 @@ static void compute_products(ebm_levels *levels)
 
 static ebm_status read_sampling(const node *root, ebm_levels *out, ebm_error *err)
 {
-    static const char *const known[] = {"noise_scale", NULL};
+    static const char *const known[] = {"noise_scale", "denoise", NULL};
     node n;
     TRY(enter(root, "sampling", known, &n, err));
+    const json_t *denoise = json_object_get(n.object, "denoise");
+    if (denoise != NULL && !json_is_boolean(denoise)) {
+        return fail(err, EBM_ERR_FORMAT, &n, "denoise", "must be true or false");
+    }
+    out->denoise = json_is_true(denoise);
     return to_real(json_object_get(n.object, "noise_scale"), &n, "noise_scale", &out->noise_scale,
                    err);
 }

@@ -67,15 +67,24 @@ static json_t *levels_part(const ebm_levels *l)
                      reals(l->tether, t), "scale", reals(l->scale, t));
 }
 
+/* What is off needs no field. */
+static json_t *sampling_part(const ebm_levels *l)
+{
+    if (l->denoise) {
+        return json_pack("{s:f, s:b}", "noise_scale", l->noise_scale, "denoise", 1);
+    }
+    return json_pack("{s:f}", "noise_scale", l->noise_scale);
+}
+
 /* All but the facts; NULL: no memory. */
 static json_t *document_of(const ebm__manifest *m)
 {
-    return json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:{s:f}, s:{s:s}}", "format",
+    return json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:{s:s}}", "format",
                      EBM__MANIFEST_FORMAT, "id", m->id, "version", m->version, "title", m->title,
                      "licence", m->licence, "architecture", m->network.architecture, "image",
                      image_part(&m->network), "network", network_part(&m->network), "levels",
-                     levels_part(&m->levels), "sampling", "noise_scale", m->levels.noise_scale,
-                     "weights", "sha256", m->sha256);
+                     levels_part(&m->levels), "sampling", sampling_part(&m->levels), "weights",
+                     "sha256", m->sha256);
 }
 
 static ebm_status add_facts(json_t *document, const char *key, const char *text, ebm_error *err)

@@ -41,11 +41,22 @@ static int64_t steps_of_level(const ebm_mcmc_setup *s, int32_t level)
     return s->plan->ladder ? steps_of_pass(s, level) * s->plan->repeats : s->plan->steps;
 }
 
+/* Where a ladder's level 0 has done so many steps. */
+static bool at_bottom_after(const run *r, int64_t steps)
+{
+    return r->setup->plan->ladder && r->chain->level == 0 && r->chain->step >= steps;
+}
+
 static bool polishing(const run *r)
 {
-    const ebm_mcmc_plan *plan = r->setup->plan;
-    return plan->ladder && plan->polish > 0 && r->chain->level == 0 &&
-           r->chain->step >= steps_of_level(r->setup, 0);
+    return r->setup->plan->polish > 0 && at_bottom_after(r, steps_of_level(r->setup, 0));
+}
+
+/* The very last step of a ladder, if the model asks for clean images. */
+static bool denoising(const run *r)
+{
+    return r->setup->levels->denoise &&
+           at_bottom_after(r, steps_of_level(r->setup, 0) + r->setup->plan->polish);
 }
 
 static double tether_of(const run *r)
@@ -159,6 +170,14 @@ static void metropolis_step(run *r)
     account(r, probability);
 }
 
+static void denoise_step(run *r)
+{
+    const ebm_density *density = r->setup->density;
+    density->gradient(density->self, r->chain->y, 0, NULL, r->grad);
+    ebm_denoise_update(r->setup->levels, density->dim, r->grad, r->chain->y);
+    r->fresh = false;
+}
+
 /* --- between steps -------------------------------------------------------------------------- */
 
 /* Divides by the level's scale: y becomes x_t. */
@@ -214,9 +233,10 @@ static void after_step(run *r)
     if (!r->setup->plan->ladder)
         return;
     int64_t end = steps_of_level(r->setup, c->level);
+    int64_t more = c->level == 0 ? r->setup->plan->polish + r->setup->levels->denoise : 0;
     if (c->step < end && c->step % steps_of_pass(r->setup, c->level) == 0)
         repeat_level(r);
-    else if (c->step >= end + (c->level == 0 ? r->setup->plan->polish : 0))
+    else if (c->step >= end + more)
         finish_level(r);
     else if (c->step == end)
         start_polish(r);
@@ -270,7 +290,9 @@ ebm_status ebm_mcmc_advance(ebm_mcmc *chain, const ebm_mcmc_setup *setup, int64_
     for (int64_t done = 0; done < max_steps && !ebm_mcmc_done(chain, setup->plan); done++) {
         if (trace_full(&r))
             break;
-        if (setup->plan->sampler == EBM_SAMPLER_LANGEVIN && !polishing(&r))
+        if (denoising(&r))
+            denoise_step(&r);
+        else if (setup->plan->sampler == EBM_SAMPLER_LANGEVIN && !polishing(&r))
             langevin_step(&r);
         else
             metropolis_step(&r);

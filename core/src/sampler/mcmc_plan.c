@@ -61,6 +61,7 @@ int64_t ebm_mcmc_total_steps(const ebm_mcmc_plan *plan, const ebm_levels *levels
     int64_t total = plan->polish;
     if (!plan->ladder)
         return plan->steps;
+    total += levels->denoise;
     for (int32_t t = 0; t <= level; t++)
         total += ebm__mcmc_pass_steps(plan, levels, t) * plan->repeats;
     return total;

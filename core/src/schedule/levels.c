@@ -61,6 +61,7 @@ ebm_status ebm_levels_copy(const ebm_levels *from, ebm_levels *out, ebm_error *e
     memcpy(out->scale, from->scale, t * sizeof(double));
     memcpy(out->steps, from->steps, t * sizeof(int32_t));
     out->noise_scale = from->noise_scale;
+    out->denoise = from->denoise;
     return EBM_OK;
 }
 
@@ -108,5 +109,8 @@ ebm_status ebm_levels_check(const ebm_levels *levels, ebm_error *err)
         st = check_transition(levels, t, err);
     if (st == EBM_OK && !(levels->noise_scale >= 0.0 && levels->noise_scale <= 2.0))
         st = ebm_error_set(err, EBM_ERR_RANGE, "/sampling/noise_scale", "must be 0..2");
+    if (st == EBM_OK && levels->denoise && levels->steps[0] == EBM_STEPS_NORMAL)
+        st = ebm_error_set(err, EBM_ERR_RANGE, "/sampling/denoise",
+                           "needs Langevin steps at level 0");
     return st;
 }

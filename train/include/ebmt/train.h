@@ -47,6 +47,7 @@ typedef struct ebmt_config {
     int32_t steps_low;      /* Langevin steps at t = 0 with EBMT_STEPS_VARIANCE */
     double curvature_share; /* of EBMT_STEPS_CURVATURE */
     double noise_scale;     /* factor on the Langevin noise when the model samples */
+    bool denoise;           /* the model's chains end with a denoising step */
     ebmt_objective objective;
     bool shared_noise;     /* pairs of variance-reduced noise, see ebmt__pair */
     double matching_reach; /* matching looks up to this part of the way from y to x_{t+1} */

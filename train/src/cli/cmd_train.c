@@ -112,6 +112,9 @@ static const ebmt_option rows[] = {
     {"--noise-scale", EBMT_OPT_REAL, CFG(noise_scale), 0.01, 2, NULL, "",
      "the model samples with this factor on the noise; absent: 1 if not --schedule paper", false},
 
+    {"--denoise", EBMT_OPT_FLAG, CFG(denoise), 0, 0, NULL, "",
+     "the model's chains end with a step to the mean image behind x_0", false},
+
     {"--objective", EBMT_OPT_CHOICE, AT(objective), 0, 0, "recovery|matching|hybrid", "",
      "what is minimised", false},
     {"--shared-noise", EBMT_OPT_FLAG, CFG(shared_noise), 0, 0, NULL, "",

@@ -216,6 +216,8 @@ static const struct {
     {",\"scale\":[0.6,1]", "", EBM_ERR_FORMAT, "/levels/scale"},
     {"\"sampling\":{\"noise_scale\":0.99},", "", EBM_ERR_FORMAT, "/sampling"},
     {"0.99", "1e9", EBM_ERR_RANGE, "/sampling/noise_scale"},
+    {"0.99", "0.99,\"denoise\":1", EBM_ERR_FORMAT, "/sampling/denoise"},
+    {"0.99", "0.99,\"sharpen\":true", EBM_ERR_FORMAT, "/sampling/sharpen"},
     {"0.99", "[]", EBM_ERR_FORMAT, "/sampling/noise_scale"},
     /* weights and facts */
     {"\"weights\"", "\"weight\"", EBM_ERR_FORMAT, "/weight"},

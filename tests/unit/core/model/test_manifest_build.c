@@ -135,6 +135,7 @@ static void every_bit_comes_back(void **state)
     static const int32_t counts[] = {2, 6, 100, 501};
     for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
         ebm__manifest m = make(counts[i]), back;
+        m.levels.denoise = i % 2 == 1;
         char *json;
         size_t size;
         ebm_error err = {EBM_OK, 0, "", ""};
@@ -148,6 +149,7 @@ static void every_bit_comes_back(void **state)
         assert_true(m.network.leaky_slope == back.network.leaky_slope);
         assert_int_equal(back.network.n_mult, 2);
         assert_string_equal(m.title, back.title);
+        assert_true(back.levels.denoise == m.levels.denoise);
         ebm_free(json);
         ebm_levels_clear(&m.levels);
         ebm_levels_clear(&back.levels);
