@@ -44,6 +44,7 @@ ebmt_config ebmt_config_default(void)
         .ema_ramp = false,
         .clip = 0.0,
         .power_iterations = 4,
+        .divergence_limit = 1.5,
         .flip = false,
         .seed = 1,
         .shards = 8,
@@ -123,6 +124,7 @@ ebm_status ebmt_config_check(const ebmt_config *c, ebm_error *err)
         {"ema", c->ema, 0, 0.9999999},
         {"clip", c->clip, 0, 1e6},
         {"power-iterations", c->power_iterations, 1, 100},
+        {"divergence-limit", c->divergence_limit, 0, 1e6},
         {"shards", c->shards, 1, 256},
         {"seed", (double)c->seed, 0, 9007199254740991.0},
     };

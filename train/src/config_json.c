@@ -8,7 +8,7 @@
 #include "ebm/memory.h"
 #include "ebmt/train.h"
 
-typedef enum kind { INT32, INT64, REAL, BOOL, NAMES, SEED } kind;
+typedef enum kind { INT32, INT64, REAL, BOOL, NAMES, SEED, DIGEST } kind;
 
 typedef struct field {
     const char *name;
@@ -65,9 +65,11 @@ static const field fields[] = {
     {"ema_ramp", BOOL, AT(ema_ramp), NULL},
     {"clip", REAL, AT(clip), NULL},
     {"power_iterations", INT32, AT(power_iterations), NULL},
+    {"divergence_limit", REAL, AT(divergence_limit), NULL},
     {"flip", BOOL, AT(flip), NULL},
     {"seed", SEED, AT(seed), NULL},
     {"shards", INT32, AT(shards), NULL},
+    {"init_sha256", DIGEST, AT(init_sha256), NULL},
 };
 #define N_FIELDS (sizeof fields / sizeof fields[0])
 
@@ -102,6 +104,8 @@ static json_t *value_to_json(const field *f, const ebmt_config *c)
         memcpy(&choice, at, sizeof choice);
         length = nth_name(f->names, choice, &name);
         return json_stringn(name, length);
+    case DIGEST:
+        return json_string(at);
     }
     return NULL;
 }
@@ -172,6 +176,17 @@ static ebm_status read_whole(const field *f, const json_t *value, char *at, ebm_
     return EBM_OK;
 }
 
+/* Nothing, or the hex digits of a SHA-256. */
+static ebm_status read_digest(const field *f, const json_t *value, char *at, ebm_error *err)
+{
+    const char *text = json_string_value(value);
+    size_t n = text ? strlen(text) : 1;
+    if ((n != 0 && n != 64) || strspn(text, "0123456789abcdef") != n)
+        return bad_field(err, f->name, "must be empty or 64 hex digits");
+    memcpy(at, text, n + 1);
+    return EBM_OK;
+}
+
 static ebm_status read_field(const field *f, const json_t *object, ebmt_config *c, ebm_error *err)
 {
     const json_t *value = json_object_get(object, f->name);
@@ -191,6 +206,8 @@ static ebm_status read_field(const field *f, const json_t *object, ebmt_config *
         return EBM_OK;
     case NAMES:
         return read_name(f, value, at, err);
+    case DIGEST:
+        return read_digest(f, value, at, err);
     case INT32:
     case INT64:
     case SEED:

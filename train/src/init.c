@@ -6,6 +6,9 @@
 
 #include "ebm/rng.h"
 
+/* From random vectors to those of the largest singular value, which is apart from the next. */
+#define POWER_ITERATIONS 100
+
 /* Variance scaling of 1e-10 in the reference code, hence its root here. */
 #define NEAR_ZERO 1e-5
 
@@ -55,4 +58,33 @@ void ebmt__init_weights(const ebm_graph_info *g, const ebmt__spectral *spectral,
     ebm_rng_normal(&left, 0, spectral->n_u, state->spectral_u);
     memcpy(state->ema, state->params, g->n_params * sizeof *state->ema);
     memcpy(state->ema_spectral_u, state->spectral_u, spectral->n_u * sizeof *state->spectral_u);
+}
+
+static ebm_status check_same_network(const ebm_graph_info *from, const ebm_graph_info *g,
+                                     ebm_error *err)
+{
+    for (int32_t i = 0; i < g->n_tensors; i++) {
+        const ebm_tensor_info *a = &from->tensors[i], *b = &g->tensors[i];
+        if (i >= from->n_tensors || strcmp(a->name, b->name) != 0 || a->rank != b->rank ||
+            memcmp(a->dim, b->dim, sizeof a->dim) != 0)
+            return ebm_error_set(err, EBM_ERR_SHAPE, b->name,
+                                 "the model to start from is another network");
+    }
+    if (from->n_tensors != g->n_tensors || from->act != g->act)
+        return ebm_error_set(err, EBM_ERR_SHAPE, "init-from",
+                             "the model to start from is another network");
+    return EBM_OK;
+}
+
+ebm_status ebmt__init_from(const ebm_model *from, const ebm_graph_info *g, ebmt__spectral *spectral,
+                           float *used, ebmt_state *state, ebm_error *err)
+{
+    ebm_status st = check_same_network(ebm_model_describe(from)->graph, g, err);
+    if (st != EBM_OK)
+        return st;
+    memcpy(state->params, ebm_model_params(from), g->n_params * sizeof *state->params);
+    memcpy(state->ema, state->params, g->n_params * sizeof *state->ema);
+    ebmt__spectral_apply(spectral, g, POWER_ITERATIONS, state->params, state->spectral_u, used);
+    memcpy(state->ema_spectral_u, state->spectral_u, spectral->n_u * sizeof *state->spectral_u);
+    return EBM_OK;
 }

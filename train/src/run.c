@@ -9,6 +9,8 @@
 #include "metrics_log.h"
 #include "sheet.h"
 #include "trainer.h"
+#include "validate.h"
+#include "watch.h"
 
 /* Images on a sheet of samples during training: a square, quick to make. */
 #define SHEET_IMAGES       36
@@ -18,6 +20,9 @@ typedef struct run {
     const ebmt_run_options *opt;
     ebmt__trainer *tr;
     ebmt_metrics *metrics;
+    ebmt__watch watch;
+    double *validation; /* gap and its error [2,T] */
+    bool checkpoint_due;
     char *config_json;
     struct timespec begin;
 } run;
@@ -95,7 +100,11 @@ static ebm_status periodic(run *r, ebm_error *err)
     ebm_status st = EBM_OK;
     char name[64];
     if (r->opt->checkpoint_every > 0 && i % r->opt->checkpoint_every == 0)
+        r->checkpoint_due = true;
+    if (r->checkpoint_due && !ebmt__watch_uneasy(&r->watch)) {
         st = ebmt_checkpoint_save(r->opt->out_dir, &r->tr->state, r->config_json, err);
+        r->checkpoint_due = false;
+    }
     if (st == EBM_OK && r->opt->samples_every > 0 && i % r->opt->samples_every == 0) {
         snprintf(name, sizeof name, "samples-%09lld.png", (long long)i);
         st = write_sheet(r, name, SHEET_IMAGES, err);
@@ -108,10 +117,21 @@ static ebm_status periodic(run *r, ebm_error *err)
     return st;
 }
 
+static bool validation_is_due(const run *r)
+{
+    return r->opt->held_out && r->opt->validation_every > 0 &&
+           r->tr->state.iteration % r->opt->validation_every == 0;
+}
+
 /* Tells metrics and caller of the iteration; *go_on becomes false when the caller wants to stop. */
 static ebm_status report(run *r, bool *go_on, ebm_error *err)
 {
     const ebmt__trainer *tr = r->tr;
+    double *gap = validation_is_due(r) ? r->validation : NULL;
+    double *error = gap ? gap + tr->levels->count : NULL;
+    ebm_status st = gap ? ebmt__validate(r->tr, r->opt->held_out, gap, error, err) : EBM_OK;
+    if (st != EBM_OK)
+        return st;
     const ebmt_report line = {.iteration = tr->state.iteration,
                               .iterations = tr->config.iterations,
                               .seconds = seconds_since(&r->begin),
@@ -123,9 +143,26 @@ static ebm_status report(run *r, bool *go_on, ebm_error *err)
                               .gap = tr->stats.gap,
                               .displacement = tr->stats.displacement,
                               .level_matching = tr->stats.matching,
-                              .seen = tr->stats.seen};
+                              .seen = tr->stats.seen,
+                              .validation_gap = gap,
+                              .validation_error = error};
     *go_on = !r->opt->hooks.report || r->opt->hooks.report(r->opt->hooks.user, &line);
     return ebmt__metrics_append(r->metrics, &line, err);
+}
+
+/* One iteration, and whether it was a healthy one. */
+static ebm_status step(run *r, ebm_error *err)
+{
+    const ebmt__level_stats *s = &r->tr->stats;
+    ebm_status st = ebmt__trainer_step(r->tr, err);
+    if (st != EBM_OK)
+        return st;
+    const ebmt__signs signs = {.displacement = s->displacement,
+                               .matching = s->matching,
+                               .chains = s->seen,
+                               .matched = s->matched};
+    ebmt__watch_see(&r->watch, &signs);
+    return ebmt__watch_check(&r->watch, r->tr->state.iteration, err);
 }
 
 static ebm_status iterate(run *r, ebm_error *err)
@@ -133,7 +170,7 @@ static ebm_status iterate(run *r, ebm_error *err)
     bool go_on = true;
     ebm_status st = EBM_OK;
     while (st == EBM_OK && go_on && r->tr->state.iteration < r->tr->config.iterations) {
-        st = ebmt__trainer_step(r->tr, err);
+        st = step(r, err);
         if (st == EBM_OK)
             st = report(r, &go_on, err);
         if (st == EBM_OK)
@@ -190,11 +227,40 @@ static ebm_status finish(run *r, ebm_error *err)
     return st;
 }
 
+/* After a divergence: the model of the newest checkpoint, if there is one. */
+static void keep_last_good(run *r)
+{
+    char *saved = NULL, line[96];
+    ebm_error err = {0};
+    ebm_status st = ebmt_checkpoint_load(r->opt->out_dir, &r->tr->state, &saved, r->opt->hooks.note,
+                                         r->opt->hooks.user, &err);
+    if (st == EBM_OK)
+        st = save_model(r, &err);
+    if (st == EBM_OK)
+        snprintf(line, sizeof line, "kept the weights of iteration %lld",
+                 (long long)r->tr->state.iteration);
+    else
+        snprintf(line, sizeof line, "no earlier weights kept: %.64s", err.text);
+    note(r, line);
+    ebm_free(saved);
+}
+
+static ebm_status make_watch(run *r, ebm_error *err)
+{
+    size_t levels = (size_t)r->tr->levels->count;
+    r->validation = calloc(2 * levels, sizeof *r->validation);
+    if (!r->validation)
+        return ebm_error_set(err, EBM_ERR_NOMEM, "validation", "no memory");
+    return ebmt__watch_init(r->tr->levels, r->tr->config.divergence_limit, &r->watch, err);
+}
+
 static ebm_status prepare(run *r, ebm_error *err)
 {
     ebm_status st = ebm_dir_make(r->opt->out_dir, err);
     if (st == EBM_OK)
         st = ebmt__trainer_create(r->opt, id_of(r->opt->out_dir), &r->tr, err);
+    if (st == EBM_OK)
+        st = make_watch(r, err);
     if (st == EBM_OK)
         st = ebmt_config_to_json(&r->opt->config, &r->config_json, err);
     if (st == EBM_OK && r->opt->resume)
@@ -215,6 +281,10 @@ ebm_status ebmt_run(const ebmt_run_options *opt, ebm_error *err)
         st = iterate(&r, e);
     if (st == EBM_OK)
         st = finish(&r, e);
+    else if (st == EBM_ERR_DIVERGED && r.tr)
+        keep_last_good(&r);
+    ebmt__watch_clear(&r.watch);
+    free(r.validation);
     ebmt__metrics_close(r.metrics);
     ebmt__trainer_free(r.tr);
     ebm_free(r.config_json);

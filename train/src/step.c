@@ -126,12 +126,12 @@ static void collect(ebmt__trainer *tr, int32_t likelihood)
     memset(s->displacement, 0, levels * sizeof *s->displacement);
     memset(s->matching, 0, levels * sizeof *s->matching);
     memset(s->seen, 0, levels * sizeof *s->seen);
-    int64_t all[EBM_MAX_LEVELS] = {0};
+    memset(s->matched, 0, levels * sizeof *s->matched);
     tr->loss = tr->matching = 0.0;
     for (int32_t b = 0; b < tr->config.batch; b++) {
         const ebmt__outcome *o = &tr->outcome[b];
         int32_t t = tr->pair[b].level;
-        all[t]++;
+        s->matched[t] += tr->config.objective != EBMT_RECOVERY;
         s->matching[t] += o->matching;
         tr->matching += o->matching / (double)tr->config.batch;
         if (b >= likelihood)
@@ -145,7 +145,7 @@ static void collect(ebmt__trainer *tr, int32_t likelihood)
         double seen = s->seen[t] > 0 ? (double)s->seen[t] : 1.0;
         s->gap[t] /= seen;
         s->displacement[t] /= seen;
-        s->matching[t] /= all[t] > 0 ? (double)all[t] : 1.0;
+        s->matching[t] /= s->matched[t] > 0 ? (double)s->matched[t] : 1.0;
     }
 }
 

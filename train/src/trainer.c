@@ -104,11 +104,12 @@ static ebm_status make_batch(ebmt__trainer *tr, ebm_error *err)
     tr->stats.displacement = calloc(levels, sizeof(double));
     tr->stats.matching = calloc(levels, sizeof(double));
     tr->stats.seen = calloc(levels, sizeof(int64_t));
+    tr->stats.matched = calloc(levels, sizeof(int64_t));
     tr->used = ebm_alloc(tr->g->n_params, sizeof *tr->used);
     tr->grad = ebm_alloc(tr->g->n_params, sizeof *tr->grad);
     if (!tr->pair || !tr->outcome || !tr->index || !tr->cost_order || !tr->pair_floats ||
         !tr->stats.gap || !tr->stats.displacement || !tr->stats.matching || !tr->stats.seen ||
-        !tr->used || !tr->grad)
+        !tr->stats.matched || !tr->used || !tr->grad)
         return no_memory(err);
     for (size_t b = 0; b < batch; b++) {
         float *at = tr->pair_floats + 4 * b * tr->dim;
@@ -159,6 +160,8 @@ ebm_status ebmt__trainer_create(const ebmt_run_options *opt, const char *id, ebm
         st = make_workers(tr, err);
     if (st == EBM_OK)
         st = make_batch(tr, err);
+    if (st == EBM_OK && opt->init)
+        st = ebmt__init_from(opt->init, tr->g, &tr->spectral, tr->used, &tr->state, err);
     if (st == EBM_OK)
         *out = tr;
     else
@@ -191,6 +194,7 @@ void ebmt__trainer_free(ebmt__trainer *tr)
     free(tr->stats.displacement);
     free(tr->stats.matching);
     free(tr->stats.seen);
+    free(tr->stats.matched);
     ebm_free(tr->used);
     ebm_free(tr->grad);
     ebmt__spectral_clear(&tr->spectral);

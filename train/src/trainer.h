@@ -17,7 +17,7 @@ typedef struct ebmt__outcome {
 /* Per level sums of one iteration; what a report shows. */
 typedef struct ebmt__level_stats {
     double *gap, *displacement, *matching; /* means over the samples seen */
-    int64_t *seen;
+    int64_t *seen, *matched;               /* samples with a chain; with a matching term */
 } ebmt__level_stats;
 
 typedef struct ebmt__trainer {

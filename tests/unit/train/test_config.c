@@ -70,6 +70,7 @@ static void test_json_round_trip(void **state)
     c.seed = 9007199254740991u;
     c.lr = 1.0 / 3.0;
     c.flip = true;
+    memset(c.init_sha256, 'a', 64);
     c.step_rule = EBMT_STEPS_VARIANCE;
     assert_int_equal(ebmt_config_to_json(&c, &text, NULL), EBM_OK);
     assert_int_equal(ebmt_config_from_json(text, &back, NULL), EBM_OK);
@@ -103,6 +104,8 @@ static void test_wrong_types(void **state)
         {"\"seed\": 1", "\"seed\": -1", "seed"},
         {"\"ch_mult\": [1, 2, 2]", "\"ch_mult\": []", "ch_mult"},
         {"\"ch_mult\": [1, 2, 2]", "\"ch_mult\": [0]", "ch_mult"},
+        {"\"init_sha256\": \"\"", "\"init_sha256\": \"abc\"", "init_sha256"},
+        {"\"init_sha256\": \"\"", "\"init_sha256\": 7", "init_sha256"},
         {"\"lr\": ", "\"lx\": ", "lr"},
     };
     const ebmt_config c = ebmt_config_default();

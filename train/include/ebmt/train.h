@@ -68,9 +68,11 @@ typedef struct ebmt_config {
     bool ema_ramp;            /* average over fewer iterations early on */
     double clip;              /* clip to so many times the running gradient norm; 0: never */
     int32_t power_iterations; /* of spectral normalisation, per update */
+    double divergence_limit;  /* how far chains may run beyond what they should; 0: no limit */
     bool flip;
     uint64_t seed;
-    int32_t shards; /* gradient accumulators; results do not depend on threads */
+    int32_t shards;       /* gradient accumulators; results do not depend on threads */
+    char init_sha256[65]; /* digest of the model whose weights the run starts from, or "" */
 } ebmt_config;
 
 /* The paper's settings at a width that two cores can train (ch 32, N 2). */
@@ -134,7 +136,10 @@ typedef struct ebmt_report {
     const double *gap;          /* per level: mean net(y+) - net(y-), net units */
     const double *displacement; /* per level: mean |y- - x~| / sqrt(D) */
     const double *level_matching;
-    const int64_t *seen; /* per level: samples in this iteration */
+    const int64_t *seen;            /* per level: samples in this iteration */
+    const double *validation_gap;   /* per level: logp of training images less that of held-out
+                                       ones, nats; NULL in iterations that did not look */
+    const double *validation_error; /* its standard error */
 } ebmt_report;
 
 /* What a run tells its caller; each may be NULL. Return false to stop after this iteration. */
@@ -147,6 +152,9 @@ typedef struct ebmt_hooks {
 typedef struct ebmt_run_options {
     ebmt_config config;
     const ebmt_dataset *data;
+    const ebmt_dataset *held_out; /* of the same shape, for the validation gap; or NULL */
+    int64_t validation_every;     /* 0: never */
+    ebm_model *init;     /* starts from its weights (config.init_sha256 tells which); or NULL */
     const char *out_dir; /* checkpoints, metrics.jsonl, samples-*.png, model.json ... */
     bool resume;         /* continue from the newest checkpoint in out_dir */
     int64_t checkpoint_every, samples_every; /* 0: only at the end */
@@ -158,9 +166,10 @@ typedef struct ebmt_run_options {
     const char *title, *licence;
 } ebmt_run_options;
 
-/* Trains until config.iterations are done, a hook says stop, or the loss is no longer finite
- * (DIVERGED; the last good checkpoint stays). Leaves the EMA model in out_dir as a model
- * directory.
+/* Trains until config.iterations are done, a hook says stop, or the run diverges: the loss is not
+ * finite, or chains and gradients are beyond divergence_limit. Leaves the EMA model in out_dir as
+ * a model directory; after DIVERGED that of the newest checkpoint, and none is saved while the
+ * signs are bad, so that those weights are good ones.
  * @err as named, plus RANGE, SHAPE (data and network differ), IO, NOMEM */
 EBM_API EBM_MUST_CHECK ebm_status ebmt_run(const ebmt_run_options *opt, ebm_error *err);
 

@@ -11,6 +11,7 @@
 #include "cli/open_any.h"
 #include "ebm/io.h"
 #include "ebm/memory.h"
+#include "ebmm/models.h"
 #include "ebmt/train.h"
 #include "progress.h"
 
@@ -26,9 +27,9 @@ typedef struct train_args {
     ebmt_data_options data;
     int32_t data_format, crop, channels; /* CHOICE */
     int64_t cache_mib;
-    const char *out, *kernels, *title, *licence;
+    const char *out, *init_from, *kernels, *title, *licence;
     bool resume;
-    int64_t checkpoint_every, samples_every;
+    int64_t checkpoint_every, samples_every, validation_every;
     int32_t threads, sampling_factor;
 } train_args;
 
@@ -58,10 +59,14 @@ static const ebmt_option rows[] = {
      "checkpoints, metrics, samples and the model; its last part is the model's id", true},
     {"--resume", EBMT_OPT_FLAG, AT(resume), 0, 0, NULL, "",
      "continue from the newest whole checkpoint in --out", false},
+    {"--init-from", EBMT_OPT_STRING, AT(init_from), 0, 0, NULL, "DIR",
+     "start from the weights of this model directory, of the same network", false},
     {"--checkpoint-every", EBMT_OPT_INT64, AT(checkpoint_every), 0, 1e9, NULL, "iterations",
      "save a checkpoint so often; 0: only at the end", false},
     {"--samples-every", EBMT_OPT_INT64, AT(samples_every), 0, 1e9, NULL, "iterations",
      "draw a sheet of samples so often; 0: only at the end", false},
+    {"--validation-every", EBMT_OPT_INT64, AT(validation_every), 0, 1e9, NULL, "iterations",
+     "compare held-out images with training images so often, if there are any; 0: never", false},
     {"--sampling-factor", EBMT_OPT_INT, AT(sampling_factor), 1, 64, NULL, "",
      "the model samples with so many times the training's Langevin steps", false},
     {"--threads", EBMT_OPT_INT, AT(threads), 1, 256, NULL, "threads", "threads; changes no result",
@@ -157,6 +162,8 @@ static const ebmt_option rows[] = {
      "clip gradients to so many times their running norm; 0: never", false},
     {"--power-iterations", EBMT_OPT_INT, CFG(power_iterations), 1, 100, NULL, "",
      "of spectral normalisation, per update", false},
+    {"--divergence-limit", EBMT_OPT_REAL, CFG(divergence_limit), 0, 1e6, NULL, "",
+     "stop and keep the last good weights when chains run so many times too far; 0: never", false},
     {"--flip", EBMT_OPT_FLAG, CFG(flip), 0, 0, NULL, "", "mirror half of the images", false},
     {"--seed", EBMT_OPT_SEED, AT(seed), 0, 0, NULL, "", "seed of everything random", false},
     {"--shards", EBMT_OPT_INT, CFG(shards), 1, 256, NULL, "",
@@ -176,6 +183,7 @@ static train_args default_args(void)
     train_args a = {.config = ebmt_config_default(),
                     .checkpoint_every = 1000,
                     .samples_every = 1000,
+                    .validation_every = 1000,
                     .sampling_factor = 1,
                     .threads = ebmt__cli_processors()};
     const ebm_network_config *n = &a.config.network;
@@ -356,12 +364,51 @@ static ebm_status fit_to_data(train_args *a, const ebmt_dataset *data, ebm_error
     return EBM_OK;
 }
 
-static ebm_status run(const train_args *a, const ebmt_dataset *data, const char *command_line,
+/* Training images, and held-out ones if the data set has any. */
+typedef struct images {
+    ebmt_dataset train, held_out;
+} images;
+
+static ebm_status read_images(const train_args *a, images *out, ebm_error *err)
+{
+    ebm_error none = {0};
+    ebmt_data_options test = a->data;
+    ebm_status st = ebmt_dataset_open(&a->data, &out->train, err);
+    if (st != EBM_OK || a->validation_every == 0)
+        return st;
+    test.split = EBMT_TEST;
+    st = ebmt_dataset_open(&test, &out->held_out, &none);
+    if (st != EBM_OK && st != EBM_ERR_NOT_FOUND)
+        return ebm_error_set(err, st, none.where, "held-out images: %.150s", none.text);
+    return EBM_OK;
+}
+
+static void clear_images(images *i)
+{
+    ebmt_dataset_clear(&i->train);
+    ebmt_dataset_clear(&i->held_out);
+}
+
+/* The model to start from becomes part of the configuration, by its digest. @own opt->init */
+static ebm_status open_init(const train_args *a, ebmt_run_options *opt, ebm_error *err)
+{
+    if (!a->init_from)
+        return EBM_OK;
+    ebm_status st = ebmm_model_open(a->init_from, opt->kernels, &opt->init, err);
+    if (st == EBM_OK)
+        memcpy(opt->config.init_sha256, ebm_model_describe(opt->init)->sha256,
+               sizeof opt->config.init_sha256);
+    return st;
+}
+
+static ebm_status run(const train_args *a, const images *data, const char *command_line,
                       ebm_error *err)
 {
     ebmt_progress progress;
     ebmt_run_options opt = {.config = a->config,
-                            .data = data,
+                            .data = &data->train,
+                            .held_out = data->held_out.count > 0 ? &data->held_out : NULL,
+                            .validation_every = a->validation_every,
                             .out_dir = a->out,
                             .resume = a->resume,
                             .checkpoint_every = a->checkpoint_every,
@@ -373,12 +420,15 @@ static ebm_status run(const train_args *a, const ebmt_dataset *data, const char 
                             .title = a->title ? a->title : "",
                             .licence = a->licence ? a->licence : ""};
     ebm_status st = ebmt__cli_kernels(a->kernels, &opt.kernels, err);
+    if (st == EBM_OK)
+        st = open_init(a, &opt, err);
     if (st != EBM_OK)
         return st;
     ebmt__progress_init(&progress, stderr, isatty(STDERR_FILENO) == 1, terminal_width());
     catch_signals();
     st = ebmt_run(&opt, err);
     ebmt__progress_finish(&progress);
+    ebm_model_unref(opt.init);
     return st;
 }
 
@@ -414,21 +464,21 @@ static void tell_of_damage(const ebmt_dataset *data)
 static int train(train_args *args, int argc, char **argv)
 {
     ebm_error err = {0};
-    ebmt_dataset data = {0};
+    images data = {0};
     char *line = NULL;
-    ebm_status st = ebmt_dataset_open(&args->data, &data, &err);
+    ebm_status st = read_images(args, &data, &err);
     if (st == EBM_OK)
-        st = fit_to_data(args, &data, &err);
+        st = fit_to_data(args, &data.train, &err);
     int code = st == EBM_OK ? prepare_out(args, &err) : ebmt__cli_fail(command.name, &err);
     if (code == EBMT_EXIT_OK) {
         line = join_words(argc, argv);
-        tell_of_data(&data);
+        tell_of_data(&data.train);
         if (run(args, &data, line, &err) != EBM_OK)
             code = ebmt__cli_fail(command.name, &err);
     }
-    tell_of_damage(&data);
+    tell_of_damage(&data.train);
     ebm_free(line);
-    ebmt_dataset_clear(&data);
+    clear_images(&data);
     return code;
 }
 

@@ -58,8 +58,8 @@ static int run(const ebm_levels *l, int64_t piece, float *y)
     return g.calls;
 }
 
-/* E[x | x_0] = abar V x_0 / (abar^2 V + sbar^2) for Gaussian data, x_0 being where the chain without
- * the step ends; and a run in pieces takes the step once. */
+/* E[x | x_0] = abar V x_0 / (abar^2 V + sbar^2) for Gaussian data, x_0 being where the chain
+ * without the step ends; and a run in pieces takes the step once. */
 static void test_posterior_mean(void **state)
 {
     ebm_levels off = coarse_levels(false), on = coarse_levels(true);
