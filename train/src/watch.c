@@ -6,6 +6,7 @@
 
 #define MEMORY 64.0 /* samples a running mean remembers */
 #define ENOUGH 32.0 /* samples before it is looked at */
+#define HEALTH 1.1  /* a mean at or below this has settled */
 
 ebm_status ebmt__watch_init(const ebm_levels *levels, double limit, ebmt__watch *out,
                             ebm_error *err)
@@ -39,6 +40,7 @@ static void add(ebmt__running *r, double mean, int64_t n)
         return;
     r->weight = keep + (double)n;
     r->mean = (keep * r->mean + (double)n * mean) / r->weight;
+    r->settled = r->settled || (r->weight >= ENOUGH && r->mean <= HEALTH);
 }
 
 void ebmt__watch_see(ebmt__watch *w, const ebmt__signs *signs)
@@ -61,7 +63,7 @@ void ebmt__watch_see(ebmt__watch *w, const ebmt__signs *signs)
 /* A mean that is no number is the worst of all. */
 static double judged(const ebmt__running *r)
 {
-    if (r->weight < ENOUGH)
+    if (!r->settled)
         return 0.0;
     return isnan(r->mean) ? (double)INFINITY : r->mean;
 }

@@ -3,6 +3,7 @@
 #ifndef EBMT_WATCH_H
 #define EBMT_WATCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "ebm/levels.h"
@@ -16,6 +17,7 @@ typedef struct ebmt__signs {
 
 typedef struct ebmt__running {
     double mean, weight;
+    bool settled; /* has once been a healthy run's: random weights may begin anywhere */
 } ebmt__running;
 
 /* Running means per level, and over all levels in the last place. */
@@ -27,8 +29,8 @@ typedef struct ebmt__watch {
 } ebmt__watch;
 
 /* @own clear with ebmt__watch_clear() @err NOMEM */
-EBM_MUST_CHECK ebm_status ebmt__watch_init(const ebm_levels *levels, double limit,
-                                           ebmt__watch *out, ebm_error *err);
+EBM_MUST_CHECK ebm_status ebmt__watch_init(const ebm_levels *levels, double limit, ebmt__watch *out,
+                                           ebm_error *err);
 void ebmt__watch_clear(ebmt__watch *w); /* safe on a zeroed struct */
 
 /* Takes in one iteration. */
@@ -38,7 +40,8 @@ void ebmt__watch_see(ebmt__watch *w, const ebmt__signs *signs);
  * @eq  the larger of: root mean square of y- - x~ over sigma_{t+1}, which is 1 for a chain that
  *      samples the conditional (sqrt 2 stands for sigma at the top, where both ends are white);
  *      the matching loss, which is at most 1 for a network that is constant.
- *      Running means over about 64 samples, levels with fewer than 32 not looked at.
+ *      Running means over about 64 samples; levels with fewer than 32, and those that have not
+ *      been at 1.1 or below yet, are not looked at.
  * @shape *level: the worst one, T for all levels together; may be NULL */
 double ebmt__watch_alarm(const ebmt__watch *w, int32_t *level);
 

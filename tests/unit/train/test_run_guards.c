@@ -1,4 +1,5 @@
-/* What guards a run: the stop before a divergence, the validation gap, a start from other weights. */
+/* What guards a run: the stop before a divergence, the validation gap, a start from other weights.
+ */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -57,7 +58,8 @@ static ebm_status make_trainer(const ebmt_config *c, const ebmt_dataset *data, i
     return ebmt__trainer_create(&opt, "t", out, err);
 }
 
-/* A learning rate that no network survives: the run stops, and a model of earlier weights is left. */
+/* A learning rate that no network survives: the run stops, and a model of earlier weights is left.
+ */
 static void test_last_good_weights(void **state)
 {
     char base[TEMP_PATH_MAX], dir[TEMP_PATH_MAX];
