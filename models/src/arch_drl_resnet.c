@@ -1,4 +1,5 @@
-/* The residual energy network of diffusion recovery likelihood.
+/* The residual energy network of diffusion recovery likelihood, and what it has in common with the
+ * other residual networks.
  * @eq Gao et al. 2021, appendix; reference code network.py. Tensor names are those that a PyTorch
  *     state dict of the same network has. */
 #include "arch.h"
@@ -12,6 +13,7 @@
 /* Where we are while stacking blocks. */
 typedef struct stack {
     ebm_graph *g;
+    int32_t k;    /* side of every kernel */
     int32_t node; /* the last node */
     int32_t channels;
 } stack;
@@ -55,9 +57,9 @@ static ebm_status res_block(stack *s, int32_t level, int32_t block, int32_t c_ou
                                  .residual = EBM_NONE,
                                  .activated = true,
                                  .c_out = c_out,
-                                 .k = 3};
+                                 .k = s->k};
     const ebm_conv_spec around = {
-        .name = shortcut, .input = s->node, .residual = EBM_NONE, .c_out = c_out, .k = 3};
+        .name = shortcut, .input = s->node, .residual = EBM_NONE, .c_out = c_out, .k = s->k};
     ebm_status st = ebm_graph_conv(s->g, &first, &inner, err);
     if (st == EBM_OK && c_out != s->channels)
         st = ebm_graph_conv(s->g, &around, &past, err);
@@ -69,24 +71,26 @@ static ebm_status res_block(stack *s, int32_t level, int32_t block, int32_t c_ou
                                   .residual = past,
                                   .activated = true,
                                   .c_out = c_out,
-                                  .k = 3};
+                                  .k = s->k};
     s->channels = c_out;
     return ebm_graph_conv(s->g, &second, &s->node, err);
 }
 
-static ebm_status stack_levels(const ebm_network_config *c, stack *s, ebm_error *err)
+static ebm_status stack_levels(const ebmm__resnet *kind, const ebm_network_config *c, stack *s,
+                               ebm_error *err)
 {
     ebm_status st = EBM_OK;
     for (int32_t level = 0; level < c->n_mult && st == EBM_OK; level++) {
         for (int32_t block = 0; block < c->num_res_blocks && st == EBM_OK; block++)
             st = res_block(s, level, block, c->ch * c->ch_mult[level], err);
-        if (st == EBM_OK && level + 1 < c->n_mult)
+        if (st == EBM_OK && kind->pooled && level + 1 < c->n_mult)
             st = ebm_graph_pool(s->g, s->node, &s->node, err);
     }
     return st;
 }
 
-ebm_status ebmm__drl_resnet_build(const ebm_network_config *config, ebm_graph **out, ebm_error *err)
+ebm_status ebmm__resnet_build(const ebmm__resnet *kind, const ebm_network_config *config,
+                              ebm_graph **out, ebm_error *err)
 {
     *out = NULL;
     ebm_status st = check(config, err);
@@ -101,14 +105,17 @@ ebm_status ebmm__drl_resnet_build(const ebm_network_config *config, ebm_graph **
                                  .act = config->activation,
                                  .act_out = silu ? EBM_ACT_SILU : EBM_ACT_RELU,
                                  .slope = config->leaky_slope};
-    const ebm_conv_spec conv_in = {
-        .name = "conv_in", .input = 0, .residual = EBM_NONE, .c_out = config->ch, .k = 3};
-    stack s = {.channels = config->ch};
+    const ebm_conv_spec conv_in = {.name = "conv_in",
+                                   .input = 0,
+                                   .residual = EBM_NONE,
+                                   .c_out = config->ch,
+                                   .k = kind->kernel};
+    stack s = {.channels = config->ch, .k = kind->kernel};
     st = ebm_graph_create(&spec, &s.g, err);
     if (st == EBM_OK)
         st = ebm_graph_conv(s.g, &conv_in, &s.node, err);
     if (st == EBM_OK)
-        st = stack_levels(config, &s, err);
+        st = stack_levels(kind, config, &s, err);
     if (st == EBM_OK)
         st = ebm_graph_head(s.g, s.node, "temb_out", err);
     if (st == EBM_OK)
@@ -116,4 +123,10 @@ ebm_status ebmm__drl_resnet_build(const ebm_network_config *config, ebm_graph **
     else
         ebm_graph_free(s.g);
     return st;
+}
+
+ebm_status ebmm__drl_resnet_build(const ebm_network_config *config, ebm_graph **out, ebm_error *err)
+{
+    static const ebmm__resnet paper = {.kernel = 3, .pooled = true};
+    return ebmm__resnet_build(&paper, config, out, err);
 }

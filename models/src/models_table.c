@@ -7,6 +7,7 @@
 
 static const ebm_architecture architectures[] = {
     {"drl-resnet", ebmm__drl_resnet_build},
+    {"mlp2d", ebmm__mlp2d_build},
 };
 
 const ebm_architecture *ebmm_architectures(int32_t *n)

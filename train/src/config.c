@@ -91,7 +91,7 @@ static ebm_status check_bounds(const bound *rows, size_t n, ebm_error *err)
 static ebm_status check_network(const ebm_network_config *n, ebm_error *err)
 {
     const bound rows[] = {
-        {"width", n->width, 4, 1024},    {"height", n->height, 4, 1024},
+        {"width", n->width, 1, 1024},    {"height", n->height, 1, 1024},
         {"channels", n->channels, 1, 4}, {"ch", n->ch, 4, 1024},
         {"ch-mult", n->n_mult, 1, 8},    {"blocks", n->num_res_blocks, 1, 64},
     };
@@ -123,7 +123,7 @@ ebm_status ebmt_config_check(const ebmt_config *c, ebm_error *err)
         {"adam-eps", c->adam_eps, 1e-16, 1},
         {"ema", c->ema, 0, 0.9999999},
         {"clip", c->clip, 0, 1e6},
-        {"power-iterations", c->power_iterations, 1, 100},
+        {"power-iterations", c->power_iterations, 0, 100},
         {"divergence-limit", c->divergence_limit, 0, 1e6},
         {"shards", c->shards, 1, 256},
         {"seed", (double)c->seed, 0, 9007199254740991.0},
@@ -131,10 +131,6 @@ ebm_status ebmt_config_check(const ebmt_config *c, ebm_error *err)
     ebm_status st = check_network(&c->network, err);
     if (st == EBM_OK)
         st = check_bounds(rows, sizeof rows / sizeof rows[0], err);
-    if (st == EBM_OK && c->objective != EBMT_RECOVERY &&
-        c->network.activation != EBM_ACT_LEAKY_RELU)
-        st = ebm_error_set(err, EBM_ERR_UNSUPPORTED, "objective",
-                           "gradient matching needs a piecewise linear network (leaky_relu)");
     return st;
 }
 

@@ -12,6 +12,9 @@
 /* Variance scaling of 1e-10 in the reference code, hence its root here. */
 #define NEAR_ZERO 1e-5
 
+/* Bound of the first layer's weights and biases for points: SiLU bends within 1/8 of the plane. */
+#define RIDGE 8.0
+
 static double glorot_limit(const ebm_tensor_info *t)
 {
     size_t taps = t->rank == 4 ? (size_t)t->dim[2] * (size_t)t->dim[3] : 1;
@@ -35,6 +38,25 @@ static bool is_second_conv(const ebm_graph_info *g, int32_t tensor)
     return false;
 }
 
+/* Points of the plane come without neighbours, so what a network can tell apart at first is what
+ * its first layer can: ridges of all directions and places, as steep as the finer part of [-1,1].
+ */
+static void fill_ridges(const ebm_graph_info *g, uint64_t seed, float *params)
+{
+    for (int32_t i = 0; i < g->n_nodes; i++) {
+        const ebm_node *n = &g->nodes[i];
+        if (n->op != EBM_OP_CONV || n->input != 0)
+            continue;
+        fill_uniform(&g->tensors[n->weight], RIDGE, seed, (uint32_t)n->weight, params);
+        fill_uniform(&g->tensors[n->bias], RIDGE, seed, (uint32_t)n->bias, params);
+    }
+}
+
+static bool is_plane(const ebm_graph_info *g)
+{
+    return g->channels == 2 && g->height == 1;
+}
+
 static void fill_gains(const ebm_graph_info *g, float *params)
 {
     for (int32_t i = 0; i < g->n_nodes; i++)
@@ -50,11 +72,13 @@ void ebmt__init_weights(const ebm_graph_info *g, const ebmt__spectral *spectral,
     fill_gains(g, state->params);
     for (int32_t k = 0; k < g->n_tensors; k++) {
         const ebm_tensor_info *t = &g->tensors[k];
-        if (t->rank < 2)
+        if (t->rank < 2 || (is_plane(g) && k == g->nodes[g->n_nodes - 1].time_weight))
             continue;
         double limit = glorot_limit(t) * (is_second_conv(g, k) ? NEAR_ZERO : 1.0);
         fill_uniform(t, limit, seed, (uint32_t)k, state->params);
     }
+    if (is_plane(g))
+        fill_ridges(g, seed, state->params);
     ebm_rng_normal(&left, 0, spectral->n_u, state->spectral_u);
     memcpy(state->ema, state->params, g->n_params * sizeof *state->ema);
     memcpy(state->ema_spectral_u, state->spectral_u, spectral->n_u * sizeof *state->spectral_u);

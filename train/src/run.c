@@ -87,6 +87,9 @@ static ebm_status resume(run *r, ebm_error *err)
 static ebm_status write_sheet(run *r, const char *name, int32_t images, ebm_error *err)
 {
     char path[4096];
+    if (r->tr->g->channels == 2 &&
+        r->tr->g->height == 1) /* points make no pictures; `ebm eval2d` draws their density */
+        return EBM_OK;
     int n = snprintf(path, sizeof path, "%s/%s", r->opt->out_dir, name);
     if (n < 0 || (size_t)n >= sizeof path)
         return ebm_error_set(err, EBM_ERR_ARG, "out", "the path is too long");

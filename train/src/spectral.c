@@ -115,7 +115,8 @@ void ebmt__spectral_apply(ebmt__spectral *s, const ebm_graph_info *g, int32_t it
                           const float *params, float *u, float *used)
 {
     memcpy(used, params, g->n_params * sizeof *used);
-    for (int32_t k = 0; k < s->n; k++) {
+    s->off = iterations == 0;
+    for (int32_t k = 0; k < s->n && !s->off; k++) {
         const ebmt__spectral_row *r = &s->row[k];
         const ebm_tensor_info *t = &g->tensors[r->tensor];
         s->sigma[k] = power_iterate(r, params + t->offset, iterations, u + r->u_at, s->v + r->v_at);
@@ -128,7 +129,7 @@ void ebmt__spectral_apply(ebmt__spectral *s, const ebm_graph_info *g, int32_t it
 void ebmt__spectral_gradient(const ebmt__spectral *s, const ebm_graph_info *g, const float *params,
                              const float *u, float *grad)
 {
-    for (int32_t k = 0; k < s->n; k++) {
+    for (int32_t k = 0; k < s->n && !s->off; k++) {
         const ebmt__spectral_row *r = &s->row[k];
         const ebm_tensor_info *t = &g->tensors[r->tensor];
         if (r->lower_bound && s->sigma[k] + LOWER_BOUND_EPS < 1.0)

@@ -3,6 +3,8 @@
 #ifndef EBMT_SPECTRAL_H
 #define EBMT_SPECTRAL_H
 
+#include <stdbool.h>
+
 #include "ebm/graph.h"
 
 /* One normalised tensor, seen as a matrix W [rows, cols] with rows = output channels.
@@ -22,6 +24,7 @@ typedef struct ebmt__spectral {
     size_t n_u, n_v;
     float *v;      /* right vectors of the last update [n_v] */
     double *sigma; /* norms of the last update [n] */
+    bool off;      /* the last update was asked for no iterations: nothing is normalised */
 } ebmt__spectral;
 
 /* Lists the tensors that are normalised: all convolutions and dense layers but the head's.
@@ -29,7 +32,8 @@ typedef struct ebmt__spectral {
 ebm_status ebmt__spectral_init(const ebm_graph_info *g, ebmt__spectral *out, ebm_error *err);
 void ebmt__spectral_clear(ebmt__spectral *s);
 
-/* Runs power iterations on u (in place) and writes the normalised parameters.
+/* Runs power iterations on u (in place) and writes the normalised parameters; with 0 iterations
+ * the parameters as they are.
  * @shape params, used [n_params]; u [n_u] */
 void ebmt__spectral_apply(ebmt__spectral *s, const ebm_graph_info *g, int32_t iterations,
                           const float *params, float *u, float *used);

@@ -233,6 +233,7 @@ void ebmt__trainer_average(ebmt__trainer *tr)
     /* `used` and `grad` are free between iterations */
     float *u = tr->grad;
     memcpy(u, tr->state.ema_spectral_u, tr->spectral_ema.n_u * sizeof *u);
-    ebmt__spectral_apply(&tr->spectral_ema, tr->g, AVERAGE_ITERATIONS, tr->state.ema, u, tr->used);
+    int32_t iterations = tr->config.power_iterations > 0 ? AVERAGE_ITERATIONS : 0;
+    ebmt__spectral_apply(&tr->spectral_ema, tr->g, iterations, tr->state.ema, u, tr->used);
     ebm_model_set_params(tr->averaged, tr->used);
 }

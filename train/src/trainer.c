@@ -13,31 +13,48 @@ static ebm_status no_memory(ebm_error *err)
     return ebm_error_set(err, EBM_ERR_NOMEM, "train", "no memory");
 }
 
-static ebm_status make_model(ebmt__trainer *tr, const char *id, const ebm_levels *levels,
-                             const ebm_kernels *kernels, ebm_model **out, ebm_error *err)
+/* What a model is made of beside its network. */
+typedef struct model_parts {
+    const char *id;
+    ebm_levels levels;
+    const ebm_kernels *kernels;
+} model_parts;
+
+static ebm_status make_model(const ebm_network_config *network, const model_parts *parts,
+                             ebm_model **out, ebm_error *err)
 {
     ebm_graph *graph = NULL;
-    ebm_status st = ebmm_graph_build(&tr->config.network, &graph, err);
+    ebm_status st = ebmm_graph_build(network, &graph, err);
     if (st == EBM_OK)
-        st = ebm_model_create(id, &tr->config.network, graph, levels, kernels, out, err);
+        st = ebm_model_create(parts->id, network, graph, &parts->levels, parts->kernels, out, err);
     return st;
+}
+
+/* Training may take independent points side by side; the model is that of one. */
+static ebm_network_config network_of_result(const ebmt_config *config)
+{
+    ebm_network_config n = config->network;
+    if (strcmp(n.architecture, "mlp2d") == 0)
+        n.width = 1;
+    return n;
 }
 
 /* The averaged model takes more steps than training could afford, of the same size. */
 static ebm_status make_models(ebmt__trainer *tr, const ebmt_run_options *opt, const char *id,
                               ebm_error *err)
 {
-    ebm_levels levels = {0};
-    ebm_status st = ebmt_config_levels(&tr->config, &levels, err);
+    const ebm_network_config result = network_of_result(&tr->config);
+    model_parts parts = {.id = id, .kernels = opt->kernels};
+    ebm_status st = ebmt_config_levels(&tr->config, &parts.levels, err);
     if (st == EBM_OK)
-        st = make_model(tr, id, &levels, opt->kernels, &tr->model, err);
-    for (int32_t t = 0; t < levels.count && opt->sampling_factor > 1; t++)
-        levels.steps[t] *= opt->sampling_factor;
+        st = make_model(&tr->config.network, &parts, &tr->model, err);
+    for (int32_t t = 0; t < parts.levels.count && opt->sampling_factor > 1; t++)
+        parts.levels.steps[t] *= opt->sampling_factor;
     if (st == EBM_OK)
-        st = ebm_levels_check(&levels, err);
+        st = ebm_levels_check(&parts.levels, err);
     if (st == EBM_OK)
-        st = make_model(tr, id, &levels, opt->kernels, &tr->averaged, err);
-    ebm_levels_clear(&levels);
+        st = make_model(&result, &parts, &tr->averaged, err);
+    ebm_levels_clear(&parts.levels);
     if (st != EBM_OK)
         return st;
     tr->g = ebm_model_describe(tr->model)->graph;
@@ -74,7 +91,8 @@ static ebm_status make_shards(ebmt__trainer *tr, ebm_error *err)
 
 static ebm_status make_workers(ebmt__trainer *tr, ebm_error *err)
 {
-    const ebm_session_options opt = {.tangent = tr->config.objective != EBMT_RECOVERY};
+    const ebm_session_options opt = {.tangent = tr->config.objective != EBMT_RECOVERY &&
+                                                tr->g->act != EBM_ACT_SILU};
     size_t n = (size_t)ebmt_pool_threads(tr->pool);
     tr->session = calloc(n, sizeof *tr->session);
     tr->work = calloc(n, sizeof *tr->work);

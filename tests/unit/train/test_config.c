@@ -137,7 +137,7 @@ static void test_bounds(void **state)
     bad[3].lr = 0.0;
     bad[4].beta1 = 1.0;
     bad[5].ema = 1.0;
-    bad[6].power_iterations = 0;
+    bad[6].power_iterations = -1;
     bad[7].shards = 0;
     bad[8].rl_share = 1.1;
     bad[9].network.width = 0;

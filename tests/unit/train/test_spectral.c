@@ -174,9 +174,33 @@ static void test_gradient_is_orthogonal_to_the_weights(void **state)
     free_rig(&r);
 }
 
+/* No iterations: weights and gradients as they are. */
+static void test_off(void **state)
+{
+    const ebm_network_config c = small_network();
+    ebm_model *m = random_net(&c, kernel_set("ref"), 5);
+    const ebm_graph_info *g = ebm_model_describe(m)->graph;
+    const float *params = ebm_model_params(m);
+    ebmt__spectral s;
+    (void)state;
+    assert_int_equal(ebmt__spectral_init(g, &s, NULL), EBM_OK);
+    float *u = ebm_alloc(s.n_u, sizeof *u), *used = ebm_alloc(g->n_params, sizeof *used);
+    assert_true(u && used);
+    random_floats(6, 0, s.n_u, u);
+    ebmt__spectral_apply(&s, g, 0, params, u, used);
+    assert_memory_equal(used, params, g->n_params * sizeof *used);
+    ebmt__spectral_gradient(&s, g, params, u, used);
+    assert_memory_equal(used, params, g->n_params * sizeof *used);
+    ebm_free(u);
+    ebm_free(used);
+    ebmt__spectral_clear(&s);
+    ebm_model_unref(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_off),
         cmocka_unit_test(test_which_tensors),
         cmocka_unit_test(test_known_norm),
         cmocka_unit_test(test_lower_bound),

@@ -67,7 +67,7 @@ typedef struct ebmt_config {
     double ema;
     bool ema_ramp;            /* average over fewer iterations early on */
     double clip;              /* clip to so many times the running gradient norm; 0: never */
-    int32_t power_iterations; /* of spectral normalisation, per update */
+    int32_t power_iterations; /* of spectral normalisation, per update; 0: none is done */
     double divergence_limit;  /* how far chains may run beyond what they should; 0: no limit */
     bool flip;
     uint64_t seed;

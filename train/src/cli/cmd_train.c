@@ -9,6 +9,7 @@
 #include "checkpoint.h"
 #include "cli/cli.h"
 #include "cli/open_any.h"
+#include "cli/train_data.h"
 #include "ebm/io.h"
 #include "ebm/memory.h"
 #include "ebmm/models.h"
@@ -42,7 +43,9 @@ static const ebm_act activations[] = {EBM_ACT_LEAKY_RELU, EBM_ACT_SILU};
 
 static const ebmt_option rows[] = {
     {"--data", EBMT_OPT_STRING, AT(data.path), 0, 0, NULL, "PATH",
-     "directory or file with the training images; docs/data.md has every format", true},
+     "directory or file with the training images (docs/data.md), or toy:checkerboard, toy:rings, "
+     "toy:pinwheel, toy:gaussians",
+     true},
     {"--data-format", EBMT_OPT_CHOICE, AT(data_format), 0, 0,
      "auto|idx|cifar10|images|lmdb|npy|cbdt", "", "what --data holds; auto looks", false},
     {"--image-size", EBMT_OPT_INT, AT(data.image_size), 0, EBMT_DATA_MAX_SIDE, NULL, "pixels",
@@ -160,8 +163,8 @@ static const ebmt_option rows[] = {
      "average over fewer iterations early on", false},
     {"--clip", EBMT_OPT_REAL, CFG(clip), 0, 1e6, NULL, "",
      "clip gradients to so many times their running norm; 0: never", false},
-    {"--power-iterations", EBMT_OPT_INT, CFG(power_iterations), 1, 100, NULL, "",
-     "of spectral normalisation, per update", false},
+    {"--power-iterations", EBMT_OPT_INT, CFG(power_iterations), 0, 100, NULL, "",
+     "of spectral normalisation, per update; 0: weights are not normalised", false},
     {"--divergence-limit", EBMT_OPT_REAL, CFG(divergence_limit), 0, 1e6, NULL, "",
      "stop and keep the last good weights when chains run so many times too far; 0: never", false},
     {"--flip", EBMT_OPT_FLAG, CFG(flip), 0, 0, NULL, "", "mirror half of the images", false},
@@ -358,35 +361,12 @@ static ebm_status fit_to_data(train_args *a, const ebmt_dataset *data, ebm_error
     a->config.network.width = data->width;
     a->config.network.height = data->height;
     a->config.network.channels = data->channels;
+    if (data->channels == 2 && data->height == 1)
+        snprintf(a->config.network.architecture, sizeof a->config.network.architecture, "mlp2d");
     if (a->config.batch > data->count)
         return ebm_error_set(err, EBM_ERR_ARG, "--batch", "%d images, the data set has %lld",
                              a->config.batch, (long long)data->count);
     return EBM_OK;
-}
-
-/* Training images, and held-out ones if the data set has any. */
-typedef struct images {
-    ebmt_dataset train, held_out;
-} images;
-
-static ebm_status read_images(const train_args *a, images *out, ebm_error *err)
-{
-    ebm_error none = {0};
-    ebmt_data_options test = a->data;
-    ebm_status st = ebmt_dataset_open(&a->data, &out->train, err);
-    if (st != EBM_OK || a->validation_every == 0)
-        return st;
-    test.split = EBMT_TEST;
-    st = ebmt_dataset_open(&test, &out->held_out, &none);
-    if (st != EBM_OK && st != EBM_ERR_NOT_FOUND)
-        return ebm_error_set(err, st, none.where, "held-out images: %.150s", none.text);
-    return EBM_OK;
-}
-
-static void clear_images(images *i)
-{
-    ebmt_dataset_clear(&i->train);
-    ebmt_dataset_clear(&i->held_out);
 }
 
 /* The model to start from becomes part of the configuration, by its digest. @own opt->init */
@@ -401,7 +381,7 @@ static ebm_status open_init(const train_args *a, ebmt_run_options *opt, ebm_erro
     return st;
 }
 
-static ebm_status run(const train_args *a, const images *data, const char *command_line,
+static ebm_status run(const train_args *a, const ebmt_train_data *data, const char *command_line,
                       ebm_error *err)
 {
     ebmt_progress progress;
@@ -443,42 +423,25 @@ static int prepare_out(const train_args *a, ebm_error *err)
     return EBMT_EXIT_OK;
 }
 
-static void tell_of_data(const ebmt_dataset *data)
-{
-    fprintf(stderr, "data: %lld images of %dx%dx%d, %s", (long long)data->count, data->channels,
-            data->height, data->width, data->stream ? "read on demand" : "in memory");
-    if (!data->stream)
-        fprintf(stderr, ", %lld damaged", (long long)ebmt_dataset_damaged(data));
-    fprintf(stderr, ", %lld other entries ignored\n", (long long)data->ignored);
-}
-
-/* How many there are of a set read on demand is known at the end. */
-static void tell_of_damage(const ebmt_dataset *data)
-{
-    if (data->stream && ebmt_dataset_damaged(data) > 0)
-        fprintf(stderr, "data: %lld damaged images met and replaced\n",
-                (long long)ebmt_dataset_damaged(data));
-}
-
 /* Everything behind the flags. */
 static int train(train_args *args, int argc, char **argv)
 {
     ebm_error err = {0};
-    images data = {0};
+    ebmt_train_data data = {0};
     char *line = NULL;
-    ebm_status st = read_images(args, &data, &err);
+    ebm_status st = ebmt__train_data_open(&args->data, args->validation_every > 0, &data, &err);
     if (st == EBM_OK)
         st = fit_to_data(args, &data.train, &err);
     int code = st == EBM_OK ? prepare_out(args, &err) : ebmt__cli_fail(command.name, &err);
     if (code == EBMT_EXIT_OK) {
         line = join_words(argc, argv);
-        tell_of_data(&data.train);
+        ebmt__train_data_tell(&data);
         if (run(args, &data, line, &err) != EBM_OK)
             code = ebmt__cli_fail(command.name, &err);
     }
-    tell_of_damage(&data.train);
+    ebmt__train_data_tell_damage(&data);
     ebm_free(line);
-    clear_images(&data);
+    ebmt__train_data_clear(&data);
     return code;
 }
 

@@ -23,6 +23,7 @@ static const entry commands[] = {
     {"sample", "draw images from a model", ebmt__cmd_sample},
     {"check", "compare a kernel set with reference numbers", ebmt__cmd_check},
     {"bench", "measure speed on this machine", ebmt__cmd_bench},
+    {"eval2d", "compare a model of points with the density of its data", ebmt__cmd_eval2d},
     {"inspect", "describe a model directory", ebmt__cmd_inspect},
     {"probe", "ask a URL whether it answers, for health checks", ebmt__cmd_probe},
 };

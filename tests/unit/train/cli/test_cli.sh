@@ -44,7 +44,7 @@ for words in --help help -h --version; do
     is_silent err
     says out ebm
 done
-for command in train train-classifier eval sample check bench inspect probe; do
+for command in train train-classifier eval eval2d sample check bench inspect probe; do
     expect 0 "$command" --help
     is_silent err
     says out "usage: ebm $command"
@@ -56,7 +56,7 @@ expect 64
 says err usage
 expect 64 nothing
 expect 64 --nothing
-for command in train train-classifier eval sample check bench inspect probe; do
+for command in train train-classifier eval eval2d sample check bench inspect probe; do
     expect 64 "$command" --no-such-flag
     is_silent out
     says err "--no-such-flag"
@@ -114,6 +114,17 @@ says out "^f .* FAIL$"
 says out "^schedule.a .* ok$"
 expect 0 bench --model "$golden/tiny-gray28" --batch 2 --threads 2 --seconds 0.05 --kernels ref --json
 says out '"gradient_ms_per_image":'
+
+# --- points of the plane: trained, measured, drawn ---
+expect 66 train --data toy:chess --out "$work/points"
+says err "checkerboard, rings"
+expect 0 train --data toy:rings --out "$work/points" --schedule geometric --levels 3 --langevin-steps 2 --ch 4 \
+    --ch-mult 1 --blocks 1 --activation silu --objective hybrid --warm-start 2 --iterations 4 --batch 4
+expect 0 eval2d "$work/points" --toy rings --grid 32 --png "$work/rings.png" --json
+says out '"kl":'
+[ -s "$work/rings.png" ] || { echo "eval2d drew nothing"; failed=1; }
+expect 66 eval2d "$work/points" --toy chess
+expect 0 sample --models "$work" --model points --n 2 --seed 1 --out "$work/two-points"
 
 # --- measuring networks that are nowhere on disk, and requests line by line ---
 small=ch=4,mult=1:2,blocks=1,size=8

@@ -1,0 +1,68 @@
+/* See train_data.h. */
+#include "cli/train_data.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ebmt/toy2d.h"
+
+/* The data of toys are not part of a run's randomness: --seed leaves them alone. */
+#define TOY_PREFIX   "toy:"
+#define TOY_BESIDE   15 /* points of an image: with the padding of a row, one vector of 16 */
+#define TOY_IMAGES   100000
+#define TOY_HELD_OUT 1000
+#define TOY_SEED     1
+
+/* "toy:NAME": points of a known density, as many as anyone needs to learn it. */
+static ebm_status draw_points(const char *name, ebmt_train_data *out, ebm_error *err)
+{
+    ebmt_toy toy;
+    ebm_status st = ebmt_toy_find(name, &toy, err);
+    if (st == EBM_OK)
+        st = ebmt_toy_dataset(toy, TOY_IMAGES, TOY_BESIDE, TOY_SEED, &out->train, err);
+    if (st == EBM_OK)
+        st = ebmt_toy_dataset(toy, TOY_HELD_OUT, TOY_BESIDE, TOY_SEED + 1, &out->held_out, err);
+    return st;
+}
+
+ebm_status ebmt__train_data_open(const ebmt_data_options *options, bool held_out,
+                                 ebmt_train_data *out, ebm_error *err)
+{
+    if (strncmp(options->path, TOY_PREFIX, strlen(TOY_PREFIX)) == 0)
+        return draw_points(options->path + strlen(TOY_PREFIX), out, err);
+    ebm_error none = {0};
+    ebmt_data_options test = *options;
+    ebm_status st = ebmt_dataset_open(options, &out->train, err);
+    if (st != EBM_OK || !held_out)
+        return st;
+    test.split = EBMT_TEST;
+    st = ebmt_dataset_open(&test, &out->held_out, &none);
+    if (st != EBM_OK && st != EBM_ERR_NOT_FOUND)
+        return ebm_error_set(err, st, none.where, "held-out images: %.150s", none.text);
+    return EBM_OK;
+}
+
+void ebmt__train_data_clear(ebmt_train_data *data)
+{
+    ebmt_dataset_clear(&data->train);
+    ebmt_dataset_clear(&data->held_out);
+}
+
+void ebmt__train_data_tell(const ebmt_train_data *images)
+{
+    const ebmt_dataset *data = &images->train;
+    fprintf(stderr, "data: %lld images of %dx%dx%d, %s", (long long)data->count, data->channels,
+            data->height, data->width, data->stream ? "read on demand" : "in memory");
+    if (!data->stream)
+        fprintf(stderr, ", %lld damaged", (long long)ebmt_dataset_damaged(data));
+    fprintf(stderr, ", %lld other entries ignored\n", (long long)data->ignored);
+}
+
+/* How many there are of a set read on demand is known at the end. */
+void ebmt__train_data_tell_damage(const ebmt_train_data *images)
+{
+    const ebmt_dataset *data = &images->train;
+    if (data->stream && ebmt_dataset_damaged(data) > 0)
+        fprintf(stderr, "data: %lld damaged images met and replaced\n",
+                (long long)ebmt_dataset_damaged(data));
+}
