@@ -10,7 +10,8 @@
  * @eq Glorot uniform, limit sqrt(6/(fan_in+fan_out)) with the kernel's taps in both fans; second
  *     convolutions of a block 1e-5 times that; biases 0, gains 1; u normal.
  *     Reference code nn.py default_init, network.py. For points of the plane the first layer is
- *     uniform within 8, biases too. */
+ *     uniform within 8, biases too, and the head's weights are 0: net starts as 0, whatever the
+ *     size of step2. */
 void ebmt__init_weights(const ebm_graph_info *g, const ebmt__spectral *spectral, uint64_t seed,
                         ebmt_state *state);
 

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "assert_numbers.h"
+#include "ebm/session.h"
 #include "init.h"
 #include "random_net.h"
 
@@ -47,10 +48,60 @@ static void test_limits(void **state)
     ebm_model_unref(m);
 }
 
+static const ebm_tensor_info *tensor_named(const ebm_graph_info *g, const char *name)
+{
+    for (int32_t k = 0; k < g->n_tensors; k++)
+        if (strcmp(g->tensors[k].name, name) == 0)
+            return &g->tensors[k];
+    fail_msg("no tensor %s", name);
+    return NULL;
+}
+
+/* Points: ridges within 8 in the first layer, the head 0, so that net is 0 everywhere. */
+static void test_plane(void **state)
+{
+    const ebm_network_config c = {.architecture = "mlp2d",
+                                  .width = 1,
+                                  .height = 1,
+                                  .channels = 2,
+                                  .ch = 64,
+                                  .n_mult = 1,
+                                  .ch_mult = {1},
+                                  .num_res_blocks = 1,
+                                  .activation = EBM_ACT_SILU};
+    ebm_model *m = random_net(&c, kernel_set("ref"), 1);
+    const ebm_graph_info *g = ebm_model_describe(m)->graph;
+    const char *const ridges[] = {"conv_in.weight", "conv_in.bias"};
+    const float point[2] = {0.3f, -0.8f};
+    ebmt__spectral spectral;
+    ebm_session *session = NULL;
+    ebmt_state s;
+    (void)state;
+    assert_int_equal(ebmt__spectral_init(g, &spectral, NULL), EBM_OK);
+    assert_int_equal(ebmt_state_init(g->n_params, spectral.n_u, &s, NULL), EBM_OK);
+    ebmt__init_weights(g, &spectral, 5, &s);
+    for (int k = 0; k < 2; k++) { /* 64 draws: the largest is above 0.9 but for 0.9^64 = 1e-3 */
+        const ebm_tensor_info *t = tensor_named(g, ridges[k]);
+        double largest = 0.0;
+        for (size_t i = 0; i < t->count; i++)
+            largest = fmax(largest, fabs((double)s.params[t->offset + i]));
+        assert_true(largest <= 8.0 && largest > 7.2);
+    }
+    ebm_model_set_params(m, s.params);
+    assert_int_equal(ebm_session_create(m, NULL, &session, NULL), EBM_OK);
+    for (int32_t t = 0; t < 6; t++)
+        assert_true(ebm_session_net(session, point, t) == 0.0f);
+    ebm_session_free(session);
+    ebmt_state_clear(&s);
+    ebmt__spectral_clear(&spectral);
+    ebm_model_unref(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_plane),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

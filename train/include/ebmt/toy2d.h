@@ -33,7 +33,8 @@ EBM_API void ebmt_toy_draw(ebmt_toy toy, uint64_t seed, uint32_t index, double p
  * EBMT_TOY_ROUNDING to the variance of each coordinate
  * @range count * beside 1..2^24 @own ebmt_dataset_clear() @err RANGE, NOMEM */
 #define EBMT_TOY_ROUNDING ((2.0 / 255.0) * (2.0 / 255.0) / 12.0)
-EBM_API EBM_MUST_CHECK ebm_status ebmt_toy_dataset(ebmt_toy toy, int64_t count, int32_t beside, uint64_t seed,
-                                                   ebmt_dataset *out, ebm_error *err);
+EBM_API EBM_MUST_CHECK ebm_status ebmt_toy_dataset(ebmt_toy toy, int64_t count, int32_t beside,
+                                                   uint64_t seed, ebmt_dataset *out,
+                                                   ebm_error *err);
 
 #endif

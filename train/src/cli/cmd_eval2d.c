@@ -18,7 +18,8 @@ typedef struct eval2d_args {
 static const ebmt_option rows[] = {
     {"--toy", EBMT_OPT_STRING, AT(toy), 0, 0, NULL, "NAME",
      "the true density: checkerboard, rings, pinwheel, gaussians", true},
-    {"--grid", EBMT_OPT_INT, AT(side), 16, 4096, NULL, "cells", "cells in a row of the grid", false},
+    {"--grid", EBMT_OPT_INT, AT(side), 16, 4096, NULL, "cells", "cells in a row of the grid",
+     false},
     {"--half", EBMT_OPT_REAL, AT(half), 1.1, 8, NULL, "", "the grid covers -half to half both ways",
      false},
     {"--png", EBMT_OPT_STRING, AT(png), 0, 0, NULL, "FILE", "picture of truth and model", false},
@@ -40,9 +41,9 @@ static const ebmt_command command = {
 
 static int print_json(const ebmt__grid2d *g)
 {
-    json_t *out = json_pack("{s:f, s:f, s:f, s:f, s:f, s:i}", "kl", g->kl, "kl_reverse",
-                            g->kl_reverse, "entropy", g->entropy, "log_z", g->log_z, "rim", g->rim,
-                            "grid", (int)g->side);
+    json_t *out =
+        json_pack("{s:f, s:f, s:f, s:f, s:f, s:i}", "kl", g->kl, "kl_reverse", g->kl_reverse,
+                  "entropy", g->entropy, "log_z", g->log_z, "rim", g->rim, "grid", (int)g->side);
     int rc = out ? json_dumpf(out, stdout, JSON_INDENT(2)) : -1;
     (void)putchar('\n');
     json_decref(out);

@@ -169,8 +169,7 @@ double ebmt_toy_density(ebmt_toy toy, double x, double y)
 void ebmt_toy_draw(ebmt_toy toy, uint64_t seed, uint32_t index, double point[2])
 {
     const ebm_stream flat = {.seed = seed, .purpose = EBM_PURPOSE_DATA, .chain = index};
-    const ebm_stream bell = {
-        .seed = seed, .purpose = EBM_PURPOSE_DATA, .chain = index, .level = 1};
+    const ebm_stream bell = {.seed = seed, .purpose = EBM_PURPOSE_DATA, .chain = index, .level = 1};
     draws d;
     for (uint32_t k = 0; k < 3; k++)
         d.uniform[k] = ebm_rng_uniform(&flat, k);

@@ -9,8 +9,8 @@
 #include "ebm/session.h"
 #include "grid.h"
 
-#define INNER       4    /* points of a cell, in a row, at which a truth with edges is looked at */
-#define BLUR_REACH  6.0  /* standard deviations */
+#define INNER       4   /* points of a cell, in a row, at which a truth with edges is looked at */
+#define BLUR_REACH  6.0 /* standard deviations */
 #define LEAST_TRUTH 1e-12
 #define RIM         0.05
 
@@ -245,12 +245,8 @@ ebm_status ebmt__grid2d_draw(const ebmt__grid2d *g, const char *path, ebm_error 
         return ebm_error_set(err, EBM_ERR_NOMEM, "grid", "no memory");
     shade(g->truth, g->side, most, pixels);
     shade(g->model, g->side, most, pixels + cells);
-    const ebmt_grid sheet = {.pixels = pixels,
-                             .n = 2,
-                             .width = g->side,
-                             .height = g->side,
-                             .channels = 1,
-                             .columns = 2};
+    const ebmt_grid sheet = {
+        .pixels = pixels, .n = 2, .width = g->side, .height = g->side, .channels = 1, .columns = 2};
     ebm_status st = ebmt_grid_write(path, &sheet, err);
     ebm_free(pixels);
     return st;

@@ -32,8 +32,7 @@ typedef struct ebmt__grid2d {
  * @own clear with ebmt__grid2d_clear()
  * @err RANGE, SHAPE (not a model of points), NOMEM, DIVERGED (a value is not finite) */
 EBM_MUST_CHECK ebm_status ebmt__grid2d_evaluate(ebm_model *m, const ebmt__grid2d_options *opt,
-                                                ebmt_pool *pool, ebmt__grid2d *out,
-                                                ebm_error *err);
+                                                ebmt_pool *pool, ebmt__grid2d *out, ebm_error *err);
 void ebmt__grid2d_clear(ebmt__grid2d *g); /* safe on a zeroed struct */
 
 /* Draws truth and model side by side, dark where likely, both on one scale. @err IO, NOMEM */

@@ -27,7 +27,8 @@ static double mass(ebmt_toy toy, int column, int row)
 }
 
 /* Pearson's statistic of 40,000 draws over the cells that expect 5 or more, against its mean and
- * standard deviation: beyond 5 of them less than once in a million runs, were the seed not fixed. */
+ * standard deviation: beyond 5 of them less than once in a million runs, were the seed not fixed.
+ */
 static void test_draws_follow_the_density(void **state)
 {
     (void)state;
