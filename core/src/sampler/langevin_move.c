@@ -25,8 +25,8 @@ void ebm__langevin_move(ebm__langevin_coef c, size_t dim, const float *anchor, c
         return;
     }
     for (size_t i = 0; i < dim; i++)
-        y[i] +=
-            (1.0f - mask[i]) * (c.drift * grad[i] - c.pull * (y[i] - anchor[i]) + c.spread * noise[i]);
+        y[i] += (1.0f - mask[i]) *
+                (c.drift * grad[i] - c.pull * (y[i] - anchor[i]) + c.spread * noise[i]);
 }
 
 void ebm_langevin_update(const ebm_levels *levels, int32_t level, double noise_scale, size_t dim,

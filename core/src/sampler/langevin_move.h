@@ -16,8 +16,7 @@ ebm__langevin_coef ebm__langevin_coef_of(const ebm_levels *levels, int32_t level
                                          double noise_scale);
 
 /* The same move as a draw from the normal approximation, for y = anchor. */
-ebm__langevin_coef ebm__normal_coef_of(const ebm_levels *levels, int32_t level,
-                                       double noise_scale);
+ebm__langevin_coef ebm__normal_coef_of(const ebm_levels *levels, int32_t level, double noise_scale);
 
 /* @eq y += (1 - mask) (drift grad - pull (y - anchor) + spread noise)
  * @shape all [dim]; mask may be NULL: nothing is known */

@@ -86,8 +86,7 @@ static ebm__langevin_coef coef_of(const run *r)
     const ebm_mcmc_setup *s = r->setup;
     if (s->plan->ladder && s->levels->steps[r->chain->level] == EBM_STEPS_NORMAL)
         return ebm__normal_coef_of(s->levels, r->chain->level, s->plan->noise_scale);
-    return ebm__langevin_coef_of(s->levels, r->chain->level, r->level.tether,
-                                 s->plan->noise_scale);
+    return ebm__langevin_coef_of(s->levels, r->chain->level, r->level.tether, s->plan->noise_scale);
 }
 
 static void langevin_step(run *r)
