@@ -112,6 +112,13 @@ typedef struct ebm_kernels {
     /* y = act'(x)*v: from a value map v to an operand map. act'(0) is slope (leaky), 0 (relu). */
     void (*act_tangent)(const ebm_gate *gate, const ebm_map_shape *m, const float *v, float *y,
                         ebm_share share);
+    /* dx = act'(x)*u, or dx += the same; u and dx are operand maps */
+    void (*gate_backward)(const ebm_gate *gate, const ebm_map_shape *m, const float *u, float *dx,
+                          bool accumulate);
+    /* dx = act''(x)*v*u, or dx += the same; x and v are value maps, u and dx operand maps. Zero
+     * where the activation is piecewise linear. */
+    void (*curve_backward)(ebm_activation act, const ebm_map_shape *m, const float *x,
+                           const float *v, const float *u, float *dx, bool accumulate);
     /* dx += dy, operand maps */
     void (*add)(const ebm_map_shape *m, const float *dy, float *dx, ebm_share share);
 

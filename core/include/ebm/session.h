@@ -61,6 +61,7 @@ EBM_API double ebm_session_logp(ebm_session *s, const float *x, float *work);
 typedef struct ebm_node_view {
     int32_t node;
     int32_t level;
+    bool tangent; /* x is a tangent: biases and time terms have no part in it */
     const float *x;
     const float *dy;
     float *scratch; /* enough for conv_backward_weights of this node, and [C] */
@@ -73,9 +74,10 @@ EBM_API void ebm_session_backward(ebm_session *s, float seed, float *grad, ebm_n
                                   void *user);
 
 /* Pushes a direction through the derivative of the last pass: returns <v, grad net(x)>.
- * Afterwards ebm_session_backward_tangent() shows the hook the tangent of every node's input in
- * place of the input, so that summing dy (x) x gives the gradient of <v, grad net(x)> in the
- * weights, exactly where the activation is piecewise linear (LEAKY_RELU, RELU).
+ * Afterwards ebm_session_backward_tangent() shows the hook what sums up to the gradient of
+ * <v, grad net(x)> in the parameters, exactly: for every convolution the tangent of its input with
+ * dy, and for a smooth activation (SILU) also the input with what reaches the value through the
+ * activation's second derivative. (A piecewise linear one has none; its biases get no gradient.)
  * @shape v [C,H,W]
  * @eq    forward-over-reverse; docs/math/gradient_matching.md
  * @err   the session must have been made with opt.tangent */

@@ -45,6 +45,11 @@ static int32_t take_slot(planner *p, size_t size)
     return best;
 }
 
+static size_t gradient_floats(const planner *p, const ebm_node *n)
+{
+    return p->plan->second ? 2 * ebm__second_step(p->k, n) : ebm__operand_floats(p->k, n);
+}
+
 /* Walks the backward pass once, handing out slots as it will be run. */
 static void plan_gradients(planner *p)
 {
@@ -58,7 +63,7 @@ static void plan_gradients(planner *p)
             continue; /* nobody uses this node */
         p->plan->grad_first[i] = p->slot_of[n->input] == EBM_NONE;
         if (p->plan->grad_first[i])
-            p->slot_of[n->input] = take_slot(p, ebm__operand_floats(p->k, &g->nodes[n->input]));
+            p->slot_of[n->input] = take_slot(p, gradient_floats(p, &g->nodes[n->input]));
         p->plan->residual_takes[i] = n->residual != EBM_NONE && p->slot_of[n->residual] == EBM_NONE;
         if (p->plan->residual_takes[i])
             p->slot_of[n->residual] = p->slot_of[i];
@@ -156,6 +161,7 @@ ebm_status ebm__plan_make(const ebm_graph_info *g, const ebm_kernels *k, bool ta
         ebm__plan_clear(out);
         goto out;
     }
+    out->second = tangent && ebm__is_smooth(g);
     plan_values(g, k, tangent, out);
     plan_gradients(&p);
     plan_shared(g, k, members, out);

@@ -3,6 +3,7 @@
 #define EBM_GRAPH_PLAN_H
 
 #include "ebm/graph.h"
+#include "ebm/memory.h"
 
 /* Offsets are in floats from the start of the workspace. */
 typedef struct ebm__plan {
@@ -11,6 +12,7 @@ typedef struct ebm__plan {
     bool *has_value, *has_activated; /* somebody reads it */
     size_t *grad;                    /* per node: gradient in its value; slots are reused */
     size_t *tangent;                 /* per node, when asked for */
+    bool second;                     /* gradients have room for a second one behind them */
     bool *grad_first;     /* per node: its contribution to its input's gradient is the first */
     bool *residual_takes; /* per node: the residual's gradient takes over this node's slot */
     size_t map;           /* an operand map of the largest size, for what lives within one node */
@@ -26,6 +28,12 @@ typedef struct ebm__plan {
 ebm_status ebm__plan_make(const ebm_graph_info *g, const ebm_kernels *k, bool tangent,
                           int32_t members, ebm__plan *out, ebm_error *err);
 void ebm__plan_clear(ebm__plan *plan); /* safe on a zeroed struct */
+
+/* Whether second derivatives of activations count. */
+static inline bool ebm__is_smooth(const ebm_graph_info *g)
+{
+    return g->act == EBM_ACT_SILU || g->act_out == EBM_ACT_SILU;
+}
 
 static inline ebm_map_shape ebm__node_shape(const ebm_node *n)
 {
@@ -43,6 +51,13 @@ static inline size_t ebm__operand_floats(const ebm_kernels *k, const ebm_node *n
 {
     ebm_map_shape m = ebm__node_shape(n);
     return k->operand_floats(&m);
+}
+
+/* From a node's gradient to its second one. */
+static inline size_t ebm__second_step(const ebm_kernels *k, const ebm_node *n)
+{
+    size_t unit = EBM_ALIGN / sizeof(float);
+    return (ebm__operand_floats(k, n) + unit - 1) / unit * unit;
 }
 
 #endif

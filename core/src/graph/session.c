@@ -7,26 +7,7 @@
 #include <time.h>
 
 #include "ebm/memory.h"
-#include "graph/plan.h"
-#include "model/model_internal.h"
-
-/* How a session finds out whether its team pays. */
-typedef struct team_pace {
-    uint32_t passes;
-    double seconds[2]; /* of this period's trials: alone, as a team */
-} team_pace;
-
-struct ebm_session {
-    ebm_model *model;
-    const ebm_graph_info *g;
-    const ebm_kernels *k;
-    ebm__plan plan;
-    float *work;    /* the workspace that the plan's offsets point into */
-    ebm_team *team; /* who does the passes, or NULL: the caller alone */
-    team_pace pace;
-    int32_t level, members;
-    bool tangent;
-};
+#include "graph/session_internal.h"
 
 static ebm_session_options options_or_default(const ebm_session_options *opt)
 {
@@ -98,89 +79,7 @@ void ebm_session_use_team(ebm_session *s, ebm_team *team)
     s->pace = (team_pace){0};
 }
 
-/* Every step of a pass reads what the one before has written, whoever wrote it. */
-static void meet(ebm_session *s, ebm_share share)
-{
-    if (share.count > 1)
-        ebm_team_wait(s->team);
-}
-
-/* --- where things are ----------------------------------------------------------------------- */
-
-static float *value_of(ebm_session *s, int32_t node)
-{
-    return s->plan.has_value[node] ? s->work + s->plan.value[node] : NULL;
-}
-
-static float *grad_of(ebm_session *s, int32_t node)
-{
-    return s->work + s->plan.grad[node];
-}
-
-static float *tangent_of(ebm_session *s, int32_t node)
-{
-    return s->work + s->plan.tangent[node];
-}
-
-static const float *packed_of(const ebm_session *s, int32_t node)
-{
-    return s->model->weights.packed + s->model->weights.packed_at[node];
-}
-
-/* Row of the current level: bias of a convolution, vector v of the head. */
-static const float *table_row(const ebm_session *s, int32_t node, int32_t channels)
-{
-    const ebm__weights *w = &s->model->weights;
-    return w->table + w->table_at[node] + (size_t)s->level * (size_t)channels;
-}
-
-static const ebm_node *input_of(const ebm_session *s, const ebm_node *n)
-{
-    return &s->g->nodes[n->input];
-}
-
-static float *activated_of(ebm_session *s, int32_t node)
-{
-    return s->plan.has_activated[node] ? s->work + s->plan.activated[node] : NULL;
-}
-
-static float *scratch_of(ebm_session *s, ebm_share share)
-{
-    return s->work + s->plan.scratch + (size_t)share.index * s->plan.scratch_step;
-}
-
-static ebm_activation inner_act(const ebm_session *s)
-{
-    return (ebm_activation){.kind = s->g->act, .slope = s->g->slope};
-}
-
-static ebm_activation outer_act(const ebm_session *s)
-{
-    return (ebm_activation){.kind = s->g->act_out, .slope = s->g->slope};
-}
-
-static ebm_map_shape image_shape(const ebm_session *s)
-{
-    return (ebm_map_shape){.c = s->g->channels, .h = s->g->height, .w = s->g->width};
-}
-
 /* --- forward -------------------------------------------------------------------------------- */
-
-/* What a convolution multiplies: its input, through the activation if the node says so. A value
- * that is read as it is becomes an operand here, which costs nothing where the two are the same. */
-static const float *conv_input(ebm_session *s, const ebm_node *n, ebm_share share)
-{
-    ebm_map_shape in = ebm__node_shape(input_of(s, n));
-    float *map = s->work + s->plan.map;
-    if (n->activated)
-        return activated_of(s, n->input);
-    if (s->k->value_is_operand(&in))
-        return value_of(s, n->input);
-    s->k->act_forward((ebm_activation){.kind = EBM_ACT_NONE}, &in, value_of(s, n->input), map,
-                      share);
-    meet(s, share);
-    return map;
-}
 
 static void forward_node(ebm_session *s, int32_t i, ebm_share share)
 {
@@ -228,7 +127,7 @@ static void forward_pass(ebm_session *s, const float *x, ebm_share share)
 }
 
 /* net = sum_c v_c sums_c, in double: the terms nearly cancel in trained networks. */
-static float head_value(const ebm_session *s, int32_t i, const float *sums)
+float ebm__head_value(const ebm_session *s, int32_t i, const float *sums)
 {
     int32_t channels = input_of(s, &s->g->nodes[i])->c;
     const float *v = table_row(s, i, channels);
@@ -243,7 +142,7 @@ float ebm_session_net(ebm_session *s, const float *x, int32_t level)
     assert(level >= 0 && level < s->model->levels.count);
     s->level = level;
     forward_pass(s, x, EBM_ALONE);
-    return head_value(s, s->g->n_nodes - 1, s->work + s->plan.sums);
+    return ebm__head_value(s, s->g->n_nodes - 1, s->work + s->plan.sums);
 }
 
 double ebm_session_logp(ebm_session *s, const float *x, float *work)
@@ -257,53 +156,13 @@ double ebm_session_logp(ebm_session *s, const float *x, float *work)
 
 /* --- backward ------------------------------------------------------------------------------- */
 
-/* Which inputs the hook is shown: the values, or their tangents. */
-typedef struct backward_run {
-    float seed;
-    bool tangent;
-    ebm_node_hook hook;
-    void *user;
-} backward_run;
-
-/* The factor that the activation before a convolution puts on what passes through. */
-static ebm_gate gate_of(ebm_session *s, const ebm_node *n)
-{
-    return (ebm_gate){.act = n->activated ? inner_act(s) : (ebm_activation){.kind = EBM_ACT_NONE},
-                      .x = value_of(s, n->input),
-                      .activated = activated_of(s, n->input)};
-}
-
-/* act'(x) * tangent of a convolution's input: what the tangent pass multiplies. */
-static const float *conv_tangent(ebm_session *s, const ebm_node *n)
-{
-    const ebm_gate gate = gate_of(s, n);
-    ebm_map_shape in = ebm__node_shape(input_of(s, n));
-    float *map = s->work + s->plan.map;
-    s->k->act_tangent(&gate, &in, tangent_of(s, n->input), map, EBM_ALONE);
-    return map;
-}
-
-static void show_node(ebm_session *s, int32_t i, const backward_run *run, const float *dy)
-{
-    const ebm_node *n = &s->g->nodes[i];
-    if (!run->hook || n->op == EBM_OP_POOL)
-        return;
-    ebm_node_view view = {
-        .node = i, .level = s->level, .dy = dy, .scratch = s->work + s->plan.scratch};
-    if (n->op == EBM_OP_HEAD)
-        view.x = s->work + s->plan.sums;
-    else
-        view.x = run->tangent ? conv_tangent(s, n) : conv_input(s, n, EBM_ALONE);
-    run->hook(run->user, &view);
-}
-
-static void backward_head(ebm_session *s, int32_t i, const backward_run *run, ebm_share share)
+void ebm__backward_head(ebm_session *s, int32_t i, const backward_run *run, ebm_share share)
 {
     const ebm_node *n = &s->g->nodes[i];
     ebm_map_shape in = ebm__node_shape(input_of(s, n));
     const float *v = table_row(s, i, in.c);
     float *dsums = s->work + s->plan.dsums;
-    show_node(s, i, run, &run->seed);
+    show(s, i, run, s->work + s->plan.sums, &run->seed, false);
     if (share.index == 0)
         for (int32_t c = 0; c < in.c; c++)
             dsums[c] = run->seed * v[c];
@@ -312,12 +171,13 @@ static void backward_head(ebm_session *s, int32_t i, const backward_run *run, eb
                         share);
 }
 
-static void backward_conv(ebm_session *s, int32_t i, const backward_run *run, bool want_input,
-                          ebm_share share)
+void ebm__backward_conv(ebm_session *s, int32_t i, const backward_run *run, bool want_input,
+                        ebm_share share)
 {
     const ebm_node *n = &s->g->nodes[i];
     const float *dy = grad_of(s, i);
-    show_node(s, i, run, dy);
+    if (run->hook)
+        show(s, i, run, conv_input(s, n, EBM_ALONE), dy, false);
     if (n->input != 0 || want_input) {
         const ebm_conv_gradient out = {.gate = gate_of(s, n),
                                        .dx = grad_of(s, n->input),
@@ -331,7 +191,7 @@ static void backward_conv(ebm_session *s, int32_t i, const backward_run *run, bo
     }
 }
 
-static void backward_pool(ebm_session *s, int32_t i, ebm_share share)
+void ebm__backward_pool(ebm_session *s, int32_t i, ebm_share share)
 {
     const ebm_node *n = &s->g->nodes[i];
     ebm_map_shape in = ebm__node_shape(input_of(s, n));
@@ -350,13 +210,13 @@ static void backward_pass(ebm_session *s, const backward_run *run, float *grad, 
     int32_t head = s->g->n_nodes - 1;
     ebm_map_shape image = image_shape(s);
     assert(!run->hook || share.count == 1);
-    backward_head(s, head, run, share);
+    ebm__backward_head(s, head, run, share);
     meet(s, share);
     for (int32_t i = head - 1; i > 0; i--) {
         if (s->g->nodes[i].op == EBM_OP_POOL)
-            backward_pool(s, i, share);
+            ebm__backward_pool(s, i, share);
         else
-            backward_conv(s, i, run, grad != NULL, share);
+            ebm__backward_conv(s, i, run, grad != NULL, share);
         meet(s, share);
     }
     if (grad && share.index == 0)
@@ -431,44 +291,5 @@ float ebm_session_gradient(ebm_session *s, const float *x, int32_t level, float 
         run_gradient(s, &job);
     else
         gradient_part(&job, EBM_ALONE);
-    return head_value(s, s->g->n_nodes - 1, s->work + s->plan.sums);
-}
-
-/* --- tangent -------------------------------------------------------------------------------- */
-
-static void tangent_node(ebm_session *s, int32_t i)
-{
-    const ebm_node *n = &s->g->nodes[i];
-    if (n->op == EBM_OP_POOL) {
-        ebm_map_shape in = ebm__node_shape(input_of(s, n));
-        s->k->pool_forward(&in, tangent_of(s, n->input), tangent_of(s, i), inner_act(s), NULL,
-                           EBM_ALONE);
-        return;
-    }
-    const ebm_conv_result out = {.bias = s->work + s->plan.zeros,
-                                 .residual =
-                                     n->residual == EBM_NONE ? NULL : tangent_of(s, n->residual),
-                                 .y = tangent_of(s, i)};
-    s->k->conv_forward(&n->conv, packed_of(s, i), conv_tangent(s, n), &out,
-                       scratch_of(s, EBM_ALONE), EBM_ALONE);
-}
-
-float ebm_session_tangent(ebm_session *s, const float *v)
-{
-    int32_t head = s->g->n_nodes - 1, last = s->g->nodes[head].input;
-    ebm_map_shape image = image_shape(s), in = ebm__node_shape(&s->g->nodes[last]);
-    float *sums = s->work + s->plan.sums;
-    assert(s->tangent);
-    s->k->value_load(&image, v, tangent_of(s, 0));
-    for (int32_t i = 1; i < head; i++)
-        tangent_node(s, i);
-    s->k->head_tangent(outer_act(s), &in, value_of(s, last), tangent_of(s, last), sums);
-    return head_value(s, head, sums);
-}
-
-void ebm_session_backward_tangent(ebm_session *s, float seed, ebm_node_hook hook, void *user)
-{
-    backward_run run = {.seed = seed, .tangent = true, .hook = hook, .user = user};
-    assert(s->tangent);
-    backward_pass(s, &run, NULL, EBM_ALONE);
+    return ebm__head_value(s, s->g->n_nodes - 1, s->work + s->plan.sums);
 }

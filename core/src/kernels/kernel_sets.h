@@ -30,6 +30,10 @@ void ebm__dense_act_forward(ebm_activation act, const ebm_map_shape *m, const fl
                             ebm_share share);
 void ebm__dense_act_tangent(const ebm_gate *gate, const ebm_map_shape *m, const float *v, float *y,
                             ebm_share share);
+void ebm__dense_gate_backward(const ebm_gate *gate, const ebm_map_shape *m, const float *u,
+                              float *dx, bool accumulate);
+void ebm__dense_curve_backward(ebm_activation act, const ebm_map_shape *m, const float *x,
+                               const float *v, const float *u, float *dx, bool accumulate);
 void ebm__dense_add(const ebm_map_shape *m, const float *dy, float *dx, ebm_share share);
 void ebm__dense_pool_forward(const ebm_map_shape *m, const float *x, float *y, ebm_activation act,
                              float *activated, ebm_share share);

@@ -50,6 +50,15 @@ static inline float ebm__slope_at(ebm_act act, float slope, float x)
     return 1.0f;
 }
 
+/* act''(x) at one point. @eq silu: s (1-s) (2 + x (1-2s)), s = s(x) */
+static inline float ebm__curve_at(ebm_act act, float x)
+{
+    if (act != EBM_ACT_SILU)
+        return 0.0f;
+    float s = ebm__sigmoid(x);
+    return s * (1.0f - s) * (2.0f + x * (1.0f - 2.0f * s));
+}
+
 /* Runs `LOOP(kind)` with the kind as a constant, so that the loop inside vectorises. */
 #define EBM__BY_ACT(kind, LOOP)                                                                    \
     switch (kind) {                                                                                \
@@ -120,6 +129,27 @@ static inline void ebm__map_act_tangent(const ebm_gate *gate, const ebm_map_shap
     size_t first = ebm__planes_first(m, l, share);
     const float *x = gate->act.kind == EBM_ACT_NONE ? v : ebm__gate_source(gate);
     ebm__gate_run(gate->act, ebm__planes_end(m, l, share) - first, x + first, v + first, y + first);
+}
+
+static inline void ebm__map_gate_backward(const ebm_gate *gate, const ebm_map_shape *m,
+                                          ebm__layout l, const float *u, float *dx, bool accumulate)
+{
+    const float *x = gate->act.kind == EBM_ACT_NONE ? u : ebm__gate_source(gate);
+    ebm_activation act = gate->act;
+    for (size_t i = 0; i < (size_t)m->c * l.plane; i++) {
+        float value = ebm__slope_at(act.kind, act.slope, x[i]) * u[i];
+        dx[i] = accumulate ? dx[i] + value : value;
+    }
+}
+
+static inline void ebm__map_curve_backward(ebm_activation act, const ebm_map_shape *m,
+                                           ebm__layout l, const float *x, const float *v,
+                                           const float *u, float *dx, bool accumulate)
+{
+    for (size_t i = 0; i < (size_t)m->c * l.plane; i++) {
+        float value = ebm__curve_at(act.kind, x[i]) * v[i] * u[i];
+        dx[i] = accumulate ? dx[i] + value : value;
+    }
 }
 
 static inline void ebm__map_add(const ebm_map_shape *m, ebm__layout l, const float *dy, float *dx,

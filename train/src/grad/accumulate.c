@@ -57,7 +57,6 @@ void ebmt_grads_clear(ebmt_grads *grads)
 typedef struct pass {
     ebmt_grads *grads;
     const ebm_kernels *k;
-    bool tangent; /* biases and time terms have no part in a tangent */
 } pass;
 
 static void add_pixel_sums(const ebm_kernels *k, const ebm_node *n, const float *dy, float *sums,
@@ -84,7 +83,7 @@ static void see_node(void *user, const ebm_node_view *view)
     p->k->conv_backward_weights(&n->conv, view->x, view->dy,
                                 grads->effective + grads->g->tensors[n->weight].offset,
                                 view->scratch);
-    if (!p->tangent)
+    if (!view->tangent)
         add_pixel_sums(p->k, n, view->dy, view->scratch, row);
 }
 
@@ -96,8 +95,7 @@ void ebmt_grads_backward(ebmt_grads *grads, ebm_session *s, float seed)
 
 void ebmt_grads_backward_tangent(ebmt_grads *grads, ebm_session *s, float seed)
 {
-    pass p = {
-        .grads = grads, .k = ebm_model_describe(ebm_session_model(s))->kernels, .tangent = true};
+    pass p = {.grads = grads, .k = ebm_model_describe(ebm_session_model(s))->kernels};
     ebm_session_backward_tangent(s, seed, see_node, &p);
 }
 

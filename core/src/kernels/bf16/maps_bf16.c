@@ -110,6 +110,39 @@ void ebm__bf16_act_tangent(const ebm_gate *gate, const ebm_map_shape *m, const f
     }
 }
 
+void ebm__bf16_gate_backward(const ebm_gate *gate, const ebm_map_shape *m, const float *u,
+                             float *dx, bool accumulate)
+{
+    if (is_thin(m->c)) {
+        ebm__map_gate_backward(gate, m, thin_layout(m->h, m->w), u, dx, accumulate);
+        return;
+    }
+    for (size_t i = 0; i < wide_values(m); i += BLOCK) {
+        floats32 value = load_bf16(wide_const(u) + i);
+        if (gate->act.kind != EBM_ACT_NONE)
+            value = mul32(value, gate32(gate, i));
+        if (accumulate)
+            value = add32(load_bf16(wide(dx) + i), value);
+        store_bf16(wide(dx) + i, value);
+    }
+}
+
+void ebm__bf16_curve_backward(ebm_activation act, const ebm_map_shape *m, const float *x,
+                              const float *v, const float *u, float *dx, bool accumulate)
+{
+    if (is_thin(m->c)) {
+        ebm__map_curve_backward(act, m, thin_layout(m->h, m->w), x, v, u, dx, accumulate);
+        return;
+    }
+    for (size_t i = 0; i < wide_values(m); i += BLOCK) {
+        floats32 curve = curve32(act, load_floats(x + i));
+        floats32 value = mul32(mul32(curve, load_floats(v + i)), load_bf16(wide_const(u) + i));
+        if (accumulate)
+            value = add32(load_bf16(wide(dx) + i), value);
+        store_bf16(wide(dx) + i, value);
+    }
+}
+
 void ebm__bf16_add(const ebm_map_shape *m, const float *dy, float *dx, ebm_share share)
 {
     if (is_thin(m->c)) {

@@ -173,6 +173,22 @@ static inline __m512 slope_vector(ebm_activation act, __m512 x)
     return one;
 }
 
+static inline __m512 curve_vector(ebm_activation act, __m512 x)
+{
+    float t[16];
+    if (act.kind != EBM_ACT_SILU)
+        return _mm512_setzero_ps();
+    _mm512_storeu_ps(t, x);
+    for (int i = 0; i < 16; i++)
+        t[i] = ebm__curve_at(EBM_ACT_SILU, t[i]);
+    return _mm512_loadu_ps(t);
+}
+
+static inline floats32 curve32(ebm_activation act, floats32 x)
+{
+    return (floats32){.low = curve_vector(act, x.low), .high = curve_vector(act, x.high)};
+}
+
 static inline floats32 act32(ebm_activation act, floats32 x)
 {
     return (floats32){.low = act_vector(act, x.low), .high = act_vector(act, x.high)};
@@ -202,6 +218,10 @@ void ebm__bf16_act_forward(ebm_activation act, const ebm_map_shape *m, const flo
                            ebm_share share);
 void ebm__bf16_act_tangent(const ebm_gate *gate, const ebm_map_shape *m, const float *v, float *y,
                            ebm_share share);
+void ebm__bf16_gate_backward(const ebm_gate *gate, const ebm_map_shape *m, const float *u,
+                             float *dx, bool accumulate);
+void ebm__bf16_curve_backward(ebm_activation act, const ebm_map_shape *m, const float *x,
+                              const float *v, const float *u, float *dx, bool accumulate);
 void ebm__bf16_add(const ebm_map_shape *m, const float *dy, float *dx, ebm_share share);
 void ebm__bf16_pool_forward(const ebm_map_shape *m, const float *x, float *y, ebm_activation act,
                             float *activated, ebm_share share);

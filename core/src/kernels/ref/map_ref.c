@@ -34,6 +34,18 @@ void ebm__dense_act_tangent(const ebm_gate *gate, const ebm_map_shape *m, const 
     ebm__map_act_tangent(gate, m, dense(m->h, m->w), v, y, share);
 }
 
+void ebm__dense_gate_backward(const ebm_gate *gate, const ebm_map_shape *m, const float *u,
+                              float *dx, bool accumulate)
+{
+    ebm__map_gate_backward(gate, m, dense(m->h, m->w), u, dx, accumulate);
+}
+
+void ebm__dense_curve_backward(ebm_activation act, const ebm_map_shape *m, const float *x,
+                               const float *v, const float *u, float *dx, bool accumulate)
+{
+    ebm__map_curve_backward(act, m, dense(m->h, m->w), x, v, u, dx, accumulate);
+}
+
 void ebm__dense_add(const ebm_map_shape *m, const float *dy, float *dx, ebm_share share)
 {
     ebm__map_add(m, dense(m->h, m->w), dy, dx, share);

@@ -448,6 +448,18 @@ static void act_tangent(const ebm_gate *gate, const ebm_map_shape *m, const floa
     ebm__map_act_tangent(gate, m, padded(m->h, m->w), v, y, share);
 }
 
+static void gate_backward(const ebm_gate *gate, const ebm_map_shape *m, const float *u, float *dx,
+                          bool accumulate)
+{
+    ebm__map_gate_backward(gate, m, padded(m->h, m->w), u, dx, accumulate);
+}
+
+static void curve_backward(ebm_activation act, const ebm_map_shape *m, const float *x,
+                           const float *v, const float *u, float *dx, bool accumulate)
+{
+    ebm__map_curve_backward(act, m, padded(m->h, m->w), x, v, u, dx, accumulate);
+}
+
 static void add(const ebm_map_shape *m, const float *dy, float *dx, ebm_share share)
 {
     ebm__map_add(m, padded(m->h, m->w), dy, dx, share);
@@ -504,6 +516,8 @@ static const ebm_kernels SIMD_TABLE = {
     .conv_backward_weights = backward_weights,
     .act_forward = act_forward,
     .act_tangent = act_tangent,
+    .gate_backward = gate_backward,
+    .curve_backward = curve_backward,
     .add = add,
     .pool_forward = pool_forward,
     .pool_backward = pool_backward,

@@ -87,6 +87,12 @@ static double act_value(ebm_act kind, float x)
     return kind == EBM_ACT_NONE ? (double)x : (double)x * (double)act_slope(kind, x);
 }
 
+static double act_curve(ebm_act kind, float x)
+{
+    double s = 1.0 / (1.0 + exp(-(double)x));
+    return kind == EBM_ACT_SILU ? s * (1.0 - s) * (2.0 + (double)x * (1.0 - 2.0 * s)) : 0.0;
+}
+
 /* One convolution of one set with random weights, ready to run. */
 typedef struct rig {
     const ebm_kernels *k;
@@ -411,6 +417,28 @@ static void check_wide_maps(const ebm_kernels *k)
             assert_close((double)sums[c], sum, 1e-5);
             assert_close((double)tangent[c], along, 1e-5);
             assert_close((double)plain[c], operand, 1e-5);
+        }
+    }
+    for (size_t a = 0; a < N_ACTS; a++) { /* what passes back: act'(x) u, then + act''(x) v u */
+        const ebm_gate gate = {.act = act_of(acts[a]), .x = mx, .activated = ma};
+        k->act_forward(gate.act, &m, mx, ma, EBM_ALONE);
+        k->gate_backward(&gate, &m, mo, my, false);
+        k->curve_backward(gate.act, &m, mx, mv, mo, my, true);
+        k->operand_store(&m, my, y);
+        for (size_t i = 0; i < n; i++) {
+            double first = (double)act_slope(acts[a], x[i]) * (double)rounded[i];
+            double second = act_curve(acts[a], x[i]) * (double)v[i] * (double)rounded[i];
+            assert_close((double)y[i], first + second,
+                         1e-6 + 2.0 * precision(k) * (fabs(first) + fabs(second)));
+        }
+        k->curve_backward(gate.act, &m, mx, mv, mo, my, false);
+        k->gate_backward(&gate, &m, mo, my, true);
+        k->operand_store(&m, my, y);
+        for (size_t i = 0; i < n; i++) {
+            double first = (double)act_slope(acts[a], x[i]) * (double)rounded[i];
+            double second = act_curve(acts[a], x[i]) * (double)v[i] * (double)rounded[i];
+            assert_close((double)y[i], first + second,
+                         1e-6 + 2.0 * precision(k) * (fabs(first) + fabs(second)));
         }
     }
     k->add(&m, mo, mo, EBM_ALONE);

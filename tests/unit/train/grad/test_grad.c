@@ -181,12 +181,47 @@ static void test_matching_gradient_by_differences(void **state)
     free_rig(&r);
 }
 
+/* The same with a smooth activation, each tensor alone: biases, gains and the time embedding now
+ * have a part in the slope through the curvature of the activation. */
+static void test_smooth_matching_gradient_by_differences(void **state)
+{
+    float x[DIM], v[DIM], gx[DIM];
+    const double h = 4e-3;
+    rig r = make_rig(EBM_ACT_SILU, true);
+    ebmt_grads sums;
+    (void)state;
+    random_floats(24, 2, DIM, x);
+    random_floats(24, 3, DIM, v);
+    assert_int_equal(ebmt_grads_init(r.g, 6, &sums, NULL), EBM_OK);
+    ebm_session_gradient(r.s, x, 2, gx);
+    assert_close((double)ebm_session_tangent(r.s, v), dot(v, gx, DIM), 1e-4);
+    ebmt_grads_backward_tangent(&sums, r.s, 1.0f);
+    assert_int_equal(ebmt_grads_finish(&sums, r.params, r.grad, NULL), EBM_OK);
+    for (int32_t k = 0; k < r.g->n_tensors; k++) {
+        const float *part = r.grad + r.g->tensors[k].offset;
+        double side[2];
+        choose_direction(&r, k, 200 + (uint32_t)k);
+        for (int j = 0; j < 2; j++) {
+            move(&r, j ? h : -h);
+            ebm_session_gradient(r.s, x, 2, gx);
+            side[j] = dot(v, gx, DIM);
+        }
+        double scale = sqrt(dot(part, part, r.g->tensors[k].count) *
+                            dot(r.direction, r.direction, r.g->n_params));
+        assert_close((side[1] - side[0]) / (2.0 * h), dot(r.direction, r.grad, r.g->n_params),
+                     5e-3 * scale + 5e-4);
+    }
+    ebmt_grads_clear(&sums);
+    free_rig(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_tensor_by_differences),
         cmocka_unit_test(test_gradients_accumulate),
         cmocka_unit_test(test_matching_gradient_by_differences),
+        cmocka_unit_test(test_smooth_matching_gradient_by_differences),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
