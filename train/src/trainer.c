@@ -91,8 +91,7 @@ static ebm_status make_shards(ebmt__trainer *tr, ebm_error *err)
 
 static ebm_status make_workers(ebmt__trainer *tr, ebm_error *err)
 {
-    const ebm_session_options opt = {.tangent = tr->config.objective != EBMT_RECOVERY &&
-                                                tr->g->act != EBM_ACT_SILU};
+    const ebm_session_options opt = {.tangent = tr->config.objective != EBMT_RECOVERY};
     size_t n = (size_t)ebmt_pool_threads(tr->pool);
     tr->session = calloc(n, sizeof *tr->session);
     tr->work = calloc(n, sizeof *tr->work);

@@ -7,8 +7,6 @@
 #include "ebm/rng.h"
 #include "ebm/sampler.h"
 
-#define DIFFERENCE 0.01
-
 static size_t dim_of(const ebm_session *s)
 {
     const ebm_graph_info *g = ebm_model_describe(ebm_session_model(s))->graph;
@@ -70,34 +68,6 @@ static float mix_of(const ebm_levels *l, const ebmt__pair *pair)
     return l->tether[pair->level] != 0.0 ? (float)pair->mix : 0.0f;
 }
 
-/* Adds the gradient in the weights of <miss, grad net(z)>.
- * Piecewise linear: one tangent pass, exact. Smooth: the tangent pass would miss the second
- * derivative of the activation, so the derivative along miss is a central difference,
- *     (d net(z + h u) - d net(z - h u)) |miss|/(2h),  u = miss/|miss|,
- * of error h^2, with h a hundredth of the size of the level's noise; z is lost. */
-static void add_slope_gradient(ebm_session *s, int32_t t, double noise, float *z, const float *miss,
-                               ebmt_grads *grads)
-{
-    const ebm_graph_info *g = ebm_model_describe(ebm_session_model(s))->graph;
-    size_t n = dim_of(s);
-    double square = 0.0;
-    if (g->act != EBM_ACT_SILU) {
-        ebm_session_tangent(s, miss);
-        ebmt_grads_backward_tangent(grads, s, 1.0f);
-        return;
-    }
-    for (size_t i = 0; i < n; i++)
-        square += (double)miss[i] * (double)miss[i];
-    double length = sqrt(square), h = DIFFERENCE * noise * sqrt((double)n);
-    float step = length > 0.0 ? (float)(h / length) : 0.0f, seed = (float)(length / (2.0 * h));
-    for (int side = 1; side >= -1; side -= 2) {
-        for (size_t i = 0; i < n; i++)
-            z[i] += (float)(side == 1 ? 1 : -2) * step * miss[i];
-        ebm_session_net(s, z, t);
-        ebmt_grads_backward(grads, s, (float)side * seed);
-    }
-}
-
 double ebmt__matching_term(ebm_session *s, const ebm_levels *levels, const ebmt__pair *pair,
                            double weight, ebmt_grads *grads, float *work)
 {
@@ -116,7 +86,8 @@ double ebmt__matching_term(ebm_session *s, const ebm_levels *levels, const ebmt_
         sum += r * r;
         miss[i] = (float)(weight * r / norm); /* d loss / d grad_i: 2 r/norm times 1/2 */
     }
-    add_slope_gradient(s, t, levels->scale[t] * levels->sbar[t], z, miss, grads);
+    ebm_session_tangent(s, miss);
+    ebmt_grads_backward_tangent(grads, s, 1.0f); /* of <miss, grad net(z)> */
     return sum / norm;
 }
 
