@@ -12,7 +12,7 @@ NETWORKS = {
     "rgb32-ch64": "ch=64,mult=1:2:2:2,blocks=2,size=32,channels=3",
     "rgb32-ch128": "ch=128,mult=1:2:2:2,blocks=2,size=32,channels=3",
 }
-SETS = ("amx", "avx512", "avx2", "blas", "ref")  # best first; those that a CPU lacks drop out
+SETS = ("amx", "avx512bf16", "avx512", "avx2", "blas", "ref")  # best first; those that a CPU lacks drop out
 ISAS = ("amx", "avx512_bf16", "avx512", "avx2")
 FAMILIES = ("ebm", "torch", "onednn", "ceiling")
 SECTIONS = ("gradient", "layers", "train", "curves", "daemon")
@@ -133,7 +133,7 @@ class Planner:
         """Batch and image size for gradients, levels for whole samples."""
         base, threads = "gray28-ch32", self.threads[-1]
         sizes = (28, 64) if self.quick else (28, 32, 64, 128)
-        peers = self.ebm(SETS[:3]) + self.torch(compiled=False)
+        peers = self.ebm(SETS[:4]) + self.torch(compiled=False)
         cases = [Case("n", base, {"batch": n, "threads": threads}, "gradient_ms_per_image", peers)
                  for n in ((1, 4) if self.quick else (1, 2, 4, 16, 64))]
         cases += [Case("size", f"ch=32,mult=1:2:2,blocks=2,size={s},channels=1",
@@ -141,6 +141,6 @@ class Planner:
                   for s in sizes]
         cases += [Case("levels", base, {"sample": True, "batch": threads, "threads": threads,
                                         "levels": t, "steps": 30}, "sample_ms_per_image",
-                       self.ebm(SETS[:3]))
+                       self.ebm(SETS[:4]))
                   for t in ((2, 4) if self.quick else (2, 4, 6, 10))]
         return cases

@@ -8,7 +8,7 @@ GRADIENTS_PER_IMAGE = 180  # six levels of thirty steps
 LAYER_PASSES = ("forward", "backward_data", "backward_weights")
 # The instructions that a contender's convolutions could at best be made of.
 CEILING_OF = {"avx512": ("avx512",), "avx2": ("avx2",), "blas": ("avx512", "avx2"),
-              "ref": ("avx512", "avx2"), "amx": ("amx",), "f32": ("avx512", "avx2"),
+              "ref": ("avx512", "avx2"), "amx": ("amx",), "avx512bf16": ("avx512_bf16",), "f32": ("avx512", "avx2"),
               "bf16": ("amx", "avx512_bf16", "avx512", "avx2")}
 
 

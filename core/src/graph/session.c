@@ -75,8 +75,7 @@ ebm_model *ebm_session_model(const ebm_session *s)
 void ebm_session_use_team(ebm_session *s, ebm_team *team)
 {
     assert(!team || ebm_team_count(team) <= s->members);
-    s->team = team;
-    s->pace = (team_pace){0};
+    s->team = team; /* what is known of its pace stays true when it comes and goes */
 }
 
 /* --- forward -------------------------------------------------------------------------------- */
