@@ -33,10 +33,10 @@ int64_t ebmd__jobs_wall(const ebmd_jobs *j)
     return now > 0 ? now : 1; /* 0 means "not yet" in a row */
 }
 
-void ebmd__jobs_tell(ebmd_jobs *j, ebmd_event event, const char *id)
+void ebmd__jobs_tell(ebmd_jobs *j, ebmd_event event, const ebmd_row *row)
 {
     if (j->listener)
-        j->listener(j->listener_arg, event, id);
+        j->listener(j->listener_arg, event, row);
 }
 
 ebm_status ebmd__jobs_check(const ebmd_jobs *j, ebm_error *err)
@@ -316,7 +316,7 @@ ebm_status ebmd_jobs_submit(ebmd_jobs *j, const ebmd_spec *spec, ebmd_submit_out
     j->next_seq++;
     memcpy(id, row.id, sizeof(row.id));
     *how = EBMD_SUBMIT_ACCEPTED;
-    ebmd__jobs_tell(j, EBMD_EVENT_QUEUED, row.id);
+    ebmd__jobs_tell(j, EBMD_EVENT_QUEUED, &row);
     return EBM_OK;
 }
 

@@ -78,8 +78,8 @@ typedef enum ebmd_event {
     EBMD_EVENT_CANCEL, /* the holder of the lease should stop */
     EBMD_EVENT_ENDED   /* the job is in a final state, durably */
 } ebmd_event;
-/* Told after the change is durable; must not call back into the core. */
-typedef void (*ebmd_listener)(void *arg, ebmd_event event, const char *id);
+/* Told after the change is durable; must not call back into the core. @own row: for the call */
+typedef void (*ebmd_listener)(void *arg, ebmd_event event, const ebmd_row *row);
 
 /* --- what is asked and answered ------------------------------------------------------------ */
 
@@ -123,7 +123,7 @@ typedef struct ebmd_lease {
     bool has_checkpoint;
 } ebmd_lease;
 
-typedef enum ebmd_verdict { EBMD_KEEP, EBMD_STOP, EBMD_LOST } ebmd_verdict;
+typedef enum ebmd_beat_verdict { EBMD_KEEP, EBMD_STOP, EBMD_LOST } ebmd_beat_verdict;
 
 typedef struct ebmd_progress {
     double fraction; /* 0..1 of the work */
@@ -193,8 +193,8 @@ EBM_MUST_CHECK ebm_status ebmd_jobs_submit(ebmd_jobs *j, const ebmd_spec *spec,
 EBM_MUST_CHECK ebm_status ebmd_jobs_claim(ebmd_jobs *j, const ebmd_wish *wish, ebmd_lease *out,
                                           ebm_error *err);
 /* Renews a lease and notes progress, in memory alone. */
-ebmd_verdict ebmd_jobs_heartbeat(ebmd_jobs *j, const ebmd_lease *lease,
-                                 const ebmd_progress *progress);
+ebmd_beat_verdict ebmd_jobs_heartbeat(ebmd_jobs *j, const ebmd_lease *lease,
+                                      const ebmd_progress *progress);
 /* Keeps a checkpoint; counts as progress for the number of attempts.
  * @err BAD_STATE: the lease is lost; NOMEM, LIMIT, IO */
 EBM_MUST_CHECK ebm_status ebmd_jobs_save(ebmd_jobs *j, const ebmd_lease *lease,

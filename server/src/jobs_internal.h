@@ -27,7 +27,7 @@ void ebmd__jobs_count_bytes(ebmd_row *row, const ebmd_change *change);
 /* Answers a failed write: only some failures leave the file as it was. */
 ebm_status ebmd__jobs_judge(ebmd_jobs *j, ebm_status st);
 EBM_MUST_CHECK ebm_status ebmd__jobs_check(const ebmd_jobs *j, ebm_error *err);
-void ebmd__jobs_tell(ebmd_jobs *j, ebmd_event event, const char *id);
+void ebmd__jobs_tell(ebmd_jobs *j, ebmd_event event, const ebmd_row *row);
 
 /* Ends a job by a rule of the core's own, e.g. a deadline. */
 EBM_MUST_CHECK ebm_status ebmd__jobs_end(ebmd_jobs *j, ebmd__node *node, ebmd_job_state state,

@@ -85,8 +85,8 @@ static ebmd__node *holder(ebmd_jobs *j, const ebmd_lease *lease)
     return n && n->row.state == EBMD_JOB_RUNNING && n->row.fence == lease->fence ? n : NULL;
 }
 
-ebmd_verdict ebmd_jobs_heartbeat(ebmd_jobs *j, const ebmd_lease *lease,
-                                 const ebmd_progress *progress)
+ebmd_beat_verdict ebmd_jobs_heartbeat(ebmd_jobs *j, const ebmd_lease *lease,
+                                      const ebmd_progress *progress)
 {
     ebmd__node *n = holder(j, lease);
 
@@ -137,7 +137,7 @@ ebm_status ebmd_jobs_save(ebmd_jobs *j, const ebmd_lease *lease, const ebmd_save
         return st;
     n->lease_until = ebmd__jobs_mono(j) + j->limits.lease_ms;
     if (save->release)
-        ebmd__jobs_tell(j, EBMD_EVENT_QUEUED, lease->id);
+        ebmd__jobs_tell(j, EBMD_EVENT_QUEUED, &row);
     return EBM_OK;
 }
 
@@ -155,7 +155,7 @@ static ebm_status settle(ebmd_jobs *j, ebmd__node *n, ebmd_row *row, ebmd_change
     if (st != EBM_OK)
         return st;
     n->expires = ebmd__jobs_mono(j) + j->limits.result_ttl_ms;
-    ebmd__jobs_tell(j, EBMD_EVENT_ENDED, n->row.id);
+    ebmd__jobs_tell(j, EBMD_EVENT_ENDED, &n->row);
     ebmd__jobs_trim(j, n);
     return EBM_OK;
 }
@@ -219,7 +219,7 @@ ebm_status ebmd__jobs_orphan(ebmd_jobs *j, ebmd__node *n, ebm_error *err)
     /* the first loss is probably somebody else's fault; after that, half to one and a half */
     n->run_after =
         row.attempts > 1 ? now + (int64_t)(BACKOFF_MS * (0.5 + j->env.uniform(j->env.self))) : 0;
-    ebmd__jobs_tell(j, EBMD_EVENT_QUEUED, row.id);
+    ebmd__jobs_tell(j, EBMD_EVENT_QUEUED, &row);
     return EBM_OK;
 }
 
@@ -234,7 +234,7 @@ static ebm_status ask_to_stop(ebmd_jobs *j, ebmd__node *n, ebm_error *err)
     row.cancel_requested = true;
     st = ebmd__jobs_write(j, n, &row, &change, err);
     if (st == EBM_OK)
-        ebmd__jobs_tell(j, EBMD_EVENT_CANCEL, row.id);
+        ebmd__jobs_tell(j, EBMD_EVENT_CANCEL, &row);
     return st;
 }
 

@@ -8,287 +8,12 @@
  * `sim_jobs 1 SEED` plays it again. `sim_jobs SCHEDULES 1 --plants` plants one fault after the
  * other and fails unless each is noticed. */
 #include <inttypes.h>
-#include <setjmp.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ebm/memory.h"
-#include "jobs.h"
-
-#define JOBS      24
-#define WORKERS   4
-#define STEPS     80
-#define BLOBS     6                           /* of a job on the simulated disk */
-#define RESULT(i) ((int64_t)(i)*1000003 + 17) /* what job i must compute, whoever runs it */
-
-typedef enum plant {
-    PLANT_NONE,
-    PLANT_ACCEPT_BEFORE_WRITE, /* submit's write says yes and keeps nothing */
-    PLANT_NO_FENCE,            /* late workers get the current epoch */
-    PLANT_HALF_WRITE,          /* a row is kept, its blobs are not */
-    PLANT_FORGET_ATTEMPTS,     /* a restart reads attempts as 0 */
-    PLANT_RESURRECT,           /* a restart reads one final job as queued */
-    PLANT_BELIEVE_FAILED,      /* a failed write is reported as good */
-    PLANT_NO_BOUND,            /* the queue is bounded elsewhere than promised */
-    PLANT_LOSE_CANCEL,         /* cancel_requested is not kept */
-    PLANT_COUNT
-} plant;
-
-/* --- the simulated disk --------------------------------------------------------------------- */
-
-typedef struct disk_blob {
-    bool used;
-    ebmd_blob_type type;
-    int32_t index;
-    int64_t value;
-} disk_blob;
-
-typedef struct disk_job {
-    bool used;
-    ebmd_row row;
-    disk_blob blob[BLOBS];
-} disk_job;
-
-typedef enum ending { ENDS_WELL, FAILS_CLEAN, FAILS_BEFORE, FAILS_AFTER } ending;
-
-/* What the world has seen of a job. */
-typedef struct witness {
-    bool accepted, acknowledged_end, cancel_acknowledged, replayable;
-    bool ended; /* a final state has reached the disk */
-    bool early; /* part 1 was kept with a checkpoint */
-    char id[EBMD_ID_SIZE];
-    ebmd_job_state last;
-    ebmd_job_state final;
-    int64_t last_fence, claims_since_save, accepted_at;
-    int priority;
-} witness;
-
-typedef struct sim_worker {
-    bool busy;
-    int job;
-    ebmd_lease lease;
-    int64_t done; /* how far it is; the result depends on the job alone */
-} sim_worker;
-
-typedef struct sim {
-    ebmd_backend backend; /* first: the core's handle of the disk */
-    uint64_t state, seed;
-    plant planted;
-    int64_t mono, wall;
-    bool wall_set; /* somebody has set the wall clock: stored times may mean anything */
-    ending next_ending;
-    bool behind; /* a full disk has kept old rows from going, until the next sweep */
-    disk_job disk[JOBS];
-    witness seen[JOBS];
-    int n_jobs;
-    sim_worker worker[WORKERS];
-    ebmd_jobs *jobs;
-    ebmd_limits limits;
-    jmp_buf violation;
-    char why[160];
-    int step;
-} sim;
-
-static uint64_t draw(sim *s)
-{
-    uint64_t z = (s->state += UINT64_C(0x9e3779b97f4a7c15)); /* splitmix64 */
-
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
-
-static int below(sim *s, int n)
-{
-    return (int)(draw(s) % (uint64_t)n);
-}
-
-static _Noreturn void violated(sim *s, const char *promise, const char *id)
-{
-    snprintf(s->why, sizeof(s->why), "%s: %s", promise, id);
-    longjmp(s->violation, 1);
-}
-
-static void require(sim *s, bool holds, const char *promise, const char *id)
-{
-    if (!holds)
-        violated(s, promise, id);
-}
-
-static sim *sim_of(ebmd_backend *b)
-{
-    return (sim *)(void *)b;
-}
-
-static disk_job *on_disk(sim *s, const char *id)
-{
-    for (int i = 0; i < JOBS; i++) {
-        if (s->disk[i].used && strcmp(s->disk[i].row.id, id) == 0)
-            return &s->disk[i];
-    }
-    return NULL;
-}
-
-static disk_job *place_for(sim *s, const char *id)
-{
-    disk_job *d = on_disk(s, id);
-
-    for (int i = 0; i < JOBS && !d; i++) {
-        if (!s->disk[i].used)
-            d = &s->disk[i];
-    }
-    return d;
-}
-
-static void keep_blob(disk_job *d, const ebmd_blob *b)
-{
-    disk_blob *place = NULL;
-
-    for (int i = 0; i < BLOBS; i++) {
-        disk_blob *o = &d->blob[i];
-
-        if (o->used && o->type == b->type && o->index == b->index)
-            place = o;
-        else if (!o->used && !place)
-            place = o;
-    }
-    *place = (disk_blob){.used = true, .type = b->type, .index = b->index};
-    memcpy(&place->value, b->data, sizeof(place->value));
-}
-
-static int index_of(const sim *s, const char *id)
-{
-    for (int i = 0; i < JOBS; i++) {
-        if (strcmp(s->seen[i].id, id) == 0)
-            return i;
-    }
-    return -1;
-}
-
-/* Notes what the disk says of a job: it may say more than the core could still tell anybody. */
-static void watch(sim *s, const disk_job *old, const ebmd_change *c)
-{
-    int i = index_of(s, c->row->id);
-    witness *w = &s->seen[i];
-
-    require(s, i >= 0, "C1 only what was submitted is written", c->row->id);
-    require(s, !c->drop_row || ebmd_job_state_final(old->row.state),
-            "C1 only what has ended is forgotten", c->row->id);
-    if (c->row->fence > (old->used ? old->row.fence : 0))
-        w->claims_since_save++;
-    for (size_t k = 0; k < c->n_blobs; k++) {
-        w->early = w->early || (c->blobs[k].type == EBMD_BLOB_PART && c->blobs[k].index == 1);
-        if (c->blobs[k].type == EBMD_BLOB_CHECKPOINT)
-            w->claims_since_save = c->row->state == EBMD_JOB_RUNNING ? 1 : 0;
-    }
-    w->ended = w->ended || ebmd_job_state_final(c->row->state);
-}
-
-static void put(sim *s, const ebmd_change *c)
-{
-    disk_job *d = place_for(s, c->row->id);
-
-    watch(s, d, c);
-    if (c->drop_row) {
-        memset(d, 0, sizeof(*d));
-        return;
-    }
-    d->used = true;
-    d->row = *c->row;
-    if (s->planted == PLANT_LOSE_CANCEL)
-        d->row.cancel_requested = false;
-    for (int i = 0; i < BLOBS; i++) {
-        if (c->drop_blobs & (1u << d->blob[i].type))
-            d->blob[i].used = false;
-    }
-    if (s->planted == PLANT_HALF_WRITE && c->n_blobs > 0 && below(s, 4) == 0)
-        return;
-    for (size_t i = 0; i < c->n_blobs; i++)
-        keep_blob(d, &c->blobs[i]);
-}
-
-static ebm_status sim_write(ebmd_backend *b, const ebmd_change *c, ebm_error *err)
-{
-    sim *s = sim_of(b);
-    ending how = s->next_ending;
-
-    s->next_ending = ENDS_WELL;
-    if (s->planted == PLANT_ACCEPT_BEFORE_WRITE && c->row->fence == 0 && below(s, 8) == 0)
-        return EBM_OK;
-    s->behind = s->behind || how == FAILS_CLEAN;
-    if (how == FAILS_CLEAN)
-        return ebm_error_set(err, EBM_ERR_LIMIT, NULL, "disk full");
-    if (how != FAILS_BEFORE)
-        put(s, c);
-    if (how == ENDS_WELL || s->planted == PLANT_BELIEVE_FAILED)
-        return EBM_OK;
-    return ebm_error_set(err, EBM_ERR_IO, NULL, "disk error");
-}
-
-static ebm_status sim_read(ebmd_backend *b, const char *id, ebmd_blob_type type, int32_t index,
-                           char **data, size_t *size, ebm_error *err)
-{
-    const disk_job *d = on_disk(sim_of(b), id);
-
-    for (int i = 0; d && i < BLOBS; i++) {
-        const disk_blob *o = &d->blob[i];
-
-        if (!o->used || o->type != type || o->index != index)
-            continue;
-        *size = sizeof(o->value);
-        *data = ebm_alloc(*size + 1, 1);
-        if (!*data)
-            return EBM_ERR_NOMEM;
-        memcpy(*data, &o->value, *size);
-        return EBM_OK;
-    }
-    return ebm_error_set(err, EBM_ERR_NOT_FOUND, id, "not there");
-}
-
-static int by_seq(const void *a, const void *b)
-{
-    int64_t x = ((const ebmd_row *)a)->seq, y = ((const ebmd_row *)b)->seq;
-
-    return x < y ? -1 : x > y;
-}
-
-static ebm_status sim_load(ebmd_backend *b, ebm_status (*take)(void *arg, const ebmd_row *row),
-                           void *arg, ebm_error *err)
-{
-    sim *s = sim_of(b);
-    ebmd_row rows[JOBS];
-    size_t n = 0;
-
-    (void)err;
-    for (int i = 0; i < JOBS; i++) {
-        if (!s->disk[i].used)
-            continue;
-        rows[n] = s->disk[i].row;
-        if (s->planted == PLANT_FORGET_ATTEMPTS)
-            rows[n].attempts = 0;
-        if (s->planted == PLANT_RESURRECT && ebmd_job_state_final(rows[n].state))
-            rows[n].state = EBMD_JOB_QUEUED;
-        n++;
-    }
-    qsort(rows, n, sizeof(rows[0]), by_seq);
-    for (size_t i = 0; i < n; i++) {
-        ebm_status st = take(arg, &rows[i]);
-
-        if (st != EBM_OK)
-            return st;
-    }
-    return EBM_OK;
-}
-
-static void sim_close(ebmd_backend *b)
-{
-    (void)b; /* the disk outlives the process */
-}
-
-static const ebmd_backend_ops sim_ops = {sim_write, sim_read, sim_load, sim_close};
+#include "sim_world.h"
 
 static int64_t sim_mono(void *self)
 {
@@ -302,7 +27,7 @@ static int64_t sim_wall(void *self)
 
 static double sim_uniform(void *self)
 {
-    return (double)(draw(self) >> 11) / 9007199254740992.0;
+    return (double)(sim_draw(self) >> 11) / 9007199254740992.0;
 }
 
 /* --- what is promised ----------------------------------------------------------------------- */
@@ -322,16 +47,17 @@ static void check_part(sim *s, const ebmd_row *row, int32_t part, int64_t expect
     size_t size;
     int64_t value;
 
-    require(s, ebmd_jobs_blob(s->jobs, row->id, EBMD_BLOB_PART, part, &data, &size, NULL) == EBM_OK,
-            "C2 a finished job has its result", row->id);
+    sim_require(
+        s, ebmd_jobs_blob(s->jobs, row->id, EBMD_BLOB_PART, part, &data, &size, NULL) == EBM_OK,
+        "C2 a finished job has its result", row->id);
     memcpy(&value, data, sizeof(value));
     ebm_free(data);
-    require(s, value == expected, "C3 the result is the undisturbed one", row->id);
+    sim_require(s, value == expected, "C3 the result is the undisturbed one", row->id);
 }
 
 static void check_result(sim *s, int i, const ebmd_row *row)
 {
-    const disk_job *d = on_disk(s, row->id);
+    const disk_job *d = sim_on_disk(s, row->id);
 
     if (row->purged)
         return;
@@ -339,10 +65,10 @@ static void check_result(sim *s, int i, const ebmd_row *row)
     if (s->seen[i].early)
         check_part(s, row, 1, -RESULT(i));
     for (int b = 0; b < BLOBS; b++)
-        require(s,
-                !d->blob[b].used || d->blob[b].type == EBMD_BLOB_PART ||
-                    d->blob[b].type == EBMD_BLOB_DOCUMENT,
-                "C5 nothing is kept for work that is done", row->id);
+        sim_require(s,
+                    !d->blob[b].used || d->blob[b].type == EBMD_BLOB_PART ||
+                        d->blob[b].type == EBMD_BLOB_DOCUMENT,
+                    "C5 nothing is kept for work that is done", row->id);
 }
 
 static void check_final(sim *s, int i, const ebmd_row *row)
@@ -352,10 +78,10 @@ static void check_final(sim *s, int i, const ebmd_row *row)
     if (row->state == EBMD_JOB_SUCCEEDED)
         check_result(s, i, row);
     if (strcmp(row->code, "max_attempts") == 0)
-        require(s, w->claims_since_save >= s->limits.attempts,
-                "C7 a job is not given up before its attempts are used", row->id);
+        sim_require(s, w->claims_since_save >= s->limits.attempts,
+                    "C7 a job is not given up before its attempts are used", row->id);
     if (w->acknowledged_end)
-        require(s, row->state == w->final, "C4 a final state never changes", row->id);
+        sim_require(s, row->state == w->final, "C4 a final state never changes", row->id);
     w->acknowledged_end = true;
     w->final = row->state;
 }
@@ -369,20 +95,20 @@ static void check_job(sim *s, int i)
         return;
     if (ebmd_jobs_get(s->jobs, w->id, NULL, &v) != EBM_OK) {
         /* only what has ended, and is old or too much, may be forgotten */
-        require(s, w->ended, "C1 an accepted job is there", w->id);
+        sim_require(s, w->ended, "C1 an accepted job is there", w->id);
         w->accepted = false;
         return;
     }
-    require(s, may_follow(w->last, v.row.state), "C4 states go forward", w->id);
-    require(s, v.row.fence >= w->last_fence, "C2 the epoch never goes back", w->id);
-    require(s, v.row.attempts <= s->limits.attempts, "C7 attempts are bounded", w->id);
-    require(s, w->claims_since_save <= s->limits.attempts, "C7 poison stops", w->id);
+    sim_require(s, may_follow(w->last, v.row.state), "C4 states go forward", w->id);
+    sim_require(s, v.row.fence >= w->last_fence, "C2 the epoch never goes back", w->id);
+    sim_require(s, v.row.attempts <= s->limits.attempts, "C7 attempts are bounded", w->id);
+    sim_require(s, w->claims_since_save <= s->limits.attempts, "C7 poison stops", w->id);
     w->last = v.row.state;
     w->last_fence = v.row.fence;
     if (ebmd_job_state_final(v.row.state))
         check_final(s, i, &v.row);
     else
-        require(s, !w->acknowledged_end, "C4 what has ended stays so", w->id);
+        sim_require(s, !w->acknowledged_end, "C4 what has ended stays so", w->id);
 }
 
 static void check_bounds(sim *s)
@@ -391,8 +117,8 @@ static void check_bounds(sim *s)
 
     ebmd_jobs_stats(s->jobs, &stats);
     /* the queue's bound is checked where jobs come in; what lost its lease comes back beyond it */
-    require(s, s->behind || stats.rows - stats.queued - stats.running <= s->limits.rows,
-            "C5 rows are bounded", "");
+    sim_require(s, s->behind || stats.rows - stats.queued - stats.running <= s->limits.rows,
+                "C5 rows are bounded", "");
 }
 
 static void check_all(sim *s)
@@ -412,8 +138,8 @@ static void start_process(sim *s)
 
     s->next_ending = ENDS_WELL;
     s->behind = false;
-    require(s, ebmd_jobs_open(&s->limits, &env, &s->backend, &s->jobs, NULL) == EBM_OK,
-            "a start succeeds", "");
+    sim_require(s, ebmd_jobs_open(&s->limits, &env, &s->backend, &s->jobs, NULL) == EBM_OK,
+                "a start succeeds", "");
 }
 
 /* kill -9, in the middle of nothing or after a failed write: memory is gone, workers are gone. */
@@ -446,10 +172,10 @@ static void spec_of(sim *s, int i, char id[EBMD_ID_SIZE], char idem[EBMD_HEX_SIZ
                         .idem = i % 2 ? idem : "",
                         .digest = i % 2 ? idem : "",
                         .created_ms = s->wall > 0 ? s->wall : 1,
-                        .timeout_ms = below(s, 5) == 0 ? 1 + below(s, 60000) : 0,
-                        .work = 1 + below(s, 1000),
+                        .timeout_ms = sim_below(s, 5) == 0 ? 1 + sim_below(s, 60000) : 0,
+                        .work = 1 + sim_below(s, 1000),
                         .parts = 1,
-                        .priority = below(s, EBMD_PRIORITIES),
+                        .priority = sim_below(s, EBMD_PRIORITIES),
                         .request = (const char *)&nothing,
                         .request_size = sizeof(nothing),
                         .document = (const char *)&nothing,
@@ -480,8 +206,8 @@ static void accept_new(sim *s, const ebmd_spec *spec)
         full = s->n_jobs % 3 == 0;
     if (st != EBM_OK)
         return; /* no promise was made */
-    require(s, how == (full ? EBMD_SUBMIT_FULL : EBMD_SUBMIT_ACCEPTED), "C6 refused when full",
-            spec->id);
+    sim_require(s, how == (full ? EBMD_SUBMIT_FULL : EBMD_SUBMIT_ACCEPTED), "C6 refused when full",
+                spec->id);
     w->accepted = how == EBMD_SUBMIT_ACCEPTED;
     w->replayable = w->accepted && spec->idem[0];
     w->accepted_at = s->mono;
@@ -502,9 +228,9 @@ static void do_submit(sim *s)
 /* The same key again: the same job, never a second one; with another body a conflict. */
 static void do_replay(sim *s)
 {
-    int i = s->n_jobs > 0 ? below(s, s->n_jobs) : 0;
+    int i = s->n_jobs > 0 ? sim_below(s, s->n_jobs) : 0;
     char id[EBMD_ID_SIZE], idem[EBMD_HEX_SIZE], got[EBMD_ID_SIZE] = "";
-    bool other_body = below(s, 2) == 0;
+    bool other_body = sim_below(s, 2) == 0;
     ebmd_submit_outcome how = EBMD_SUBMIT_FULL;
     ebmd_spec spec;
 
@@ -517,16 +243,16 @@ static void do_replay(sim *s)
         spec.digest = "";
     if (ebmd_jobs_submit(s->jobs, &spec, &how, got, NULL) != EBM_OK)
         return;
-    require(s, how == (other_body ? EBMD_SUBMIT_CONFLICT : EBMD_SUBMIT_REPLAYED),
-            "C2 one key, one job", s->seen[i].id);
-    require(s, strcmp(got, s->seen[i].id) == 0, "C2 the replay is the same job", got);
+    sim_require(s, how == (other_body ? EBMD_SUBMIT_CONFLICT : EBMD_SUBMIT_REPLAYED),
+                "C2 one key, one job", s->seen[i].id);
+    sim_require(s, strcmp(got, s->seen[i].id) == 0, "C2 the replay is the same job", got);
 }
 
 static void do_claim(sim *s)
 {
-    sim_worker *w = &s->worker[below(s, WORKERS)];
-    ebmd_wish wish = {.above_priority = below(s, 2) ? -1 : below(s, 10),
-                      .below_work = below(s, 2) ? INT64_MAX : below(s, 1000)};
+    sim_worker *w = &s->worker[sim_below(s, WORKERS)];
+    ebmd_wish wish = {.above_priority = sim_below(s, 2) ? -1 : sim_below(s, 10),
+                      .below_work = sim_below(s, 2) ? INT64_MAX : sim_below(s, 1000)};
     ebmd_view v;
     int64_t value = 0;
     char *data = NULL;
@@ -537,18 +263,18 @@ static void do_claim(sim *s)
     if (ebmd_jobs_claim(s->jobs, &wish, &w->lease, NULL) != EBM_OK)
         return;
     w->busy = true;
-    w->job = index_of(s, w->lease.id);
-    require(s, w->job >= 0, "C1 only accepted jobs run", w->lease.id);
-    require(s, ebmd_jobs_get(s->jobs, w->lease.id, NULL, &v) == EBM_OK && v.row.attempts > 0,
-            "C4 a claim counts", w->lease.id);
-    require(s, !s->seen[w->job].cancel_acknowledged, "C4 a canceled job is not run again",
-            w->lease.id);
+    w->job = sim_index_of(s, w->lease.id);
+    sim_require(s, w->job >= 0, "C1 only accepted jobs run", w->lease.id);
+    sim_require(s, ebmd_jobs_get(s->jobs, w->lease.id, NULL, &v) == EBM_OK && v.row.attempts > 0,
+                "C4 a claim counts", w->lease.id);
+    sim_require(s, !s->seen[w->job].cancel_acknowledged, "C4 a canceled job is not run again",
+                w->lease.id);
     w->done = 0;
     if (w->lease.has_checkpoint) {
-        require(s,
-                ebmd_jobs_blob(s->jobs, w->lease.id, EBMD_BLOB_CHECKPOINT, 0, &data, &size, NULL) ==
-                    EBM_OK,
-                "C2 a row and its blobs change together", w->lease.id);
+        sim_require(s,
+                    ebmd_jobs_blob(s->jobs, w->lease.id, EBMD_BLOB_CHECKPOINT, 0, &data, &size,
+                                   NULL) == EBM_OK,
+                    "C2 a row and its blobs change together", w->lease.id);
         memcpy(&value, data, sizeof(value));
         ebm_free(data);
         w->done = value;
@@ -557,7 +283,7 @@ static void do_claim(sim *s)
 
 static sim_worker *busy_worker(sim *s)
 {
-    sim_worker *w = &s->worker[below(s, WORKERS)];
+    sim_worker *w = &s->worker[sim_below(s, WORKERS)];
 
     return w->busy ? w : NULL;
 }
@@ -583,7 +309,7 @@ static void do_heartbeat(sim *s)
 {
     sim_worker *w = busy_worker(s);
     ebmd_progress p = {.fraction = 0.5};
-    ebmd_verdict verdict;
+    ebmd_beat_verdict verdict;
     bool held;
 
     if (!w)
@@ -591,9 +317,9 @@ static void do_heartbeat(sim *s)
     held = holds(s, w);
     refresh_if_planted(s, w);
     verdict = ebmd_jobs_heartbeat(s->jobs, &w->lease, &p);
-    require(s, held || verdict == EBMD_LOST, "C2 a lost lease is told", w->lease.id);
+    sim_require(s, held || verdict == EBMD_LOST, "C2 a lost lease is told", w->lease.id);
     if (verdict == EBMD_LOST)
-        w->busy = below(s, 2) == 0; /* some do not listen and go on */
+        w->busy = sim_below(s, 2) == 0; /* some do not listen and go on */
 }
 
 static void do_save(sim *s)
@@ -602,18 +328,18 @@ static void do_save(sim *s)
     int64_t value, early = w ? -RESULT(w->job) : 0;
     const ebmd_blob blobs[] = {{EBMD_BLOB_CHECKPOINT, 0, &value, sizeof(value)},
                                {EBMD_BLOB_PART, 1, &early, sizeof(early)}};
-    ebmd_save save = {.blobs = blobs, .n_blobs = 1, .release = below(s, 2) == 0};
+    ebmd_save save = {.blobs = blobs, .n_blobs = 1, .release = sim_below(s, 2) == 0};
     ebm_status st;
     bool held;
 
     if (!w)
         return;
     value = ++w->done;
-    save.n_blobs += !s->seen[w->job].early && below(s, 2) ? 1 : 0;
+    save.n_blobs += !s->seen[w->job].early && sim_below(s, 2) ? 1 : 0;
     held = holds(s, w);
     refresh_if_planted(s, w);
     st = ebmd_jobs_save(s->jobs, &w->lease, &save, NULL);
-    require(s, held || st != EBM_OK, "C2 a late checkpoint changes nothing", w->lease.id);
+    sim_require(s, held || st != EBM_OK, "C2 a late checkpoint changes nothing", w->lease.id);
     if (st == EBM_OK && save.release)
         w->busy = false;
 }
@@ -629,42 +355,42 @@ static void do_finish(sim *s)
 
     if (!w)
         return;
-    if (below(s, 6) == 0)
+    if (sim_below(s, 6) == 0)
         o = (ebmd_outcome){.state = EBMD_JOB_FAILED, .code = "diverged"};
     held = holds(s, w);
     refresh_if_planted(s, w);
     st = ebmd_jobs_finish(s->jobs, &w->lease, &o, NULL);
-    require(s, held || st != EBM_OK, "C2 a late result changes nothing", w->lease.id);
-    if (st == EBM_OK && below(s, 3) == 0) /* and once more, as after a lost answer */
-        require(s, ebmd_jobs_finish(s->jobs, &w->lease, &o, NULL) == EBM_ERR_BAD_STATE,
-                "C2 a result is given once", w->lease.id);
-    if (st == EBM_OK || below(s, 2) == 0)
+    sim_require(s, held || st != EBM_OK, "C2 a late result changes nothing", w->lease.id);
+    if (st == EBM_OK && sim_below(s, 3) == 0) /* and once more, as after a lost answer */
+        sim_require(s, ebmd_jobs_finish(s->jobs, &w->lease, &o, NULL) == EBM_ERR_BAD_STATE,
+                    "C2 a result is given once", w->lease.id);
+    if (st == EBM_OK || sim_below(s, 2) == 0)
         w->busy = false; /* otherwise it tries again later, lease or not */
 }
 
 static void do_cancel(sim *s)
 {
-    int i = s->n_jobs > 0 ? below(s, s->n_jobs) : 0;
+    int i = s->n_jobs > 0 ? sim_below(s, s->n_jobs) : 0;
     ebmd_view v;
 
-    if (s->n_jobs == 0 || below(s, 3) != 0 ||
+    if (s->n_jobs == 0 || sim_below(s, 3) != 0 ||
         ebmd_jobs_cancel(s->jobs, s->seen[i].id, NULL, &v, NULL) != EBM_OK)
         return;
-    require(s, v.row.state != EBMD_JOB_QUEUED, "C4 cancel ends what waits", s->seen[i].id);
+    sim_require(s, v.row.state != EBMD_JOB_QUEUED, "C4 cancel ends what waits", s->seen[i].id);
     if (v.row.state == EBMD_JOB_RUNNING)
-        require(s, v.row.cancel_requested, "C4 cancel is noted", s->seen[i].id);
+        sim_require(s, v.row.cancel_requested, "C4 cancel is noted", s->seen[i].id);
     s->seen[i].cancel_acknowledged = true;
 }
 
 static void do_time(sim *s)
 {
     static const int64_t leaps[] = {1, 50, 1000, 20000, 40000, 400000, 3000000};
-    int64_t leap = leaps[below(s, 7)];
+    int64_t leap = leaps[sim_below(s, 7)];
 
     s->mono += leap;
     s->wall += leap;
-    if (below(s, 4) == 0) { /* somebody sets the wall clock */
-        s->wall += (int64_t)(draw(s) % UINT64_C(20000000000)) - INT64_C(10000000000);
+    if (sim_below(s, 4) == 0) { /* somebody sets the wall clock */
+        s->wall += (int64_t)(sim_draw(s) % UINT64_C(20000000000)) - INT64_C(10000000000);
         s->wall_set = true;
     }
     if (s->wall < 1)
@@ -681,17 +407,17 @@ static void do_sweep(sim *s)
 
 static void do_vanish(sim *s)
 {
-    s->worker[below(s, WORKERS)].busy = false; /* without a word */
+    s->worker[sim_below(s, WORKERS)].busy = false; /* without a word */
 }
 
 static void do_store_trouble(sim *s)
 {
-    s->next_ending = (ending)(1 + below(s, 3)); /* for the next write */
+    s->next_ending = (ending)(1 + sim_below(s, 3)); /* for the next write */
 }
 
 static void do_restart(sim *s)
 {
-    if (below(s, 4) == 0)
+    if (sim_below(s, 4) == 0)
         restart(s);
 }
 
@@ -714,26 +440,26 @@ static void settle(sim *s)
 
         s->mono += 1000;
         if (ebmd_jobs_sweep(s->jobs, NULL) != EBM_OK)
-            violated(s, "a sound store works", "");
+            sim_violated(s, "a sound store works", "");
         if (ebmd_jobs_claim(s->jobs, &any, &w->lease, NULL) == EBM_OK) {
-            int64_t value = RESULT(index_of(s, w->lease.id));
+            int64_t value = RESULT(sim_index_of(s, w->lease.id));
             const ebmd_blob blob = {EBMD_BLOB_PART, 0, &value, sizeof(value)};
             ebmd_outcome o = {
                 .state = EBMD_JOB_SUCCEEDED, .code = "", .blobs = &blob, .n_blobs = 1};
 
-            require(s, ebmd_jobs_finish(s->jobs, &w->lease, &o, NULL) == EBM_OK,
-                    "an honest worker's result counts", w->lease.id);
+            sim_require(s, ebmd_jobs_finish(s->jobs, &w->lease, &o, NULL) == EBM_OK,
+                        "an honest worker's result counts", w->lease.id);
         }
         check_all(s);
         ebmd_jobs_stats(s->jobs, &stats);
     }
-    require(s, stats.queued == 0 && stats.running == 0, "C1 every accepted job comes to an end",
-            "");
+    sim_require(s, stats.queued == 0 && stats.running == 0, "C1 every accepted job comes to an end",
+                "");
 }
 
 static void act(sim *s)
 {
-    actions[below(s, (int)(sizeof(actions) / sizeof(actions[0])))](s);
+    actions[sim_below(s, (int)(sizeof(actions) / sizeof(actions[0])))](s);
 }
 
 /* C9: after the first failure of the disk nothing is written any more. */
@@ -742,10 +468,10 @@ static void act_broken(sim *s)
     static disk_job before[JOBS];
 
     memcpy(before, s->disk, sizeof(before));
-    for (int i = below(s, 4); i > 0 && ebmd_jobs_broken(s->jobs); i--) {
+    for (int i = sim_below(s, 4); i > 0 && ebmd_jobs_broken(s->jobs); i--) {
         act(s);
-        require(s, !ebmd_jobs_broken(s->jobs) || memcmp(before, s->disk, sizeof(before)) == 0,
-                "C9 a failed store is left alone", "");
+        sim_require(s, !ebmd_jobs_broken(s->jobs) || memcmp(before, s->disk, sizeof(before)) == 0,
+                    "C9 a failed store is left alone", "");
     }
 }
 
@@ -774,11 +500,11 @@ static bool schedule(uint64_t seed, plant planted, bool loud)
     s.backend.durable = true;
     s.state = s.seed = seed;
     s.planted = planted;
-    s.mono = 1000 + (int64_t)(draw(&s) % 1000);
+    s.mono = 1000 + (int64_t)(sim_draw(&s) % 1000);
     s.wall = INT64_C(1700000000000);
-    s.limits = (ebmd_limits){.queued = 2 + draw(&s) % 8,
-                             .queued_work = 500 + (int64_t)(draw(&s) % 5000),
-                             .rows = 3 + draw(&s) % 12,
+    s.limits = (ebmd_limits){.queued = 2 + sim_draw(&s) % 8,
+                             .queued_work = 500 + (int64_t)(sim_draw(&s) % 5000),
+                             .rows = 3 + sim_draw(&s) % 12,
                              .bytes = 1000,
                              .lease_ms = 30000,
                              .result_ttl_ms = 600000,
