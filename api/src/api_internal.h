@@ -23,6 +23,9 @@ ebma__scan ebma__json_scan(const char *json, size_t len);
  * @own consumes root; *json: ebm_free() @err NOMEM */
 ebm_status ebma__json_write(json_t *root, char **json, size_t *size, ebm_error *err);
 
+/* The same with the members of every object in order of their names. */
+ebm_status ebma__json_write_sorted(json_t *root, char **json, size_t *size, ebm_error *err);
+
 /* Sets a member and folds failure into *ok; consumes value, which may be NULL after failure. */
 void ebma__set(json_t *object, const char *key, json_t *value, bool *ok);
 

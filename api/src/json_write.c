@@ -60,10 +60,9 @@ static int precision_of(json_t *value)
     return most;
 }
 
-ebm_status ebma__json_write(json_t *root, char **json, size_t *size, ebm_error *err)
+static ebm_status write_tree(json_t *root, size_t flags, char **json, size_t *size, ebm_error *err)
 {
     ebm_status st = EBM_ERR_NOMEM;
-    size_t flags;
     size_t need;
     char *text = NULL;
 
@@ -71,7 +70,7 @@ ebm_status ebma__json_write(json_t *root, char **json, size_t *size, ebm_error *
     *size = 0;
     if (!root)
         goto out;
-    flags = JSON_COMPACT | JSON_REAL_PRECISION((size_t)precision_of(root));
+    flags |= JSON_COMPACT | JSON_REAL_PRECISION((size_t)precision_of(root));
     need = json_dumpb(root, NULL, 0, flags);
     if (need == 0)
         goto out;
@@ -88,6 +87,16 @@ out:
     ebm_free(text);
     json_decref(root);
     return st;
+}
+
+ebm_status ebma__json_write(json_t *root, char **json, size_t *size, ebm_error *err)
+{
+    return write_tree(root, 0, json, size, err);
+}
+
+ebm_status ebma__json_write_sorted(json_t *root, char **json, size_t *size, ebm_error *err)
+{
+    return write_tree(root, JSON_SORT_KEYS | JSON_ENCODE_ANY, json, size, err);
 }
 
 void ebma__set(json_t *object, const char *key, json_t *value, bool *ok)

@@ -38,6 +38,8 @@ static const ebma_problem_info problems[EBMA_PROBLEM_COUNT] = {
                               "No model with this id is loaded; see /v1/models.", false},
     [EBMA_JOB_NOT_FOUND] = {"job_not_found", 404, "Job not found",
                             "There is no job with this id, or it is no longer kept.", false},
+    [EBMA_JOB_GONE] = {"job_gone", 410, "Job gone", "The result of this job is no longer kept.",
+                       false},
     [EBMA_METHOD_NOT_ALLOWED] = {"method_not_allowed", 405, "Method not allowed",
                                  "The Allow header lists the methods of this resource.", false},
     [EBMA_NOT_ACCEPTABLE] = {"not_acceptable", 406, "Not acceptable",
@@ -55,6 +57,12 @@ static const ebma_problem_info problems[EBMA_PROBLEM_COUNT] = {
                                  "The only expectation known here is 100-continue.", false},
     [EBMA_INVALID_PARAMS] = {"invalid_params", 422, "Invalid parameters",
                              "Some fields are invalid; errors lists them.", false},
+    [EBMA_BAD_IDEMPOTENCY_KEY] = {"bad_idempotency_key", 400, "Malformed Idempotency-Key",
+                                  "An Idempotency-Key is 1 to 255 visible ASCII characters.",
+                                  false},
+    [EBMA_IDEMPOTENCY_MISMATCH] = {"idempotency_mismatch", 422, "Idempotency-Key reused",
+                                   "This Idempotency-Key was used with another request body.",
+                                   false},
     [EBMA_QUEUE_FULL] = {"queue_full", 429, "Queue full",
                          "Too many requests are waiting; Retry-After tells when to try again.",
                          true},
@@ -69,6 +77,8 @@ static const ebma_problem_info problems[EBMA_PROBLEM_COUNT] = {
                        "A Markov chain left the finite numbers. Use a smaller noise_scale, or "
                        "another seed.",
                        false},
+    [EBMA_MAX_ATTEMPTS] = {"max_attempts", 500, "Too many attempts",
+                           "The server died or lost the job each time it was begun.", false},
     [EBMA_INTERNAL] = {"internal", 500, "Internal error",
                        "The server made a mistake; its log holds the details under request_id.",
                        false},
@@ -85,6 +95,8 @@ static const ebma_problem_info problems[EBMA_PROBLEM_COUNT] = {
     [EBMA_INTERRUPTED] = {"interrupted", 503, "Interrupted",
                           "The server stopped before the job was finished.", true},
     [EBMA_CANCELED] = {"canceled", 503, "Canceled", "The job was canceled.", true},
+    [EBMA_DEADLINE] = {"deadline", 503, "Deadline passed",
+                       "The job was not finished within timeout_s.", true},
     [EBMA_OUT_OF_MEMORY] = {"out_of_memory", 503, "Out of memory",
                             "The server has no memory left for this request.", true},
 };
@@ -94,6 +106,17 @@ const ebma_problem_info *ebma_problem_describe(ebma_problem_code code)
     if ((unsigned)code >= EBMA_PROBLEM_COUNT || !problems[code].code)
         code = EBMA_INTERNAL;
     return &problems[code];
+}
+
+ebma_problem_code ebma_problem_find(const char *code)
+{
+    if (code[0] == '\0')
+        return EBMA_OK;
+    for (int i = EBMA_OK + 1; i < EBMA_PROBLEM_COUNT; i++) {
+        if (strcmp(problems[i].code, code) == 0)
+            return (ebma_problem_code)i;
+    }
+    return EBMA_INTERNAL;
 }
 
 ebma_problem_code ebma_problem_of(ebm_status status)

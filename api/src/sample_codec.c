@@ -16,7 +16,22 @@ static const ebm_param own_rows[] = {
      .choices = "b64_json|none",
      .unit = "",
      .help = "how images come back: base64 PNG in the JSON, or energies and digests only"},
+    {.name = "priority",
+     .type = EBM_PARAM_INT,
+     .min = 0,
+     .max = 9,
+     .preset = 5,
+     .unit = "",
+     .help = "9 goes first"},
+    {.name = "timeout_s",
+     .type = EBM_PARAM_REAL,
+     .min = 0.001,
+     .max = 604800,
+     .preset = 0,
+     .unit = "s",
+     .help = "the job ends when it is not done by then; absent or null: no such limit"},
 };
+#define N_OWN_ROWS (sizeof(own_rows) / sizeof(own_rows[0]))
 
 ebma_table ebma_sample_table(void)
 {
@@ -25,9 +40,10 @@ ebma_table ebma_sample_table(void)
     const ebm_param *core = ebm_sample_params(&n_core);
 
     t.row[t.n++] = &own_rows[0];
-    for (size_t i = 0; i < n_core && t.n < EBMA_TABLE_MAX - 1; i++)
+    for (size_t i = 0; i < n_core && t.n < EBMA_TABLE_MAX - (N_OWN_ROWS - 1); i++)
         t.row[t.n++] = &core[i];
-    t.row[t.n++] = &own_rows[1];
+    for (size_t i = 1; i < N_OWN_ROWS; i++)
+        t.row[t.n++] = &own_rows[i];
     return t;
 }
 
@@ -58,11 +74,13 @@ static void presets(const ebma_table *table, ebma_sample_request *out)
 {
     const ebm_param *n = find_row(table, "n");
     const ebm_param *first = find_row(table, "first_index");
+    const ebm_param *priority = find_row(table, "priority");
 
     memset(out, 0, sizeof(*out));
     out->n = n ? (int32_t)n->preset : 1;
     out->first_index = first ? (uint32_t)first->preset : 0;
     out->format = EBMA_FORMAT_B64_JSON;
+    out->priority = priority ? (int32_t)priority->preset : 0;
 }
 
 static ebm_status draw_seed(uint64_t *seed)
@@ -143,6 +161,18 @@ static ebm_status finish(ebma__decoder *d)
         return EBM_OK;
     d->problem->code = EBMA_INTERNAL;
     return EBM_ERR_IO;
+}
+
+ebm_status ebma_body_canonical(const char *json, size_t size, char **out, size_t *out_size,
+                               ebm_error *err)
+{
+    json_t *root = json_loadb(json, size, JSON_REJECT_DUPLICATES, NULL);
+
+    *out = NULL;
+    *out_size = 0;
+    if (!root)
+        return ebm_error_set(err, EBM_ERR_ARG, NULL, "not a JSON document");
+    return ebma__json_write_sorted(root, out, out_size, err);
 }
 
 ebm_status ebma_sample_decode(const char *json, size_t len, ebm_arena *arena,

@@ -34,6 +34,8 @@ static void store_int(ebma_sample_request *out, const char *name, json_int_t val
         out->first_index = (uint32_t)value;
     else if (strcmp(name, "steps_per_level") == 0)
         out->steps_per_level = (int32_t)value;
+    else if (strcmp(name, "priority") == 0)
+        out->priority = (int32_t)value;
 }
 
 static void decode_int(ebma__decoder *d, const ebm_param *row, const json_t *value)
@@ -70,6 +72,8 @@ static void decode_real(ebma__decoder *d, const ebm_param *row, const json_t *va
 {
     double v = json_number_value(value);
 
+    if (json_is_null(value) && row->preset < row->min)
+        return; /* as if absent */
     if (!json_is_number(value)) {
         refuse(d, row, "wrong_type", "must be a number");
     } else if (!isfinite(v) || v < row->min || v > row->max) {
@@ -77,6 +81,8 @@ static void decode_real(ebma__decoder *d, const ebm_param *row, const json_t *va
     } else if (strcmp(row->name, "noise_scale") == 0) {
         d->out->noise_scale = v + 0.0; /* -0 becomes 0 */
         d->out->has_noise_scale = true;
+    } else if (strcmp(row->name, "timeout_s") == 0) {
+        d->out->timeout_s = v;
     }
 }
 

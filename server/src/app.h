@@ -8,17 +8,19 @@
 #include "log.h"
 #include "metrics.h"
 #include "proxies.h"
-#include "queue.h"
+#include "sched.h"
 #include "state.h"
 #include "store.h"
+#include "waiters.h"
 
 typedef struct ebmd_app {
     ebmd_log *log;
     ebmd_state *state;
     ebmd_metrics *metrics; /* NULL: nobody counts */
-    ebmd_engine *engine;   /* engine, queue, store: NULL until the phase is READY */
-    ebmd_queue *queue;
+    ebmd_engine *engine;   /* this and the next three: NULL until the phase is READY */
     ebmd_store *store;
+    ebmd_sched *sched;
+    ebmd_waiters *waiters;
     ebmd_keys *keys; /* NULL: nobody needs a key */
     const ebmd_proxies *proxies;
     const char *cors_origins;
@@ -26,6 +28,7 @@ typedef struct ebmd_app {
     const char *version; /* "0.1.0" */
     const char *kernel_class;
     unsigned workers;
+    size_t queue_max; /* jobs that may wait */
 } ebmd_app;
 
 #endif

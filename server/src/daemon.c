@@ -13,7 +13,8 @@
 #include "ebm/kernels.h"
 #include "ebm/memory.h"
 #include "http.h"
-#include "journal.h"
+#include "job_events.h"
+#include "keeper.h"
 #include "listen.h"
 #include "notify.h"
 #include "router.h"
@@ -22,10 +23,8 @@
 
 #define ADMIN_CONNECTIONS 64u
 #define MAIN_THREADS      2u
-#define KEPT_ROWS         10000u
-#define KEPT_BYTES        ((size_t)256 * 1024 * 1024)
 #define REPLY_GRACE_MS    5000.0 /* for clients to take what is ready for them */
-#define CANCEL_GRACE_MS   5000.0
+#define RELEASE_GRACE_MS  5000.0 /* for workers to come back and give their jobs back */
 
 typedef struct daemon_parts {
     const ebmd_options *opt;
@@ -36,7 +35,9 @@ typedef struct daemon_parts {
     ebmd_http *admin, *main;
     ebmd_tls tls;
     ebmd_notify notify;
+    ebmd_run_env env;
     ebmd_workers *workers;
+    ebmd_keeper *keeper;
 } daemon_parts;
 
 static int code_of(ebm_status st)
@@ -175,33 +176,53 @@ static int start_models(daemon_parts *d, ebm_error *err)
     return st == EBM_ERR_NOMEM ? EBMD_EX_OS : EBMD_EX_DATA;
 }
 
+static void report_recovery(const daemon_parts *d)
+{
+    ebmd_stats stats;
+    ebmd_field fields[3] = {{.key = "running"}, {.key = "queued"}, {.key = "damaged"}};
+
+    d->app.store->ops->stats(d->app.store, &stats);
+    fields[0].number = (double)stats.recovered;
+    fields[1].number = (double)stats.queued;
+    fields[2].number = (double)stats.damaged;
+    if (stats.recovered > 0 || stats.queued > 0 || stats.damaged > 0)
+        ebmd_log_event(d->app.log, EBMD_WARN, "recovered_jobs", fields, 3);
+}
+
 static int start_store(daemon_parts *d, ebm_error *err)
 {
-    ebmd_store_limits limits = {.rows = KEPT_ROWS, .bytes = KEPT_BYTES};
-    ebmd_field field = {.key = "jobs"};
-    size_t count = 0;
-    ebm_status st = ebmd_store_open(d->opt->store, &limits, &d->app.store, err);
+    ebmd_limits limits = ebmd_limits_default();
+    ebm_status st;
 
-    if (st == EBM_OK)
-        st = ebmd_journal_recover(d->app.store, &count, err);
+    limits.queued = d->app.queue_max = d->opt->queue;
+    limits.queued_work = d->opt->queue_work;
+    limits.result_ttl_ms = (int64_t)d->opt->result_ttl * 1000;
+    st = ebmd_store_open(d->opt->store, &limits, &d->app.store, err);
     if (st != EBM_OK)
         return store_code(st);
-    field.number = (double)count;
-    if (count > 0)
-        ebmd_log_event(d->app.log, EBMD_WARN, "interrupted_jobs", &field, 1);
+    report_recovery(d);
     return EBMD_EX_OK;
 }
 
 static int start_workers(daemon_parts *d, ebm_error *err)
 {
+    ebmd_workers_options workers = {.n = d->opt->workers, .env = &d->env, .state = &d->state};
+    ebmd_keeper_options keeper = {.store = d->app.store, .state = &d->state, .log = d->app.log};
     ebm_status st;
 
-    d->app.queue = ebmd_queue_create(d->opt->queue);
-    if (!d->app.queue) {
-        ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for the queue");
+    d->env = (ebmd_run_env){d->app.store, d->app.engine, d->app.log, d->app.metrics, d->app.build};
+    d->app.waiters = ebmd_waiters_create();
+    d->app.sched = ebmd_sched_create(&d->env, d->opt->workers, d->opt->slots);
+    if (!d->app.waiters || !d->app.sched) {
+        ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for the scheduler");
         return EBMD_EX_OS;
     }
-    st = ebmd_workers_start(&d->app, &d->workers, err);
+    workers.sched = keeper.sched = d->app.sched;
+    keeper.waiters = d->app.waiters;
+    d->app.store->ops->listen(d->app.store, ebmd_job_event, &d->app);
+    st = ebmd_workers_start(&workers, &d->workers, err);
+    if (st == EBM_OK)
+        st = ebmd_keeper_start(&keeper, &d->keeper, err);
     return code_of(st);
 }
 
@@ -249,49 +270,61 @@ static int start_all(daemon_parts *d, ebm_error *err)
     return rc;
 }
 
-/* Waits for the queue to run dry. @err false: time is up, or a second signal came */
-static bool wait_jobs(daemon_parts *d, double limit_ms, bool heed_signals)
+/* Waits until nobody waits for a job. @err false: time is up, or a second signal came */
+static bool wait_clients(daemon_parts *d, double limit_ms)
 {
     double until = ebmd_clock_ms() + limit_ms;
     int number;
 
-    while (ebmd_queue_live(d->app.queue) > 0) {
+    while (ebmd_waiters_count(d->app.waiters) > 0) {
         ebmd_notify_beat(&d->notify, ebmd_clock_ms());
         if (ebmd_clock_ms() >= until)
             return false;
-        if (ebmd_signals_wait(&d->signals, 20, &number) == EBMD_WAKE_SIGNAL && heed_signals &&
-            number != SIGHUP)
+        if (ebmd_signals_wait(&d->signals, 20, &number) == EBMD_WAKE_SIGNAL && number != SIGHUP)
             return false;
     }
     return true;
+}
+
+/* Waits until every job is given back. @err false: a worker does not come back */
+static bool wait_release(daemon_parts *d)
+{
+    double until = ebmd_clock_ms() + RELEASE_GRACE_MS;
+    int number;
+
+    while (ebmd_sched_open(d->app.sched) > 0 && ebmd_clock_ms() < until)
+        ebmd_signals_wait(&d->signals, 20, &number);
+    return ebmd_sched_open(d->app.sched) == 0;
 }
 
 static void log_drain(const daemon_parts *d, const char *event, int number)
 {
     ebmd_field fields[] = {
         {.key = "signal", .number = number},
-        {.key = "jobs", .number = (double)ebmd_queue_live(d->app.queue)},
+        {.key = "jobs", .number = (double)ebmd_sched_open(d->app.sched)},
+        {.key = "clients", .number = (double)ebmd_waiters_count(d->app.waiters)},
     };
 
-    ebmd_log_event(d->app.log, EBMD_INFO, event, fields, 2);
+    ebmd_log_event(d->app.log, EBMD_INFO, event, fields, 3);
 }
 
-/* Lets accepted work end. The main listener stays open meanwhile, so that new requests and
- * probes get an answer: 503. @err false: a worker does not come back */
+/* Lets the jobs end that somebody waits for; the others go back to the store, with a checkpoint,
+ * and the next process goes on with them. The main listener stays open meanwhile, so that new
+ * requests and probes get an answer: 503. @err false: a worker does not come back */
 static bool drain(daemon_parts *d, int number)
 {
+    bool released;
+
     log_drain(d, "draining", number);
     ebmd_notify_say(&d->notify, "STOPPING=1");
     ebmd_state_set(&d->state, EBMD_DRAINING);
-    ebmd_queue_close(d->app.queue);
-    if (!wait_jobs(d, d->opt->drain_seconds * 1e3, true)) {
-        log_drain(d, "canceling", number);
-        ebmd_queue_cancel_all(d->app.queue);
-        if (!wait_jobs(d, CANCEL_GRACE_MS, false))
-            return false;
-    }
-    if (!d->main)
-        return true;
+    if (ebmd_state_get(&d->state) == EBMD_DRAINING && !wait_clients(d, d->opt->drain_seconds * 1e3))
+        log_drain(d, "releasing", number);
+    ebmd_sched_close(d->app.sched);
+    released = wait_release(d);
+    ebmd_waiters_dismiss(d->app.waiters);
+    if (!released || !d->main)
+        return released;
     ebmd_http_quiesce(d->main);
     if (!ebmd_http_wait_idle(d->main, REPLY_GRACE_MS))
         log_drain(d, "clients_left", number); /* slow readers lose their connection */
@@ -322,10 +355,12 @@ static void stop_all(daemon_parts *d)
 {
     ebmd_http_stop(d->main);
     ebmd_http_stop(d->admin);
-    if (d->app.queue)
-        ebmd_queue_close(d->app.queue);
+    ebmd_keeper_stop(d->keeper);
+    if (d->app.sched)
+        ebmd_sched_close(d->app.sched);
     ebmd_workers_join(d->workers);
-    ebmd_queue_free(d->app.queue);
+    ebmd_sched_free(d->app.sched);
+    ebmd_waiters_free(d->app.waiters);
     if (d->app.store)
         d->app.store->ops->close(d->app.store);
     ebmd_engine_close(d->app.engine);

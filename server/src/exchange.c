@@ -9,6 +9,7 @@
 #include "guard.h"
 #include "media.h"
 #include "router.h"
+#include "submit.h"
 
 /* What a client may go on sending after its body is too long, before the line is cut: enough
  * for an honest one to finish and read its 413. */
@@ -155,9 +156,9 @@ static void check_early(const ebmd_app *app, ebmd_request *r)
     if (phase != EBMA_OK) {
         refuse(r, phase);
         ebmd_reply_add(r, "Retry-After", "5");
-    } else if (ebmd_queue_is_full(app->queue)) {
-        refuse(r, EBMA_QUEUE_FULL);
-        ebmd_reply_addf(r, "Retry-After", "%d", ebmd_queue_retry_after(app->queue, app->workers));
+    } else if (ebmd_submit_full(app)) {
+        ebmd_submit_refuse_full(app, r);
+        r->reply.close = true;
     }
 }
 
@@ -233,22 +234,8 @@ void ebmd_exchange_run(const ebmd_app *app, ebmd_request *r)
         r->route->handle(app, r);
 }
 
-static void count_job(const ebmd_app *app, const ebmd_job *job)
-{
-    bool good = job->status == EBMA_JOB_SUCCEEDED;
-
-    ebmd_metrics_job_ended(app->metrics, EBMD_KIND_SAMPLE, job->status,
-                           good ? EBMA_OK : job->error);
-    ebmd_metrics_observe(app->metrics, EBMD_TIME_QUEUED, job->queue_ms / 1e3);
-    ebmd_metrics_observe(app->metrics, EBMD_TIME_RUN, job->compute_ms / 1e3);
-    if (good)
-        ebmd_metrics_count(app->metrics, EBMD_COUNT_LANGEVIN_STEPS,
-                           (uint64_t)job->total_steps * (uint64_t)job->request.n);
-}
-
 void ebmd_exchange_resume(const ebmd_app *app, ebmd_request *r)
 {
-    count_job(app, r->job);
     r->route->finish(app, r);
 }
 
@@ -285,7 +272,7 @@ void ebmd_exchange_seal(const ebmd_app *app, ebmd_request *r)
 /* Which part of the exchange a client that left did not wait for. */
 static ebmd_gone gone_in(const ebmd_request *r)
 {
-    if (r->job && atomic_load(&r->job->cancel))
+    if (atomic_load(&r->waiter.gone))
         return EBMD_GONE_WAITING;
     return r->reply.status == 0 ? EBMD_GONE_READING : EBMD_GONE_REPLY;
 }
@@ -319,11 +306,11 @@ static void write_log(const ebmd_app *app, const ebmd_request *r, bool complete)
         {.key = "ms", .number = ebmd_clock_ms() - r->started_at},
         {.key = "bytes", .number = (double)r->reply.size},
         {.key = "end", .text = complete ? "sent" : "cut"},
-        {.key = "job", .text = r->job ? r->job->id : ""},
+        {.key = "job", .text = r->waiter.id},
     };
 
     ebmd_log_event(app->log, EBMD_INFO, "request", fields,
-                   sizeof(fields) / sizeof(fields[0]) - (r->job ? 0 : 1));
+                   sizeof(fields) / sizeof(fields[0]) - (r->waiter.id[0] ? 0 : 1));
 }
 
 void ebmd_exchange_end(const ebmd_app *app, const ebmd_request *r, bool complete)

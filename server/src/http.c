@@ -87,7 +87,7 @@ static bool park(exchange *x)
     ebmd_http *h = x->http;
     bool parked;
 
-    ebmd_reaper_watch(h->reaper, conn_of(x->conn), &x->r.job->cancel);
+    ebmd_reaper_watch(h->reaper, conn_of(x->conn), &x->r.waiter.gone);
     pthread_mutex_lock(&h->lock);
     parked = !x->woken;
     if (parked) {
@@ -165,8 +165,8 @@ static void *on_target(void *cls, const char *uri, struct MHD_Connection *conn)
     x->r.arena = arena;
     x->r.started_at = ebmd_clock_ms();
     x->r.head.target = target;
-    x->r.wake = wake;
-    x->r.wake_arg = x;
+    x->r.waiter.wake = wake;
+    x->r.waiter.arg = x;
     x->http = h;
     x->conn = conn;
     ebmd_reaper_phase(h->reaper, conn_of(conn), EBMD_CONN_HEAD);
@@ -221,7 +221,7 @@ static enum MHD_Result on_complete_body(exchange *x)
     count_busy(x);
     ebmd_reaper_phase(x->http->reaper, conn_of(x->conn), EBMD_CONN_WORK);
     ebmd_exchange_run(x->http->app, &x->r);
-    if (x->r.reply.status != 0 || !x->r.job)
+    if (x->r.reply.status != 0 || !x->r.waits)
         return send_reply(x);
     /* Not parked yet: after this call without an answer the library stops reading from the
      * connection and calls again at once. Parked right here, it would read first when resumed,

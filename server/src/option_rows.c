@@ -82,7 +82,7 @@ static const char *set_optional(const ebmd_option *o, const char *text, void *fi
 static const char *set_store(const ebmd_option *o, const char *text, void *field)
 {
     if (!ebmd_store_spec_valid(text))
-        return "must be memory or sqlite:FILE";
+        return "must be auto, memory or sqlite:FILE";
     return set_text(o, text, field);
 }
 
@@ -161,15 +161,25 @@ static const ebmd_option table[] = {
      AT(admin), 0, 0},
     {"--models", "EBMD_MODELS", "DIR", "models", "directory with one sub-directory per model",
      set_text, AT(models), 0, ROOM(models)},
-    {"--store", "EBMD_STORE", "STORE", "memory", "where jobs are recorded: memory or sqlite:FILE",
+    {"--store", "EBMD_STORE", "STORE", "auto",
+     "where jobs are kept: sqlite:FILE, memory, or auto: jobs.db in $STATE_DIRECTORY, "
+     "$XDG_STATE_HOME/ebmd or $HOME/.local/state/ebmd",
      set_store, AT(store), 0, ROOM(store)},
     {"--workers", "EBMD_WORKERS", "N", "auto", "threads that compute, 1..64; auto is one per core",
      set_workers, AT(workers), 1, EBMD_WORKERS_MAX},
     {"--kernels", "EBMD_KERNELS", "SET", "auto",
      "kernel set: avx512, avx2, blas, ref; auto is the best of this CPU", set_text, AT(kernels), 0,
      ROOM(kernels)},
-    {"--queue", "EBMD_QUEUE", "N", "64", "requests that may wait, 1..100000; beyond that 429",
-     set_number, AT(queue), 1, 100000},
+    {"--slots", "EBMD_SLOTS", "N", "64", "jobs that are worked on side by side, 1..1024",
+     set_number, AT(slots), 1, 1024},
+    {"--queue", "EBMD_QUEUE", "N", "64",
+     "jobs that may wait beyond those, 1..100000; beyond that 429", set_number, AT(queue), 1,
+     100000},
+    {"--queue-work", "EBMD_QUEUE_WORK", "N", "100000000",
+     "gradient evaluations that may wait, 1000..999999999; beyond that 429", set_number,
+     AT(queue_work), 1000, 999999999},
+    {"--result-ttl", "EBMD_RESULT_TTL", "SECONDS", "86400",
+     "how long results are kept, 1..31536000", set_number, AT(result_ttl), 1, 31536000},
     {"--connections", "EBMD_CONNECTIONS", "N", "auto",
      "open connections, 16..65536, or auto: 1024, or fewer if the limit of open files is low",
      set_connections, AT(connections), 16, 65536},

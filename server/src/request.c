@@ -110,6 +110,6 @@ void ebmd_request_free(ebmd_request *r)
 
     ebm_free(r->body);
     ebm_free(r->reply.body);
-    ebmd_job_unref(r->job);
+    ebmd_waiters_remove(&r->waiter);
     ebm_arena_free(arena);
 }

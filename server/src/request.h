@@ -8,9 +8,9 @@
 
 #include "ebma/api.h"
 #include "ids.h"
-#include "job.h"
 #include "keys.h"
 #include "proxies.h"
+#include "waiters.h"
 
 #define EBMD_HEADERS_MAX       64
 #define EBMD_HEADER_BYTES_MAX  16384
@@ -72,10 +72,9 @@ typedef struct ebmd_request {
     char *body;                  /* ebm_free() */
     size_t body_size, body_room;
     size_t body_seen; /* bytes the client sent, kept or not */
-    ebmd_job *job;    /* one reference; set while and after waiting */
-    bool wants_png;
-    ebmd_job_done_fn wake; /* given to the job, so that its end ends the waiting */
-    void *wake_arg;
+    bool waits;       /* for the end of the job waiter.id */
+    bool prefers_async, wants_png;
+    ebmd_waiter waiter; /* wake and arg are set by the listener */
     ebmd_reply reply;
 } ebmd_request;
 

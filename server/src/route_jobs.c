@@ -1,45 +1,51 @@
-/* GET /v1/jobs/{id}: the job object as the store keeps it, with the queue's word on whether an
- * unfinished one has started. */
+/* GET /v1/jobs/{id} and POST /v1/jobs/{id}/cancel. */
 #include <string.h>
 
-#include "ebm/memory.h"
+#include "jobview.h"
 #include "router.h"
 
-/* Replaces the body of a stored, unfinished job by one that says "running" if it is. */
-static ebm_status freshen(const ebmd_app *app, const char *id, char **body, size_t *size)
+static void reply_view(const ebmd_app *app, ebmd_request *r, const ebmd_view *view)
 {
-    int64_t started = 0;
-    char *json;
-    size_t json_size;
+    ebm_error err = {0};
+    char *json = NULL;
+    size_t size = 0;
     ebm_status st;
 
-    if (!ebmd_queue_find(app->queue, id, &started) || started == 0)
-        return EBM_OK;
-    st =
-        ebma_job_restate(*body, *size, EBMA_JOB_RUNNING, started, EBMA_OK, &json, &json_size, NULL);
-    if (st != EBM_OK)
-        return st;
-    ebm_free(*body);
-    *body = json;
-    *size = json_size;
-    return EBM_OK;
+    if (view->row.purged) {
+        ebmd_reply_code(r, EBMA_JOB_GONE);
+        return;
+    }
+    st = ebmd_jobview_json(app, view, &json, &size, &err);
+    /* what is damaged is our fault, not the client's */
+    ebmd_reply_json(r, st == EBM_ERR_FORMAT ? EBM_ERR_INTERNAL : st, json, size);
 }
 
 void ebmd_route_job(const ebmd_app *app, ebmd_request *r)
 {
-    bool finished = false;
-    char *body = NULL;
-    size_t size = 0;
+    ebmd_view view;
+
+    if (ebmd_id_is_job(r->capture, strlen(r->capture)) &&
+        app->store->ops->get(app->store, r->capture, ebmd_request_owner(r), &view) == EBM_OK)
+        reply_view(app, r, &view);
+    else
+        ebmd_reply_code(r, EBMA_JOB_NOT_FOUND);
+}
+
+void ebmd_route_job_cancel(const ebmd_app *app, ebmd_request *r)
+{
+    ebm_error err = {0};
     ebm_status st = EBM_ERR_NOT_FOUND;
+    ebmd_view view;
 
     if (ebmd_id_is_job(r->capture, strlen(r->capture)))
-        st = app->store->ops->get(app->store, r->capture, &body, &size, &finished, NULL);
-    if (st == EBM_OK && !finished)
-        st = freshen(app, r->capture, &body, &size);
-    if (st == EBM_ERR_NOT_FOUND)
+        st = app->store->ops->cancel(app->store, r->capture, ebmd_request_owner(r), &view, &err);
+    if (st == EBM_OK) {
+        reply_view(app, r, &view);
+        if (r->reply.status == 200 && !ebmd_job_state_final(view.row.state))
+            r->reply.status = 202; /* it stops within a quantum */
+    } else if (st == EBM_ERR_NOT_FOUND) {
         ebmd_reply_code(r, EBMA_JOB_NOT_FOUND);
-    else
-        ebmd_reply_json(r, st, body, size);
-    if (st != EBM_OK)
-        ebm_free(body);
+    } else {
+        ebmd_reply_code(r, st == EBM_ERR_NOMEM ? EBMA_OUT_OF_MEMORY : EBMA_STORE_UNAVAILABLE);
+    }
 }

@@ -4,6 +4,17 @@
 
 #define INFOS_MAX (EBMD_MODELS_MAX + 1)
 
+static void measure(const ebmd_app *app)
+{
+    ebmd_stats stats;
+
+    app->store->ops->stats(app->store, &stats);
+    ebmd_metrics_set(app->metrics, EBMD_GAUGE_QUEUE_DEPTH, (double)stats.queued);
+    ebmd_metrics_set(app->metrics, EBMD_GAUGE_QUEUE_OLDEST, (double)stats.oldest_wait_ms / 1e3);
+    ebmd_metrics_set(app->metrics, EBMD_GAUGE_BACKLOG,
+                     ebmd_sched_seconds(app->sched, stats.queued_work));
+}
+
 static size_t describe(const ebmd_app *app, ebmd_info info[INFOS_MAX])
 {
     size_t n = 0;
@@ -23,7 +34,7 @@ static size_t describe(const ebmd_app *app, ebmd_info info[INFOS_MAX])
                                 {"model", "version", "sha256"},
                                 {m->id, m->version, m->sha256}};
     }
-    ebmd_metrics_set(app->metrics, EBMD_GAUGE_QUEUE_DEPTH, (double)ebmd_queue_live(app->queue));
+    measure(app);
     return n;
 }
 

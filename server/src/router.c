@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "submit.h"
+
 #define OPEN (EBMD_ON_MAIN | EBMD_ON_ADMIN | EBMD_IS_PUBLIC)
 #define WORK (EBMD_ON_MAIN | EBMD_TAKES_JSON | EBMD_IS_WORK)
 
@@ -17,8 +19,9 @@ static const ebmd_route routes[] = {
     {EBMD_GET, "/v1/models", EBMD_ON_MAIN, ebmd_route_models, NULL},
     {EBMD_GET, "/v1/models/{id}", EBMD_ON_MAIN, ebmd_route_model, NULL},
     {EBMD_GET, "/v1/jobs/{id}", EBMD_ON_MAIN | EBMD_IS_JOBS, ebmd_route_job, NULL},
-    {EBMD_POST, "/v1/sample", WORK, ebmd_route_sample, ebmd_route_sample_done},
-    {EBMD_POST, "/sample", WORK, ebmd_route_sample, ebmd_route_sample_done},
+    {EBMD_POST, "/v1/jobs/{id}/cancel", EBMD_ON_MAIN | EBMD_IS_JOBS, ebmd_route_job_cancel, NULL},
+    {EBMD_POST, "/v1/sample", WORK, ebmd_route_sample, ebmd_submit_done},
+    {EBMD_POST, "/sample", WORK, ebmd_route_sample, ebmd_submit_done},
 };
 
 const ebmd_route *ebmd_routes(size_t *n)

@@ -15,8 +15,8 @@ enum {
     EBMD_IS_JOBS = 32    /* needs a key of the scope jobs; a row that is work, one of sample */
 };
 
-/* A handler fills r->reply, or sets r->job: then the request waits for the job, and `finish`
- * fills the reply when it is done. Handlers never block for long. */
+/* A handler fills r->reply, or sets r->waits: then the request waits for the end of a job, and
+ * `finish` fills the reply. Handlers never block for long. */
 typedef void (*ebmd_handler)(const ebmd_app *app, ebmd_request *r);
 
 typedef struct ebmd_route {
@@ -50,7 +50,7 @@ void ebmd_route_openapi(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_models(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_model(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_job(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_job_cancel(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_sample(const ebmd_app *app, ebmd_request *r);
-void ebmd_route_sample_done(const ebmd_app *app, ebmd_request *r);
 
 #endif

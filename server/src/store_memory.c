@@ -1,6 +1,6 @@
-/* The store that forgets everything with the process: for demos, tests and replicas that need no
- * record. A list in order of age and a hash table of the same rows. */
-#include <pthread.h>
+/* The backend that forgets everything with the process: for demos, tests and replicas that need
+ * no record. The job core keeps the rows in memory itself; here are the blobs.
+ * Knows ids and bytes, no rule about jobs. */
 #include <string.h>
 
 #include "ebm/memory.h"
@@ -8,226 +8,168 @@
 
 #define BUCKETS 4096u
 
-typedef struct row {
-    struct row *older, *newer; /* age */
-    struct row *chain;         /* bucket */
+typedef struct item {
+    struct item *next;
     char id[EBMD_ID_SIZE];
-    bool finished;
-    char *body;
+    ebmd_blob_type type;
+    int32_t index;
+    char *data;
     size_t size;
-} row;
+} item;
 
-typedef struct memory_store {
-    ebmd_store base;
-    pthread_mutex_t lock;
-    ebmd_store_limits limits;
-    row *oldest, *newest;
-    size_t rows, bytes;
-    row *bucket[BUCKETS];
-} memory_store;
+typedef struct memory_backend {
+    ebmd_backend base;
+    item *bucket[BUCKETS]; /* all blobs of an id are in one bucket */
+} memory_backend;
 
-static memory_store *self_of(ebmd_store *s)
+static item **bucket_of(ebmd_backend *b, const char *id)
 {
-    return (memory_store *)(void *)s;
-}
-
-static row **slot_of(memory_store *m, const char *id)
-{
-    uint32_t h = 2166136261u; /* FNV-1a; ids are ours, so nobody aims at a bucket */
-    row **slot;
+    uint32_t h = 2166136261u; /* FNV-1a */
 
     for (const char *c = id; *c; c++)
         h = (h ^ (unsigned char)*c) * 16777619u;
-    slot = &m->bucket[h % BUCKETS];
-    while (*slot && strcmp((*slot)->id, id) != 0)
-        slot = &(*slot)->chain;
-    return slot;
+    return &((memory_backend *)(void *)b)->bucket[h % BUCKETS];
 }
 
-static char *copy_of(const char *body, size_t size)
+static void item_free(item *i)
 {
+    ebm_free(i->data);
+    ebm_free(i);
+}
+
+static item *item_make(const char *id, const ebmd_blob *blob)
+{
+    item *i = ebm_alloc(1, sizeof(*i));
     size_t room;
-    char *copy = ebm_size_add(size, 1, &room) ? ebm_alloc(room, 1) : NULL;
 
-    if (copy && size > 0)
-        memcpy(copy, body, size);
-    return copy;
+    if (!i)
+        return NULL;
+    if (ebm_size_add(blob->size, 1, &room))
+        i->data = ebm_alloc(room, 1);
+    if (!i->data) {
+        ebm_free(i);
+        return NULL;
+    }
+    memcpy(i->id, id, strlen(id) + 1); /* the core has checked it */
+    i->type = blob->type;
+    i->index = blob->index;
+    i->size = blob->size;
+    if (blob->size > 0)
+        memcpy(i->data, blob->data, blob->size);
+    return i;
 }
 
-static void unlink_age(memory_store *m, row *r)
+static bool replaced(const item *i, const ebmd_change *c)
 {
-    if (r->older)
-        r->older->newer = r->newer;
-    else
-        m->oldest = r->newer;
-    if (r->newer)
-        r->newer->older = r->older;
-    else
-        m->newest = r->older;
+    if (c->drop_row || (c->drop_blobs & (1u << i->type)))
+        return true;
+    for (size_t k = 0; k < c->n_blobs; k++) {
+        if (c->blobs[k].type == i->type && c->blobs[k].index == i->index)
+            return true;
+    }
+    return false;
 }
 
-static void drop(memory_store *m, row *r)
+static void remove_replaced(item **slot, const ebmd_change *c)
 {
-    *slot_of(m, r->id) = r->chain;
-    unlink_age(m, r);
-    m->rows--;
-    m->bytes -= r->size;
-    ebm_free(r->body);
-    ebm_free(r);
-}
+    while (*slot) {
+        item *i = *slot;
 
-static void trim(memory_store *m)
-{
-    row *r = m->oldest;
-
-    while (r && (m->rows > m->limits.rows || m->bytes > m->limits.bytes)) {
-        row *newer = r->newer;
-
-        if (r->finished)
-            drop(m, r);
-        r = newer;
+        if (strcmp(i->id, c->row->id) == 0 && replaced(i, c)) {
+            *slot = i->next;
+            item_free(i);
+        } else {
+            slot = &i->next;
+        }
     }
 }
 
-static void insert(memory_store *m, row **slot, row *r)
+/* Everything that can fail is done before the first old blob goes. */
+static ebm_status memory_write(ebmd_backend *b, const ebmd_change *c, ebm_error *err)
 {
-    *slot = r;
-    r->older = m->newest;
-    if (m->newest)
-        m->newest->newer = r;
-    else
-        m->oldest = r;
-    m->newest = r;
-    m->rows++;
-    m->bytes += r->size;
+    item **slot = bucket_of(b, c->row->id);
+    item *fresh = NULL;
+
+    for (size_t k = 0; k < c->n_blobs; k++) {
+        item *i = item_make(c->row->id, &c->blobs[k]);
+
+        if (!i)
+            goto fail;
+        i->next = fresh;
+        fresh = i;
+    }
+    remove_replaced(slot, c);
+    while (fresh) {
+        item *next = fresh->next;
+
+        fresh->next = *slot;
+        *slot = fresh;
+        fresh = next;
+    }
+    return EBM_OK;
+fail:
+    while (fresh) {
+        item *next = fresh->next;
+
+        item_free(fresh);
+        fresh = next;
+    }
+    return ebm_error_set(err, EBM_ERR_NOMEM, c->row->id, "no memory for a job record");
 }
 
-static ebm_status memory_accept(ebmd_store *s, const char *id, const char *body, size_t size,
-                                int64_t created_ms, ebm_error *err)
+static ebm_status memory_read(ebmd_backend *b, const char *id, ebmd_blob_type type, int32_t index,
+                              char **data, size_t *size, ebm_error *err)
 {
-    memory_store *m = self_of(s);
-    ebm_status st = EBM_OK;
-    row *r = ebm_alloc(1, sizeof(*r));
-    row **slot;
+    const item *i = *bucket_of(b, id);
 
-    (void)created_ms; /* rows are in order of arrival already */
-    if (r)
-        r->body = copy_of(body, size);
-    if (!r || !r->body || strlen(id) >= sizeof(r->id)) {
-        ebm_free(r ? r->body : NULL);
-        ebm_free(r);
+    while (i && !(strcmp(i->id, id) == 0 && i->type == type && i->index == index))
+        i = i->next;
+    if (!i)
+        return ebm_error_set(err, EBM_ERR_NOT_FOUND, id, "nothing is kept there");
+    *data = ebm_alloc(i->size + 1, 1); /* item_make() has checked the sum */
+    if (!*data)
         return ebm_error_set(err, EBM_ERR_NOMEM, id, "no memory for a job record");
-    }
-    memcpy(r->id, id, strlen(id) + 1);
-    r->size = size;
-    pthread_mutex_lock(&m->lock);
-    slot = slot_of(m, id);
-    if (*slot)
-        st = ebm_error_set(err, EBM_ERR_BAD_STATE, id, "job id is taken");
-    else
-        insert(m, slot, r);
-    pthread_mutex_unlock(&m->lock);
-    if (st != EBM_OK) {
-        ebm_free(r->body);
-        ebm_free(r);
-    }
-    return st;
+    memcpy(*data, i->data, i->size);
+    *size = i->size;
+    return EBM_OK;
 }
 
-static ebm_status memory_finish(ebmd_store *s, const char *id, const char *status, const char *body,
-                                size_t size, ebm_error *err)
+static ebm_status memory_load(ebmd_backend *b, ebm_status (*take)(void *arg, const ebmd_row *row),
+                              void *arg, ebm_error *err)
 {
-    memory_store *m = self_of(s);
-    ebm_status st = EBM_OK;
-    char *copy = copy_of(body, size);
-    row *r;
+    (void)b;
+    (void)take;
+    (void)arg;
+    (void)err;
+    return EBM_OK; /* a new process starts with nothing */
+}
 
-    (void)status; /* the body says it too; nothing here asks by status */
-    if (!copy)
-        return ebm_error_set(err, EBM_ERR_NOMEM, id, "no memory for a job record");
-    pthread_mutex_lock(&m->lock);
-    r = *slot_of(m, id);
-    if (!r) {
-        st = ebm_error_set(err, EBM_ERR_NOT_FOUND, id, "no such job");
-    } else if (r->finished) {
-        st = ebm_error_set(err, EBM_ERR_BAD_STATE, id, "job is finished already");
-    } else {
-        char *old = r->body;
-        m->bytes = m->bytes - r->size + size;
-        r->body = copy;
-        r->size = size;
-        r->finished = true;
-        copy = old;
-        trim(m);
+static void memory_close(ebmd_backend *b)
+{
+    memory_backend *m = (memory_backend *)(void *)b;
+
+    for (size_t k = 0; k < BUCKETS; k++) {
+        while (m->bucket[k]) {
+            item *i = m->bucket[k];
+
+            m->bucket[k] = i->next;
+            item_free(i);
+        }
     }
-    pthread_mutex_unlock(&m->lock);
-    ebm_free(copy);
-    return st;
-}
-
-static ebm_status memory_get(ebmd_store *s, const char *id, char **body, size_t *size,
-                             bool *finished, ebm_error *err)
-{
-    memory_store *m = self_of(s);
-    ebm_status st = EBM_OK;
-    const row *r;
-
-    *body = NULL;
-    pthread_mutex_lock(&m->lock);
-    r = *slot_of(m, id);
-    if (!r) {
-        st = ebm_error_set(err, EBM_ERR_NOT_FOUND, id, "no such job");
-    } else {
-        *body = copy_of(r->body, r->size);
-        *size = r->size;
-        *finished = r->finished;
-        if (!*body)
-            st = ebm_error_set(err, EBM_ERR_NOMEM, id, "no memory for a job record");
-    }
-    pthread_mutex_unlock(&m->lock);
-    return st;
-}
-
-static ebm_status memory_unfinished(ebmd_store *s, char id[EBMD_ID_SIZE], ebm_error *err)
-{
-    memory_store *m = self_of(s);
-    const row *r;
-
-    pthread_mutex_lock(&m->lock);
-    r = m->oldest;
-    while (r && r->finished)
-        r = r->newer;
-    if (r)
-        memcpy(id, r->id, EBMD_ID_SIZE);
-    pthread_mutex_unlock(&m->lock);
-    return r ? EBM_OK : ebm_error_set(err, EBM_ERR_NOT_FOUND, NULL, "all jobs are finished");
-}
-
-static void memory_close(ebmd_store *s)
-{
-    memory_store *m = self_of(s);
-
-    while (m->oldest)
-        drop(m, m->oldest);
-    pthread_mutex_destroy(&m->lock);
     ebm_free(m);
 }
 
-static const ebmd_store_ops memory_ops = {memory_accept, memory_finish, memory_get,
-                                          memory_unfinished, memory_close};
+static const ebmd_backend_ops memory_ops = {memory_write, memory_read, memory_load, memory_close};
 
-ebm_status ebmd_store_memory_open(const ebmd_store_limits *limits, ebmd_store **out, ebm_error *err)
+ebm_status ebmd_backend_memory_open(ebmd_backend **out, ebm_error *err)
 {
-    memory_store *m = ebm_alloc(1, sizeof(*m));
+    memory_backend *m = ebm_alloc(1, sizeof(*m));
 
     *out = NULL;
-    if (!m || pthread_mutex_init(&m->lock, NULL) != 0) {
-        ebm_free(m);
+    if (!m)
         return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for the store");
-    }
     m->base.ops = &memory_ops;
     m->base.durability = "none";
-    m->limits = *limits;
     *out = &m->base;
     return EBM_OK;
 }

@@ -1,66 +1,222 @@
-/* The store in one SQLite file; the only file that knows sqlite3.h.
+/* The backend in one SQLite file; the only file that knows sqlite3.h. It keeps rows and bytes and
+ * has never heard of a rule about jobs.
  * Exactly one connection, exclusively locked: SQLite before 3.51.3 can lose commits when two
  * connections share a write-ahead log. */
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <sqlite3.h>
 
 #include "ebm/memory.h"
+#include "process_lock.h"
 #include "store.h"
 
-#define SCHEMA_VERSION 1
-#define APPLICATION_ID 1701965156 /* "ebmd" */
+#define SCHEMA_VERSION "2"
+#define APPLICATION_ID "1701965156" /* "ebmd" */
+#define BLOB_MAX       (128 * 1024 * 1024)
+#define SQL_ROOM       4096
 
-enum {
-    Q_ACCEPT,
-    Q_FINISH,
-    Q_GET,
-    Q_UNFINISHED,
-    Q_OLDEST,
-    Q_DELETE,
-    Q_TOTALS,
-    Q_BEGIN,
-    Q_COMMIT,
-    Q_ROLLBACK,
-    Q_COUNT
+/* --- the columns of a row ------------------------------------------------------------------ */
+
+typedef enum column_type { TEXT, INT64, INT32, FLAG, STATE, REAL } column_type;
+
+typedef struct column {
+    const char *name;
+    column_type type;
+    size_t offset, room;
+} column;
+
+#define AT(type, member) type, offsetof(ebmd_row, member), sizeof(((ebmd_row *)NULL)->member)
+
+static const column columns[] = {
+    {"id", AT(TEXT, id)},
+    {"kind", AT(TEXT, kind)},
+    {"owner", AT(TEXT, owner)},
+    {"idem", AT(TEXT, idem)},
+    {"digest", AT(TEXT, digest)},
+    {"code", AT(TEXT, code)},
+    {"seq", AT(INT64, seq)},
+    {"work", AT(INT64, work)},
+    {"fence", AT(INT64, fence)},
+    {"created_ms", AT(INT64, created_ms)},
+    {"started_ms", AT(INT64, started_ms)},
+    {"completed_ms", AT(INT64, completed_ms)},
+    {"deadline_ms", AT(INT64, deadline_ms)},
+    {"request_bytes", AT(INT64, bytes[EBMD_BLOB_REQUEST])},
+    {"document_bytes", AT(INT64, bytes[EBMD_BLOB_DOCUMENT])},
+    {"part_bytes", AT(INT64, bytes[EBMD_BLOB_PART])},
+    {"checkpoint_bytes", AT(INT64, bytes[EBMD_BLOB_CHECKPOINT])},
+    {"vtime", AT(REAL, vtime)},
+    {"queue_ms", AT(REAL, timings.queue_ms)},
+    {"compute_ms", AT(REAL, timings.compute_ms)},
+    {"encode_ms", AT(REAL, timings.encode_ms)},
+    {"attempts", AT(INT32, attempts)},
+    {"priority", AT(INT32, priority)},
+    {"parts", AT(INT32, parts)},
+    {"state", AT(STATE, state)},
+    {"cancel_requested", AT(FLAG, cancel_requested)},
+    {"purged", AT(FLAG, purged)},
 };
+#define N_COLUMNS (sizeof(columns) / sizeof(columns[0]))
+
+static void bind_column(sqlite3_stmt *q, int at, const column *c, const ebmd_row *row)
+{
+    const char *field = (const char *)row + c->offset;
+
+    switch (c->type) {
+    case TEXT:
+        sqlite3_bind_text(q, at, field, -1, SQLITE_STATIC);
+        break;
+    case INT64:
+        sqlite3_bind_int64(q, at, *(const int64_t *)(const void *)field);
+        break;
+    case INT32:
+        sqlite3_bind_int(q, at, *(const int32_t *)(const void *)field);
+        break;
+    case FLAG:
+        sqlite3_bind_int(q, at, *(const bool *)(const void *)field);
+        break;
+    case STATE:
+        sqlite3_bind_int(q, at, (int)*(const ebmd_job_state *)(const void *)field);
+        break;
+    case REAL:
+        sqlite3_bind_double(q, at, *(const double *)(const void *)field);
+        break;
+    }
+}
+
+/* A text that does not fit becomes one that no check admits. */
+static void read_text(sqlite3_stmt *q, int at, char *out, size_t room)
+{
+    const char *text = (const char *)sqlite3_column_text(q, at);
+    size_t n = (size_t)sqlite3_column_bytes(q, at);
+
+    if (!text || n >= room || memchr(text, '\0', n))
+        snprintf(out, room, "\x01");
+    else
+        memcpy(out, text, n + 1);
+}
+
+static int32_t read_int32(sqlite3_stmt *q, int at)
+{
+    int64_t v = sqlite3_column_int64(q, at);
+
+    return v >= INT32_MIN && v <= INT32_MAX ? (int32_t)v : -1; /* refused by every check */
+}
+
+static void read_column(sqlite3_stmt *q, int at, const column *c, ebmd_row *row)
+{
+    char *field = (char *)row + c->offset;
+
+    switch (c->type) {
+    case TEXT:
+        read_text(q, at, field, c->room);
+        break;
+    case INT64:
+        *(int64_t *)(void *)field = sqlite3_column_int64(q, at);
+        break;
+    case INT32:
+        *(int32_t *)(void *)field = read_int32(q, at);
+        break;
+    case FLAG:
+        *(bool *)(void *)field = sqlite3_column_int64(q, at) != 0;
+        break;
+    case STATE:
+        *(ebmd_job_state *)(void *)field = (ebmd_job_state)read_int32(q, at);
+        break;
+    case REAL:
+        *(double *)(void *)field = sqlite3_column_double(q, at);
+        break;
+    }
+}
+
+static const char *sql_type(column_type type)
+{
+    return type == TEXT ? "TEXT" : type == REAL ? "REAL" : "INTEGER";
+}
+
+/* Appends to a statement; the table above is fixed, so the room is known to be enough. */
+static void append(char *sql, const char *text)
+{
+    size_t n = strlen(sql);
+
+    snprintf(sql + n, SQL_ROOM - n, "%s", text);
+}
+
+/* Writes `format` once per column with its name (and type), separated by commas. */
+static void append_columns(char *sql, const char *before, const char *after, bool typed, bool twice)
+{
+    for (size_t i = 0; i < N_COLUMNS; i++) {
+        append(sql, i > 0 ? "," : "");
+        append(sql, columns[i].name);
+        append(sql, before);
+        append(sql, typed ? sql_type(columns[i].type) : "");
+        append(sql, twice ? columns[i].name : "");
+        append(sql, after);
+    }
+}
+
+static void sql_create(char *sql)
+{
+    append(sql, "BEGIN EXCLUSIVE; CREATE TABLE jobs(");
+    append_columns(sql, " ", " NOT NULL", true, false);
+    append(sql, ", PRIMARY KEY(id)) STRICT;"
+                "CREATE INDEX jobs_by_seq ON jobs(seq);"
+                "CREATE TABLE blobs(job TEXT NOT NULL REFERENCES jobs(id) ON DELETE CASCADE,"
+                " type INTEGER NOT NULL, idx INTEGER NOT NULL, data BLOB NOT NULL) STRICT;"
+                "CREATE UNIQUE INDEX blobs_by_job ON blobs(job,type,idx);"
+                "PRAGMA application_id=" APPLICATION_ID "; PRAGMA user_version=" SCHEMA_VERSION
+                "; COMMIT");
+}
+
+static void sql_upsert(char *sql)
+{
+    append(sql, "INSERT INTO jobs(");
+    append_columns(sql, "", "", false, false);
+    append(sql, ") VALUES(?");
+    for (size_t i = 1; i < N_COLUMNS; i++)
+        append(sql, ",?");
+    append(sql, ") ON CONFLICT(id) DO UPDATE SET ");
+    append_columns(sql, "=excluded.", "", false, true);
+}
+
+static void sql_load(char *sql)
+{
+    append(sql, "SELECT ");
+    append_columns(sql, "", "", false, false);
+    append(sql, " FROM jobs ORDER BY seq,id");
+}
+
+/* --- the connection ------------------------------------------------------------------------ */
+
+enum { Q_UPSERT, Q_DROP_ROW, Q_DROP_TYPE, Q_PUT, Q_GET, Q_BEGIN, Q_COMMIT, Q_ROLLBACK, Q_COUNT };
 
 static const char *const queries[Q_COUNT] = {
-    [Q_ACCEPT] = "INSERT INTO jobs(id,created_ms,status,finished,body) VALUES(?1,?2,'queued',0,?3)",
-    [Q_FINISH] = "UPDATE jobs SET status=?2,finished=1,body=?3 WHERE id=?1",
-    [Q_GET] = "SELECT body,finished FROM jobs WHERE id=?1",
-    [Q_UNFINISHED] = "SELECT id FROM jobs WHERE finished=0 ORDER BY seq LIMIT 1",
-    [Q_OLDEST] = "SELECT seq,length(body) FROM jobs WHERE finished=1 ORDER BY seq LIMIT 1",
-    [Q_DELETE] = "DELETE FROM jobs WHERE seq=?1",
-    [Q_TOTALS] = "SELECT count(*),coalesce(sum(length(body)),0) FROM jobs",
+    [Q_UPSERT] = NULL, /* made from the columns */
+    [Q_DROP_ROW] = "DELETE FROM jobs WHERE id=?1",
+    [Q_DROP_TYPE] = "DELETE FROM blobs WHERE job=?1 AND type=?2",
+    [Q_PUT] = "INSERT INTO blobs(job,type,idx,data) VALUES(?1,?2,?3,?4)"
+              " ON CONFLICT(job,type,idx) DO UPDATE SET data=excluded.data",
+    [Q_GET] = "SELECT data FROM blobs WHERE job=?1 AND type=?2 AND idx=?3",
     [Q_BEGIN] = "BEGIN IMMEDIATE",
     [Q_COMMIT] = "COMMIT",
     [Q_ROLLBACK] = "ROLLBACK",
 };
 
-static const char schema[] =
-    "CREATE TABLE jobs(seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
-    " created_ms INTEGER NOT NULL, status TEXT NOT NULL, finished INTEGER NOT NULL,"
-    " body BLOB NOT NULL) STRICT;"
-    "CREATE INDEX jobs_by_finished ON jobs(finished, seq);";
-
-typedef struct sqlite_store {
-    ebmd_store base;
-    pthread_mutex_t lock;
-    ebmd_store_limits limits;
+typedef struct sqlite_backend {
+    ebmd_backend base;
     sqlite3 *db;
     sqlite3_stmt *query[Q_COUNT];
-    size_t rows, bytes; /* of the table, so that trimming need not count */
-} sqlite_store;
+    int lock_fd;
+} sqlite_backend;
 
-static sqlite_store *self_of(ebmd_store *s)
+static sqlite_backend *self_of(ebmd_backend *b)
 {
-    return (sqlite_store *)(void *)s;
+    return (sqlite_backend *)(void *)b;
 }
 
-static ebm_status fail(const sqlite_store *m, const char *where, const char *what, ebm_error *err)
+static ebm_status fail(const sqlite_backend *m, const char *where, const char *what, ebm_error *err)
 {
     int code = sqlite3_errcode(m->db);
     ebm_status st = EBM_ERR_IO;
@@ -73,26 +229,163 @@ static ebm_status fail(const sqlite_store *m, const char *where, const char *wha
         st = EBM_ERR_NOT_FOUND;
     else if (code == SQLITE_NOMEM)
         st = EBM_ERR_NOMEM;
+    else if (code == SQLITE_FULL || code == SQLITE_TOOBIG)
+        st = EBM_ERR_LIMIT;
     return ebm_error_set(err, st, where, "%s: %s", what, sqlite3_errmsg(m->db));
 }
 
 /* Runs a statement that gives no rows. */
-static int run(sqlite_store *m, int which)
+static bool run(sqlite_backend *m, int which)
 {
     int rc = sqlite3_step(m->query[which]);
 
     sqlite3_reset(m->query[which]);
     sqlite3_clear_bindings(m->query[which]);
-    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+    return rc == SQLITE_DONE;
 }
 
-static bool exec(sqlite_store *m, const char *sql)
+/* --- changes and reads --------------------------------------------------------------------- */
+
+static bool put_row(sqlite_backend *m, const ebmd_row *row)
+{
+    for (size_t i = 0; i < N_COLUMNS; i++)
+        bind_column(m->query[Q_UPSERT], (int)i + 1, &columns[i], row);
+    return run(m, Q_UPSERT);
+}
+
+static bool drop_row(sqlite_backend *m, const ebmd_row *row)
+{
+    sqlite3_bind_text(m->query[Q_DROP_ROW], 1, row->id, -1, SQLITE_STATIC);
+    return run(m, Q_DROP_ROW);
+}
+
+static bool drop_type(sqlite_backend *m, const ebmd_row *row, int type)
+{
+    sqlite3_bind_text(m->query[Q_DROP_TYPE], 1, row->id, -1, SQLITE_STATIC);
+    sqlite3_bind_int(m->query[Q_DROP_TYPE], 2, type);
+    return run(m, Q_DROP_TYPE);
+}
+
+static bool put_blob(sqlite_backend *m, const ebmd_row *row, const ebmd_blob *blob)
+{
+    sqlite3_stmt *q = m->query[Q_PUT];
+
+    sqlite3_bind_text(q, 1, row->id, -1, SQLITE_STATIC);
+    sqlite3_bind_int(q, 2, (int)blob->type);
+    sqlite3_bind_int(q, 3, blob->index);
+    sqlite3_bind_blob64(q, 4, blob->size > 0 ? blob->data : "", blob->size, SQLITE_STATIC);
+    return run(m, Q_PUT);
+}
+
+static bool apply(sqlite_backend *m, const ebmd_change *c)
+{
+    if (c->drop_row)
+        return drop_row(m, c->row);
+    if (!put_row(m, c->row))
+        return false;
+    for (int t = 0; t < EBMD_BLOB_TYPES; t++) {
+        if ((c->drop_blobs & (1u << t)) && !drop_type(m, c->row, t))
+            return false;
+    }
+    for (size_t i = 0; i < c->n_blobs; i++) {
+        if (!put_blob(m, c->row, &c->blobs[i]))
+            return false;
+    }
+    return true;
+}
+
+static ebm_status sqlite_write(ebmd_backend *b, const ebmd_change *c, ebm_error *err)
+{
+    sqlite_backend *m = self_of(b);
+    ebm_status st;
+
+    if (run(m, Q_BEGIN) && apply(m, c) && run(m, Q_COMMIT))
+        return EBM_OK;
+    st = fail(m, c->row->id, "cannot write to the job store", err);
+    if (!sqlite3_get_autocommit(m->db) && !run(m, Q_ROLLBACK))
+        st = EBM_ERR_IO; /* what looked harmless is not */
+    return st;
+}
+
+static ebm_status sqlite_read(ebmd_backend *b, const char *id, ebmd_blob_type type, int32_t index,
+                              char **data, size_t *size, ebm_error *err)
+{
+    sqlite_backend *m = self_of(b);
+    sqlite3_stmt *q = m->query[Q_GET];
+    ebm_status st = EBM_OK;
+    int rc;
+
+    sqlite3_bind_text(q, 1, id, -1, SQLITE_STATIC);
+    sqlite3_bind_int(q, 2, (int)type);
+    sqlite3_bind_int(q, 3, index);
+    rc = sqlite3_step(q);
+    if (rc == SQLITE_ROW) {
+        const void *bytes = sqlite3_column_blob(q, 0);
+
+        *size = (size_t)sqlite3_column_bytes(q, 0);
+        *data = ebm_alloc(*size + 1, 1); /* at most BLOB_MAX */
+        if (!*data)
+            st = ebm_error_set(err, EBM_ERR_NOMEM, id, "no memory for a job record");
+        else if (bytes)
+            memcpy(*data, bytes, *size);
+    } else if (rc == SQLITE_DONE) {
+        st = ebm_error_set(err, EBM_ERR_NOT_FOUND, id, "nothing is kept there");
+    } else {
+        st = fail(m, id, "cannot read from the job store", err);
+    }
+    sqlite3_reset(q);
+    sqlite3_clear_bindings(q);
+    return st;
+}
+
+static ebm_status sqlite_load(ebmd_backend *b, ebm_status (*take)(void *arg, const ebmd_row *row),
+                              void *arg, ebm_error *err)
+{
+    sqlite_backend *m = self_of(b);
+    char sql[SQL_ROOM] = "";
+    sqlite3_stmt *q = NULL;
+    ebm_status st = EBM_OK;
+    int rc;
+
+    sql_load(sql);
+    if (sqlite3_prepare_v2(m->db, sql, -1, &q, NULL) != SQLITE_OK)
+        return fail(m, NULL, "cannot read the job store", err);
+    while ((rc = sqlite3_step(q)) == SQLITE_ROW && st == EBM_OK) {
+        ebmd_row row = {.seq = 0};
+
+        for (size_t i = 0; i < N_COLUMNS; i++)
+            read_column(q, (int)i, &columns[i], &row);
+        st = take(arg, &row);
+    }
+    if (st == EBM_OK && rc != SQLITE_DONE)
+        st = fail(m, NULL, "cannot read the job store", err);
+    sqlite3_finalize(q);
+    return st;
+}
+
+static void sqlite_close(ebmd_backend *b)
+{
+    sqlite_backend *m = self_of(b);
+
+    for (int i = 0; i < Q_COUNT; i++)
+        sqlite3_finalize(m->query[i]);
+    sqlite3_close(m->db);
+    if (m->lock_fd >= 0)
+        close(m->lock_fd);
+    ebm_free(m);
+}
+
+static const ebmd_backend_ops sqlite_ops = {sqlite_write, sqlite_read, sqlite_load, sqlite_close};
+
+/* --- opening ------------------------------------------------------------------------------- */
+
+static bool exec(sqlite_backend *m, const char *sql)
 {
     return sqlite3_exec(m->db, sql, NULL, NULL, NULL) == SQLITE_OK;
 }
 
 /* Reads the single number or word of a pragma. */
-static bool pragma(sqlite_store *m, const char *sql, char *out, size_t size)
+static bool pragma(sqlite_backend *m, const char *sql, char *out, size_t size)
 {
     sqlite3_stmt *q = NULL;
     const unsigned char *text;
@@ -106,7 +399,7 @@ static bool pragma(sqlite_store *m, const char *sql, char *out, size_t size)
     return text != NULL;
 }
 
-static ebm_status settle_pragmas(sqlite_store *m, const char *path, ebm_error *err)
+static ebm_status settle_pragmas(sqlite_backend *m, const char *path, ebm_error *err)
 {
     char mode[32];
 
@@ -122,34 +415,25 @@ static ebm_status settle_pragmas(sqlite_store *m, const char *path, ebm_error *e
     return EBM_OK;
 }
 
-static ebm_status create_schema(sqlite_store *m, const char *path, ebm_error *err)
-{
-    char sql[128];
-
-    snprintf(sql, sizeof(sql), "PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT",
-             APPLICATION_ID, SCHEMA_VERSION);
-    if (exec(m, "BEGIN EXCLUSIVE") && exec(m, schema) && exec(m, sql))
-        return EBM_OK;
-    return fail(m, path, "cannot create the job store", err);
-}
-
 /* A file that is not empty and not ours is left alone, whatever it is. */
-static ebm_status check_schema(sqlite_store *m, const char *path, ebm_error *err)
+static ebm_status check_schema(sqlite_backend *m, const char *path, ebm_error *err)
 {
-    char version[32], app[32], tables[32], check[64];
+    char version[32], app[32], tables[32], check[64], sql[SQL_ROOM] = "";
 
     if (!pragma(m, "PRAGMA user_version", version, sizeof(version)) ||
         !pragma(m, "PRAGMA application_id", app, sizeof(app)) ||
         !pragma(m, "SELECT count(*) FROM sqlite_schema", tables, sizeof(tables)))
         return fail(m, path, "cannot read the job store", err);
-    if (strcmp(tables, "0") == 0 && strcmp(version, "0") == 0)
-        return create_schema(m, path, err);
-    if (strcmp(app, "1701965156") != 0)
+    if (strcmp(tables, "0") == 0 && strcmp(version, "0") == 0) {
+        sql_create(sql);
+        return exec(m, sql) ? EBM_OK : fail(m, path, "cannot create the job store", err);
+    }
+    if (strcmp(app, APPLICATION_ID) != 0)
         return ebm_error_set(err, EBM_ERR_FORMAT, path, "a database, but not a job store");
-    if (strcmp(version, "1") != 0)
+    if (strcmp(version, SCHEMA_VERSION) != 0)
         return ebm_error_set(err, EBM_ERR_FORMAT, path,
-                             "job store has schema version %s, this program knows %d", version,
-                             SCHEMA_VERSION);
+                             "job store has schema version %s, this program knows " SCHEMA_VERSION,
+                             version);
     if (!pragma(m, "PRAGMA quick_check(1)", check, sizeof(check)))
         return fail(m, path, "cannot check the job store", err);
     if (strcmp(check, "ok") != 0)
@@ -157,212 +441,34 @@ static ebm_status check_schema(sqlite_store *m, const char *path, ebm_error *err
     return EBM_OK;
 }
 
-static ebm_status prepare(sqlite_store *m, const char *path, ebm_error *err)
+static ebm_status prepare(sqlite_backend *m, const char *path, ebm_error *err)
 {
+    char upsert[SQL_ROOM] = "";
+
+    sql_upsert(upsert);
     for (int i = 0; i < Q_COUNT; i++) {
-        if (sqlite3_prepare_v3(m->db, queries[i], -1, SQLITE_PREPARE_PERSISTENT, &m->query[i],
-                               NULL) != SQLITE_OK)
+        const char *sql = queries[i] ? queries[i] : upsert;
+
+        if (sqlite3_prepare_v3(m->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &m->query[i], NULL) !=
+            SQLITE_OK)
             return fail(m, path, "cannot prepare the job store", err);
     }
-    if (sqlite3_step(m->query[Q_TOTALS]) != SQLITE_ROW)
-        return fail(m, path, "cannot count the job store", err);
-    m->rows = (size_t)sqlite3_column_int64(m->query[Q_TOTALS], 0);
-    m->bytes = (size_t)sqlite3_column_int64(m->query[Q_TOTALS], 1);
-    sqlite3_reset(m->query[Q_TOTALS]);
     return EBM_OK;
 }
 
-static void rollback(sqlite_store *m)
-{
-    if (!sqlite3_get_autocommit(m->db))
-        run(m, Q_ROLLBACK);
-}
-
-static ebm_status sqlite_accept(ebmd_store *s, const char *id, const char *body, size_t size,
-                                int64_t created_ms, ebm_error *err)
-{
-    sqlite_store *m = self_of(s);
-    sqlite3_stmt *q = m->query[Q_ACCEPT];
-    ebm_status st = EBM_OK;
-    int rc;
-
-    pthread_mutex_lock(&m->lock);
-    sqlite3_bind_text(q, 1, id, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(q, 2, created_ms);
-    sqlite3_bind_blob64(q, 3, body, size, SQLITE_STATIC);
-    rc = run(m, Q_ACCEPT);
-    if (rc == SQLITE_OK) {
-        m->rows++;
-        m->bytes += size;
-    } else if ((rc & 0xff) == SQLITE_CONSTRAINT) {
-        st = ebm_error_set(err, EBM_ERR_BAD_STATE, id, "job id is taken");
-    } else {
-        st = fail(m, id, "cannot record the job", err);
-    }
-    pthread_mutex_unlock(&m->lock);
-    return st;
-}
-
-/* Deletes the oldest finished jobs until the limits hold; runs inside a transaction. */
-static int trim(sqlite_store *m)
-{
-    int rc = SQLITE_OK;
-
-    while (rc == SQLITE_OK && (m->rows > m->limits.rows || m->bytes > m->limits.bytes)) {
-        sqlite3_int64 seq, size;
-
-        if (sqlite3_step(m->query[Q_OLDEST]) != SQLITE_ROW) {
-            sqlite3_reset(m->query[Q_OLDEST]);
-            break;
-        }
-        seq = sqlite3_column_int64(m->query[Q_OLDEST], 0);
-        size = sqlite3_column_int64(m->query[Q_OLDEST], 1);
-        sqlite3_reset(m->query[Q_OLDEST]);
-        sqlite3_bind_int64(m->query[Q_DELETE], 1, seq);
-        rc = run(m, Q_DELETE);
-        m->rows--;
-        m->bytes -= (size_t)size;
-    }
-    return rc;
-}
-
-/* Looks a job up: *size and *finished; *body only if asked for. */
-static ebm_status find(sqlite_store *m, const char *id, char **body, size_t *size, bool *finished,
-                       ebm_error *err)
-{
-    sqlite3_stmt *q = m->query[Q_GET];
-    ebm_status st = EBM_OK;
-    int rc;
-
-    sqlite3_bind_text(q, 1, id, -1, SQLITE_STATIC);
-    rc = sqlite3_step(q);
-    if (rc == SQLITE_ROW) {
-        const void *blob = sqlite3_column_blob(q, 0);
-
-        *size = (size_t)sqlite3_column_bytes(q, 0);
-        *finished = sqlite3_column_int(q, 1) != 0;
-        if (body) {
-            *body = ebm_alloc(*size + 1, 1);
-            if (!*body)
-                st = ebm_error_set(err, EBM_ERR_NOMEM, id, "no memory for a job record");
-            else if (*size > 0 && blob)
-                memcpy(*body, blob, *size);
-        }
-    } else if (rc == SQLITE_DONE) {
-        st = ebm_error_set(err, EBM_ERR_NOT_FOUND, id, "no such job");
-    } else {
-        st = fail(m, id, "cannot read the job", err);
-    }
-    sqlite3_reset(q);
-    sqlite3_clear_bindings(q);
-    return st;
-}
-
-static int update(sqlite_store *m, const char *id, const char *status, const char *body,
-                  size_t size)
-{
-    sqlite3_stmt *q = m->query[Q_FINISH];
-
-    sqlite3_bind_text(q, 1, id, -1, SQLITE_STATIC);
-    sqlite3_bind_text(q, 2, status, -1, SQLITE_STATIC);
-    sqlite3_bind_blob64(q, 3, body, size, SQLITE_STATIC);
-    return run(m, Q_FINISH);
-}
-
-static ebm_status sqlite_finish(ebmd_store *s, const char *id, const char *status, const char *body,
-                                size_t size, ebm_error *err)
-{
-    sqlite_store *m = self_of(s);
-    size_t old = 0;
-    size_t rows, bytes;
-    bool finished = false;
-    ebm_status st;
-
-    pthread_mutex_lock(&m->lock);
-    rows = m->rows;
-    bytes = m->bytes;
-    st = find(m, id, NULL, &old, &finished, err);
-    if (st == EBM_OK && finished)
-        st = ebm_error_set(err, EBM_ERR_BAD_STATE, id, "job is finished already");
-    if (st != EBM_OK)
-        goto out;
-    m->bytes = m->bytes - old + size;
-    if (run(m, Q_BEGIN) != SQLITE_OK || update(m, id, status, body, size) != SQLITE_OK ||
-        trim(m) != SQLITE_OK || run(m, Q_COMMIT) != SQLITE_OK) {
-        st = fail(m, id, "cannot record the result", err);
-        rollback(m);
-        m->rows = rows;
-        m->bytes = bytes;
-    }
-out:
-    pthread_mutex_unlock(&m->lock);
-    return st;
-}
-
-static ebm_status sqlite_get(ebmd_store *s, const char *id, char **body, size_t *size,
-                             bool *finished, ebm_error *err)
-{
-    sqlite_store *m = self_of(s);
-    ebm_status st;
-
-    *body = NULL;
-    pthread_mutex_lock(&m->lock);
-    st = find(m, id, body, size, finished, err);
-    pthread_mutex_unlock(&m->lock);
-    return st;
-}
-
-static ebm_status sqlite_unfinished(ebmd_store *s, char id[EBMD_ID_SIZE], ebm_error *err)
-{
-    sqlite_store *m = self_of(s);
-    sqlite3_stmt *q = m->query[Q_UNFINISHED];
-    ebm_status st = EBM_OK;
-    int rc;
-
-    pthread_mutex_lock(&m->lock);
-    rc = sqlite3_step(q);
-    if (rc == SQLITE_ROW) {
-        const unsigned char *text = sqlite3_column_text(q, 0);
-        const char *word = (const char *)text;
-
-        /* rows are untrusted: a row that does not hold an id of ours stops the start */
-        if (word && ebmd_id_is_job(word, strlen(word)))
-            memcpy(id, word, strlen(word) + 1);
-        else
-            st = ebm_error_set(err, EBM_ERR_FORMAT, NULL, "job store holds a row with a bad id");
-    } else if (rc == SQLITE_DONE) {
-        st = ebm_error_set(err, EBM_ERR_NOT_FOUND, NULL, "all jobs are finished");
-    } else {
-        st = fail(m, NULL, "cannot read the job store", err);
-    }
-    sqlite3_reset(q);
-    pthread_mutex_unlock(&m->lock);
-    return st;
-}
-
-static void sqlite_close(ebmd_store *s)
-{
-    sqlite_store *m = self_of(s);
-
-    for (int i = 0; i < Q_COUNT; i++)
-        sqlite3_finalize(m->query[i]);
-    sqlite3_close(m->db);
-    pthread_mutex_destroy(&m->lock);
-    ebm_free(m);
-}
-
-static const ebmd_store_ops sqlite_ops = {sqlite_accept, sqlite_finish, sqlite_get,
-                                          sqlite_unfinished, sqlite_close};
-
-static ebm_status open_file(sqlite_store *m, const char *path, ebm_error *err)
+static ebm_status open_file(sqlite_backend *m, const char *path, ebm_error *err)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    ebm_status st;
+    /* SQLite would say that the file is locked, but not by whom */
+    ebm_status st = ebmd_process_lock(path, &m->lock_fd, err);
 
+    if (st != EBM_OK)
+        return st;
     if (sqlite3_open_v2(path, &m->db, flags, NULL) != SQLITE_OK)
         return fail(m, path, "cannot open the job store", err);
     sqlite3_extended_result_codes(m->db, 0);
     sqlite3_db_config(m->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_limit(m->db, SQLITE_LIMIT_LENGTH, BLOB_MAX);
     sqlite3_busy_timeout(m->db, 200);
     st = settle_pragmas(m, path, err);
     if (st == EBM_OK)
@@ -372,20 +478,18 @@ static ebm_status open_file(sqlite_store *m, const char *path, ebm_error *err)
     return st;
 }
 
-ebm_status ebmd_store_sqlite_open(const char *path, const ebmd_store_limits *limits,
-                                  ebmd_store **out, ebm_error *err)
+ebm_status ebmd_backend_sqlite_open(const char *path, ebmd_backend **out, ebm_error *err)
 {
-    sqlite_store *m = ebm_alloc(1, sizeof(*m));
+    sqlite_backend *m = ebm_alloc(1, sizeof(*m));
     ebm_status st;
 
     *out = NULL;
-    if (!m || pthread_mutex_init(&m->lock, NULL) != 0) {
-        ebm_free(m);
+    if (!m)
         return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for the store");
-    }
+    m->lock_fd = -1;
     m->base.ops = &sqlite_ops;
     m->base.durability = "sqlite-full";
-    m->limits = *limits;
+    m->base.durable = true;
     st = open_file(m, path, err);
     if (st != EBM_OK) {
         sqlite_close(&m->base);

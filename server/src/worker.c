@@ -1,36 +1,20 @@
 /* The workers, see worker.h. */
 #include "worker.h"
 
-#include <math.h>
 #include <pthread.h>
 #include <string.h>
 
 #include "clock.h"
-#include "ebm/io.h"
 #include "ebm/memory.h"
-#include "ebm/sampler.h"
-#include "ebm/session.h"
-#include "journal.h"
-
-#define SLICE_STEPS 8 /* steps between two looks at the cancel flag */
-
-/* Everything one thread needs for one model, planned once. */
-typedef struct bench {
-    ebm_session *session;
-    size_t dim;
-    float *y, *anchor; /* the chain's state */
-    float *work;       /* [2*dim] gradient and noise */
-    uint8_t *pixels;
-} bench;
 
 typedef struct worker {
     struct ebmd_workers *all;
     pthread_t thread;
-    bench bench[EBMD_MODELS_MAX];
+    ebmd_workbench bench[EBMD_MODELS_MAX];
 } worker;
 
 struct ebmd_workers {
-    const ebmd_app *app;
+    ebmd_workers_options opt;
     unsigned n;     /* threads that run */
     unsigned ready; /* threads that have tried to set up */
     ebm_error error;
@@ -39,109 +23,26 @@ struct ebmd_workers {
     worker worker[EBMD_WORKERS_MAX];
 };
 
-static void bench_clear(bench *b)
-{
-    ebm_session_free(b->session);
-    ebm_free(b->y);
-    ebm_free(b->anchor);
-    ebm_free(b->work);
-    ebm_free(b->pixels);
-    memset(b, 0, sizeof(*b));
-}
-
-static ebm_status bench_init(bench *b, ebm_model *model, ebm_error *err)
-{
-    const ebm_graph_info *g = ebm_model_describe(model)->graph;
-    ebm_status st = ebm_session_create(model, NULL, &b->session, err);
-
-    if (st != EBM_OK)
-        return st;
-    b->dim = (size_t)g->channels * (size_t)g->height * (size_t)g->width;
-    b->y = ebm_alloc(b->dim, sizeof(float));
-    b->anchor = ebm_alloc(b->dim, sizeof(float));
-    b->work = ebm_alloc(b->dim, 2 * sizeof(float));
-    b->pixels = ebm_alloc(b->dim, 1);
-    if (b->y && b->anchor && b->work && b->pixels)
-        return EBM_OK;
-    bench_clear(b);
-    return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for a worker");
-}
-
 /* The worker's bench for a model, made at its first use. */
-static ebm_status bench_for(worker *w, ebm_model *model, size_t index, bench **out, ebm_error *err)
+static ebm_status bench_for(worker *w, ebm_model *model, size_t index, ebmd_workbench **out,
+                            ebm_error *err)
 {
-    ebm_status st = EBM_OK;
-
     *out = &w->bench[index];
-    if (!(*out)->session)
-        st = bench_init(*out, model, err);
-    return st;
+    return (*out)->session ? EBM_OK : ebmd_workbench_init(*out, model, err);
 }
 
-static ebm_status run_chain(bench *b, const ebmd_job *job, int32_t k, ebm_error *err)
-{
-    const ebm_levels *levels = ebm_model_describe(job->model)->levels;
-    ebm_langevin how = {.steps_per_level = job->request.steps_per_level,
-                        .noise_scale = job->request.noise_scale};
-    ebm_density density = ebm_density_of_session(b->session);
-    ebm_chain chain = {.y = b->y, .anchor = b->anchor};
-    ebm_status st = EBM_OK;
+/* --- duties ------------------------------------------------------------------------------- */
 
-    ebm_chain_start(&chain, levels, b->dim, job->request.seed,
-                    job->request.first_index + (uint32_t)k);
-    while (st == EBM_OK && chain.level >= 0) {
-        if (atomic_load(&job->cancel))
-            return ebm_error_set(err, EBM_ERR_CANCELLED, NULL, "nobody waits for this job");
-        st = ebm_chain_advance(&chain, &density, levels, &how, SLICE_STEPS, b->work, err);
-    }
-    return st;
-}
-
-static ebm_status encode_image(bench *b, ebmd_job *job, int32_t k, ebm_error *err)
-{
-    const ebm_graph_info *g = ebm_model_describe(job->model)->graph;
-    ebm_image image = {g->width, g->height, g->channels, b->pixels};
-    double logp = ebm_session_logp(b->session, b->y, b->work);
-    double start = ebmd_clock_ms();
-    unsigned char *png = NULL;
-    size_t size;
-    ebm_status st;
-
-    if (!isfinite(logp))
-        return ebm_error_set(err, EBM_ERR_DIVERGED, NULL, "the energy is not finite");
-    ebm_image_from_tensor(b->y, g->channels, g->height, g->width, b->pixels);
-    st = ebm_png_encode(&image, NULL, 0, &png, &size, err);
-    if (st == EBM_OK)
-        ebmd_job_put(job, k, png, size, logp, ebmd_clock_ms() - start);
-    return st;
-}
-
-static ebm_status make_image(worker *w, ebmd_job *job, int32_t k, ebm_error *err)
-{
-    double start = ebmd_clock_ms();
-    bench *b = NULL;
-    ebm_status st = bench_for(w, job->model, job->model_index, &b, err);
-
-    if (st == EBM_OK)
-        st = run_chain(b, job, k, err);
-    if (st == EBM_OK)
-        st = encode_image(b, job, k, err);
-    if (st == EBM_OK)
-        ebmd_queue_note(w->all->app->queue, job->total_steps, ebmd_clock_ms() - start);
-    return st;
-}
-
-static void report(const ebmd_app *app, const ebmd_job *job, int32_t k, const ebm_error *err)
+static void report_part(const worker *w, const ebmd_task *task, const ebm_error *err)
 {
     ebmd_field fields[] = {
-        {.key = "job", .text = job->id},
-        {.key = "index", .number = (double)job->request.first_index + k},
+        {.key = "job", .text = task->run->lease.id},
+        {.key = "part", .number = task->part},
         {.key = "status", .text = ebm_status_name(err->status)},
         {.key = "text", .text = err->text},
     };
 
-    if (err->status != EBM_ERR_CANCELLED)
-        ebmd_log_event(app->log, EBMD_WARN, "image_failed", fields, 4);
+    ebmd_log_event(w->all->opt.env->log, EBMD_WARN, "part_failed", fields, 4);
 }
 
 /* A client is told only what it can act on; anything else that goes wrong here is our mistake. */
@@ -150,48 +51,71 @@ static ebma_problem_code problem_of(ebm_status st)
     switch (st) {
     case EBM_OK:
     case EBM_ERR_NOMEM:
-    case EBM_ERR_IO:
     case EBM_ERR_DIVERGED:
-    case EBM_ERR_CANCELLED:
         return ebma_problem_of(st);
     default:
         return EBMA_INTERNAL;
     }
 }
 
-/* Image 0 carries the duty to record the job: the record is on disk before image 0 counts as
- * over, so before the job can complete and its id can leave the process. */
-static void do_task(worker *w, const ebmd_task *task)
+static void step(worker *w, const ebmd_task *task)
 {
-    const ebmd_app *app = w->all->app;
+    const ebmd_plan *plan = &task->run->plan;
+    ebmd_quantum q = {.max_evals = 1};
+    ebmd_workbench *bench = NULL;
     ebm_error err = {0};
-    ebm_status st = EBM_OK;
+    double start;
+    double ms = 0.0;
+    ebm_status st = bench_for(w, plan->model, plan->model_index, &bench, &err);
 
-    if (task->k == 0) {
-        st = ebmd_journal_accept(app, task->job, &err);
-        task->job->recorded = st == EBM_OK;
+    if (st == EBM_OK) {
+        q.max_evals = ebmd_workbench_evals_in(bench, ebmd_run_quantum_ms(task->run));
+        start = ebmd_clock_ms();
+        st = ebmd_run_step(task->run, task->part, bench, &q, &err);
+        ms = ebmd_clock_ms() - start;
+        ebmd_workbench_note(bench, q.evals, ms);
     }
-    if (st == EBM_OK)
-        st = make_image(w, task->job, task->k, &err);
     if (st != EBM_OK)
-        report(app, task->job, task->k, &err);
-    if (ebmd_job_count(task->job, problem_of(st)))
-        ebmd_journal_finish(app, task->job, task->job->recorded);
-    ebmd_job_unref(task->job);
+        report_part(w, task, &err);
+    ebmd_sched_stepped(w->all->opt.sched, task, &q, ms, problem_of(st));
 }
 
-static ebm_status warm_up(worker *w, ebm_error *err)
+/* An error of the disk means that earlier successes may be lost too: stop taking work. */
+static void judge(const worker *w, const ebmd_task *task, ebm_status st, const ebm_error *err)
 {
-    ebm_model *model = ebmd_engine_at(w->all->app->engine, 0);
-    bench *b = NULL;
-    ebm_status st = bench_for(w, model, 0, &b, err);
+    const ebmd_workers_options *opt = &w->all->opt;
+    ebmd_field fields[] = {
+        {.key = "job", .text = task->run->lease.id},
+        {.key = "status", .text = ebm_status_name(st)},
+        {.key = "text", .text = err->text},
+    };
 
-    /* the first product of a thread makes the BLAS library map its buffer; that must not wait
-     * for a moment when memory is short */
     if (st == EBM_OK)
-        ebm_session_gradient(b->session, b->y, 0, b->work);
-    return st;
+        return;
+    if (st == EBM_ERR_BAD_STATE) {
+        ebmd_log_event(opt->env->log, EBMD_WARN, "lease_lost", fields, 1);
+        return;
+    }
+    ebmd_log_event(opt->env->log, EBMD_ERROR, "store_failed", fields, 3);
+    if (st != EBM_ERR_NOMEM && st != EBM_ERR_LIMIT)
+        ebmd_state_set(opt->state, EBMD_BROKEN);
 }
+
+static void settle(worker *w, const ebmd_task *task)
+{
+    const ebmd_run_env *env = w->all->opt.env;
+    ebm_error err = {0};
+    ebm_status st = EBM_ERR_BAD_STATE;
+
+    if (task->duty == EBMD_FINISH)
+        st = ebmd_run_finish(env, task->run, &err);
+    else if (task->duty != EBMD_DROP)
+        st = ebmd_run_save(env, task->run, task->duty == EBMD_RELEASE, &err);
+    judge(w, task, st, &err);
+    ebmd_sched_settled(w->all->opt.sched, task, st);
+}
+
+/* --- threads ------------------------------------------------------------------------------ */
 
 static void *worker_main(void *arg)
 {
@@ -199,7 +123,8 @@ static void *worker_main(void *arg)
     ebmd_workers *all = w->all;
     ebm_error err = {0};
     ebmd_task task;
-    ebm_status st = warm_up(w, &err);
+    ebmd_workbench *bench;
+    ebm_status st = bench_for(w, ebmd_engine_at(all->opt.env->engine, 0), 0, &bench, &err);
 
     pthread_mutex_lock(&all->lock);
     all->ready++;
@@ -207,20 +132,24 @@ static void *worker_main(void *arg)
         all->error = err;
     pthread_cond_signal(&all->more_ready);
     pthread_mutex_unlock(&all->lock);
-    while (ebmd_queue_pop(all->app->queue, &task))
-        do_task(w, &task);
+    while (ebmd_sched_next(all->opt.sched, &task)) {
+        if (task.duty == EBMD_STEP)
+            step(w, &task);
+        else
+            settle(w, &task);
+    }
     for (size_t i = 0; i < EBMD_MODELS_MAX; i++)
-        bench_clear(&w->bench[i]);
+        ebmd_workbench_clear(&w->bench[i]);
     return NULL;
 }
 
-static ebmd_workers *workers_alloc(const ebmd_app *app)
+static ebmd_workers *workers_alloc(const ebmd_workers_options *opt)
 {
     ebmd_workers *all = ebm_alloc(1, sizeof(*all));
 
     if (!all)
         return NULL;
-    all->app = app;
+    all->opt = *opt;
     if (pthread_mutex_init(&all->lock, NULL) != 0) {
         ebm_free(all);
         return NULL;
@@ -247,15 +176,15 @@ static ebm_status wait_ready(ebmd_workers *all, ebm_error *err)
     return st;
 }
 
-ebm_status ebmd_workers_start(const ebmd_app *app, ebmd_workers **out, ebm_error *err)
+ebm_status ebmd_workers_start(const ebmd_workers_options *opt, ebmd_workers **out, ebm_error *err)
 {
-    ebmd_workers *all = workers_alloc(app);
+    ebmd_workers *all = workers_alloc(opt);
     ebm_status st = EBM_OK;
 
     *out = NULL;
     if (!all)
         return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for the workers");
-    for (unsigned i = 0; i < app->workers && i < EBMD_WORKERS_MAX && st == EBM_OK; i++) {
+    for (unsigned i = 0; i < opt->n && i < EBMD_WORKERS_MAX && st == EBM_OK; i++) {
         all->worker[i].all = all;
         if (pthread_create(&all->worker[i].thread, NULL, worker_main, &all->worker[i]) == 0)
             all->n++;
@@ -265,7 +194,7 @@ ebm_status ebmd_workers_start(const ebmd_app *app, ebmd_workers **out, ebm_error
     if (st == EBM_OK)
         st = wait_ready(all, err);
     if (st != EBM_OK) {
-        ebmd_queue_close(app->queue);
+        ebmd_sched_close(opt->sched);
         ebmd_workers_join(all);
         return st;
     }

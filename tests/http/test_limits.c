@@ -101,7 +101,7 @@ static void body_for(double seconds, char *body, size_t size)
 
 static void a_full_queue(void **state)
 {
-    static const char *const more[] = {"--workers", "1", "--queue", "1", NULL};
+    static const char *const more[] = {"--workers", "1", "--slots", "1", "--queue", "1", NULL};
     char value[32];
     http_reply r;
     int running, waiting;
@@ -231,7 +231,7 @@ static void answers_while_draining(void **state)
     assert_int_equal(daemon_stop(&d, 0, 20000), 0);
 }
 
-/* kill -9 in the middle of a job; the next start knows about it and says "interrupted". */
+/* kill -9 in the middle of a job; the next start takes it up again, and has what was finished. */
 static void a_killed_daemon_remembers(void **state)
 {
     char store[TEMP_PATH_MAX + 16];
@@ -251,7 +251,7 @@ static void a_killed_daemon_remembers(void **state)
     assert_int_equal(daemon_stop(&d, SIGKILL, 5000), -1);
     close(fd);
     assert_true(daemon_start(&d, more));
-    assert_true(daemon_logged(&d, "\"interrupted_jobs\",\"jobs\":1"));
+    assert_true(daemon_logged(&d, "\"recovered_jobs\",\"running\":1"));
     assert_non_null(http_header(&made, "X-Job-Id", id, sizeof(id)));
     snprintf(path, sizeof(path), "/v1/jobs/%s", id);
     assert_true(http_call(d.port, "GET", path, "", NULL, &r));

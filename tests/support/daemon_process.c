@@ -74,6 +74,7 @@ static void run_child(const daemon_process *d, const char *const *more)
     fd = open(log, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0644);
     if (fd < 0 || dup2(fd, 2) < 0)
         _exit(126);
+    setenv("EBMD_STORE", "memory", 0); /* unless the test asks for another by a flag */
     execv(EBMD_BINARY, (char *const *)(uintptr_t)args);
     _exit(127);
 }

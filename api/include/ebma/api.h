@@ -38,6 +38,7 @@ typedef enum ebma_problem_code {
     EBMA_NOT_FOUND,
     EBMA_MODEL_NOT_FOUND,
     EBMA_JOB_NOT_FOUND,
+    EBMA_JOB_GONE,
     EBMA_METHOD_NOT_ALLOWED,
     EBMA_NOT_ACCEPTABLE,
     EBMA_PAYLOAD_TOO_LARGE,
@@ -46,10 +47,13 @@ typedef enum ebma_problem_code {
     EBMA_UNSUPPORTED_ENCODING,
     EBMA_EXPECTATION_FAILED,
     EBMA_INVALID_PARAMS,
+    EBMA_BAD_IDEMPOTENCY_KEY,
+    EBMA_IDEMPOTENCY_MISMATCH,
     EBMA_QUEUE_FULL,
     EBMA_QUOTA_EXCEEDED,
     EBMA_HEADERS_TOO_LARGE,
     EBMA_DIVERGED,
+    EBMA_MAX_ATTEMPTS,
     EBMA_INTERNAL,
     EBMA_UNSUPPORTED_TRANSFER_CODING,
     EBMA_STARTING,
@@ -58,6 +62,7 @@ typedef enum ebma_problem_code {
     EBMA_STORE_UNAVAILABLE,
     EBMA_INTERRUPTED,
     EBMA_CANCELED,
+    EBMA_DEADLINE,
     EBMA_OUT_OF_MEMORY,
     EBMA_PROBLEM_COUNT /* not a problem */
 } ebma_problem_code;
@@ -90,6 +95,8 @@ typedef struct ebma_problem {
 
 /* @own static, never NULL; EBMA_INTERNAL for values outside the table */
 EBM_API const ebma_problem_info *ebma_problem_describe(ebma_problem_code code);
+/* The problem with this stable key; EBMA_OK for "", EBMA_INTERNAL for one that is unknown. */
+EBM_API ebma_problem_code ebma_problem_find(const char *code);
 /* The problem that tells a client about a failed call. */
 EBM_API ebma_problem_code ebma_problem_of(ebm_status status);
 /* Appends a field error. `member` names a member of the body, NULL means the body itself; it is
@@ -126,6 +133,8 @@ typedef struct ebma_sample_request {
     double noise_scale;      /* meaningless unless has_noise_scale */
     bool has_noise_scale;    /* false: the model's */
     ebma_format format;
+    int32_t priority; /* 0..9, 9 first */
+    double timeout_s; /* 0: none */
 } ebma_sample_request;
 
 /* Parses and checks a body; draws the seed if the body leaves it open. All bad fields are
@@ -144,31 +153,55 @@ typedef enum ebma_job_status {
     EBMA_JOB_RUNNING,
     EBMA_JOB_SUCCEEDED,
     EBMA_JOB_FAILED,
-    EBMA_JOB_CANCELED
+    EBMA_JOB_CANCELED,
+    EBMA_JOB_EXPIRED
 } ebma_job_status;
 /* @own static string */
 EBM_API const char *ebma_job_status_name(ebma_job_status status);
 
 /* One finished image. @unit logp in nats, up to the model's constant */
 typedef struct ebma_image {
-    const unsigned char *png;
-    size_t size;
     double logp;
     char sha256[65]; /* of the PNG's bytes */
 } ebma_image;
 
-/* Everything a job object says. Times are Unix milliseconds, 0 = not yet. */
+/* What a job has cost. */
+typedef struct ebma_usage {
+    int64_t grad_evals, energy_evals;
+    double batch_mean; /* chains at work side by side, on average */
+} ebma_usage;
+
+/* What a job object says from the beginning, and with its result. */
 typedef struct ebma_job {
-    const char *id;
-    ebma_job_status status;
-    int64_t created_ms, started_ms, completed_ms;
+    const char *id, *kind;
+    int64_t created_ms; /* Unix milliseconds, as all times */
     const ebm_model_info *model;
     const ebma_sample_request *request;
-    const ebma_image *images; /* [request->n], read when SUCCEEDED */
-    double queue_ms, compute_ms, encode_ms;
+    const ebma_image *images; /* [request->n], or NULL: no result */
+    ebma_usage usage;         /* read if there is a result */
     const char *build;
-    ebma_problem_code error; /* read when FAILED or CANCELED */
 } ebma_job;
+
+/* Bytes that belong into data[k] of a job object. */
+typedef struct ebma_payload {
+    const void *data;
+    size_t size;
+} ebma_payload;
+
+/* What changes in a job object while the job goes its way. Times 0: not yet. */
+typedef struct ebma_job_state {
+    ebma_job_status status;
+    bool cancel_requested;
+    int64_t started_ms, completed_ms;
+    double queue_ms, compute_ms, encode_ms; /* read when SUCCEEDED */
+    size_t position;                        /* read when QUEUED: jobs before this one */
+    double eta_s;                           /* and seconds until its end */
+    double fraction;                        /* read when RUNNING: 0..1 of the work */
+    int32_t parts_done;
+    ebma_problem_code error;      /* read when it ended otherwise than SUCCEEDED */
+    const ebma_payload *payloads; /* [n_payloads], or NULL: leave the data out */
+    size_t n_payloads;
+} ebma_job_state;
 
 /* @unit energy = -logp in nats, to the nine digits a float32 network carries */
 EBM_API double ebma_energy(double logp);
@@ -176,15 +209,27 @@ EBM_API double ebma_energy(double logp);
  * @note steps_per_level stays 0 if the model's own numbers differ between levels */
 EBM_API void ebma_sample_effective(const ebma_sample_request *request, const ebm_levels *levels,
                                    ebma_sample_request *out);
-/* Writes a job object. @own *json: ebm_free() @err NOMEM */
+/* Writes the request as a body that asks for exactly the same: params of the job object.
+ * @range request: from ebma_sample_effective() @own *json: ebm_free() @err NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebma_sample_encode(const ebma_sample_request *request,
+                                                     const ebm_model_info *model, char **json,
+                                                     size_t *size, ebm_error *err);
+/* Writes a job object without what ebma_job_present() fills in.
+ * @own *json: ebm_free() @err NOMEM */
 EBM_API EBM_MUST_CHECK ebm_status ebma_job_encode(const ebma_job *job, char **json, size_t *size,
                                                   ebm_error *err);
-/* Rewrites the status of a job object that ebma_job_encode() made: RUNNING with a start time, or
- * FAILED with a completion time and an error. @own *out: ebm_free() @err FORMAT, NOMEM */
-EBM_API EBM_MUST_CHECK ebm_status ebma_job_restate(const char *json, size_t size,
-                                                   ebma_job_status status, int64_t when_ms,
-                                                   ebma_problem_code error, char **out,
+/* Completes a job object that ebma_job_encode() wrote, for a reader.
+ * @own *out: ebm_free() @err FORMAT: not such an object; NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebma_job_present(const char *json, size_t size,
+                                                   const ebma_job_state *state, char **out,
                                                    size_t *out_size, ebm_error *err);
+/* Reads seed and first energy of a job object with a result. @err FORMAT */
+EBM_API EBM_MUST_CHECK ebm_status ebma_job_read(const char *json, size_t size, uint64_t *seed,
+                                                double *energy, ebm_error *err);
+/* Writes the body in the one form that all spellings of it share: keys sorted, no blanks.
+ * @own *out: ebm_free() @err ARG: not JSON; NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebma_body_canonical(const char *json, size_t size, char **out,
+                                                      size_t *out_size, ebm_error *err);
 
 /* --- models and small things -------------------------------------------------------------- */
 

@@ -1,5 +1,5 @@
 /* Job objects and model descriptions: every member, the sign of the energy, posting params back,
- * rewriting a stored object, failing allocations. */
+ * completing a stored object for a reader, failing allocations. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -41,28 +41,34 @@ static ebma_job make_job(const ebm_model_info *model, const ebma_sample_request 
                          const ebma_image *images)
 {
     return (ebma_job){.id = "job_1",
-                      .status = EBMA_JOB_SUCCEEDED,
+                      .kind = "sample",
                       .created_ms = 1767323045678,
-                      .started_ms = 1767323045700,
-                      .completed_ms = 1767323046000,
                       .model = model,
                       .request = request,
                       .images = images,
-                      .queue_ms = 1.26,
-                      .compute_ms = 3.0,
-                      .encode_ms = 0.5,
+                      .usage = {.grad_evals = 120, .energy_evals = 2, .batch_mean = 1.755},
                       .build = "ebmd 1"};
 }
 
-static json_t *encode(const ebma_job *job)
+static const ebma_job_state well = {.status = EBMA_JOB_SUCCEEDED,
+                                    .started_ms = 1767323045700,
+                                    .completed_ms = 1767323046000,
+                                    .queue_ms = 1.26,
+                                    .compute_ms = 3.0,
+                                    .encode_ms = 0.5};
+
+/* What a reader gets: the stored object, completed. */
+static json_t *present(const ebma_job *job, const ebma_job_state *job_state)
 {
-    char *text;
-    size_t size;
+    char *text, *shown;
+    size_t size, shown_size;
     json_t *root;
 
     assert_int_equal(ebma_job_encode(job, &text, &size, NULL), EBM_OK);
     assert_int_equal(strlen(text), size);
-    root = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    assert_int_equal(ebma_job_present(text, size, job_state, &shown, &shown_size, NULL), EBM_OK);
+    root = json_loadb(shown, shown_size, JSON_REJECT_DUPLICATES, NULL);
+    ebm_free(shown);
     ebm_free(text);
     assert_non_null(root);
     return root;
@@ -76,23 +82,31 @@ static const char *text_at(const json_t *o, const char *key)
 static void a_finished_job(void **state)
 {
     ebm_model_info model = make_model(&levels);
-    ebma_image images[2] = {{(const unsigned char *)"PNG", 3, 1.5, "d0"},
-                            {(const unsigned char *)"", 0, -0.1f, "d1"}};
+    const ebma_image images[2] = {{1.5, "d0"}, {-0.1f, "d1"}};
+    const ebma_payload payloads[2] = {{"PNG", 3}, {"", 0}};
+    ebma_job_state job_state = well;
     ebma_sample_request request = {.n = 2, .seed = 9007199254740991u, .first_index = 5};
     ebma_job job = make_job(&model, &request, images);
-    json_t *root = encode(&job);
-    json_t *params = json_object_get(root, "params");
-    json_t *usage = json_object_get(root, "usage");
-    json_t *first = json_array_get(json_object_get(root, "data"), 0);
-    json_t *second = json_array_get(json_object_get(root, "data"), 1);
+    json_t *root, *params, *usage, *first, *second;
 
     (void)state;
+    job_state.payloads = payloads;
+    job_state.n_payloads = 2;
+    root = present(&job, &job_state);
+    params = json_object_get(root, "params");
+    usage = json_object_get(root, "usage");
+    first = json_array_get(json_object_get(root, "data"), 0);
+    second = json_array_get(json_object_get(root, "data"), 1);
     assert_string_equal(text_at(root, "id"), "job_1");
     assert_string_equal(text_at(root, "object"), "job");
     assert_string_equal(text_at(root, "kind"), "sample");
     assert_string_equal(text_at(root, "status"), "succeeded");
     assert_string_equal(text_at(json_object_get(root, "model"), "id"), "m");
     assert_string_equal(text_at(root, "created_at"), "2026-01-02T03:04:05.678Z");
+    assert_string_equal(text_at(root, "started_at"), "2026-01-02T03:04:05.700Z");
+    assert_true(json_real_value(json_object_get(json_object_get(root, "timings"), "queue_ms")) ==
+                1.3);
+    assert_true(json_real_value(json_object_get(usage, "batch_mean")) == 1.76);
     assert_true(json_integer_value(json_object_get(root, "seed")) == 9007199254740991);
     assert_true(json_integer_value(json_object_get(params, "steps_per_level")) == 30);
     assert_true(json_real_value(json_object_get(params, "noise_scale")) == 0.99);
@@ -113,10 +127,10 @@ static void a_finished_job(void **state)
 static void no_images_if_not_wanted(void **state)
 {
     ebm_model_info model = make_model(&levels);
-    ebma_image image = {(const unsigned char *)"PNG", 3, 1.5, "d0"};
+    ebma_image image = {1.5, "d0"};
     ebma_sample_request request = {.n = 1, .format = EBMA_FORMAT_NONE};
     ebma_job job = make_job(&model, &request, &image);
-    json_t *root = encode(&job);
+    json_t *root = present(&job, &well);
     json_t *first = json_array_get(json_object_get(root, "data"), 0);
 
     (void)state;
@@ -129,11 +143,11 @@ static void no_images_if_not_wanted(void **state)
 static void params_can_be_posted_back(void **state)
 {
     ebm_model_info model = make_model(&mixed);
-    ebma_image image = {(const unsigned char *)"PNG", 3, 1.5, "d0"};
+    ebma_image image = {1.5, "d0"};
     ebma_sample_request request = {
         .n = 1, .seed = 4, .has_noise_scale = true, .noise_scale = 0.1 + 0.2};
     ebma_job job = make_job(&model, &request, &image);
-    json_t *root = encode(&job);
+    json_t *root = present(&job, &well);
     char *text = json_dumps(json_object_get(root, "params"), 0);
     ebm_arena *arena = ebm_arena_create(1u << 16);
     ebma_sample_request again;
@@ -148,53 +162,91 @@ static void params_can_be_posted_back(void **state)
     ebm_arena_free(arena);
 }
 
-static void a_failed_job(void **state)
+/* One document, every state a reader can meet it in. */
+static void states(void **state)
 {
+    static const struct {
+        ebma_job_state with;
+        const char *status, *member; /* the member that is not null */
+    } rows[] = {{{.status = EBMA_JOB_QUEUED, .position = 3, .eta_s = 1.25}, "queued", "queue"},
+                {{.status = EBMA_JOB_RUNNING, .fraction = 0.5, .parts_done = 1, .started_ms = 5},
+                 "running",
+                 "progress"},
+                {{.status = EBMA_JOB_FAILED, .error = EBMA_DIVERGED}, "failed", "error"},
+                {{.status = EBMA_JOB_CANCELED, .error = EBMA_CANCELED}, "canceled", "error"},
+                {{.status = EBMA_JOB_EXPIRED, .error = EBMA_DEADLINE}, "expired", "error"}};
+    static const char *const members[] = {"queue", "progress", "error", "data", "timings"};
     ebm_model_info model = make_model(&levels);
     ebma_sample_request request = {.n = 1};
     ebma_job job = make_job(&model, &request, NULL);
-    json_t *root;
 
     (void)state;
-    job.status = EBMA_JOB_FAILED;
-    job.error = EBMA_DIVERGED;
-    root = encode(&job);
-    assert_string_equal(text_at(root, "status"), "failed");
-    assert_true(json_is_null(json_object_get(root, "data")));
-    assert_string_equal(text_at(json_object_get(root, "error"), "code"), "diverged");
-    json_decref(root);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        json_t *root = present(&job, &rows[i].with);
+
+        assert_string_equal(text_at(root, "status"), rows[i].status);
+        for (size_t m = 0; m < sizeof(members) / sizeof(members[0]); m++)
+            assert_int_equal(json_is_null(json_object_get(root, members[m])),
+                             strcmp(members[m], rows[i].member) != 0);
+        json_decref(root);
+    }
 }
 
-static void a_stored_job_is_restated(void **state)
+static void what_is_not_a_job_object(void **state)
 {
-    ebm_model_info model = make_model(&levels);
-    ebma_sample_request request = {.n = 1};
-    ebma_job job = make_job(&model, &request, NULL);
-    char *text, *again;
-    size_t size, again_size;
-    json_t *root;
+    static const char *const bad[] = {"[1]", "{", "", "null", "{\"a\":1,\"a\":2}"};
+    static const char good[] = "{\"seed\":3,\"data\":[{\"energy\":0.5}]}";
+    double energy;
+    uint64_t seed;
+    char *out;
+    size_t size;
 
     (void)state;
-    job.status = EBMA_JOB_QUEUED;
-    job.started_ms = job.completed_ms = 0;
-    assert_int_equal(ebma_job_encode(&job, &text, &size, NULL), EBM_OK);
-    assert_int_equal(ebma_job_restate(text, size, EBMA_JOB_FAILED, 1000, EBMA_INTERRUPTED, &again,
-                                      &again_size, NULL),
-                     EBM_OK);
-    root = json_loadb(again, again_size, 0, NULL);
-    assert_string_equal(text_at(root, "status"), "failed");
-    assert_string_equal(text_at(root, "completed_at"), "1970-01-01T00:00:01.000Z");
-    assert_string_equal(text_at(json_object_get(root, "error"), "code"), "interrupted");
-    assert_string_equal(text_at(root, "id"), "job_1");
-    json_decref(root);
-    ebm_free(again);
-    assert_int_equal(
-        ebma_job_restate("[1]", 3, EBMA_JOB_FAILED, 1, EBMA_INTERRUPTED, &again, &again_size, NULL),
-        EBM_ERR_FORMAT);
-    assert_int_equal(
-        ebma_job_restate("{", 1, EBMA_JOB_FAILED, 1, EBMA_INTERRUPTED, &again, &again_size, NULL),
-        EBM_ERR_FORMAT);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(ebma_job_present(bad[i], strlen(bad[i]), &well, &out, &size, NULL),
+                         EBM_ERR_FORMAT);
+        assert_null(out);
+        assert_int_equal(ebma_job_read(bad[i], strlen(bad[i]), &seed, &energy, NULL),
+                         EBM_ERR_FORMAT);
+    }
+    assert_int_equal(ebma_job_read(good, strlen(good), &seed, &energy, NULL), EBM_OK);
+    assert_true(seed == 3 && energy == 0.5);
+}
+
+static void one_form_of_a_body(void **state)
+{
+    static const char *const same[] = {"{\"n\":1,\"seed\":2}", " {\"seed\": 2,\n\"n\":1 }"};
+    char *first, *second;
+    size_t size;
+
+    (void)state;
+    assert_int_equal(ebma_body_canonical(same[0], strlen(same[0]), &first, &size, NULL), EBM_OK);
+    assert_int_equal(ebma_body_canonical(same[1], strlen(same[1]), &second, &size, NULL), EBM_OK);
+    assert_string_equal(first, second);
+    assert_string_equal(first, "{\"n\":1,\"seed\":2}");
+    ebm_free(first);
+    ebm_free(second);
+    assert_int_equal(ebma_body_canonical("{", 1, &first, &size, NULL), EBM_ERR_ARG);
+}
+
+static void canonical_requests(void **state)
+{
+    ebm_model_info model = make_model(&levels);
+    ebma_sample_request asked = {.n = 3, .seed = 11, .first_index = 4}, full, again;
+    ebm_arena *arena = ebm_arena_create(1u << 16);
+    ebma_problem p;
+    char *text;
+    size_t size;
+
+    (void)state;
+    ebma_sample_effective(&asked, &levels, &full);
+    assert_int_equal(ebma_sample_encode(&full, &model, &text, &size, NULL), EBM_OK);
+    assert_int_equal(ebma_sample_decode(text, size, arena, &again, &p), EBM_OK);
+    assert_true(again.n == 3 && again.seed == 11 && again.first_index == 4);
+    assert_true(again.steps_per_level == 30 && again.noise_scale == 0.99);
+    assert_string_equal(again.model, "m");
     ebm_free(text);
+    ebm_arena_free(arena);
 }
 
 static void energies(void **state)
@@ -254,7 +306,7 @@ static void a_model(void **state)
 static void without_memory(void **state)
 {
     ebm_model_info model = make_model(&levels);
-    ebma_image image = {(const unsigned char *)"PNG", 3, 1.5, "d0"};
+    ebma_image image = {1.5, "d0"};
     ebma_sample_request request = {.n = 1};
     ebma_job job = make_job(&model, &request, &image);
 
@@ -276,8 +328,10 @@ int main(void)
         cmocka_unit_test(a_finished_job),
         cmocka_unit_test(no_images_if_not_wanted),
         cmocka_unit_test(params_can_be_posted_back),
-        cmocka_unit_test(a_failed_job),
-        cmocka_unit_test(a_stored_job_is_restated),
+        cmocka_unit_test(states),
+        cmocka_unit_test(what_is_not_a_job_object),
+        cmocka_unit_test(one_form_of_a_body),
+        cmocka_unit_test(canonical_requests),
         cmocka_unit_test(energies),
         cmocka_unit_test(times),
         cmocka_unit_test(a_model),

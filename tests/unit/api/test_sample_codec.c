@@ -80,7 +80,7 @@ static void every_row_reaches_the_request(void **state)
     (void)state;
     assert_int_equal(decode("{\"model\":\"m-1\",\"n\":3,\"seed\":11,\"first_index\":5,"
                             "\"steps_per_level\":9,\"noise_scale\":0.25,"
-                            "\"response_format\":\"none\"}",
+                            "\"response_format\":\"none\",\"priority\":7,\"timeout_s\":2.5}",
                             arena, &r, &p),
                      EBM_OK);
     assert_string_equal(r.model, "m-1");
@@ -90,8 +90,10 @@ static void every_row_reaches_the_request(void **state)
     assert_int_equal(r.steps_per_level, 9);
     assert_true(r.has_noise_scale && r.noise_scale == 0.25);
     assert_int_equal(r.format, EBMA_FORMAT_NONE);
+    assert_int_equal(r.priority, 7);
+    assert_true(r.timeout_s == 2.5);
     /* a new row of the table must be looked at above */
-    assert_int_equal(ebma_sample_table().n, 7);
+    assert_int_equal(ebma_sample_table().n, 9);
     ebm_arena_free(arena);
 }
 

@@ -45,7 +45,7 @@ static void presets(void **state)
     assert_string_equal(o.listen.port, "8080");
     assert_string_equal(o.admin.port, "8081");
     assert_string_equal(o.models, "models");
-    assert_string_equal(o.store, "memory");
+    assert_string_equal(o.store, "auto");
     assert_string_equal(o.cors_origins, "");
     assert_int_equal(o.queue, 64);
     assert_int_equal(o.drain_seconds, 25);

@@ -1,4 +1,5 @@
-/* The conformance suite of stores: the same cases on every driver, then what only a file can do. */
+/* The conformance suite of stores: the same cases on every driver, and the names of stores. Time
+ * is the tests': nothing here waits. What only a file can do is in test_store_sqlite.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,189 +8,396 @@
 
 #include <cmocka.h>
 
-#include <sqlite3.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "ebm/memory.h"
-#include "store.h"
-#include "temp_dir.h"
+#include "fail_alloc.h"
+#include "store_bench.h"
 
-static const ebmd_store_limits roomy = {.rows = 1000, .bytes = 1u << 20};
-
-typedef struct fixture {
-    char dir[TEMP_PATH_MAX], path[TEMP_PATH_MAX];
-    const char *driver;
-} fixture;
-
-static ebmd_store *open_store(const fixture *f, const ebmd_store_limits *limits)
-{
-    char spec[TEMP_PATH_MAX + 16];
-    ebmd_store *s = NULL;
-    ebm_error err = {0};
-
-    snprintf(spec, sizeof(spec), "%s%s", f->driver, f->driver[0] == 's' ? f->path : "");
-    if (ebmd_store_open(spec, limits, &s, &err) != EBM_OK)
-        fail_msg("%s: %s", err.where, err.text);
-    return s;
-}
-
-static int setup(fixture *f, const char *driver, void **state)
-{
-    f->driver = driver;
-    *state = f;
-    return temp_dir_make(f->dir) && temp_dir_join(f->dir, "jobs.db", f->path) ? 0 : -1;
-}
-
-static int setup_memory(void **state)
-{
-    static fixture f;
-
-    return setup(&f, "memory", state);
-}
-
-static int setup_sqlite(void **state)
-{
-    static fixture f;
-
-    return setup(&f, "sqlite:", state);
-}
-
-static int teardown(void **state)
-{
-    temp_dir_remove(((fixture *)*state)->dir);
-    return 0;
-}
-
-static const char *id_of(int i)
-{
-    static char id[EBMD_ID_SIZE];
-
-    snprintf(id, sizeof(id), "job_%026d", i);
-    return id;
-}
-
-static ebm_status accept_text(ebmd_store *s, int i, const char *text)
-{
-    return s->ops->accept(s, id_of(i), text, strlen(text), i, NULL);
-}
-
-static ebm_status finish_text(ebmd_store *s, int i, const char *text)
-{
-    return s->ops->finish(s, id_of(i), "succeeded", text, strlen(text), NULL);
-}
-
-static void expect(ebmd_store *s, int i, const char *text, bool done)
-{
-    char *body = NULL;
-    size_t size = 0;
-    bool finished = !done;
-
-    assert_int_equal(s->ops->get(s, id_of(i), &body, &size, &finished, NULL), EBM_OK);
-    assert_int_equal(size, strlen(text));
-    assert_string_equal(body, text);
-    assert_int_equal(finished, done);
-    ebm_free(body);
-}
-
-static ebm_status lookup(ebmd_store *s, int i)
-{
-    char *body = NULL;
-    size_t size;
-    bool finished;
-    ebm_status st = s->ops->get(s, id_of(i), &body, &size, &finished, NULL);
-
-    ebm_free(body);
-    return st;
-}
+/* --- every store -------------------------------------------------------------------------- */
 
 static void life_of_a_job(void **state)
 {
-    ebmd_store *s = open_store(*state, &roomy);
+    store_bench *f = *state;
+    ebmd_lease lease;
+    ebmd_view v;
 
-    assert_int_equal(lookup(s, 1), EBM_ERR_NOT_FOUND);
-    assert_int_equal(finish_text(s, 1, "x"), EBM_ERR_NOT_FOUND);
-    assert_int_equal(accept_text(s, 1, "queued"), EBM_OK);
-    assert_int_equal(accept_text(s, 1, "again"), EBM_ERR_BAD_STATE);
-    expect(s, 1, "queued", false);
-    assert_int_equal(finish_text(s, 1, "done"), EBM_OK);
-    expect(s, 1, "done", true);
-    assert_int_equal(finish_text(s, 1, "other"), EBM_ERR_BAD_STATE);
-    expect(s, 1, "done", true);
-    assert_int_equal(accept_text(s, 2, ""), EBM_OK);
-    expect(s, 2, "", false);
-    s->ops->close(s);
+    assert_false(bench_exists(f, 1));
+    bench_accept(f, 1);
+    bench_expect_state(f, 1, EBMD_JOB_QUEUED, "");
+    bench_expect_blob(f, 1, EBMD_BLOB_REQUEST, 0, "{\"r\":1}", 7);
+    lease = bench_claim(f, 1);
+    bench_claim_none(f);
+    bench_expect_state(f, 1, EBMD_JOB_RUNNING, "");
+    assert_int_equal(bench_finish(f, &lease), EBM_OK);
+    assert_int_equal(f->ended, 1);
+    v = bench_view_of(f, 1);
+    assert_int_equal(v.row.state, EBMD_JOB_SUCCEEDED);
+    assert_true(v.row.timings.queue_ms == 1.5 && v.row.timings.encode_ms == 0.5);
+    bench_expect_blob(f, 1, EBMD_BLOB_DOCUMENT, 0, "{\"done\":1}", 10);
+    bench_expect_blob(f, 1, EBMD_BLOB_PART, 1, "PNG1\0\xff", 6);
+    bench_expect_blob(f, 1, EBMD_BLOB_PART, 2, NULL, 0);
+    bench_expect_blob(f, 1, EBMD_BLOB_REQUEST, 0, NULL, 0);
+    assert_int_equal(bench_finish(f, &lease), EBM_ERR_BAD_STATE);
 }
 
-static void bytes_are_kept_as_they_are(void **state)
+static void ids_and_owners(void **state)
 {
-    ebmd_store *s = open_store(*state, &roomy);
-    char all[256];
-    char *body;
-    size_t size;
-    bool finished;
-
-    for (int i = 0; i < 256; i++)
-        all[i] = (char)i;
-    assert_int_equal(s->ops->accept(s, id_of(1), all, 256, 0, NULL), EBM_OK);
-    assert_int_equal(s->ops->get(s, id_of(1), &body, &size, &finished, NULL), EBM_OK);
-    assert_int_equal(size, 256);
-    assert_memory_equal(body, all, 256);
-    ebm_free(body);
-    s->ops->close(s);
-}
-
-static void unfinished_jobs_oldest_first(void **state)
-{
-    ebmd_store *s = open_store(*state, &roomy);
+    store_bench *f = *state;
+    ebmd_spec spec = bench_spec_of(bench_id_of(1));
+    ebmd_submit_outcome how;
     char id[EBMD_ID_SIZE];
+    ebmd_view v;
 
-    assert_int_equal(s->ops->unfinished(s, id, NULL), EBM_ERR_NOT_FOUND);
-    for (int i = 5; i > 0; i--)
-        assert_int_equal(accept_text(s, i, "q"), EBM_OK);
-    for (int i = 5; i > 0; i--) {
-        assert_int_equal(s->ops->unfinished(s, id, NULL), EBM_OK);
-        assert_string_equal(id, id_of(i));
-        assert_int_equal(finish_text(s, i, "d"), EBM_OK);
-    }
-    assert_int_equal(s->ops->unfinished(s, id, NULL), EBM_ERR_NOT_FOUND);
-    s->ops->close(s);
+    spec.owner = "alice";
+    assert_int_equal(bench_submit(f, &spec), EBMD_SUBMIT_ACCEPTED);
+    assert_int_equal(f->store->ops->submit(f->store, &spec, &how, id, NULL), EBM_ERR_BAD_STATE);
+    assert_int_equal(f->store->ops->get(f->store, bench_id_of(1), "alice", &v), EBM_OK);
+    assert_int_equal(f->store->ops->get(f->store, bench_id_of(1), "bob", &v), EBM_ERR_NOT_FOUND);
+    assert_int_equal(f->store->ops->cancel(f->store, bench_id_of(1), "bob", &v, NULL),
+                     EBM_ERR_NOT_FOUND);
+    spec = bench_spec_of("job_'; DROP TABLE jobs; --xxxx");
+    assert_int_equal(f->store->ops->submit(f->store, &spec, &how, id, NULL), EBM_ERR_ARG);
+    spec = bench_spec_of(bench_id_of(2));
+    spec.priority = 10;
+    assert_int_equal(f->store->ops->submit(f->store, &spec, &how, id, NULL), EBM_ERR_ARG);
 }
 
-static void only_so_many_rows(void **state)
+static void one_key_one_job(void **state)
 {
-    ebmd_store_limits three = {.rows = 3, .bytes = 1u << 20};
-    ebmd_store *s = open_store(*state, &three);
+    store_bench *f = *state;
+    char key[EBMD_HEX_SIZE], body[EBMD_HEX_SIZE], other[EBMD_HEX_SIZE], id[EBMD_ID_SIZE];
+    ebmd_spec first = bench_spec_of(bench_id_of(1)), again = bench_spec_of(bench_id_of(2));
+    ebmd_submit_outcome how;
 
-    assert_int_equal(accept_text(s, 100, "never finished"), EBM_OK);
-    for (int i = 1; i <= 6; i++) {
-        assert_int_equal(accept_text(s, i, "q"), EBM_OK);
-        assert_int_equal(finish_text(s, i, "d"), EBM_OK);
-    }
-    expect(s, 100, "never finished", false); /* only finished jobs go */
-    for (int i = 1; i <= 4; i++)
-        assert_int_equal(lookup(s, i), EBM_ERR_NOT_FOUND);
-    expect(s, 5, "d", true);
-    expect(s, 6, "d", true);
-    s->ops->close(s);
+    snprintf(key, sizeof(key), "%064x", 1);
+    snprintf(body, sizeof(body), "%064x", 2);
+    snprintf(other, sizeof(other), "%064x", 3);
+    first.idem = again.idem = key;
+    first.digest = again.digest = body;
+    assert_int_equal(bench_submit(f, &first), EBMD_SUBMIT_ACCEPTED);
+    assert_int_equal(f->store->ops->submit(f->store, &again, &how, id, NULL), EBM_OK);
+    assert_int_equal(how, EBMD_SUBMIT_REPLAYED);
+    assert_string_equal(id, bench_id_of(1));
+    again.digest = other;
+    assert_int_equal(bench_submit(f, &again), EBMD_SUBMIT_CONFLICT);
+    again.digest = body;
+    f->mono += f->limits.idem_ttl_ms; /* I06: the key is forgotten, a new job is made */
+    assert_int_equal(bench_submit(f, &again), EBMD_SUBMIT_ACCEPTED);
 }
 
-static void only_so_many_bytes(void **state)
+static void bounds_of_the_queue(void **state)
 {
-    ebmd_store_limits few = {.rows = 100, .bytes = 10};
-    ebmd_store *s = open_store(*state, &few);
+    store_bench *f = *state;
+    ebmd_spec spec = bench_spec_of(bench_id_of(9));
 
-    for (int i = 1; i <= 3; i++) {
-        assert_int_equal(accept_text(s, i, "q"), EBM_OK);
-        assert_int_equal(finish_text(s, i, "1234"), EBM_OK);
-    }
-    assert_int_equal(lookup(s, 1), EBM_ERR_NOT_FOUND);
-    expect(s, 2, "1234", true);
-    expect(s, 3, "1234", true);
-    s->ops->close(s);
+    f->limits.queued = 3;
+    f->limits.queued_work = 250;
+    bench_reopen(f);
+    spec.work = 1000; /* larger than all that may wait: runs alone */
+    assert_int_equal(bench_submit(f, &spec), EBMD_SUBMIT_ACCEPTED);
+    spec = bench_spec_of(bench_id_of(1));
+    assert_int_equal(bench_submit(f, &spec), EBMD_SUBMIT_FULL);
+    bench_claim(f, 9);
+    bench_accept(f, 1); /* 100 of 250 */
+    bench_accept(f, 2);
+    spec = bench_spec_of(bench_id_of(3));
+    assert_int_equal(bench_submit(f, &spec), EBMD_SUBMIT_FULL); /* by work */
+    spec.work = 50;
+    assert_int_equal(bench_submit(f, &spec), EBMD_SUBMIT_ACCEPTED);
+    spec = bench_spec_of(bench_id_of(4));
+    spec.work = 0;
+    assert_int_equal(bench_submit(f, &spec), EBMD_SUBMIT_FULL); /* by number */
+    bench_claim(f, 1);
+    assert_int_equal(bench_submit(f, &spec), EBMD_SUBMIT_ACCEPTED);
 }
+
+/* Two owners, one with many jobs: shares are equal by work, and priority beats both. */
+static void fair_shares(void **state)
+{
+    static const int order[] = {20, 1, 10, 2, 11, 12, 3, 4};
+    store_bench *f = *state;
+
+    for (int i = 1; i <= 4; i++) {
+        ebmd_spec spec = bench_spec_of(bench_id_of(i));
+
+        spec.owner = "many";
+        assert_int_equal(bench_submit(f, &spec), EBMD_SUBMIT_ACCEPTED);
+    }
+    for (int i = 10; i <= 12; i++) {
+        ebmd_spec spec = bench_spec_of(bench_id_of(i));
+
+        spec.owner = "few";
+        spec.work = i == 10 ? 100 : 50;
+        assert_int_equal(bench_submit(f, &spec), EBMD_SUBMIT_ACCEPTED);
+    }
+    {
+        ebmd_spec spec = bench_spec_of(bench_id_of(20));
+
+        spec.owner = "many";
+        spec.priority = 9;
+        assert_int_equal(bench_submit(f, &spec), EBMD_SUBMIT_ACCEPTED);
+    }
+    assert_int_equal(bench_view_of(f, 20).position, 0);
+    assert_int_equal(bench_view_of(f, 4).position, 7);
+    assert_int_equal(bench_view_of(f, 4).work_left, 100 + 4 * 100 + 200);
+    for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+        bench_claim(f, order[i]);
+}
+
+static void wishes(void **state)
+{
+    store_bench *f = *state;
+    ebmd_wish wish = {.above_priority = 5, .below_work = 100};
+    ebmd_spec spec;
+    ebmd_lease lease;
+
+    bench_accept(f, 1); /* priority 5, work 100 */
+    assert_int_equal(f->store->ops->claim(f->store, &wish, &lease, NULL), EBM_ERR_NOT_FOUND);
+    spec = bench_spec_of(bench_id_of(2));
+    spec.work = 99;
+    assert_int_equal(bench_submit(f, &spec), EBMD_SUBMIT_ACCEPTED);
+    assert_int_equal(f->store->ops->claim(f->store, &wish, &lease, NULL), EBM_OK);
+    assert_string_equal(lease.id, bench_id_of(2));
+    spec = bench_spec_of(bench_id_of(3));
+    spec.priority = 6;
+    spec.work = 1000000;
+    assert_int_equal(bench_submit(f, &spec), EBMD_SUBMIT_ACCEPTED);
+    assert_int_equal(f->store->ops->claim(f->store, &wish, &lease, NULL), EBM_OK);
+    assert_string_equal(lease.id, bench_id_of(3));
+}
+
+static void a_lost_lease(void **state)
+{
+    const ebmd_progress half_way = {.fraction = 0.5, .parts_done = 1};
+    store_bench *f = *state;
+    ebmd_lease late, now;
+
+    bench_accept(f, 1);
+    late = bench_claim(f, 1);
+    f->mono += f->limits.lease_ms - 1;
+    bench_sweep(f);
+    assert_int_equal(f->store->ops->heartbeat(f->store, &late, &half_way), EBMD_KEEP);
+    assert_int_equal(bench_view_of(f, 1).progress.parts_done, 1);
+    f->mono += f->limits.lease_ms;
+    bench_sweep(f);
+    bench_expect_state(f, 1, EBMD_JOB_QUEUED, "");
+    now = bench_claim(f, 1);
+    assert_int_equal(now.fence, late.fence + 1);
+    assert_int_equal(f->store->ops->heartbeat(f->store, &late, &half_way), EBMD_LOST);
+    assert_int_equal(bench_save(f, &late, "old", false), EBM_ERR_BAD_STATE);
+    assert_int_equal(bench_finish(f, &late), EBM_ERR_BAD_STATE);
+    assert_int_equal(bench_finish(f, &now), EBM_OK);
+    assert_int_equal(bench_finish(f, &late), EBM_ERR_BAD_STATE);
+    assert_int_equal(f->ended, 1);
+}
+
+/* F29: what the wall clock does is no business of leases and deadlines. */
+static void a_wall_clock_that_jumps(void **state)
+{
+    store_bench *f = *state;
+    ebmd_spec spec = bench_spec_of(bench_id_of(2));
+    ebmd_lease lease;
+
+    spec.timeout_ms = 1000;
+    bench_accept(f, 1);
+    lease = bench_claim(f, 1);
+    assert_int_equal(bench_submit(f, &spec), EBMD_SUBMIT_ACCEPTED);
+    f->wall += INT64_C(315360000000); /* ten years */
+    bench_sweep(f);
+    bench_expect_state(f, 1, EBMD_JOB_RUNNING, "");
+    bench_expect_state(f, 2, EBMD_JOB_QUEUED, "");
+    f->wall = -5;
+    bench_sweep(f);
+    bench_expect_state(f, 2, EBMD_JOB_QUEUED, "");
+    assert_int_equal(bench_finish(f, &lease), EBM_OK);
+}
+
+static void poison_stops(void **state)
+{
+    store_bench *f = *state;
+
+    bench_accept(f, 1);
+    for (int attempt = 1; attempt <= f->limits.attempts; attempt++) {
+        assert_int_equal(bench_claim(f, 1).attempts, attempt);
+        f->mono += f->limits.lease_ms;
+        bench_sweep(f);
+        if (attempt == 2)
+            bench_claim_none(f); /* backs off */
+        f->mono += 6000;
+    }
+    bench_expect_state(f, 1, EBMD_JOB_FAILED, "max_attempts");
+    bench_claim_none(f);
+}
+
+static void giving_back_and_going_on(void **state)
+{
+    store_bench *f = *state;
+    ebmd_lease lease;
+
+    bench_accept(f, 1);
+    for (int round = 0; round < 10; round++) { /* more often than it may fail */
+        lease = bench_claim(f, 1);
+        assert_int_equal(lease.has_checkpoint, round > 0);
+        assert_int_equal(bench_save(f, &lease, "first", false), EBM_OK);
+        assert_int_equal(bench_save(f, &lease, "second", true), EBM_OK);
+        bench_expect_state(f, 1, EBMD_JOB_QUEUED, "");
+        bench_expect_blob(f, 1, EBMD_BLOB_CHECKPOINT, 0, "second", 6);
+    }
+    lease = bench_claim(f, 1);
+    assert_int_equal(bench_finish(f, &lease), EBM_OK);
+    bench_expect_blob(f, 1, EBMD_BLOB_CHECKPOINT, 0, NULL, 0);
+}
+
+static void cancel_in_every_state(void **state)
+{
+    store_bench *f = *state;
+    ebmd_lease lease;
+    ebmd_view v;
+
+    bench_accept(f, 1);
+    assert_int_equal(f->store->ops->cancel(f->store, bench_id_of(1), NULL, &v, NULL), EBM_OK);
+    assert_int_equal(v.row.state, EBMD_JOB_CANCELED);
+    bench_expect_state(f, 1, EBMD_JOB_CANCELED, "canceled");
+    assert_int_equal(f->store->ops->cancel(f->store, bench_id_of(1), NULL, &v, NULL), EBM_OK);
+    bench_accept(f, 2);
+    lease = bench_claim(f, 2);
+    for (int i = 0; i < 2; i++) { /* asking twice is asking once */
+        assert_int_equal(f->store->ops->cancel(f->store, bench_id_of(2), NULL, &v, NULL), EBM_OK);
+        assert_true(v.row.state == EBMD_JOB_RUNNING && v.row.cancel_requested);
+    }
+    assert_int_equal(f->asked, 1);
+    assert_int_equal(f->store->ops->heartbeat(f->store, &lease, &v.progress), EBMD_STOP);
+    assert_int_equal(bench_save(f, &lease, NULL, true), EBM_OK); /* given back: that ends it */
+    bench_expect_state(f, 2, EBMD_JOB_CANCELED, "canceled");
+    bench_accept(f, 3);
+    lease = bench_claim(f, 3);
+    assert_int_equal(bench_finish(f, &lease), EBM_OK);
+    assert_int_equal(f->store->ops->cancel(f->store, bench_id_of(3), NULL, &v, NULL), EBM_OK);
+    assert_int_equal(v.row.state, EBMD_JOB_SUCCEEDED); /* too late changes nothing */
+    assert_int_equal(f->store->ops->cancel(f->store, bench_id_of(4), NULL, &v, NULL),
+                     EBM_ERR_NOT_FOUND);
+}
+
+static void deadlines_and_age(void **state)
+{
+    store_bench *f = *state;
+    ebmd_spec spec = bench_spec_of(bench_id_of(1));
+    ebmd_lease lease;
+
+    spec.timeout_ms = 100;
+    assert_int_equal(bench_submit(f, &spec), EBMD_SUBMIT_ACCEPTED);
+    f->mono += 99;
+    bench_sweep(f);
+    bench_expect_state(f, 1, EBMD_JOB_QUEUED, "");
+    f->mono += 1;
+    bench_claim_none(f); /* never handed out late */
+    bench_sweep(f);
+    bench_expect_state(f, 1, EBMD_JOB_EXPIRED, "deadline");
+    bench_accept(f, 2);
+    lease = bench_claim(f, 2);
+    assert_int_equal(lease.deadline_mono, INT64_MAX);
+    assert_int_equal(bench_finish(f, &lease), EBM_OK);
+    f->mono += f->limits.result_ttl_ms;
+    bench_sweep(f);
+    assert_true(bench_view_of(f, 2).row.purged); /* 410 */
+    bench_expect_blob(f, 2, EBMD_BLOB_PART, 0, NULL, 0);
+    f->mono += f->limits.tombstone_ttl_ms;
+    bench_sweep(f);
+    assert_false(bench_exists(f, 2)); /* 404 */
+}
+
+static void only_so_much_is_kept(void **state)
+{
+    store_bench *f = *state;
+    ebmd_lease lease;
+
+    f->limits.rows = 2;
+    bench_reopen(f);
+    bench_accept(f, 100); /* stays: it has not ended */
+    for (int i = 1; i <= 4; i++) {
+        ebmd_wish wish = {.above_priority = 5, .below_work = 100};
+        ebmd_spec spec = bench_spec_of(bench_id_of(i));
+
+        spec.work = 10;
+        assert_int_equal(bench_submit(f, &spec), EBMD_SUBMIT_ACCEPTED);
+        assert_int_equal(f->store->ops->claim(f->store, &wish, &lease, NULL), EBM_OK);
+        assert_int_equal(bench_finish(f, &lease), EBM_OK);
+    }
+    assert_false(bench_exists(f, 1) || bench_exists(f, 2));
+    assert_true(bench_exists(f, 3) && bench_exists(f, 4) && bench_exists(f, 100));
+    f->limits.rows = 100;
+    f->limits.bytes = 40; /* a finished job has 20 */
+    bench_reopen(f);
+    for (int i = 5; i <= 8; i++) {
+        bench_accept(f, i);
+        while (f->store->ops->claim(f->store, &bench_any, &lease, NULL) == EBM_OK)
+            assert_int_equal(bench_finish(f, &lease), EBM_OK);
+    }
+    assert_true(!bench_exists(f, 5) && !bench_exists(f, 6) && bench_exists(f, 7) &&
+                bench_exists(f, 8));
+}
+
+typedef struct listing {
+    int n;
+    int64_t seq[16];
+} listing;
+
+static void take(void *arg, const ebmd_row *row)
+{
+    listing *l = arg;
+
+    l->seq[l->n++] = row->seq;
+}
+
+static void pages(void **state)
+{
+    store_bench *f = *state;
+    ebmd_filter filter = {.limit = 3};
+    listing l = {0};
+    ebmd_stats stats;
+
+    for (int i = 1; i <= 5; i++)
+        bench_accept(f, i);
+    bench_claim(f, 1);
+    f->store->ops->list(f->store, &filter, take, &l);
+    assert_int_equal(l.n, 3);
+    assert_int_equal(l.seq[0], l.seq[2] + 2); /* newest first */
+    filter.before = l.seq[2];
+    f->store->ops->list(f->store, &filter, take, &l);
+    assert_int_equal(l.n, 5);
+    filter = (ebmd_filter){.limit = 9, .states = 1u << EBMD_JOB_RUNNING, .kind = "sample"};
+    f->store->ops->list(f->store, &filter, take, &l);
+    assert_int_equal(l.n, 6);
+    filter = (ebmd_filter){.limit = 9, .owner = "nobody"};
+    f->store->ops->list(f->store, &filter, take, &l);
+    assert_int_equal(l.n, 6);
+    f->mono += 700;
+    f->store->ops->stats(f->store, &stats);
+    assert_true(stats.queued == 4 && stats.running == 1 && stats.queued_work == 400);
+    assert_int_equal(stats.oldest_wait_ms, 700);
+}
+
+/* One failed allocation anywhere: the call says so or does without, and the store still works. */
+static void allocations_that_fail(void **state)
+{
+    store_bench *f = *state;
+    int i = 0;
+
+    FOR_EACH_ALLOC_FAILURE
+    {
+        ebmd_spec spec = bench_spec_of(bench_id_of(++i));
+        ebmd_submit_outcome how;
+        char id[EBMD_ID_SIZE];
+        ebm_status st = f->store->ops->submit(f->store, &spec, &how, id, NULL);
+
+        assert_true(st == EBM_OK || st == EBM_ERR_NOMEM);
+        assert_int_equal(bench_exists(f, i), st == EBM_OK);
+    }
+    bench_accept(f, i + 1);
+    assert_true(i > 1);
+}
+
+/* --- names -------------------------------------------------------------------------------- */
 
 static void names_of_stores(void **state)
 {
@@ -199,140 +407,70 @@ static void names_of_stores(void **state)
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         assert_false(ebmd_store_spec_valid(bad[i]));
     assert_true(ebmd_store_spec_valid("memory"));
+    assert_true(ebmd_store_spec_valid("auto"));
     assert_true(ebmd_store_spec_valid("sqlite:a"));
 }
 
-static void a_file_is_still_there_later(void **state)
+static const char *const *variables; /* name, value, name, value, NULL */
+
+static char *lookup(const char *name)
 {
-    ebmd_store_limits two = {.rows = 2, .bytes = 1u << 20};
-    ebmd_store *s = open_store(*state, &roomy);
-
-    assert_int_equal(accept_text(s, 1, "a"), EBM_OK);
-    assert_int_equal(finish_text(s, 1, "b"), EBM_OK);
-    assert_int_equal(accept_text(s, 2, "c"), EBM_OK);
-    s->ops->close(s);
-    s = open_store(*state, &two);
-    expect(s, 1, "b", true);
-    expect(s, 2, "c", false);
-    /* the counts were read back too: a third row pushes the oldest finished one out */
-    assert_int_equal(accept_text(s, 3, "d"), EBM_OK);
-    assert_int_equal(finish_text(s, 3, "e"), EBM_OK);
-    assert_int_equal(lookup(s, 1), EBM_ERR_NOT_FOUND);
-    s->ops->close(s);
-}
-
-/* What accept() said yes to is in the file when the process dies the next moment. */
-static void a_killed_process_loses_nothing(void **state)
-{
-    pid_t pid = fork();
-    ebmd_store *s;
-    int status;
-
-    if (pid == 0) {
-        s = open_store(*state, &roomy);
-        for (int i = 1; i <= 20; i++) {
-            if (accept_text(s, i, "q") != EBM_OK)
-                _exit(1);
-        }
-        _exit(finish_text(s, 1, "d") == EBM_OK ? 0 : 1);
+    for (const char *const *v = variables; *v; v += 2) {
+        if (strcmp(v[0], name) == 0)
+            return (char *)(uintptr_t)v[1];
     }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    s = open_store(*state, &roomy);
-    expect(s, 1, "d", true);
-    expect(s, 20, "q", false);
-    s->ops->close(s);
+    return NULL;
 }
 
-static ebm_status try_open(const char *path)
+static void the_default_path(void **state)
 {
-    ebm_error err = {0};
-    ebmd_store *s = NULL;
-    ebm_status st = ebmd_store_sqlite_open(path, &roomy, &s, &err);
+    static const struct {
+        const char *variables[7];
+        const char *path; /* NULL: refused */
+    } rows[] = {
+        {{"STATE_DIRECTORY", "/var/lib/ebmd", "HOME", "/root"}, "/var/lib/ebmd/jobs.db"},
+        {{"XDG_STATE_HOME", "/x", "HOME", "/root"}, "/x/ebmd/jobs.db"},
+        {{"XDG_STATE_HOME", "relative", "HOME", "/root"}, "/root/.local/state/ebmd/jobs.db"},
+        {{"HOME", ""}, NULL},
+        {{NULL}, NULL}};
+    char path[64];
 
-    if (s)
-        s->ops->close(s);
-    else
-        assert_true(err.status != EBM_OK && err.text[0] != '\0');
-    return st;
-}
-
-static void sql(const char *path, const char *text)
-{
-    sqlite3 *db;
-
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(db);
-}
-
-static void files_that_are_not_ours(void **state)
-{
-    const fixture *f = *state;
-    char junk[8192];
-    struct stat before, after;
-
-    memset(junk, 'x', sizeof(junk));
-    assert_true(temp_dir_write(f->dir, "jobs.db", junk, sizeof(junk)));
-    assert_int_equal(stat(f->path, &before), 0);
-    assert_int_equal(try_open(f->path), EBM_ERR_FORMAT);
-    assert_int_equal(stat(f->path, &after), 0);
-    assert_true(before.st_size == after.st_size); /* left alone */
-    unlink(f->path);
-    sql(f->path, "CREATE TABLE other(x)");
-    assert_int_equal(try_open(f->path), EBM_ERR_FORMAT);
-    unlink(f->path);
-    assert_int_equal(try_open(f->path), EBM_OK);
-    sql(f->path, "PRAGMA user_version=2");
-    assert_int_equal(try_open(f->path), EBM_ERR_FORMAT);
-    assert_int_equal(try_open("/nonexistent/dir/jobs.db"), EBM_ERR_NOT_FOUND);
-    assert_int_equal(try_open(f->dir), EBM_ERR_NOT_FOUND); /* a directory */
-}
-
-static void one_process_at_a_time(void **state)
-{
-    const fixture *f = *state;
-    ebmd_store *s = open_store(f, &roomy);
-
-    assert_int_equal(try_open(f->path), EBM_ERR_BAD_STATE);
-    s->ops->close(s);
-    assert_int_equal(try_open(f->path), EBM_OK);
-}
-
-static void a_bad_row_stops_the_start(void **state)
-{
-    const fixture *f = *state;
-    ebmd_store *s;
-    char id[EBMD_ID_SIZE];
-
-    assert_int_equal(try_open(f->path), EBM_OK);
-    sql(f->path, "INSERT INTO jobs(id,created_ms,status,finished,body) "
-                 "VALUES('../../../../../../../../etc/passwd',0,'queued',0,x'00')");
-    s = open_store(f, &roomy);
-    assert_int_equal(s->ops->unfinished(s, id, NULL), EBM_ERR_FORMAT);
-    s->ops->close(s);
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        variables = rows[i].variables;
+        assert_int_equal(ebmd_store_default_path(lookup, path, sizeof(path), NULL) == EBM_OK,
+                         rows[i].path != NULL);
+        if (rows[i].path)
+            assert_string_equal(path, rows[i].path);
+    }
 }
 
 #define BOTH(test)                                                                                 \
-    {#test " (memory)", test, setup_memory, teardown, NULL},                                       \
+    {#test " (memory)", test, bench_setup_memory, bench_teardown, NULL},                           \
     {                                                                                              \
-#test " (sqlite)", test, setup_sqlite, teardown, NULL                                      \
+#test " (sqlite)", test, bench_setup_sqlite, bench_teardown, NULL                          \
     }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(life_of_a_job),
-        BOTH(bytes_are_kept_as_they_are),
-        BOTH(unfinished_jobs_oldest_first),
-        BOTH(only_so_many_rows),
-        BOTH(only_so_many_bytes),
+        BOTH(ids_and_owners),
+        BOTH(one_key_one_job),
+        BOTH(bounds_of_the_queue),
+        BOTH(fair_shares),
+        BOTH(wishes),
+        BOTH(a_lost_lease),
+        BOTH(a_wall_clock_that_jumps),
+        BOTH(poison_stops),
+        BOTH(giving_back_and_going_on),
+        BOTH(cancel_in_every_state),
+        BOTH(deadlines_and_age),
+        BOTH(only_so_much_is_kept),
+        BOTH(pages),
+        BOTH(allocations_that_fail),
         cmocka_unit_test(names_of_stores),
-        cmocka_unit_test_setup_teardown(a_file_is_still_there_later, setup_sqlite, teardown),
-        cmocka_unit_test_setup_teardown(a_killed_process_loses_nothing, setup_sqlite, teardown),
-        cmocka_unit_test_setup_teardown(files_that_are_not_ours, setup_sqlite, teardown),
-        cmocka_unit_test_setup_teardown(one_process_at_a_time, setup_sqlite, teardown),
-        cmocka_unit_test_setup_teardown(a_bad_row_stops_the_start, setup_sqlite, teardown),
+        cmocka_unit_test(the_default_path),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,99 @@
+/* A job that this process has a lease on, while it is being worked on: its plan, its parts and
+ * what they gave. Knows kinds and the store's calls; not which job's turn it is (sched.h), nor
+ * threads: the scheduler sees to it that what is shared is touched by one at a time. */
+#ifndef EBMD_JOB_RUN_H
+#define EBMD_JOB_RUN_H
+
+#include <stdatomic.h>
+
+#include "kind.h"
+#include "log.h"
+#include "metrics.h"
+#include "store.h"
+
+/* @unit milliseconds */
+#define EBMD_QUANTUM_MS 50.0
+#define EBMD_SAVE_MS                                                                               \
+    1500.0 /* work between two checkpoints: with a quantum on top, less than 2 s                   \
+            */
+
+typedef enum ebmd_part_phase { EBMD_PART_NEW, EBMD_PART_BEGUN, EBMD_PART_DONE } ebmd_part_phase;
+
+typedef struct ebmd_part {
+    void *state; /* while BEGUN; ebm_free() */
+    ebmd_part_phase phase;
+    bool busy;     /* a worker has it */
+    int64_t spent; /* work units behind it, when a quantum last came back */
+    bool saved;    /* its result is in the store */
+    ebmd_result result;
+} ebmd_part;
+
+typedef struct ebmd_run ebmd_run;
+struct ebmd_run {
+    ebmd_lease lease;
+    ebmd_plan plan; /* plan.model: one reference */
+    ebm_arena *arena;
+    ebmd_part *part;    /* [plan.parts] */
+    int32_t first_open; /* parts below it are done */
+    int32_t done, busy;
+    int64_t grad_evals;
+    double side_sum; /* chains at work at the beginning of each quantum, summed up */
+    int64_t quanta;
+    double started_at;    /* ebmd_clock_ms() */
+    double unsaved_ms;    /* work since the last checkpoint */
+    double save_after_ms; /* work until the next one */
+    double progress_at;   /* when a quantum last came back */
+    ebma_problem_code error;
+    atomic_bool stop; /* somebody asked to cancel */
+
+    /* the scheduler's */
+    bool held;       /* no more quanta until it is saved, given back or ended */
+    bool in_service; /* a worker is doing that */
+    bool release;    /* to be given back */
+    bool lost;       /* the lease is gone: to be dropped */
+    double retry_at; /* ebmd_clock_ms(): not to be ended again before */
+    uint64_t last_turn;
+    struct ebmd_share *share;
+    ebmd_run *prev, *next;
+};
+
+/* What a run needs of the daemon. */
+typedef struct ebmd_run_env {
+    ebmd_store *store;
+    const ebmd_engine *engine;
+    ebmd_log *log;
+    ebmd_metrics *metrics; /* NULL: nobody counts */
+    const char *build;
+} ebmd_run_env;
+
+/* Takes up a claimed job, where its checkpoint left it if there is a good one.
+ * @own ebmd_run_free()
+ * @err NOMEM; FORMAT: the stored request makes no sense any more, e.g. its model is gone; IO */
+EBM_MUST_CHECK ebm_status ebmd_run_create(const ebmd_run_env *env, const ebmd_lease *lease,
+                                          ebmd_run **out, ebm_error *err);
+void ebmd_run_free(ebmd_run *run); /* NULL allowed */
+
+/* How long a quantum of this run should take. */
+double ebmd_run_quantum_ms(const ebmd_run *run);
+/* Lets more work pass until the next checkpoint than until the last one, up to EBMD_SAVE_MS. */
+void ebmd_run_space_saves(ebmd_run *run);
+/* Work units that are still to be done. */
+int64_t ebmd_run_work_left(const ebmd_run *run);
+ebmd_progress ebmd_run_progress(const ebmd_run *run);
+/* A part that a worker could take, or -1. Begun ones first: fewer chains are open that way. */
+int32_t ebmd_run_next_part(const ebmd_run *run);
+/* True when it should not go on: all done, failed, canceled or too late. */
+bool ebmd_run_is_over(ebmd_run *run, double now_ms);
+
+/* Runs one quantum of a part that is marked busy. @err DIVERGED, NOMEM and so on: fails the job */
+EBM_MUST_CHECK ebm_status ebmd_run_step(ebmd_run *run, int32_t part, ebmd_workbench *bench,
+                                        ebmd_quantum *q, ebm_error *err);
+/* Writes a checkpoint, or gives the job back with one. No part may be busy.
+ * @err BAD_STATE: the lease is lost; NOMEM, LIMIT, IO */
+EBM_MUST_CHECK ebm_status ebmd_run_save(const ebmd_run_env *env, ebmd_run *run, bool release,
+                                        ebm_error *err);
+/* Ends the job: decides how, writes document and results, logs. No part may be busy.
+ * @err as above */
+EBM_MUST_CHECK ebm_status ebmd_run_finish(const ebmd_run_env *env, ebmd_run *run, ebm_error *err);
+
+#endif

@@ -1,0 +1,147 @@
+/* The keeper, see keeper.h. */
+#include "keeper.h"
+
+#include <pthread.h>
+#include <time.h>
+
+#include "ebm/memory.h"
+
+#define BUSY_MS 50  /* between two rounds while there are jobs: bounds how late a deadline is */
+#define IDLE_MS 500 /* while there are none */
+
+struct ebmd_keeper {
+    ebmd_keeper_options opt;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t stop;
+    bool stopping;
+};
+
+static void judge(const ebmd_keeper *k, ebm_status st, const ebm_error *err)
+{
+    ebmd_field fields[] = {{.key = "status", .text = ebm_status_name(st)},
+                           {.key = "text", .text = err->text}};
+
+    if (st == EBM_OK || st == EBM_ERR_NOMEM || st == EBM_ERR_LIMIT)
+        return; /* the next round tries again */
+    if (ebmd_state_get(k->opt.state) != EBMD_BROKEN)
+        ebmd_log_event(k->opt.log, EBMD_ERROR, "store_failed", fields, 2);
+    ebmd_state_set(k->opt.state, EBMD_BROKEN);
+}
+
+static void cancel_unwanted(const ebmd_keeper *k)
+{
+    char id[EBMD_ID_SIZE];
+
+    while (ebmd_waiters_unwanted(k->opt.waiters, id)) {
+        ebmd_store *store = k->opt.store;
+        ebm_error err = {0};
+        ebmd_view view;
+        ebm_status st = store->ops->cancel(store, id, NULL, &view, &err);
+
+        if (st != EBM_ERR_NOT_FOUND)
+            judge(k, st, &err);
+    }
+}
+
+/* One round. Returns how long to wait for the next. */
+static long tend(const ebmd_keeper *k)
+{
+    ebmd_store *store = k->opt.store;
+    ebm_error err = {0};
+    ebmd_stats stats;
+
+    ebmd_sched_heartbeat(k->opt.sched); /* first, so that a pause of the process costs no lease */
+    cancel_unwanted(k);
+    judge(k, store->ops->sweep(store, &err), &err);
+    store->ops->stats(store, &stats);
+    if (stats.queued > 0 || stats.running > 0)
+        ebmd_sched_poke(k->opt.sched);
+    return stats.queued > 0 || stats.running > 0 ? BUSY_MS : IDLE_MS;
+}
+
+static struct timespec in_ms(long ms)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    t.tv_nsec += ms * 1000000L;
+    t.tv_sec += t.tv_nsec / 1000000000L;
+    t.tv_nsec %= 1000000000L;
+    return t;
+}
+
+static void *keeper_main(void *arg)
+{
+    ebmd_keeper *k = arg;
+
+    pthread_mutex_lock(&k->lock);
+    while (!k->stopping) {
+        struct timespec until;
+        long pause;
+        int rc = 0;
+
+        pthread_mutex_unlock(&k->lock);
+        pause = tend(k);
+        pthread_mutex_lock(&k->lock);
+        until = in_ms(pause);
+        while (!k->stopping && rc == 0)
+            rc = pthread_cond_timedwait(&k->stop, &k->lock, &until);
+    }
+    pthread_mutex_unlock(&k->lock);
+    return NULL;
+}
+
+static bool init_sync(ebmd_keeper *k)
+{
+    pthread_condattr_t attr;
+    bool ok;
+
+    if (pthread_condattr_init(&attr) != 0)
+        return false;
+    ok = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0 &&
+         pthread_cond_init(&k->stop, &attr) == 0;
+    pthread_condattr_destroy(&attr);
+    if (ok && pthread_mutex_init(&k->lock, NULL) != 0) {
+        pthread_cond_destroy(&k->stop);
+        ok = false;
+    }
+    return ok;
+}
+
+static void keeper_free(ebmd_keeper *k)
+{
+    pthread_cond_destroy(&k->stop);
+    pthread_mutex_destroy(&k->lock);
+    ebm_free(k);
+}
+
+ebm_status ebmd_keeper_start(const ebmd_keeper_options *opt, ebmd_keeper **out, ebm_error *err)
+{
+    ebmd_keeper *k = ebm_alloc(1, sizeof(*k));
+
+    *out = NULL;
+    if (!k || !init_sync(k)) {
+        ebm_free(k);
+        return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for the keeper");
+    }
+    k->opt = *opt;
+    if (pthread_create(&k->thread, NULL, keeper_main, k) != 0) {
+        keeper_free(k);
+        return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "cannot start a thread");
+    }
+    *out = k;
+    return EBM_OK;
+}
+
+void ebmd_keeper_stop(ebmd_keeper *k)
+{
+    if (!k)
+        return;
+    pthread_mutex_lock(&k->lock);
+    k->stopping = true;
+    pthread_cond_signal(&k->stop);
+    pthread_mutex_unlock(&k->lock);
+    pthread_join(k->thread, NULL);
+    keeper_free(k);
+}

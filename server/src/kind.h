@@ -1,0 +1,105 @@
+/* What a kind of job is: the table of functions between a request body and its results. A kind
+ * knows its request, its chains and its numbers; it has never heard of the queue, the store, leases
+ * or connections, and they have never heard of it.
+ *
+ * A job is made of `parts` that do not depend on each other, such as one image, one chain, one
+ * frame. Any worker may step any part; one part is stepped by one worker at a time. Results must
+ * depend on the request alone: not on the worker, on how a part's work is cut into quanta, or on
+ * a checkpoint in between.
+ *
+ * To add a kind: a file kind_x.c with one ebmd_kind, a row in kinds.c, a row in router.c. */
+#ifndef EBMD_KIND_H
+#define EBMD_KIND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ebma/api.h"
+#include "engine.h"
+#include "jobrow.h"
+#include "workbench.h"
+
+#define EBMD_VALUES 8
+
+typedef struct ebmd_kind ebmd_kind;
+
+/* A checked request and what it will cost. */
+typedef struct ebmd_plan {
+    const ebmd_kind *kind;
+    void *request;      /* the kind's own struct, in the arena given to parse() */
+    ebm_model *model;   /* borrowed from the engine */
+    size_t model_index; /* in the engine */
+    int32_t parts;      /* 1..EBMD_PARTS_MAX */
+    int64_t part_work;  /* gradient evaluations of one part, known before it runs */
+    size_t state_size;  /* bytes of one part between two quanta */
+    int32_t priority;   /* 0..9 */
+    int64_t timeout_ms; /* 0: none */
+} ebmd_plan;
+
+/* What one finished part gave. */
+typedef struct ebmd_result {
+    unsigned char *payload; /* e.g. a PNG; ebm_free() */
+    size_t size;
+    double value[EBMD_VALUES]; /* what they mean is the kind's business; kept in checkpoints */
+    double encode_ms;
+} ebmd_result;
+
+/* Filled in by whoever has a job to describe. */
+typedef struct ebmd_facts {
+    const char *id, *build;
+    int64_t created_ms;
+    const ebmd_result *results; /* [parts], or NULL while there are none */
+    int64_t grad_evals;         /* read if there are results, as the next one */
+    double batch_mean;          /* chains at work side by side, on average over its quanta */
+} ebmd_facts;
+
+/* One quantum of one part. */
+typedef struct ebmd_quantum {
+    int64_t max_evals; /* stop after so many gradient evaluations */
+    int64_t evals;     /* out: gradient evaluations done */
+    bool finished;     /* out: collect() is next */
+} ebmd_quantum;
+
+struct ebmd_kind {
+    const char *name; /* "sample": the kind member of job objects; at most 15 characters */
+
+    /* Checks a request body, or the canonical form that canon() wrote, which must give the same
+     * plan; finds the model; fills all of *plan but `kind`.
+     * @own request and problem lie in the arena
+     * @err anything: *problem says what to answer */
+    ebm_status (*parse)(const ebmd_engine *engine, const char *json, size_t size, ebm_arena *arena,
+                        ebmd_plan *plan, ebma_problem *problem);
+    /* Writes the request with everything that was left open decided: seed, defaults, model.
+     * @own *json: ebm_free() @err NOMEM */
+    ebm_status (*canon)(const ebmd_plan *plan, char **json, size_t *size, ebm_error *err);
+    /* Writes the job object; what depends on the job's state is filled in later (jobview.h).
+     * @own *json: ebm_free() @err NOMEM */
+    ebm_status (*document)(const ebmd_plan *plan, const ebmd_facts *facts, char **json,
+                           size_t *size, ebm_error *err);
+
+    /* Puts a part at its beginning. @shape state: plan->state_size zeroed bytes, 64-byte aligned */
+    void (*start)(const ebmd_plan *plan, int32_t part, void *state);
+    /* Goes on until q->max_evals are spent or the part is through; at least one evaluation.
+     * @err DIVERGED; the job fails */
+    ebm_status (*advance)(const ebmd_plan *plan, int32_t part, void *state, ebmd_workbench *bench,
+                          ebmd_quantum *q, ebm_error *err);
+    /* Makes the result of a part that is through. @own out->payload @err DIVERGED, NOMEM */
+    ebm_status (*collect)(const ebmd_plan *plan, int32_t part, void *state, ebmd_workbench *bench,
+                          ebmd_result *out, ebm_error *err);
+    /* Gradient evaluations that a part has behind it: work units, and usage. */
+    int64_t (*spent)(const ebmd_plan *plan, int32_t part, const void *state);
+
+    /* Writes a part's state as plan->state_size bytes that another process can read. */
+    void (*checkpoint)(const ebmd_plan *plan, int32_t part, const void *state, void *bytes);
+    /* Takes a state back. The bytes are hostile: whatever they hold, advance() must be safe.
+     * @err FORMAT: the part starts again from its beginning */
+    ebm_status (*restore)(const ebmd_plan *plan, int32_t part, const void *bytes, void *state);
+};
+
+/* @err NULL: no kind of this name */
+const ebmd_kind *ebmd_kind_find(const char *name);
+
+extern const ebmd_kind ebmd_kind_sample;
+
+#endif

@@ -1,0 +1,15 @@
+/* The kinds of jobs there are. */
+#include <string.h>
+
+#include "kind.h"
+
+static const ebmd_kind *const kinds[] = {&ebmd_kind_sample};
+
+const ebmd_kind *ebmd_kind_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (strcmp(kinds[i]->name, name) == 0)
+            return kinds[i];
+    }
+    return NULL;
+}

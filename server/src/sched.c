@@ -1,0 +1,474 @@
+/* The chain scheduler, see sched.h. */
+#include "sched.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "clock.h"
+#include "ebm/memory.h"
+#include "share.h"
+
+#define HANG_MS  30000.0 /* a quantum that takes longer has hung: its lease may run out */
+#define RETRY_MS 1000.0  /* before an end that could not be written is tried again */
+#define TURNS    4u      /* one in so many is a long turn */
+
+struct ebmd_sched {
+    const ebmd_run_env *env;
+    unsigned workers, slots;
+    pthread_mutex_t lock;
+    pthread_cond_t more;
+    ebmd_run *runs;
+    ebmd_share *shares;
+    size_t n_runs, n_busy;
+    uint64_t turn;
+    bool closed;
+    bool refused; /* the store had nothing for `wish`, and nothing has happened since */
+    ebmd_wish wish;
+    double ms_per_work; /* moving average of one worker; 0 = nothing measured */
+};
+
+ebmd_sched *ebmd_sched_create(const ebmd_run_env *env, unsigned workers, unsigned slots)
+{
+    ebmd_sched *s = ebm_alloc(1, sizeof(*s));
+
+    if (!s)
+        return NULL;
+    if (pthread_mutex_init(&s->lock, NULL) != 0) {
+        ebm_free(s);
+        return NULL;
+    }
+    if (pthread_cond_init(&s->more, NULL) != 0) {
+        pthread_mutex_destroy(&s->lock);
+        ebm_free(s);
+        return NULL;
+    }
+    s->env = env;
+    s->workers = workers > 0 ? workers : 1;
+    s->slots = slots > 0 ? slots : 1;
+    return s;
+}
+
+/* --- the open runs ------------------------------------------------------------------------ */
+
+static bool insert(ebmd_sched *s, ebmd_run *run)
+{
+    run->share = ebmd_share_take(&s->shares, run->lease.owner);
+    if (!run->share)
+        return false;
+    run->next = s->runs;
+    if (s->runs)
+        s->runs->prev = run;
+    s->runs = run;
+    s->n_runs++;
+    return true;
+}
+
+static void take_out(ebmd_sched *s, ebmd_run *run)
+{
+    if (run->prev)
+        run->prev->next = run->next;
+    else
+        s->runs = run->next;
+    if (run->next)
+        run->next->prev = run->prev;
+    ebmd_share_drop(&s->shares, run->share);
+    s->n_runs--;
+}
+
+void ebmd_sched_free(ebmd_sched *s)
+{
+    if (!s)
+        return;
+    while (s->runs) {
+        ebmd_run *run = s->runs;
+
+        take_out(s, run);
+        ebmd_run_free(run);
+    }
+    pthread_cond_destroy(&s->more);
+    pthread_mutex_destroy(&s->lock);
+    ebm_free(s);
+}
+
+/* --- whose turn --------------------------------------------------------------------------- */
+
+/* A turn that is not for the least work left. */
+static bool is_long_turn(const ebmd_sched *s)
+{
+    return s->turn % TURNS == TURNS - 1;
+}
+
+/* Every other long turn opens the next queued job, whatever its size. */
+static bool is_opening_turn(const ebmd_sched *s)
+{
+    return s->turn % (2 * TURNS) == 2 * TURNS - 1;
+}
+
+static bool better(const ebmd_sched *s, const ebmd_run *a, const ebmd_run *b)
+{
+    int64_t left_a, left_b;
+
+    if (a->lease.priority != b->lease.priority)
+        return a->lease.priority > b->lease.priority;
+    if (a->share != b->share)
+        return a->share->used_ms < b->share->used_ms;
+    if (is_long_turn(s))
+        return a->last_turn < b->last_turn;
+    left_a = ebmd_run_work_left(a);
+    left_b = ebmd_run_work_left(b);
+    return left_a != left_b ? left_a < left_b : a->lease.created_ms < b->lease.created_ms;
+}
+
+static bool can_step(const ebmd_run *run)
+{
+    return !run->held && !run->release && ebmd_run_next_part(run) >= 0;
+}
+
+static ebmd_run *pick(ebmd_sched *s)
+{
+    ebmd_run *best = NULL;
+
+    for (ebmd_run *run = s->runs; run; run = run->next) {
+        if (can_step(run) && (!best || better(s, run, best)))
+            best = run;
+    }
+    return best;
+}
+
+static ebmd_duty duty_of(ebmd_run *run, double now)
+{
+    if (run->lost)
+        return EBMD_DROP;
+    if (ebmd_run_is_over(run, now))
+        return EBMD_FINISH;
+    return run->release ? EBMD_RELEASE : EBMD_SAVE;
+}
+
+/* A run that has to be saved, given back or ended, and that nobody is at work on. */
+static bool find_duty(ebmd_sched *s, ebmd_task *out)
+{
+    double now = ebmd_clock_ms();
+
+    for (ebmd_run *run = s->runs; run; run = run->next) {
+        if (run->in_service)
+            continue; /* it is somebody else's to look at */
+        if (run->lost || run->release || ebmd_run_is_over(run, now))
+            run->held = true;
+        if (!run->held || run->busy > 0 || now < run->retry_at)
+            continue;
+        run->in_service = true;
+        *out = (ebmd_task){.duty = duty_of(run, now), .run = run, .part = -1};
+        return true;
+    }
+    return false;
+}
+
+static void take_part(ebmd_sched *s, ebmd_run *run, ebmd_task *out)
+{
+    *out = (ebmd_task){.duty = EBMD_STEP, .run = run, .part = ebmd_run_next_part(run)};
+    run->part[out->part].busy = true;
+    run->busy++;
+    run->last_turn = ++s->turn;
+    s->n_busy++;
+    run->quanta++;
+    run->side_sum += (double)s->n_busy;
+}
+
+/* --- claiming ----------------------------------------------------------------------------- */
+
+/* Would a worker that could have `best` rather have something queued, and what? */
+static bool wants_claim(const ebmd_sched *s, const ebmd_run *best, ebmd_wish *wish)
+{
+    size_t room = s->slots;
+
+    if (s->closed)
+        return false;
+    *wish = (ebmd_wish){.above_priority = -1, .below_work = INT64_MAX};
+    if (best) {
+        wish->above_priority = best->lease.priority;
+        if (!is_opening_turn(s)) {
+            wish->below_work = is_long_turn(s) ? 0 : ebmd_run_work_left(best);
+            room += s->workers; /* a smaller one may push a larger one out */
+        }
+    }
+    if (s->n_runs >= room)
+        return false;
+    return !s->refused || wish->above_priority < s->wish.above_priority ||
+           wish->below_work > s->wish.below_work;
+}
+
+/* Too many are open: the one with the most work left waits in the store. */
+static void push_out(ebmd_sched *s, const ebmd_run *keep)
+{
+    ebmd_run *most = NULL;
+
+    for (ebmd_run *run = s->runs; run; run = run->next) {
+        if (run != keep && !run->release &&
+            (!most || ebmd_run_work_left(run) > ebmd_run_work_left(most)))
+            most = run;
+    }
+    if (most)
+        most->release = true;
+}
+
+static void give_back(ebmd_sched *s, const ebmd_lease *lease)
+{
+    ebmd_save nothing = {.release = true, .timings = lease->timings};
+
+    /* if this fails too, the lease runs out */
+    if (s->env->store->ops->save(s->env->store, lease, &nothing, NULL) != EBM_OK)
+        return;
+}
+
+/* Claims with the lock open; on return it is held again. Returns the run if it is open now. */
+static ebmd_run *claim(ebmd_sched *s, const ebmd_wish *wish)
+{
+    ebmd_lease lease;
+    ebmd_run *run = NULL;
+    ebm_error err = {0};
+    ebm_status st;
+
+    s->wish = *wish;
+    s->refused = true; /* unless something is queued while we ask */
+    pthread_mutex_unlock(&s->lock);
+    st = s->env->store->ops->claim(s->env->store, wish, &lease, &err);
+    if (st == EBM_OK) {
+        st = ebmd_run_create(s->env, &lease, &run, &err);
+        if (!run)
+            give_back(s, &lease);
+    }
+    pthread_mutex_lock(&s->lock);
+    if (run)
+        s->refused = false; /* there may be more */
+    if (run && !insert(s, run)) {
+        pthread_mutex_unlock(&s->lock);
+        give_back(s, &lease);
+        ebmd_run_free(run);
+        pthread_mutex_lock(&s->lock);
+        return NULL;
+    }
+    if (run && s->closed)
+        run->release = true;
+    if (s->n_runs > s->slots)
+        push_out(s, run);
+    return run;
+}
+
+bool ebmd_sched_next(ebmd_sched *s, ebmd_task *out)
+{
+    ebmd_wish wish;
+    bool found = true;
+
+    pthread_mutex_lock(&s->lock);
+    while (!find_duty(s, out)) {
+        ebmd_run *best = pick(s);
+
+        if (wants_claim(s, best, &wish)) {
+            /* what is claimed counts as attempted, so it is begun at once: a job that only waits
+             * here when the process dies would be blamed for it */
+            ebmd_run *run = claim(s, &wish);
+
+            if (run && can_step(run)) {
+                take_part(s, run, out);
+                break;
+            }
+        } else if (best) {
+            take_part(s, best, out);
+            break;
+        } else if (s->closed && s->n_runs == 0) {
+            found = false;
+            break;
+        } else {
+            pthread_cond_wait(&s->more, &s->lock);
+        }
+    }
+    pthread_mutex_unlock(&s->lock);
+    return found;
+}
+
+/* --- reports ------------------------------------------------------------------------------ */
+
+static void complete_part(ebmd_run *run, ebmd_part *p)
+{
+    ebm_free(p->state);
+    p->state = NULL;
+    p->phase = EBMD_PART_DONE;
+    p->spent = run->plan.part_work;
+    run->done++;
+    /* who is busy may be changing its phase */
+    while (run->first_open < run->plan.parts && !run->part[run->first_open].busy &&
+           run->part[run->first_open].phase == EBMD_PART_DONE)
+        run->first_open++;
+}
+
+static void measure(ebmd_sched *s, int64_t evals, double ms)
+{
+    double now = ms / (double)evals;
+
+    s->ms_per_work = s->ms_per_work > 0.0 ? 0.9 * s->ms_per_work + 0.1 * now : now;
+}
+
+static bool wants_save(const ebmd_sched *s, const ebmd_run *run)
+{
+    return s->env->store->durable && run->unsaved_ms >= run->save_after_ms;
+}
+
+void ebmd_sched_stepped(ebmd_sched *s, const ebmd_task *task, const ebmd_quantum *q, double ms,
+                        ebma_problem_code problem)
+{
+    ebmd_run *run = task->run;
+    ebmd_part *p = &run->part[task->part];
+
+    pthread_mutex_lock(&s->lock);
+    p->busy = false;
+    run->busy--;
+    s->n_busy--;
+    run->share->used_ms += ms;
+    run->unsaved_ms += ms;
+    run->progress_at = ebmd_clock_ms();
+    run->grad_evals += q->evals;
+    if (q->evals > 0)
+        measure(s, q->evals, ms);
+    if (problem != EBMA_OK && run->error == EBMA_OK)
+        run->error = problem;
+    if (problem == EBMA_OK && q->finished)
+        complete_part(run, p);
+    else if (problem == EBMA_OK)
+        p->spent = run->plan.kind->spent(&run->plan, task->part, p->state);
+    if (wants_save(s, run))
+        run->held = true;
+    pthread_cond_broadcast(&s->more);
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* After an end that could not be written for want of memory or disk, it is tried again; whatever
+ * else goes wrong, the store has the job and will give it to somebody. */
+static bool stays(const ebmd_task *task, ebm_status st)
+{
+    if (task->duty == EBMD_SAVE)
+        return st == EBM_OK || st == EBM_ERR_NOMEM || st == EBM_ERR_LIMIT;
+    return task->duty == EBMD_FINISH && (st == EBM_ERR_NOMEM || st == EBM_ERR_LIMIT);
+}
+
+void ebmd_sched_settled(ebmd_sched *s, const ebmd_task *task, ebm_status st)
+{
+    ebmd_run *run = task->run;
+    bool keep = stays(task, st);
+
+    pthread_mutex_lock(&s->lock);
+    run->in_service = false;
+    if (keep) {
+        ebmd_run_space_saves(run);
+        run->held = task->duty == EBMD_FINISH;
+        run->retry_at = run->held ? ebmd_clock_ms() + RETRY_MS : 0.0;
+    } else {
+        take_out(s, run);
+    }
+    pthread_cond_broadcast(&s->more);
+    pthread_mutex_unlock(&s->lock);
+    if (!keep)
+        ebmd_run_free(run);
+}
+
+/* --- from outside ------------------------------------------------------------------------- */
+
+void ebmd_sched_poke(ebmd_sched *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->refused = false;
+    pthread_cond_broadcast(&s->more);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void ebmd_sched_cancel(ebmd_sched *s, const char *id)
+{
+    pthread_mutex_lock(&s->lock);
+    for (ebmd_run *run = s->runs; run; run = run->next) {
+        if (strcmp(run->lease.id, id) == 0)
+            atomic_store(&run->stop, true);
+    }
+    pthread_cond_broadcast(&s->more);
+    pthread_mutex_unlock(&s->lock);
+}
+
+typedef struct beat {
+    ebmd_lease lease;
+    ebmd_progress progress;
+} beat;
+
+static size_t collect_beats(ebmd_sched *s, beat *beats, size_t room)
+{
+    double now = ebmd_clock_ms();
+    size_t n = 0;
+
+    pthread_mutex_lock(&s->lock);
+    for (const ebmd_run *run = s->runs; run && n < room; run = run->next) {
+        if (run->busy > 0 && now - run->progress_at > HANG_MS)
+            continue;
+        beats[n].lease = run->lease;
+        beats[n++].progress = ebmd_run_progress(run);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return n;
+}
+
+static void apply_verdict(ebmd_sched *s, const ebmd_lease *lease, ebmd_beat_verdict verdict)
+{
+    pthread_mutex_lock(&s->lock);
+    for (ebmd_run *run = s->runs; run; run = run->next) {
+        if (strcmp(run->lease.id, lease->id) != 0 || run->lease.fence != lease->fence)
+            continue;
+        if (verdict == EBMD_LOST && !run->in_service)
+            run->lost = true;
+        if (verdict == EBMD_STOP)
+            atomic_store(&run->stop, true);
+    }
+    pthread_cond_broadcast(&s->more);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void ebmd_sched_heartbeat(ebmd_sched *s)
+{
+    size_t room = ebmd_sched_open(s) + s->workers;
+    beat *beats = ebm_alloc(room, sizeof(*beats));
+    size_t n = beats ? collect_beats(s, beats, room) : 0;
+
+    for (size_t i = 0; i < n; i++) {
+        ebmd_beat_verdict verdict =
+            s->env->store->ops->heartbeat(s->env->store, &beats[i].lease, &beats[i].progress);
+
+        if (verdict != EBMD_KEEP)
+            apply_verdict(s, &beats[i].lease, verdict);
+    }
+    ebm_free(beats);
+}
+
+void ebmd_sched_close(ebmd_sched *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->closed = true;
+    for (ebmd_run *run = s->runs; run; run = run->next)
+        run->release = true;
+    pthread_cond_broadcast(&s->more);
+    pthread_mutex_unlock(&s->lock);
+}
+
+size_t ebmd_sched_open(ebmd_sched *s)
+{
+    size_t n;
+
+    pthread_mutex_lock(&s->lock);
+    n = s->n_runs;
+    pthread_mutex_unlock(&s->lock);
+    return n;
+}
+
+double ebmd_sched_seconds(ebmd_sched *s, int64_t work)
+{
+    double seconds;
+
+    pthread_mutex_lock(&s->lock);
+    seconds = (double)work * s->ms_per_work / 1e3 / s->workers;
+    pthread_mutex_unlock(&s->lock);
+    return seconds;
+}

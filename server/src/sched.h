@@ -1,0 +1,62 @@
+/* The chain scheduler: says to each worker what to do next, so that chains of many jobs are
+ * stepped side by side in short quanta.
+ *
+ * Order: priority first; then the owner who has had the least time; of an owner's jobs three turns
+ * in four go to the one with the least work left. The fourth goes to the one that has waited
+ * longest for a turn, or, every other time, opens the next queued job. So a small request overtakes
+ * long runs within a quantum, and long runs cannot be starved by small requests. Jobs are claimed
+ * from the store by the same order, when a worker would rather have a queued one; when too many are
+ * open, the one with the most work left goes back.
+ *
+ * Knows runs and the store's calls; nothing of numbers, threads' sessions or sockets.
+ * @thread every call from any thread. Lock order: the store's lock, then ours; so nothing here
+ * calls the store with the lock held. */
+#ifndef EBMD_SCHED_H
+#define EBMD_SCHED_H
+
+#include "job_run.h"
+
+typedef struct ebmd_sched ebmd_sched;
+
+typedef enum ebmd_duty {
+    EBMD_STEP,    /* run one quantum of task.part */
+    EBMD_SAVE,    /* write a checkpoint */
+    EBMD_RELEASE, /* give the job back */
+    EBMD_FINISH,  /* end the job */
+    EBMD_DROP     /* forget it: the lease is lost */
+} ebmd_duty;
+
+typedef struct ebmd_task {
+    ebmd_duty duty;
+    ebmd_run *run; /* nobody else has it while duty is not STEP */
+    int32_t part;
+} ebmd_task;
+
+/* @range slots >= 1: jobs that may be open side by side
+ * @own ebmd_sched_free(); *env must outlive it @err NULL: no memory */
+ebmd_sched *ebmd_sched_create(const ebmd_run_env *env, unsigned workers, unsigned slots);
+void ebmd_sched_free(ebmd_sched *s); /* NULL allowed; no worker may be left */
+
+/* Waits for something to do. @err false: closed, and everything is done */
+EBM_MUST_CHECK bool ebmd_sched_next(ebmd_sched *s, ebmd_task *out);
+/* Reports a STEP: what was done, how long it took, EBMA_OK or what ends the job. */
+void ebmd_sched_stepped(ebmd_sched *s, const ebmd_task *task, const ebmd_quantum *q, double ms,
+                        ebma_problem_code problem);
+/* Reports any other duty. What the store said decides what becomes of the run. */
+void ebmd_sched_settled(ebmd_sched *s, const ebmd_task *task, ebm_status st);
+
+/* There may be something new in the queue, or its time may have come. */
+void ebmd_sched_poke(ebmd_sched *s);
+/* Asks the job to stop, if it is here. */
+void ebmd_sched_cancel(ebmd_sched *s, const char *id);
+/* Renews all leases and reports progress. */
+void ebmd_sched_heartbeat(ebmd_sched *s);
+/* Claims nothing more and gives every job back; workers end when that is done. */
+void ebmd_sched_close(ebmd_sched *s);
+
+/* Jobs that are open here. */
+size_t ebmd_sched_open(ebmd_sched *s);
+/* Seconds that this process needs for so much work, by what it has measured. */
+double ebmd_sched_seconds(ebmd_sched *s, int64_t work);
+
+#endif

@@ -1,0 +1,391 @@
+/* Accepting jobs, see submit.h. */
+#include "submit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "clock.h"
+#include "ebm/io.h"
+#include "ebm/memory.h"
+#include "jobview.h"
+#include "media.h"
+
+#define IDEM_KEY_MAX 255
+
+/* --- refusals ----------------------------------------------------------------------------- */
+
+/* Seconds until the backlog should be gone. @range 1..60 */
+static int retry_after(const ebmd_app *app)
+{
+    ebmd_stats stats;
+    double seconds;
+
+    app->store->ops->stats(app->store, &stats);
+    seconds = ebmd_sched_seconds(app->sched, stats.queued_work);
+    if (!(seconds > 1.0))
+        return 1;
+    return seconds < 60.0 ? (int)(seconds + 0.999) : 60;
+}
+
+bool ebmd_submit_full(const ebmd_app *app)
+{
+    ebmd_stats stats;
+
+    app->store->ops->stats(app->store, &stats);
+    return stats.queued >= app->queue_max;
+}
+
+void ebmd_submit_refuse_full(const ebmd_app *app, ebmd_request *r)
+{
+    ebmd_reply_code(r, EBMA_QUEUE_FULL);
+    ebmd_reply_addf(r, "Retry-After", "%d", retry_after(app));
+}
+
+static void refuse_error(const ebmd_app *app, ebmd_request *r, ebm_status st, const ebm_error *err)
+{
+    ebmd_field field = {.key = "text", .text = err->text};
+
+    ebmd_log_event(app->log, EBMD_ERROR, "submit_failed", &field, 1);
+    if (st == EBM_ERR_IO)
+        ebmd_state_set(app->state, EBMD_BROKEN);
+    if (st == EBM_ERR_LIMIT || st == EBM_ERR_IO)
+        ebmd_reply_code(r, EBMA_STORE_UNAVAILABLE);
+    else
+        ebmd_reply_code(r, st == EBM_ERR_NOMEM ? EBMA_OUT_OF_MEMORY : EBMA_INTERNAL);
+    ebmd_reply_add(r, "Retry-After", "5");
+}
+
+/* --- Idempotency-Key ---------------------------------------------------------------------- */
+
+static bool key_ok(const char *key)
+{
+    size_t n = strlen(key);
+
+    for (size_t i = 0; i < n; i++) {
+        if (key[i] < '!' || key[i] > '~')
+            return false;
+    }
+    return n >= 1 && n <= IDEM_KEY_MAX;
+}
+
+/* Digest of several words, each with its end marked. */
+static bool digest_words(const char *const *words, size_t n, char out[EBMD_HEX_SIZE])
+{
+    size_t total = 0, at = 0;
+    char *text;
+
+    for (size_t i = 0; i < n; i++)
+        total += strlen(words[i]) + 1;
+    text = ebm_alloc(total, 1);
+    if (!text)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        size_t len = strlen(words[i]) + 1;
+
+        memcpy(text + at, words[i], len);
+        at += len;
+    }
+    ebm_sha256_hex(text, total, out);
+    ebm_free(text);
+    return true;
+}
+
+typedef struct idem {
+    char key[EBMD_HEX_SIZE], body[EBMD_HEX_SIZE]; /* "" without the header */
+} idem;
+
+/* The body counts in its canonical form: spelling and order of members do not matter. */
+static bool read_idem(ebmd_request *r, const ebmd_kind *kind, idem *out)
+{
+    const char *header = ebmd_request_header(r, "Idempotency-Key");
+    const char *key_words[] = {r->grant.owner, kind->name, header};
+    const char *body_words[] = {kind->name, NULL};
+    char *canonical = NULL;
+    size_t size;
+    bool ok;
+
+    memset(out, 0, sizeof(*out));
+    if (!header)
+        return true;
+    if (!key_ok(header)) {
+        ebmd_reply_code(r, EBMA_BAD_IDEMPOTENCY_KEY);
+        return false;
+    }
+    ok = ebma_body_canonical(r->body ? r->body : "", r->body_size, &canonical, &size, NULL) ==
+         EBM_OK;
+    body_words[1] = canonical;
+    ok = ok && digest_words(key_words, 3, out->key) && digest_words(body_words, 2, out->body);
+    ebm_free(canonical);
+    if (!ok)
+        ebmd_reply_code(r, EBMA_OUT_OF_MEMORY);
+    return ok;
+}
+
+/* --- accepting ---------------------------------------------------------------------------- */
+
+/* Everything that a job needs before it can be written down. */
+typedef struct draft {
+    char id[EBMD_ID_SIZE];
+    int64_t created_ms;
+    char *request, *document;
+    size_t request_size, document_size;
+} draft;
+
+static void draft_clear(draft *d)
+{
+    ebm_free(d->request);
+    ebm_free(d->document);
+}
+
+static ebm_status draft_make(const ebmd_app *app, const ebmd_plan *plan, draft *d, ebm_error *err)
+{
+    ebmd_facts facts = {.id = d->id, .build = app->build};
+    ebm_status st;
+
+    memset(d, 0, sizeof(*d));
+    facts.created_ms = d->created_ms = ebmd_clock_wall_ms();
+    if (!ebmd_id_make("job_", d->created_ms, d->id))
+        return ebm_error_set(err, EBM_ERR_INTERNAL, NULL, "no randomness for a job id");
+    st = plan->kind->canon(plan, &d->request, &d->request_size, err);
+    if (st == EBM_OK)
+        st = plan->kind->document(plan, &facts, &d->document, &d->document_size, err);
+    return st;
+}
+
+static ebmd_spec spec_of(const ebmd_request *r, const ebmd_plan *plan, const draft *d,
+                         const idem *key)
+{
+    return (ebmd_spec){.id = d->id,
+                       .kind = plan->kind->name,
+                       .owner = r->grant.owner,
+                       .idem = key->key,
+                       .digest = key->body,
+                       .created_ms = d->created_ms,
+                       .timeout_ms = plan->timeout_ms,
+                       .work = plan->part_work * plan->parts,
+                       .parts = plan->parts,
+                       .priority = plan->priority,
+                       .request = d->request,
+                       .request_size = d->request_size,
+                       .document = d->document,
+                       .document_size = d->document_size};
+}
+
+static void reply_accepted(const ebmd_app *app, ebmd_request *r, const char *id, bool replayed)
+{
+    ebm_error err = {0};
+    char *json = NULL;
+    size_t size = 0;
+    ebmd_view view;
+    ebm_status st = app->store->ops->get(app->store, id, ebmd_request_owner(r), &view);
+
+    if (st == EBM_OK)
+        st = ebmd_jobview_json(app, &view, &json, &size, &err);
+    ebmd_reply_json(r, st, json, size);
+    /* a new job may have ended already; an old one that has is simply there */
+    if (st == EBM_OK && !(replayed && ebmd_job_state_final(view.row.state)))
+        r->reply.status = 202;
+    ebmd_reply_addf(r, "Location", "/v1/jobs/%s", id);
+    ebmd_reply_add(r, "Retry-After", "1");
+    ebmd_reply_add(r, "Preference-Applied", "respond-async");
+    ebmd_reply_add(r, "X-Job-Id", id);
+}
+
+/* Waits for a job that is there already; it may end between the look and the wait. */
+static void wait_for(const ebmd_app *app, ebmd_request *r, const char *id)
+{
+    ebmd_view view;
+
+    memcpy(r->waiter.id, id, EBMD_ID_SIZE);
+    ebmd_waiters_add(app->waiters, &r->waiter);
+    if (app->store->ops->get(app->store, id, ebmd_request_owner(r), &view) != EBM_OK ||
+        ebmd_job_state_final(view.row.state))
+        ebmd_waiters_end(app->waiters, id);
+}
+
+static void answer(const ebmd_app *app, ebmd_request *r, ebmd_submit_outcome how, const char *id)
+{
+    if (how == EBMD_SUBMIT_FULL) {
+        ebmd_submit_refuse_full(app, r);
+    } else if (how == EBMD_SUBMIT_CONFLICT) {
+        ebmd_reply_code(r, EBMA_IDEMPOTENCY_MISMATCH);
+    } else {
+        if (how == EBMD_SUBMIT_REPLAYED)
+            ebmd_reply_add(r, "Idempotency-Replayed", "true");
+        if (r->prefers_async)
+            reply_accepted(app, r, id, how == EBMD_SUBMIT_REPLAYED);
+        else
+            r->waits = true;
+    }
+}
+
+/* Writes the job down. One that will be waited for is listened to before it exists, or its end
+ * could be missed. */
+static void write_down(const ebmd_app *app, ebmd_request *r, const ebmd_spec *spec)
+{
+    bool waits = !r->prefers_async;
+    ebmd_submit_outcome how = EBMD_SUBMIT_FULL;
+    char id[EBMD_ID_SIZE] = "";
+    ebm_error err = {0};
+    ebm_status st;
+
+    r->waiter.keep_job = spec->idem[0] != '\0';
+    memcpy(r->waiter.id, spec->id, strlen(spec->id) + 1);
+    if (waits)
+        ebmd_waiters_add(app->waiters, &r->waiter);
+    st = app->store->ops->submit(app->store, spec, &how, id, &err);
+    if (waits && (st != EBM_OK || how != EBMD_SUBMIT_ACCEPTED)) {
+        r->waiter.keep_job = true; /* there is no such job: nothing to cancel */
+        ebmd_waiters_remove(&r->waiter);
+    }
+    if (!waits || how != EBMD_SUBMIT_ACCEPTED) /* else somebody may be reading it */
+        memcpy(r->waiter.id, id, sizeof(id));
+    if (st != EBM_OK) {
+        refuse_error(app, r, st, &err);
+        return;
+    }
+    answer(app, r, how, id);
+    if (r->waits && how == EBMD_SUBMIT_REPLAYED)
+        wait_for(app, r, id);
+}
+
+/* Takes the job's work from its owner's quota, or refuses. */
+static bool charge(const ebmd_app *app, ebmd_request *r, const ebmd_plan *plan)
+{
+    double work = (double)plan->part_work * plan->parts;
+    int seconds = 1;
+
+    if (!app->keys || ebmd_keys_spend(app->keys, r->grant.owner, work, ebmd_clock_ms(), &seconds))
+        return true;
+    ebmd_metrics_denied(app->metrics, EBMD_DENIED_WORK);
+    ebmd_reply_code(r, EBMA_QUOTA_EXCEEDED);
+    ebmd_reply_addf(r, "Retry-After", "%d", seconds);
+    return false;
+}
+
+static void submit_plan(const ebmd_app *app, ebmd_request *r, const ebmd_plan *plan)
+{
+    ebm_error err = {0};
+    idem key;
+    draft d;
+    ebm_status st;
+
+    if (!read_idem(r, plan->kind, &key) || !charge(app, r, plan))
+        return;
+    st = draft_make(app, plan, &d, &err);
+    if (st == EBM_OK) {
+        ebmd_spec spec = spec_of(r, plan, &d, &key);
+
+        write_down(app, r, &spec);
+    } else {
+        refuse_error(app, r, st, &err);
+    }
+    draft_clear(&d);
+}
+
+/* RFC 7240: preferences are a list; the ones we do not know are ignored. */
+static bool prefers_async(const ebmd_request *r)
+{
+    static const char word[] = "respond-async";
+    const char *p = ebmd_request_header(r, "Prefer");
+
+    while (p && *p) {
+        size_t n;
+
+        p += strspn(p, " \t,");
+        n = strcspn(p, " \t,;");
+        if (n == sizeof(word) - 1 && strncmp(p, word, n) == 0)
+            return true;
+        p += n + strcspn(p + n, ",");
+    }
+    return false;
+}
+
+void ebmd_submit(const ebmd_app *app, ebmd_request *r, const ebmd_kind *kind)
+{
+    ebmd_media media = ebmd_media_accept(ebmd_request_header(r, "Accept"));
+    ebmd_plan plan = {.kind = kind};
+    ebma_problem problem;
+
+    if (media == EBMD_MEDIA_NONE) {
+        ebmd_reply_code(r, EBMA_NOT_ACCEPTABLE);
+        return;
+    }
+    if (kind->parse(app->engine, r->body ? r->body : "", r->body_size, r->arena, &plan, &problem) !=
+        EBM_OK) {
+        ebmd_reply_problem(r, &problem);
+        return;
+    }
+    plan.kind = kind;
+    r->prefers_async = prefers_async(r);
+    r->wants_png = media == EBMD_MEDIA_PNG && !r->prefers_async;
+    if (r->wants_png && plan.parts != 1)
+        ebmd_reply_code(r, EBMA_NOT_ACCEPTABLE);
+    else
+        submit_plan(app, r, &plan);
+}
+
+/* --- the end ------------------------------------------------------------------------------ */
+
+static ebm_status reply_png(const ebmd_app *app, ebmd_request *r, const ebmd_row *row)
+{
+    uint64_t seed = 0;
+    double energy = 0.0;
+    char *document = NULL, *png = NULL;
+    size_t document_size, size;
+    ebm_status st = app->store->ops->blob(app->store, row->id, EBMD_BLOB_DOCUMENT, 0, &document,
+                                          &document_size, NULL);
+
+    if (st == EBM_OK)
+        st = ebma_job_read(document, document_size, &seed, &energy, NULL);
+    if (st == EBM_OK)
+        st = app->store->ops->blob(app->store, row->id, EBMD_BLOB_PART, 0, &png, &size, NULL);
+    ebm_free(document);
+    if (st != EBM_OK)
+        return st;
+    ebmd_reply_body(r, 200, "image/png", png, size);
+    ebmd_reply_addf(r, "X-Seed", "%llu", (unsigned long long)seed);
+    ebmd_reply_addf(r, "X-Energy", "%.9g", energy);
+    return EBM_OK;
+}
+
+static void reply_failure(const ebmd_app *app, ebmd_request *r, ebma_problem_code code)
+{
+    ebmd_reply_code(r, code);
+    if (ebma_problem_describe(code)->retryable)
+        ebmd_reply_addf(r, "Retry-After", "%d", retry_after(app));
+}
+
+static void reply_end(const ebmd_app *app, ebmd_request *r, const ebmd_view *view)
+{
+    const ebmd_row *row = &view->row;
+    char *json = NULL;
+    size_t size = 0;
+    ebm_status st;
+
+    if (row->state != EBMD_JOB_SUCCEEDED) {
+        reply_failure(app, r, ebma_problem_find(row->code));
+    } else if (r->wants_png) {
+        st = reply_png(app, r, row);
+        if (st != EBM_OK)
+            ebmd_reply_code(r, st == EBM_ERR_NOMEM ? EBMA_OUT_OF_MEMORY : EBMA_INTERNAL);
+    } else {
+        st = ebmd_jobview_json(app, view, &json, &size, NULL);
+        ebmd_reply_json(r, st, json, size);
+    }
+    ebmd_reply_addf(r, "Server-Timing", "queue;dur=%.1f, compute;dur=%.1f, encode;dur=%.1f",
+                    row->timings.queue_ms, row->timings.compute_ms, row->timings.encode_ms);
+}
+
+void ebmd_submit_done(const ebmd_app *app, ebmd_request *r)
+{
+    ebmd_view view;
+
+    if (app->store->ops->get(app->store, r->waiter.id, ebmd_request_owner(r), &view) != EBM_OK)
+        ebmd_reply_code(r, EBMA_JOB_GONE);
+    else if (ebmd_job_state_final(view.row.state))
+        reply_end(app, r, &view);
+    else
+        reply_failure(app, r, EBMA_INTERRUPTED); /* dismissed: we are going away */
+    ebmd_reply_add(r, "X-Job-Id", r->waiter.id);
+}

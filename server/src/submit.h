@@ -1,0 +1,19 @@
+/* From a request body to an accepted job and back to a reply, for every kind of job.
+ * Knows headers, kinds and the store's calls; not what a kind computes. */
+#ifndef EBMD_SUBMIT_H
+#define EBMD_SUBMIT_H
+
+#include "kind.h"
+#include "router.h"
+
+/* Takes the body as a request of this kind: refuses it, accepts it and lets the connection wait,
+ * or answers 202 at once (Prefer: respond-async). */
+void ebmd_submit(const ebmd_app *app, ebmd_request *r, const ebmd_kind *kind);
+/* The wait is over: answers with the job object, or the image. */
+void ebmd_submit_done(const ebmd_app *app, ebmd_request *r);
+/* True when a new job would be refused for its number alone; costs nothing. */
+bool ebmd_submit_full(const ebmd_app *app);
+/* Answers 429 with Retry-After. */
+void ebmd_submit_refuse_full(const ebmd_app *app, ebmd_request *r);
+
+#endif

@@ -1,0 +1,285 @@
+/* Jobs over the wire: accepted and fetched later, one key one job, canceled in each state, too
+ * late, aged, overtaken, and carried over a stop into the next process. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <signal.h>
+#include <time.h>
+
+#include "daemon_process.h"
+#include "http_client.h"
+#include "tiny_model.h"
+
+#define LONG                                                                                       \
+    "{\"model\":\"slow\",\"steps_per_level\":2000,\"seed\":1}" /* seconds, on any machine */
+
+static daemon_process d;
+
+static int start(const char *store, const char *ttl)
+{
+    const char *const more[] = {"--workers", "1", "--store", store, "--result-ttl", ttl, NULL};
+
+    return daemon_start(&d, more) ? 0 : -1;
+}
+
+static int setup(void **state)
+{
+    static const tiny_model models[] = {
+        {.id = "a-tiny", .levels = 2, .steps = 2, .seed = 1, .step_scale = 1.0},
+        {.id = "slow", .levels = 400, .steps = 4, .seed = 3, .step_scale = 1.0}};
+
+    (void)state;
+    if (!daemon_prepare(&d) || !tiny_model_write(d.models, &models[0]) ||
+        !tiny_model_write(d.models, &models[1]))
+        return -1;
+    return start("memory", "86400");
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    daemon_clean(&d);
+    return 0;
+}
+
+static void sleep_ms(long ms)
+{
+    struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+
+    nanosleep(&ts, NULL);
+}
+
+static double now_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
+}
+
+/* Sends a body to be done later; id receives the job's id. Returns the status. */
+static int send_later(const char *body, const char *key, char id[64])
+{
+    char headers[256];
+    http_reply r;
+    int status;
+
+    snprintf(headers, sizeof(headers),
+             "Content-Type: application/json\r\nPrefer: respond-async\r\n%s%s%s",
+             key ? "Idempotency-Key: " : "", key ? key : "", key ? "\r\n" : "");
+    assert_true(http_call(d.port, "POST", "/sample", headers, body, &r));
+    status = r.status;
+    if (!http_header(&r, "X-Job-Id", id, 64))
+        id[0] = '\0';
+    http_reply_clear(&r);
+    return status;
+}
+
+static void look(const char *id, http_reply *r)
+{
+    char path[96];
+
+    snprintf(path, sizeof(path), "/v1/jobs/%s", id);
+    assert_true(http_call(d.port, "GET", path, "", NULL, r));
+}
+
+static bool is_in(const char *id, const char *status)
+{
+    char text[64];
+    http_reply r;
+    bool found;
+
+    snprintf(text, sizeof(text), "\"status\":\"%s\"", status);
+    look(id, &r);
+    found = strstr(r.body, text) != NULL;
+    http_reply_clear(&r);
+    return found;
+}
+
+static void wait_until(const char *id, const char *status)
+{
+    for (int i = 0; i < 12000 && !is_in(id, status); i++)
+        sleep_ms(5);
+    if (!is_in(id, status))
+        fail_msg("%s is not %s", id, status);
+}
+
+static int cancel(const char *id)
+{
+    char path[96];
+    http_reply r;
+    int status;
+
+    snprintf(path, sizeof(path), "/v1/jobs/%s/cancel", id);
+    assert_true(http_call(d.port, "POST", path, "", NULL, &r));
+    status = r.status;
+    http_reply_clear(&r);
+    return status;
+}
+
+/* Fetched later it is what a waiting client gets, but for its id and its times. */
+static void now_or_later(void **state)
+{
+    char id[64];
+    char *later, *now;
+    http_reply r, waited;
+
+    (void)state;
+    assert_int_equal(send_later("{\"seed\":5,\"n\":2}", NULL, id), 202);
+    wait_until(id, "succeeded");
+    look(id, &r);
+    assert_true(http_post(d.port, "/sample", "{\"seed\":5,\"n\":2}", &waited));
+    later = strstr(r.body, "\"seed\":5");
+    now = strstr(waited.body, "\"seed\":5");
+    assert_true(later && now);
+    assert_int_equal(strcspn(later, "]"), strcspn(now, "]"));
+    assert_memory_equal(later, now, strcspn(now, "]")); /* params and images */
+    http_reply_clear(&r);
+    http_reply_clear(&waited);
+}
+
+static void one_key_one_job(void **state)
+{
+    char first[64], id[64];
+    http_reply r;
+
+    (void)state;
+    assert_int_equal(send_later("{\"seed\":1,\"n\":2}", "k1", first), 202);
+    assert_in_range(send_later("{ \"n\":2, \"seed\":1 }", "k1", id), 200, 202); /* spelling */
+    assert_string_equal(id, first);
+    assert_int_equal(send_later("{\"seed\":2,\"n\":2}", "k1", id), 422);
+    assert_int_equal(send_later("{\"seed\":1,\"n\":2}", "a b", id), 400);
+    /* one that draws its seed is drawn once; a client that waits gets the same job */
+    assert_int_equal(send_later("{}", "k2", first), 202);
+    assert_true(http_call(d.port, "POST", "/sample",
+                          "Content-Type: application/json\r\nIdempotency-Key: k2\r\n", "{}", &r));
+    assert_int_equal(r.status, 200);
+    assert_non_null(strstr(r.body, first));
+    assert_non_null(http_header(&r, "Idempotency-Replayed", id, sizeof(id)));
+    http_reply_clear(&r);
+}
+
+static void cancel_in_each_state(void **state)
+{
+    char running[64], id[64];
+    double begin;
+
+    (void)state;
+    assert_int_equal(cancel("job_00000000000000000000000000"), 404);
+    assert_int_equal(send_later(LONG, NULL, running), 202);
+    wait_until(running, "running");
+    assert_int_equal(
+        send_later("{\"model\":\"slow\",\"steps_per_level\":2000,\"priority\":0}", NULL, id), 202);
+    assert_true(is_in(id, "queued")); /* a lower priority waits */
+    assert_int_equal(cancel(id), 200);
+    assert_true(is_in(id, "canceled"));
+    begin = now_ms();
+    assert_int_equal(cancel(running), 202);
+    wait_until(running, "canceled");
+    if (now_ms() - begin > 500.0) /* a quantum is 50 ms; the rest is for slow machines */
+        fail_msg("it took %.0f ms", now_ms() - begin);
+    assert_int_equal(cancel(running), 200); /* again: nothing changes */
+}
+
+static void too_late(void **state)
+{
+    char id[64], waiting[64];
+
+    (void)state;
+    assert_int_equal(
+        send_later("{\"model\":\"slow\",\"steps_per_level\":2000,\"timeout_s\":0.3}", NULL, id),
+        202);
+    assert_int_equal(
+        send_later("{\"model\":\"slow\",\"priority\":0,\"timeout_s\":0.1}", NULL, waiting), 202);
+    wait_until(waiting, "expired"); /* while it waited */
+    wait_until(id, "canceled");     /* while it ran */
+}
+
+/* One worker, many long chains: a small request does not wait for any of them. */
+static void small_ones_overtake(void **state)
+{
+    char id[64];
+    http_reply r;
+    double begin;
+
+    (void)state;
+    assert_int_equal(send_later("{\"model\":\"slow\",\"steps_per_level\":2000,\"n\":64}", NULL, id),
+                     202);
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(send_later(LONG, NULL, id), 202);
+    sleep_ms(200);
+    begin = now_ms();
+    assert_true(http_post(d.port, "/sample", "{\"seed\":1}", &r));
+    assert_int_equal(r.status, 200);
+    if (now_ms() - begin > 1000.0) /* three quanta are 150 ms */
+        fail_msg("it waited %.0f ms", now_ms() - begin);
+    http_reply_clear(&r);
+}
+
+static void results_age(void **state)
+{
+    char id[64];
+    http_reply r;
+
+    (void)state;
+    assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
+    assert_int_equal(start("memory", "1"), 0);
+    assert_int_equal(send_later("{}", NULL, id), 202);
+    wait_until(id, "succeeded");
+    for (int i = 0; i < 100; i++) {
+        look(id, &r);
+        if (r.status == 410)
+            break;
+        http_reply_clear(&r);
+        sleep_ms(50);
+    }
+    assert_int_equal(r.status, 410);
+    assert_non_null(strstr(r.body, "\"job_gone\""));
+    http_reply_clear(&r);
+}
+
+/* C8: a stop gives jobs that nobody waits for back at once; the next process goes on with them. */
+static void over_a_stop(void **state)
+{
+    char store[TEMP_PATH_MAX + 16], id[64];
+    http_reply r;
+    double begin;
+
+    (void)state;
+    assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
+    snprintf(store, sizeof(store), "sqlite:%s/jobs.db", d.dir);
+    assert_int_equal(start(store, "86400"), 0);
+    assert_int_equal(send_later("{\"model\":\"slow\",\"steps_per_level\":40,\"seed\":3}", NULL, id),
+                     202);
+    wait_until(id, "running");
+    begin = now_ms();
+    assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
+    assert_true(now_ms() - begin < 5000.0);
+    assert_int_equal(start(store, "86400"), 0);
+    wait_until(id, "succeeded");
+    look(id, &r);
+    assert_non_null(strstr(r.body, "\"grad_evals\":16000,")); /* nothing was done twice */
+    http_reply_clear(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(now_or_later, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_key_one_job, setup, teardown),
+        cmocka_unit_test_setup_teardown(cancel_in_each_state, setup, teardown),
+        cmocka_unit_test_setup_teardown(too_late, setup, teardown),
+        cmocka_unit_test_setup_teardown(small_ones_overtake, setup, teardown),
+        cmocka_unit_test_setup_teardown(results_age, setup, teardown),
+        cmocka_unit_test_setup_teardown(over_a_stop, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,193 @@
+/* Whose turn it is, driven by hand without threads: small requests overtake long ones, long ones do
+ * not starve, owners share, priorities win, too many open jobs go back; and whatever the order and
+ * the size of the quanta, the results are the same. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "run_bench.h"
+
+static int setup(void **state)
+{
+    static run_bench b;
+
+    *state = &b;
+    return run_bench_open(&b, 4) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    run_bench_close(*state);
+    return 0;
+}
+
+/* One turn: which job got it. Everything that is due is done on the way. */
+static int turn(run_bench *b, int64_t evals)
+{
+    ebmd_task task;
+
+    do {
+        assert_true(ebmd_sched_next(b->sched, &task));
+        if (task.duty != EBMD_STEP)
+            run_bench_settle(b, &task);
+    } while (task.duty != EBMD_STEP);
+    return run_bench_step(b, &task, evals);
+}
+
+static void small_ones_overtake(void **state)
+{
+    run_bench *b = *state;
+    int waited = 0;
+
+    run_bench_submit(b, 1, "{\"n\":64,\"steps_per_level\":2000,\"seed\":1}", "");
+    for (int i = 0; i < 9; i++)
+        assert_int_equal(turn(b, 100), 1);
+    run_bench_submit(b, 2, "{\"seed\":2}", "");
+    while (turn(b, 1000) != 2)
+        waited++;
+    assert_true(waited < 3);
+    /* it had six steps and is done: the long run has the workers again */
+    for (int i = 0; i < 9; i++)
+        assert_int_equal(turn(b, 100), 1);
+    assert_true(run_bench_is_done(b, 2));
+}
+
+/* A flood of small ones leaves a long one at least every eighth turn. */
+static void long_ones_do_not_starve(void **state)
+{
+    run_bench *b = *state;
+    int turns = 0;
+
+    run_bench_submit(b, 1, "{\"n\":1,\"steps_per_level\":2000,\"seed\":1}", "");
+    for (int i = 0; i < 40; i++) {
+        run_bench_submit(b, 2 + i, "{\"seed\":2}", "");
+        turns += turn(b, 1000) == 1 ? 1 : 0;
+    }
+    assert_in_range(turns, 4, 10);
+}
+
+static void owners_share(void **state)
+{
+    run_bench *b = *state;
+    int turns = 0;
+
+    for (int i = 1; i <= 3; i++)
+        run_bench_submit(b, i, "{\"steps_per_level\":2000,\"seed\":1}", "many");
+    run_bench_submit(b, 4, "{\"steps_per_level\":2000,\"seed\":1,\"n\":2}", "one");
+    for (int i = 0; i < 4; i++)
+        turn(b, 10); /* all are open */
+    for (int i = 0; i < 40; i++)
+        turns += turn(b, 10) == 4 ? 1 : 0;
+    assert_in_range(turns, 18, 22); /* half of the time, not a quarter */
+}
+
+static void priority_wins(void **state)
+{
+    run_bench *b = *state;
+
+    run_bench_submit(b, 1, "{\"seed\":1}", "");
+    run_bench_submit(b, 2, "{\"steps_per_level\":2000,\"seed\":1,\"priority\":9}", "");
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(turn(b, 10), 2);
+}
+
+/* Four slots, five long jobs: a smaller one takes the place of the one with the most left. */
+static void too_many_open_jobs(void **state)
+{
+    run_bench *b = *state;
+    char body[96];
+
+    for (int i = 1; i <= 4; i++) {
+        snprintf(body, sizeof(body), "{\"steps_per_level\":%d,\"seed\":1}", 500 + 300 * i);
+        run_bench_submit(b, i, body, "");
+    }
+    for (int i = 0; i < 40; i++)
+        turn(b, 10);
+    assert_int_equal(ebmd_sched_open(b->sched), 4);
+    run_bench_submit(b, 5, "{\"steps_per_level\":100,\"seed\":1}", "");
+    for (int i = 0; i < 8; i++)
+        turn(b, 10);
+    assert_int_equal(ebmd_sched_open(b->sched), 4);
+    assert_int_equal(run_bench_state(b, 4), EBMD_JOB_QUEUED); /* with a checkpoint */
+    assert_int_equal(run_bench_state(b, 5), EBMD_JOB_RUNNING);
+    run_bench_finish_all(b, 400);
+    for (int i = 1; i <= 5; i++)
+        assert_int_equal(run_bench_state(b, i), EBMD_JOB_SUCCEEDED);
+}
+
+/* C3: alone in one go, or among others in small pieces with releases in between. */
+static void the_same_bytes(void **state)
+{
+    static const char body[] = "{\"n\":3,\"seed\":9,\"steps_per_level\":40}";
+    run_bench *b = *state;
+    char *alone, *mixed;
+
+    run_bench_submit(b, 1, body, "");
+    run_bench_finish_all(b, 1000000);
+    alone = run_bench_results(b, 1);
+    run_bench_submit(b, 2, body, "");
+    for (int i = 3; i < 9; i++)
+        run_bench_submit(b, i, "{\"n\":2,\"steps_per_level\":30}", i % 2 ? "x" : "y");
+    run_bench_finish_all(b, 7);
+    mixed = run_bench_results(b, 2);
+    assert_string_equal(alone, mixed);
+    ebm_free(alone);
+    ebm_free(mixed);
+}
+
+static void canceled_and_late(void **state)
+{
+    run_bench *b = *state;
+    ebmd_view v;
+
+    run_bench_submit(b, 1, "{\"steps_per_level\":2000,\"seed\":1}", "");
+    run_bench_submit(b, 2, "{\"steps_per_level\":2000,\"seed\":1,\"timeout_s\":0.001}", "");
+    for (int i = 0; i < 6 && run_bench_state(b, 1) != EBMD_JOB_RUNNING; i++)
+        turn(b, 10);
+    assert_int_equal(b->store->ops->cancel(b->store, run_bench_id(1), NULL, &v, NULL), EBM_OK);
+    ebmd_sched_cancel(b->sched, run_bench_id(1));
+    run_bench_finish_all(b, 10); /* the next look ends it, whatever is left */
+    assert_int_equal(run_bench_state(b, 1), EBMD_JOB_CANCELED);
+    assert_true(run_bench_state(b, 2) == EBMD_JOB_EXPIRED ||
+                run_bench_state(b, 2) == EBMD_JOB_CANCELED);
+}
+
+/* A closed scheduler gives everything back. */
+static void closing(void **state)
+{
+    run_bench *b = *state;
+    ebmd_task task;
+
+    for (int i = 1; i <= 3; i++)
+        run_bench_submit(b, i, "{\"steps_per_level\":2000,\"seed\":1}", "");
+    for (int i = 0; i < 9; i++)
+        turn(b, 10);
+    ebmd_sched_close(b->sched);
+    while (ebmd_sched_next(b->sched, &task)) {
+        assert_int_equal(task.duty, EBMD_RELEASE);
+        run_bench_settle(b, &task);
+    }
+    for (int i = 1; i <= 3; i++)
+        assert_int_equal(run_bench_state(b, i), EBMD_JOB_QUEUED);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(small_ones_overtake, setup, teardown),
+        cmocka_unit_test_setup_teardown(long_ones_do_not_starve, setup, teardown),
+        cmocka_unit_test_setup_teardown(owners_share, setup, teardown),
+        cmocka_unit_test_setup_teardown(priority_wins, setup, teardown),
+        cmocka_unit_test_setup_teardown(too_many_open_jobs, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_same_bytes, setup, teardown),
+        cmocka_unit_test_setup_teardown(canceled_and_late, setup, teardown),
+        cmocka_unit_test_setup_teardown(closing, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
