@@ -274,6 +274,7 @@ bool ebmd_sched_next(ebmd_sched *s, ebmd_task *out)
             }
         } else if (best) {
             take_part(s, best, out);
+            out->alone = s->n_busy == 1 && !pick(s);
             break;
         } else if (s->closed && s->n_runs == 0) {
             found = false;

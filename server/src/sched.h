@@ -30,6 +30,7 @@ typedef struct ebmd_task {
     ebmd_duty duty;
     ebmd_run *run; /* nobody else has it while duty is not STEP */
     int32_t part;
+    bool alone; /* STEP: nobody else has anything to do, so their cores are free for this part */
 } ebmd_task;
 
 /* @range slots >= 1: jobs that may be open side by side

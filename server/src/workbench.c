@@ -30,9 +30,10 @@ static void warm_up(ebmd_workbench *b)
     ebmd_workbench_note(b, 1, ebmd_clock_ms() - start);
 }
 
-ebm_status ebmd_workbench_init(ebmd_workbench *b, ebm_model *model, ebm_error *err)
+ebm_status ebmd_workbench_init(ebmd_workbench *b, ebm_model *model, int32_t members, ebm_error *err)
 {
-    ebm_status st = ebm_session_create(model, NULL, &b->session, err);
+    const ebm_session_options opt = {.members = members};
+    ebm_status st = ebm_session_create(model, &opt, &b->session, err);
 
     if (st == EBM_OK)
         st = make_buffers(b, model, err);

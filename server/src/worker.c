@@ -20,6 +20,8 @@ struct ebmd_workers {
     ebm_error error;
     pthread_mutex_t lock;
     pthread_cond_t more_ready;
+    ebm_team *team; /* as many threads as workers; NULL if there is one worker */
+    pthread_mutex_t team_lock;
     worker worker[EBMD_WORKERS_MAX];
 };
 
@@ -28,7 +30,9 @@ static ebm_status bench_for(worker *w, ebm_model *model, size_t index, ebmd_work
                             ebm_error *err)
 {
     *out = &w->bench[index];
-    return (*out)->session ? EBM_OK : ebmd_workbench_init(*out, model, err);
+    if ((*out)->session)
+        return EBM_OK;
+    return ebmd_workbench_init(*out, model, (int32_t)w->all->opt.n, err);
 }
 
 /* --- duties ------------------------------------------------------------------------------- */
@@ -58,6 +62,22 @@ static ebma_problem_code problem_of(ebm_status st)
     }
 }
 
+/* A single chain on an idle machine: the threads of the team do its passes together. The one worker
+ * that has the team gives it back after its quantum, so that nobody waits for it. */
+static bool borrow_team(worker *w, const ebmd_task *task, ebmd_workbench *bench)
+{
+    if (!task->alone || !w->all->team || pthread_mutex_trylock(&w->all->team_lock) != 0)
+        return false;
+    ebm_session_use_team(bench->session, w->all->team);
+    return true;
+}
+
+static void return_team(worker *w, ebmd_workbench *bench)
+{
+    ebm_session_use_team(bench->session, NULL);
+    pthread_mutex_unlock(&w->all->team_lock);
+}
+
 static void step(worker *w, const ebmd_task *task)
 {
     const ebmd_plan *plan = &task->run->plan;
@@ -70,9 +90,12 @@ static void step(worker *w, const ebmd_task *task)
 
     if (st == EBM_OK) {
         q.max_evals = ebmd_workbench_evals_in(bench, ebmd_run_quantum_ms(task->run));
+        bool together = borrow_team(w, task, bench);
         start = ebmd_clock_ms();
         st = ebmd_run_step(task->run, task->part, bench, &q, &err);
         ms = ebmd_clock_ms() - start;
+        if (together)
+            return_team(w, bench);
         ebmd_workbench_note(bench, q.evals, ms);
     }
     if (st != EBM_OK)
@@ -159,6 +182,12 @@ static ebmd_workers *workers_alloc(const ebmd_workers_options *opt)
         ebm_free(all);
         return NULL;
     }
+    if (pthread_mutex_init(&all->team_lock, NULL) != 0) {
+        pthread_cond_destroy(&all->more_ready);
+        pthread_mutex_destroy(&all->lock);
+        ebm_free(all);
+        return NULL;
+    }
     return all;
 }
 
@@ -184,6 +213,8 @@ ebm_status ebmd_workers_start(const ebmd_workers_options *opt, ebmd_workers **ou
     *out = NULL;
     if (!all)
         return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for the workers");
+    if (opt->n > 1)
+        st = ebm_team_create((int32_t)opt->n, &all->team, err);
     for (unsigned i = 0; i < opt->n && i < EBMD_WORKERS_MAX && st == EBM_OK; i++) {
         all->worker[i].all = all;
         if (pthread_create(&all->worker[i].thread, NULL, worker_main, &all->worker[i]) == 0)
@@ -208,6 +239,8 @@ void ebmd_workers_join(ebmd_workers *w)
         return;
     for (unsigned i = 0; i < w->n; i++)
         pthread_join(w->worker[i].thread, NULL);
+    ebm_team_free(w->team);
+    pthread_mutex_destroy(&w->team_lock);
     pthread_cond_destroy(&w->more_ready);
     pthread_mutex_destroy(&w->lock);
     ebm_free(w);

@@ -27,7 +27,7 @@ bool run_bench_open(run_bench *b, unsigned slots)
         ebm_kernels_select("ref", &kernels, NULL) != EBM_OK ||
         ebmd_engine_open(b->dir, kernels, &b->engine, NULL) != EBM_OK ||
         ebmd_store_open("memory", &limits, &b->store, NULL) != EBM_OK ||
-        ebmd_workbench_init(&b->tools, ebmd_engine_at(b->engine, 0), NULL) != EBM_OK)
+        ebmd_workbench_init(&b->tools, ebmd_engine_at(b->engine, 0), 1, NULL) != EBM_OK)
         return false;
     b->env = (ebmd_run_env){.store = b->store, .engine = b->engine, .build = "t"};
     b->sched = ebmd_sched_create(&b->env, 1, slots);
