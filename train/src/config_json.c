@@ -21,6 +21,11 @@ typedef struct field {
 
 /* The network's shape is written by hand: it holds the only array and the only float. */
 static const field fields[] = {
+    {"data_format", NAMES, AT(data.format), "auto|idx|cifar10|images|lmdb|npy|cbdt"},
+    {"data_images", INT64, AT(data.images), NULL},
+    {"image_size", INT32, AT(data.image_size), NULL},
+    {"data_channels", INT32, AT(data.channels), NULL},
+    {"crop", NAMES, AT(data.crop), "center|none|celeba"},
     {"width", INT32, AT(network.width), NULL},
     {"height", INT32, AT(network.height), NULL},
     {"channels", INT32, AT(network.channels), NULL},

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "config_compare.h"
 #include "ebm/io.h"
 #include "ebm/memory.h"
 #include "metrics_log.h"
@@ -49,30 +50,13 @@ static const char *id_of(const char *dir)
 
 /* --- resume --------------------------------------------------------------------------------- */
 
-/* A run may be continued with another number of iterations, nothing else may differ. */
-static ebm_status check_same_config(const run *r, const char *saved, ebm_error *err)
-{
-    ebmt_config before;
-    char *text = NULL;
-    ebm_status st = ebmt_config_from_json(saved, &before, err);
-    if (st != EBM_OK)
-        return st;
-    before.iterations = r->tr->config.iterations;
-    st = ebmt_config_to_json(&before, &text, err);
-    if (st == EBM_OK && strcmp(text, r->config_json) != 0)
-        st = ebm_error_set(err, EBM_ERR_ARG, "resume",
-                           "the checkpoint was made with other settings; it has %.160s", saved);
-    ebm_free(text);
-    return st;
-}
-
 static ebm_status resume(run *r, ebm_error *err)
 {
     char *saved = NULL, line[96];
     ebm_status st = ebmt_checkpoint_load(r->opt->out_dir, &r->tr->state, &saved, r->opt->hooks.note,
                                          r->opt->hooks.user, err);
     if (st == EBM_OK)
-        st = check_same_config(r, saved, err);
+        st = ebmt__config_compare(saved, r->config_json, err);
     if (st == EBM_OK) {
         snprintf(line, sizeof line, "resuming at iteration %lld",
                  (long long)r->tr->state.iteration);

@@ -72,12 +72,15 @@ static void test_json_round_trip(void **state)
     c.flip = true;
     memset(c.init_sha256, 'a', 64);
     c.step_rule = EBMT_STEPS_VARIANCE;
+    c.data = (ebmt_data_facts){.format = EBMT_FORMAT_CBDT, .crop = EBMT_CROP_CELEBA, .images = 7};
     assert_int_equal(ebmt_config_to_json(&c, &text, NULL), EBM_OK);
     assert_int_equal(ebmt_config_from_json(text, &back, NULL), EBM_OK);
     assert_int_equal(ebmt_config_to_json(&back, &again, NULL), EBM_OK);
     assert_string_equal(text, again);
     assert_true(back.lr == c.lr && back.seed == c.seed && back.flip &&
                 back.network.ch_mult[3] == 7 && back.network.activation == EBM_ACT_SILU);
+    assert_true(back.data.format == EBMT_FORMAT_CBDT && back.data.crop == EBMT_CROP_CELEBA &&
+                back.data.images == 7);
     ebm_free(text);
     ebm_free(again);
 }

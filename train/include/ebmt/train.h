@@ -35,9 +35,19 @@ typedef enum ebmt_objective {
 /* How the learning rate falls after lr_decay_from. */
 typedef enum ebmt_decay { EBMT_DECAY_LINEAR, EBMT_DECAY_COSINE } ebmt_decay;
 
+/* Which images: what of ebmt_data_options a result depends on, and how many there are. Where they
+ * lie may change between a run and its resumption. */
+typedef struct ebmt_data_facts {
+    ebmt_format format;
+    int32_t image_size, channels;
+    ebmt_crop crop;
+    int64_t images; /* 0: not told */
+} ebmt_data_facts;
+
 /* Everything that determines a run; equal configurations and data give equal bits.
  * Written whole into every checkpoint and into the model's manifest. */
 typedef struct ebmt_config {
+    ebmt_data_facts data;
     ebm_network_config network;
     ebmt_schedule schedule_kind;
     ebm_schedule_t6 schedule;    /* count and steps hold for every kind, b2 for every such rule */

@@ -75,6 +75,7 @@ bool ebmt__cli_parse(const ebmt_command *command, int argc, char **argv, void *v
 {
     ebm_error err = {0};
     if (ebmt__options_parse(command, argc, argv, values, parsed, &err) != EBM_OK) {
+        ebmt__options_clear(parsed);
         *code = ebmt__cli_usage(command->name, &err);
         return false;
     }

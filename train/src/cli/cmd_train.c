@@ -1,4 +1,4 @@
-/* `ebm train`: flags into a configuration, data into memory, progress onto the terminal.
+/* `ebm train`: data into memory, progress onto the terminal, signals into an orderly end.
  * No mathematics here. */
 #include <signal.h>
 #include <stdio.h>
@@ -8,277 +8,15 @@
 
 #include "checkpoint.h"
 #include "cli/cli.h"
-#include "cli/open_any.h"
 #include "cli/train_data.h"
+#include "cli/train_flags.h"
 #include "ebm/io.h"
 #include "ebm/memory.h"
 #include "ebmm/models.h"
-#include "ebmt/train.h"
 #include "progress.h"
 
-/* --- flags --------------------------------------------------------------------------------- */
-
-typedef struct train_args {
-    ebmt_config config;
-    ebmt_int_list ch_mult;
-    int32_t activation, schedule, step_rule, objective,
-        lr_decay; /* CHOICE: indices into the names below */
-    double leaky_slope;
-    int64_t seed;
-    ebmt_data_options data;
-    int32_t data_format, crop, channels; /* CHOICE */
-    int64_t cache_mib;
-    const char *out, *init_from, *kernels, *title, *licence;
-    bool resume;
-    int64_t checkpoint_every, samples_every, validation_every;
-    int32_t threads, sampling_factor;
-} train_args;
-
-static const int32_t data_channels[] = {0, 1, 3};
-
-static const ebm_act activations[] = {EBM_ACT_LEAKY_RELU, EBM_ACT_SILU};
-
-#define AT(field)  offsetof(train_args, field)
-#define CFG(field) offsetof(train_args, config.field)
-
-static const ebmt_option rows[] = {
-    {"--data", EBMT_OPT_STRING, AT(data.path), 0, 0, NULL, "PATH",
-     "directory or file with the training images (docs/data.md), or toy:checkerboard, toy:rings, "
-     "toy:pinwheel, toy:gaussians",
-     true},
-    {"--data-format", EBMT_OPT_CHOICE, AT(data_format), 0, 0,
-     "auto|idx|cifar10|images|lmdb|npy|cbdt", "", "what --data holds; auto looks", false},
-    {"--image-size", EBMT_OPT_INT, AT(data.image_size), 0, EBMT_DATA_MAX_SIDE, NULL, "pixels",
-     "width and height that images are brought to; 0: as they are", false},
-    {"--channels", EBMT_OPT_CHOICE, AT(channels), 0, 0, "auto|gray|rgb", "",
-     "what images are converted to; auto: as they are", false},
-    {"--crop", EBMT_OPT_CHOICE, AT(crop), 0, 0, "center|none|celeba", "",
-     "what is kept before resizing; celeba: 178x218 without 20 rows at top and bottom", false},
-    {"--strict", EBMT_OPT_FLAG, AT(data.strict), 0, 0, NULL, "",
-     "a damaged image is an error, not replaced by the next", false},
-    {"--cache-mib", EBMT_OPT_INT64, AT(cache_mib), 0, 1 << 20, NULL, "MiB",
-     "keep images in memory if all together take no more; changes no result", false},
-    {"--out", EBMT_OPT_STRING, AT(out), 0, 0, NULL, "DIR",
-     "checkpoints, metrics, samples and the model; its last part is the model's id", true},
-    {"--resume", EBMT_OPT_FLAG, AT(resume), 0, 0, NULL, "",
-     "continue from the newest whole checkpoint in --out", false},
-    {"--init-from", EBMT_OPT_STRING, AT(init_from), 0, 0, NULL, "DIR",
-     "start from the weights of this model directory, of the same network", false},
-    {"--checkpoint-every", EBMT_OPT_INT64, AT(checkpoint_every), 0, 1e9, NULL, "iterations",
-     "save a checkpoint so often; 0: only at the end", false},
-    {"--samples-every", EBMT_OPT_INT64, AT(samples_every), 0, 1e9, NULL, "iterations",
-     "draw a sheet of samples so often; 0: only at the end", false},
-    {"--validation-every", EBMT_OPT_INT64, AT(validation_every), 0, 1e9, NULL, "iterations",
-     "compare held-out images with training images so often, if there are any; 0: never", false},
-    {"--sampling-factor", EBMT_OPT_INT, AT(sampling_factor), 1, 64, NULL, "",
-     "the model samples with so many times the training's Langevin steps", false},
-    {"--threads", EBMT_OPT_INT, AT(threads), 1, 256, NULL, "threads", "threads; changes no result",
-     false},
-    {"--kernels", EBMT_OPT_STRING, AT(kernels), 0, 0, NULL, "SET",
-     "kernel set; the best of this CPU if absent", false},
-    {"--title", EBMT_OPT_STRING, AT(title), 0, 0, NULL, "TEXT", "title for the manifest", false},
-    {"--licence", EBMT_OPT_STRING, AT(licence), 0, 0, NULL, "TEXT",
-     "licence of the weights, for the manifest", false},
-
-    {"--ch", EBMT_OPT_INT, CFG(network.ch), 4, 1024, NULL, "channels",
-     "base width of the network, even", false},
-    {"--ch-mult", EBMT_OPT_INTS, AT(ch_mult), 1, 64, NULL, "",
-     "width of each resolution, as multiples of --ch", false},
-    {"--blocks", EBMT_OPT_INT, CFG(network.num_res_blocks), 1, 64, NULL, "",
-     "residual blocks per resolution", false},
-    {"--activation", EBMT_OPT_CHOICE, AT(activation), 0, 0, "leaky_relu|silu", "",
-     "nonlinearity of the network", false},
-    {"--leaky-slope", EBMT_OPT_REAL, AT(leaky_slope), 0, 1, NULL, "",
-     "slope of leaky_relu below zero", false},
-
-    {"--schedule", EBMT_OPT_CHOICE, AT(schedule), 0, 0, "paper|geometric|linear", "",
-     "where the noise levels lie; geometric is calibrated, linear the paper's T = 1000", false},
-    {"--levels", EBMT_OPT_INT, CFG(schedule.count), 2, 1024, NULL, "",
-     "transitions between noise levels; absent: 10 if geometric, 999 if linear", false},
-    {"--ratio-min", EBMT_OPT_REAL, CFG(ratio_min), 1e-4, 1, NULL, "",
-     "--schedule geometric: noise to signal at level 0 ...", false},
-    {"--ratio-max", EBMT_OPT_REAL, CFG(ratio_max), 10, 1e4, NULL, "", "... and at the top level",
-     false},
-    {"--beta-first", EBMT_OPT_REAL, CFG(schedule.beta_first), 1e-9, 0.999, NULL, "",
-     "first beta of the fine noise schedule", false},
-    {"--beta-last", EBMT_OPT_REAL, CFG(schedule.beta_last), 1e-9, 0.999, NULL, "", "its last one",
-     false},
-    {"--schedule-base", EBMT_OPT_INT, CFG(schedule.base), 2, 100000, NULL, "",
-     "length of the fine noise schedule", false},
-    {"--langevin-steps", EBMT_OPT_INT, CFG(schedule.steps), 1, 10000, NULL, "steps",
-     "Langevin steps per level", false},
-    {"--b2", EBMT_OPT_REAL, CFG(schedule.b2), 1e-12, 1, NULL, "",
-     "squared step factor of --step-rule paper", false},
-    {"--step-rule", EBMT_OPT_CHOICE, AT(step_rule), 0, 0, "paper|variance|curvature|normal", "",
-     "how Langevin steps are sized; absent: curvature if geometric, normal if linear", false},
-    {"--kappa", EBMT_OPT_REAL, CFG(kappa), 0.1, 64, NULL, "",
-     "size of the steps of --step-rule variance", false},
-    {"--steps-low", EBMT_OPT_INT, CFG(steps_low), 1, 10000, NULL, "steps",
-     "steps at level 0 with --step-rule variance", false},
-    {"--curvature-share", EBMT_OPT_REAL, CFG(curvature_share), 0.01, 2, NULL, "",
-     "size of the steps of --step-rule curvature, in inverse curvatures", false},
-    {"--noise-scale", EBMT_OPT_REAL, CFG(noise_scale), 0.01, 2, NULL, "",
-     "the model samples with this factor on the noise; absent: 1 if not --schedule paper", false},
-
-    {"--denoise", EBMT_OPT_FLAG, CFG(denoise), 0, 0, NULL, "",
-     "the model's chains end with a step to the mean image behind x_0", false},
-
-    {"--objective", EBMT_OPT_CHOICE, AT(objective), 0, 0, "recovery|matching|hybrid", "",
-     "what is minimised", false},
-    {"--shared-noise", EBMT_OPT_FLAG, CFG(shared_noise), 0, 0, NULL, "",
-     "variance-reduced pairs: one noise for both levels of a pair", false},
-    {"--matching-reach", EBMT_OPT_REAL, CFG(matching_reach), 0, 1, NULL, "",
-     "matching looks up to this part of the way from y to x_{t+1}", false},
-    {"--warm-start", EBMT_OPT_INT64, CFG(warm_start), 0, 1e9, NULL, "iterations",
-     "hybrid: iterations of matching alone", false},
-    {"--rl-share", EBMT_OPT_REAL, CFG(rl_share), 0, 1, NULL, "",
-     "hybrid: part of the batch with the likelihood term", false},
-    {"--rl-weight", EBMT_OPT_REAL, CFG(rl_weight), 0, 1e6, NULL, "",
-     "hybrid: weight of the likelihood term against matching", false},
-    {"--rl-weight-low", EBMT_OPT_REAL, CFG(rl_weight_low), 0, 1e6, NULL, "",
-     "hybrid: that weight times this at level 0", false},
-    {"--rl-weight-top", EBMT_OPT_REAL, CFG(rl_weight_top), 0, 1e6, NULL, "",
-     "hybrid: that weight times this at the top level", false},
-
-    {"--iterations", EBMT_OPT_INT64, CFG(iterations), 1, 1e9, NULL, "iterations",
-     "length of the run", false},
-    {"--batch", EBMT_OPT_INT, CFG(batch), 1, 65536, NULL, "images", "images per iteration", false},
-    {"--lr", EBMT_OPT_REAL, CFG(lr), 1e-12, 1, NULL, "", "Adam's step", false},
-    {"--lr-warm-start", EBMT_OPT_REAL, CFG(lr_warm_start), 1e-12, 1, NULL, "",
-     "Adam's step during the warm start", false},
-    {"--lr-warmup", EBMT_OPT_INT64, CFG(lr_warmup), 0, 1e9, NULL, "iterations",
-     "the step grows linearly over so many", false},
-    {"--lr-decay", EBMT_OPT_CHOICE, AT(lr_decay), 0, 0, "linear|cosine", "",
-     "how the step falls, if it does", false},
-    {"--lr-decay-from", EBMT_OPT_REAL, CFG(lr_decay_from), 0, 1, NULL, "",
-     "part of the run after which the step falls ...", false},
-    {"--lr-final", EBMT_OPT_REAL, CFG(lr_final), 0, 1, NULL, "",
-     "... to this part of it at the end", false},
-    {"--beta1", EBMT_OPT_REAL, CFG(beta1), 0, 0.9999, NULL, "", "Adam's first decay", false},
-    {"--beta2", EBMT_OPT_REAL, CFG(beta2), 0, 0.999999, NULL, "", "Adam's second decay", false},
-    {"--adam-eps", EBMT_OPT_REAL, CFG(adam_eps), 1e-16, 1, NULL, "", "Adam's epsilon", false},
-    {"--ema", EBMT_OPT_REAL, CFG(ema), 0, 0.9999999, NULL, "",
-     "decay of the averaged weights, which become the model", false},
-    {"--ema-ramp", EBMT_OPT_FLAG, CFG(ema_ramp), 0, 0, NULL, "",
-     "average over fewer iterations early on", false},
-    {"--clip", EBMT_OPT_REAL, CFG(clip), 0, 1e6, NULL, "",
-     "clip gradients to so many times their running norm; 0: never", false},
-    {"--power-iterations", EBMT_OPT_INT, CFG(power_iterations), 0, 100, NULL, "",
-     "of spectral normalisation, per update; 0: weights are not normalised", false},
-    {"--divergence-limit", EBMT_OPT_REAL, CFG(divergence_limit), 0, 1e6, NULL, "",
-     "stop and keep the last good weights when chains run so many times too far; 0: never", false},
-    {"--flip", EBMT_OPT_FLAG, CFG(flip), 0, 0, NULL, "", "mirror half of the images", false},
-    {"--seed", EBMT_OPT_SEED, AT(seed), 0, 0, NULL, "", "seed of everything random", false},
-    {"--shards", EBMT_OPT_INT, CFG(shards), 1, 256, NULL, "",
-     "gradient accumulators; part of the result, unlike --threads", false},
-};
-
-static const ebmt_command command = {
-    .name = "train",
-    .summary = "Trains a model by diffusion recovery likelihood. SIGINT and SIGTERM finish the\n"
-               "iteration, save a checkpoint and end with 0.",
-    .options = rows,
-    .n_options = sizeof rows / sizeof rows[0],
-};
-
-static train_args default_args(void)
-{
-    train_args a = {.config = ebmt_config_default(),
-                    .checkpoint_every = 1000,
-                    .samples_every = 1000,
-                    .validation_every = 1000,
-                    .sampling_factor = 1,
-                    .threads = ebmt__cli_processors()};
-    const ebm_network_config *n = &a.config.network;
-    a.ch_mult.n = n->n_mult;
-    memcpy(a.ch_mult.item, n->ch_mult, sizeof a.ch_mult.item);
-    while (activations[a.activation] != n->activation &&
-           (size_t)a.activation + 1 < sizeof activations / sizeof activations[0])
-        a.activation++;
-    a.leaky_slope = (double)n->leaky_slope;
-    a.cache_mib = (int64_t)(EBMT_DATA_CACHE_DEFAULT >> 20);
-    a.schedule = (int32_t)a.config.schedule_kind;
-    a.step_rule = (int32_t)a.config.step_rule;
-    a.objective = (int32_t)a.config.objective;
-    a.lr_decay = (int32_t)a.config.lr_decay;
-    a.seed = (int64_t)a.config.seed;
-    return a;
-}
-
-/* The schedule brings its own levels, step rule and noise scale, unless they were given. */
-static void finish_schedule(train_args *a, const ebmt_parsed *parsed)
-{
-    double noise_scale = a->config.noise_scale;
-    int32_t count = a->config.schedule.count;
-    ebmt_config_use_schedule(&a->config, (ebmt_schedule)a->schedule);
-    if (ebmt__option_given(&command, parsed, "--levels"))
-        a->config.schedule.count = count;
-    if (ebmt__option_given(&command, parsed, "--step-rule"))
-        a->config.step_rule = (ebmt_step_rule)a->step_rule;
-    if (ebmt__option_given(&command, parsed, "--noise-scale"))
-        a->config.noise_scale = noise_scale;
-}
-
-/* Moves what the rows could not write themselves into the configuration. */
-static ebm_status finish_config(train_args *a, const ebmt_parsed *parsed, ebm_error *err)
-{
-    ebm_network_config *n = &a->config.network;
-    n->n_mult = a->ch_mult.n;
-    memcpy(n->ch_mult, a->ch_mult.item, sizeof n->ch_mult);
-    n->activation = activations[a->activation];
-    n->leaky_slope = (float)a->leaky_slope;
-    a->data.format = (ebmt_format)a->data_format;
-    a->data.crop = (ebmt_crop)a->crop;
-    a->data.channels = data_channels[a->channels];
-    a->data.cache_bytes = (size_t)a->cache_mib << 20;
-    finish_schedule(a, parsed);
-    a->config.objective = (ebmt_objective)a->objective;
-    a->config.lr_decay = (ebmt_decay)a->lr_decay;
-    if (a->seed < 0) {
-        ebm_status st = ebmt__cli_draw_seed(&a->seed, err);
-        if (st != EBM_OK)
-            return st;
-    }
-    a->config.seed = (uint64_t)a->seed;
-    return EBM_OK;
-}
-
-/* "models/x/" names the model x as "models/x" does. The copy lives as long as the command.
- * @own *copy: ebm_free() */
-static ebm_status trim_out(train_args *a, char **copy, ebm_error *err)
-{
-    size_t n = strlen(a->out);
-    while (n > 1 && a->out[n - 1] == '/')
-        n--;
-    *copy = ebm_alloc(n + 1, 1);
-    if (!*copy)
-        return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for a path");
-    memcpy(*copy, a->out, n);
-    a->out = *copy;
-    return EBM_OK;
-}
-
-/* What can be told from the command line alone. */
-static ebm_status check_args(const train_args *a, ebm_error *err)
-{
-    char id[EBM_MODEL_ID_MAX + 1];
-    if (!ebmt__id_of_path(a->out, id))
-        return ebm_error_set(err, EBM_ERR_ARG, "--out",
-                             "its last part must be a model id: small letters, digits, . _ -");
-    if (a->title && strlen(a->title) >= sizeof((ebm_model_info *)0)->title)
-        return ebm_error_set(err, EBM_ERR_ARG, "--title", "too long");
-    if (a->licence && strlen(a->licence) >= sizeof((ebm_model_info *)0)->licence)
-        return ebm_error_set(err, EBM_ERR_ARG, "--licence", "too long");
-    ebm_levels levels = {0};
-    ebm_status st = ebmt_config_check(&a->config, err);
-    if (st == EBM_OK)
-        st = ebmt_config_levels(&a->config, &levels, err);
-    ebm_levels_clear(&levels);
-    return st;
-}
-
 /* An earlier run's checkpoints are hours of work: nobody overwrites them by a forgotten flag. */
-static ebm_status check_out(const train_args *a, ebm_error *err)
+static ebm_status check_out(const ebmt_train_args *a, ebm_error *err)
 {
     int64_t newest = -1;
     ebm_status st = ebmt__checkpoint_newest(a->out, &newest, err);
@@ -356,11 +94,12 @@ static char *join_words(int argc, char **argv)
     return line;
 }
 
-static ebm_status fit_to_data(train_args *a, const ebmt_dataset *data, ebm_error *err)
+static ebm_status fit_to_data(ebmt_train_args *a, const ebmt_dataset *data, ebm_error *err)
 {
     a->config.network.width = data->width;
     a->config.network.height = data->height;
     a->config.network.channels = data->channels;
+    a->config.data.images = data->count;
     if (data->channels == 2 && data->height == 1)
         snprintf(a->config.network.architecture, sizeof a->config.network.architecture, "mlp2d");
     if (a->config.batch > data->count)
@@ -370,7 +109,7 @@ static ebm_status fit_to_data(train_args *a, const ebmt_dataset *data, ebm_error
 }
 
 /* The model to start from becomes part of the configuration, by its digest. @own opt->init */
-static ebm_status open_init(const train_args *a, ebmt_run_options *opt, ebm_error *err)
+static ebm_status open_init(const ebmt_train_args *a, ebmt_run_options *opt, ebm_error *err)
 {
     if (!a->init_from)
         return EBM_OK;
@@ -381,8 +120,8 @@ static ebm_status open_init(const train_args *a, ebmt_run_options *opt, ebm_erro
     return st;
 }
 
-static ebm_status run(const train_args *a, const ebmt_train_data *data, const char *command_line,
-                      ebm_error *err)
+static ebm_status run(const ebmt_train_args *a, const ebmt_train_data *data,
+                      const char *command_line, ebm_error *err)
 {
     ebmt_progress progress;
     ebmt_run_options opt = {.config = a->config,
@@ -412,19 +151,19 @@ static ebm_status run(const train_args *a, const ebmt_train_data *data, const ch
     return st;
 }
 
-static int prepare_out(const train_args *a, ebm_error *err)
+static int prepare_out(const ebmt_train_args *a, ebm_error *err)
 {
     if (check_out(a, err) != EBM_OK)
-        return ebmt__cli_fail(command.name, err);
+        return ebmt__cli_fail(ebmt__train_command.name, err);
     if (ebm_dir_make(a->out, err) != EBM_OK) {
-        (void)ebmt__cli_fail(command.name, err);
+        (void)ebmt__cli_fail(ebmt__train_command.name, err);
         return EBMT_EXIT_CANNOT_CREATE;
     }
     return EBMT_EXIT_OK;
 }
 
 /* Everything behind the flags. */
-static int train(train_args *args, int argc, char **argv)
+static int train(ebmt_train_args *args, int argc, char **argv)
 {
     ebm_error err = {0};
     ebmt_train_data data = {0};
@@ -432,12 +171,13 @@ static int train(train_args *args, int argc, char **argv)
     ebm_status st = ebmt__train_data_open(&args->data, args->validation_every > 0, &data, &err);
     if (st == EBM_OK)
         st = fit_to_data(args, &data.train, &err);
-    int code = st == EBM_OK ? prepare_out(args, &err) : ebmt__cli_fail(command.name, &err);
+    int code =
+        st == EBM_OK ? prepare_out(args, &err) : ebmt__cli_fail(ebmt__train_command.name, &err);
     if (code == EBMT_EXIT_OK) {
         line = join_words(argc, argv);
         ebmt__train_data_tell(&data);
         if (run(args, &data, line, &err) != EBM_OK)
-            code = ebmt__cli_fail(command.name, &err);
+            code = ebmt__cli_fail(ebmt__train_command.name, &err);
     }
     ebmt__train_data_tell_damage(&data);
     ebm_free(line);
@@ -447,19 +187,10 @@ static int train(train_args *args, int argc, char **argv)
 
 int ebmt__cmd_train(int argc, char **argv)
 {
-    train_args args = default_args();
-    ebmt_parsed parsed;
-    ebm_error err = {0};
-    char *out = NULL;
+    ebmt_train_args args;
     int code;
-    if (!ebmt__cli_parse(&command, argc, argv, &args, &parsed, &code))
-        return code;
-    if (trim_out(&args, &out, &err) != EBM_OK || finish_config(&args, &parsed, &err) != EBM_OK)
-        code = ebmt__cli_fail(command.name, &err);
-    else if (check_args(&args, &err) != EBM_OK)
-        code = ebmt__cli_usage(command.name, &err);
-    else
+    if (ebmt__train_flags_parse(argc, argv, &args, &code))
         code = train(&args, argc, argv);
-    ebm_free(out);
+    ebmt__train_flags_clear(&args);
     return code;
 }

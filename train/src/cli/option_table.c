@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/option_file.h"
 #include "cli/option_table.h"
 #include "ebm/params.h"
 
@@ -112,8 +113,15 @@ static ebm_status parse_seed(const ebmt_option *row, const char *text, int64_t *
     return parse_whole(&bounds, text, out, err);
 }
 
-static ebm_status parse_value(const ebmt_option *row, const char *text, void *values,
-                              ebm_error *err)
+static ebm_status parse_truth(const ebmt_option *row, const char *text, bool *out, ebm_error *err)
+{
+    *out = strcmp(text, "true") == 0;
+    if (!*out && strcmp(text, "false") != 0)
+        return bad(err, row, "takes no value, or true or false", text);
+    return EBM_OK;
+}
+
+ebm_status ebmt__option_set(const ebmt_option *row, const char *text, void *values, ebm_error *err)
 {
     void *at = (char *)values + row->offset;
     if (text[0] == '\0')
@@ -138,6 +146,8 @@ static ebm_status parse_value(const ebmt_option *row, const char *text, void *va
     case EBMT_OPT_INTS:
         return parse_ints(row, text, at, err);
     case EBMT_OPT_FLAG:
+        return parse_truth(row, text, at, err);
+    case EBMT_OPT_GROUP:
         break;
     }
     return ebm_error_set(err, EBM_ERR_INTERNAL, row->flag, "row without a kind");
@@ -169,15 +179,6 @@ static ebm_status mark_seen(const ebmt_command *command, const ebmt_option *row,
     return EBM_OK;
 }
 
-static ebm_status set_flag(const ebmt_option *row, const char *value, void *values, ebm_error *err)
-{
-    const bool yes = true;
-    if (value)
-        return ebm_error_set(err, EBM_ERR_ARG, row->flag, "takes no value");
-    memcpy((char *)values + row->offset, &yes, sizeof yes);
-    return EBM_OK;
-}
-
 /* Handles argv[*i], and the value after it, which *i then points at. A value may not look like a
  * flag: "--out --resume" is a forgotten value; "--out=--odd" says that it is meant. */
 static ebm_status take_flag(const ebmt_command *command, int argc, char **argv, int *i,
@@ -194,14 +195,14 @@ static ebm_status take_flag(const ebmt_command *command, int argc, char **argv, 
     ebm_status st = mark_seen(command, row, parsed, err);
     if (st != EBM_OK)
         return st;
-    if (row->kind == EBMT_OPT_FLAG)
-        return set_flag(row, value, values, err);
+    if (!value && row->kind == EBMT_OPT_FLAG)
+        value = "true";
     if (!value) {
         if (*i + 1 >= argc || strncmp(argv[*i + 1], "--", 2) == 0)
             return ebm_error_set(err, EBM_ERR_ARG, row->flag, "needs a value");
         value = argv[++*i];
     }
-    return parse_value(row, value, values, err);
+    return ebmt__option_set(row, value, values, err);
 }
 
 static ebm_status take_argument(const ebmt_command *command, const char *word, bool *have,
@@ -216,6 +217,18 @@ static ebm_status take_argument(const ebmt_command *command, const char *word, b
     *have = true;
     memcpy((char *)values + command->argument_offset, &word, sizeof word);
     return EBM_OK;
+}
+
+/* Flags win: the file is read last and leaves alone what they have set. */
+static ebm_status take_file(const ebmt_command *command, void *values, ebmt_parsed *parsed,
+                            ebm_error *err)
+{
+    const char *path = NULL, *value;
+    if (!command->config || !ebmt__option_given(command, parsed, command->config))
+        return EBM_OK;
+    const ebmt_option *row = find_row(command, command->config, &value);
+    memcpy(&path, (const char *)values + row->offset, sizeof path);
+    return ebmt__options_read(command, path, values, parsed, err);
 }
 
 static ebm_status check_complete(const ebmt_command *command, const ebmt_parsed *parsed, bool have,
@@ -260,7 +273,14 @@ ebm_status ebmt__options_parse(const ebmt_command *command, int argc, char **arg
         if (st != EBM_OK)
             return st;
     }
-    return check_complete(command, parsed, have, err);
+    ebm_status st = take_file(command, values, parsed, err);
+    return st == EBM_OK ? check_complete(command, parsed, have, err) : st;
+}
+
+void ebmt__options_clear(ebmt_parsed *parsed)
+{
+    ebmt__option_file_free(parsed->file);
+    parsed->file = NULL;
 }
 
 bool ebmt__option_given(const ebmt_command *command, const ebmt_parsed *parsed, const char *flag)
@@ -288,6 +308,7 @@ static const char *value_name(const ebmt_option *row)
     case EBMT_OPT_INTS:
         return "N,N,...";
     case EBMT_OPT_FLAG:
+    case EBMT_OPT_GROUP:
         break;
     }
     return "";
@@ -340,6 +361,7 @@ static void print_preset(const ebmt_option *row, const void *values, FILE *out)
         print_ints(at, out);
         break;
     case EBMT_OPT_FLAG:
+    case EBMT_OPT_GROUP:
         break;
     }
 }
@@ -368,6 +390,17 @@ static void print_facts(const ebmt_option *row, const void *values, FILE *out)
     (void)fprintf(out, ")\n");
 }
 
+static void print_row(const ebmt_option *row, const void *values, FILE *out)
+{
+    char left[96];
+    int n = snprintf(left, sizeof left, "%s %s", row->flag, value_name(row));
+    (void)fprintf(out, "  %-25s", left);
+    if (n > 25) /* too long for its column */
+        (void)fprintf(out, "\n%27s", "");
+    (void)fprintf(out, " %s\n", row->help);
+    print_facts(row, values, out);
+}
+
 void ebmt__options_help(const ebmt_command *command, const void *values, FILE *out)
 {
     (void)fprintf(out, "usage: ebm %s [--flag VALUE]...%s%s\n\n%s\n\n", command->name,
@@ -375,13 +408,10 @@ void ebmt__options_help(const ebmt_command *command, const void *values, FILE *o
                   command->summary);
     for (size_t i = 0; i < command->n_options; i++) {
         const ebmt_option *row = &command->options[i];
-        char left[96];
-        int n = snprintf(left, sizeof left, "%s %s", row->flag, value_name(row));
-        (void)fprintf(out, "  %-25s", left);
-        if (n > 25) /* too long for its column */
-            (void)fprintf(out, "\n%27s", "");
-        (void)fprintf(out, " %s\n", row->help);
-        print_facts(row, values, out);
+        if (row->kind == EBMT_OPT_GROUP)
+            (void)fprintf(out, "%s%s:\n", i ? "\n" : "", row->flag);
+        else
+            print_row(row, values, out);
     }
     (void)fprintf(out, "  %-25s %s\n", "--help", "print this and exit");
 }

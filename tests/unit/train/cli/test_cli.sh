@@ -78,6 +78,12 @@ expect 65 train --data "$work/empty" --out "$work/demo"
 says err "no images"
 expect 64 train --data x --out "$work/demo" --ch 8 --ch=8
 says err "twice"
+printf '{"batch": 0}' >"$work/run.json"
+expect 64 train --data x --out "$work/demo" --config "$work/run.json"
+says err "run.json: batch: must be from 1"
+printf '{"bach": 4}' >"$work/run.json"
+expect 64 train --data x --out "$work/demo" --config "$work/run.json"
+says err "run.json: bach: no such option"
 expect 64 train --data x --out "$work/Not An Id"
 says err "--out"
 expect 64 train --data x --out "$work/demo" --beta-first 0.5 --beta-last 0.1
@@ -178,6 +184,10 @@ train 64 --iterations 5
 says err "--resume"
 train 0 --iterations 5 --checkpoint-every 2 --resume
 says err "resuming at iteration 3"
+train 64 --iterations 6 --resume --lr 0.5 --channels gray
+says err "data_channels is 1, was 0; lr is 0.5, was "
+printf '{"iterations": 9, "lr": 0.0001, "checkpoint-every": 2, "batch": 3}' >"$work/run.json"
+train 0 --iterations 5 --resume --config "$work/run.json" # the flags win
 [ "$(wc -l <"$work/demo/metrics.jsonl")" -eq 5 ] || { echo "metrics.jsonl is not 5 lines"; failed=1; }
 # --- from a model to a report: labels 0..9, the training images are the test images ---
 for part in train t10k; do

@@ -22,12 +22,14 @@ typedef struct values {
 } values;
 
 static const ebmt_option rows[] = {
+    EBMT_GROUP("Sizes"),
     {"--batch", EBMT_OPT_INT, offsetof(values, batch), 1, 100, NULL, "images", "batch size", false},
     {"--iterations", EBMT_OPT_INT64, offsetof(values, iterations), 0, 1e12, NULL, "", "length",
      false},
     {"--seed", EBMT_OPT_SEED, offsetof(values, seed), 0, 0, NULL, "", "seed", false},
     {"--lr", EBMT_OPT_REAL, offsetof(values, lr), 0, 1, NULL, "", "step", false},
     {"--lr-final", EBMT_OPT_REAL, offsetof(values, lr), 0, 1, NULL, "", "prefix of nothing", false},
+    EBMT_GROUP("Files"),
     {"--out", EBMT_OPT_STRING, offsetof(values, out), 0, 0, NULL, "DIR", "where to", true},
     {"--title", EBMT_OPT_STRING, offsetof(values, title), 0, 0, NULL, "", "a title", false},
     {"--flip", EBMT_OPT_FLAG, offsetof(values, flip), 0, 0, NULL, "", "mirror", false},
@@ -110,10 +112,20 @@ static void test_defaults_stay(void **state)
 static void test_odd_but_legal(void **state)
 {
     static const char *const lines[] = {
-        "--out x -- --dir",      "d --out x",           "--out x --seed -1 d",
-        "--out x --seed=-1 d",   "--out=--x d",         "--out x - ",
-        "--out x --lr .5 d",     "--out x --lr 5e-1 d", "--out x --lr -0 d",
-        "--out x --batch 007 d", "--out x --lr 1 d",    "--out x --title -5 d",
+        "--out x -- --dir",
+        "d --out x",
+        "--out x --seed -1 d",
+        "--out x --seed=-1 d",
+        "--out=--x d",
+        "--out x - ",
+        "--out x --lr .5 d",
+        "--out x --lr 5e-1 d",
+        "--out x --lr -0 d",
+        "--out x --flip=true d",
+        "--out x --flip=false d",
+        "--out x --batch 007 d",
+        "--out x --lr 1 d",
+        "--out x --title -5 d",
     };
     (void)state;
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
@@ -151,6 +163,7 @@ static const struct {
     {"--out x --batch 1 --batch=1 d", "--batch", EBM_ERR_ARG},
     {"--out x --flip --flip d", "--flip", EBM_ERR_ARG},
     {"--out x --flip=yes d", "--flip", EBM_ERR_ARG},
+    {"Sizes d --out x", "DIR", EBM_ERR_ARG}, /* a heading is no flag */
     {"--out x --flip= d", "--flip", EBM_ERR_ARG},
     {"--out x --batch 0 d", "--batch", EBM_ERR_RANGE},
     {"--out x --batch 101 d", "--batch", EBM_ERR_RANGE},
@@ -247,7 +260,8 @@ static void test_help_text(void **state)
     const values v = {
         .batch = 5, .seed = -1, .lr = 0.25, .title = "none", .mode = 1, .mult = {2, {3, 4}}};
     static const char *const parts[] = {"usage: ebm demo [--flag VALUE]... DIR\n",
-                                        "Does nothing.",
+                                        "Does nothing.\n\nSizes:\n  --batch",
+                                        "\n\nFiles:\n  --out",
                                         "--batch N",
                                         "(1..100 images; default 5)",
                                         "(default: drawn)",

@@ -1,0 +1,58 @@
+/* Compares configurations field by field. Knows JSON; has never heard of what a field means. */
+#include "config_compare.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAY_DIFFER "iterations"
+
+/* Appends one field with both values; what does not fit is left out. */
+static void tell_difference(const char *key, const json_t *saved, const json_t *now, char *text,
+                            size_t room)
+{
+    size_t at = strlen(text);
+    char *before = saved ? json_dumps(saved, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9)) : NULL;
+    char *after = now ? json_dumps(now, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9)) : NULL;
+    (void)snprintf(text + at, room - at, "%s%s is %s, was %s", at ? "; " : "", key,
+                   after ? after : "absent", before ? before : "absent");
+    free(before);
+    free(after);
+}
+
+static void tell_differences(json_t *saved, json_t *now, char *text, size_t room)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(now, key, value)
+    {
+        const json_t *before = json_object_get(saved, key);
+        if (strcmp(key, MAY_DIFFER) != 0 && !json_equal(before, value))
+            tell_difference(key, before, value, text, room);
+    }
+    json_object_foreach(saved, key, value)
+    {
+        if (!json_object_get(now, key))
+            tell_difference(key, value, NULL, text, room);
+    }
+}
+
+ebm_status ebmt__config_compare(const char *saved, const char *now, ebm_error *err)
+{
+    char text[200] = "";
+    ebm_status st = EBM_OK;
+    json_t *before = json_loads(saved, JSON_REJECT_DUPLICATES, NULL);
+    json_t *after = json_loads(now, JSON_REJECT_DUPLICATES, NULL);
+    if (!json_is_object(before) || !json_is_object(after))
+        st = ebm_error_set(err, EBM_ERR_FORMAT, "resume",
+                           "the checkpoint has no readable configuration");
+    else
+        tell_differences(before, after, text, sizeof text);
+    if (text[0] != '\0')
+        st = ebm_error_set(err, EBM_ERR_ARG, "resume", "other settings than the checkpoint's: %s",
+                           text);
+    json_decref(before);
+    json_decref(after);
+    return st;
+}
