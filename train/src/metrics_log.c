@@ -156,6 +156,44 @@ ebm_status ebmt__metrics_append(ebmt_metrics *m, const ebmt_report *r, ebm_error
     return EBM_OK;
 }
 
+static void hand_out(FILE *file, char *line,
+                     void (*take)(void *user, const char *line, int64_t file_bytes), void *user)
+{
+    off_t size = fseeko(file, 0, SEEK_END) == 0 ? ftello(file) : 0;
+    rewind(file);
+    while (fgets(line, LINE_MAX_BYTES, file) && strchr(line, '\n'))
+        take(user, line, (int64_t)size);
+}
+
+ebm_status ebmt__metrics_read(const char *dir,
+                              void (*take)(void *user, const char *line, int64_t file_bytes),
+                              void *user, ebm_error *err)
+{
+    size_t room = strlen(dir) + sizeof FILE_NAME + 1;
+    char *path = ebm_alloc(room, 1), *line = ebm_alloc(LINE_MAX_BYTES, 1);
+    FILE *file = NULL;
+    ebm_status st = EBM_ERR_NOMEM;
+    if (!path || !line) {
+        st = ebm_error_set(err, EBM_ERR_NOMEM, "metrics", "no memory to read the file");
+        goto out;
+    }
+    (void)snprintf(path, room, "%s/" FILE_NAME, dir);
+    file = fopen(path, "re");
+    if (file)
+        hand_out(file, line, take, user);
+    if (file ? ferror(file) != 0 : errno != ENOENT) {
+        st = ebm_error_set(err, EBM_ERR_IO, path, "cannot read: %s", strerror(errno));
+        goto out;
+    }
+    st = EBM_OK;
+out:
+    if (file)
+        (void)fclose(file);
+    ebm_free(path);
+    ebm_free(line);
+    return st;
+}
+
 void ebmt__metrics_close(ebmt_metrics *m)
 {
     if (!m)

@@ -23,6 +23,13 @@ EBM_MUST_CHECK ebm_status ebmt__metrics_open(const char *dir, int64_t keep_throu
 EBM_MUST_CHECK ebm_status ebmt__metrics_append(ebmt_metrics *m, const ebmt_report *report,
                                                ebm_error *err);
 
+/* Hands the lines of DIR/metrics.jsonl, as they are, to `take`, with the length of the file; one
+ * that is too long for ours ends the reading. A missing file has no lines. @err IO, NOMEM */
+EBM_MUST_CHECK ebm_status ebmt__metrics_read(const char *dir,
+                                             void (*take)(void *user, const char *line,
+                                                          int64_t file_bytes),
+                                             void *user, ebm_error *err);
+
 void ebmt__metrics_close(ebmt_metrics *m); /* NULL allowed */
 
 #endif

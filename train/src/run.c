@@ -7,7 +7,10 @@
 #include "config_compare.h"
 #include "ebm/io.h"
 #include "ebm/memory.h"
+#include "history_read.h"
 #include "metrics_log.h"
+#include "report_sheets.h"
+#include "run_report.h"
 #include "sheet.h"
 #include "trainer.h"
 #include "validate.h"
@@ -21,6 +24,7 @@ typedef struct run {
     const ebmt_run_options *opt;
     ebmt__trainer *tr;
     ebmt_metrics *metrics;
+    ebmt__history *history;
     ebmt__watch watch;
     double *validation; /* gap and its error [2,T] */
     bool checkpoint_due;
@@ -81,26 +85,54 @@ static ebm_status write_sheet(run *r, const char *name, int32_t images, ebm_erro
     return ebmt__sheet_write(r->tr->averaged, r->tr->pool, r->tr->config.seed, images, path, err);
 }
 
+/* The report is there to be looked at: a run goes on without it. */
+static void write_report(run *r, const char *outcome)
+{
+    char line[200];
+    ebm_error err = {0};
+    const ebmt__run_report report = {.history = r->history,
+                                     .dir = r->opt->out_dir,
+                                     .title = r->opt->title ? r->opt->title : "",
+                                     .config_json = r->config_json,
+                                     .outcome = outcome};
+    if (ebmt__run_report_write(&report, &err) == EBM_OK)
+        return;
+    snprintf(line, sizeof line, "no report written: %.150s", err.text);
+    note(r, line);
+}
+
+static ebm_status periodic_sheet(run *r, ebm_error *err)
+{
+    char name[64];
+    int64_t i = r->tr->state.iteration;
+    if (r->opt->samples_every == 0 || i % r->opt->samples_every != 0)
+        return EBM_OK;
+    snprintf(name, sizeof name, EBMT_SHEET_NAME, (long long)i);
+    ebm_status st = write_sheet(r, name, SHEET_IMAGES, err);
+    if (st == EBM_ERR_DIVERGED) { /* early sheets may: the weights themselves are fine */
+        note(r, "samples diverged, no sheet written");
+        st = EBM_OK;
+        *err = (ebm_error){0};
+    }
+    return st;
+}
+
 static ebm_status periodic(run *r, ebm_error *err)
 {
     int64_t i = r->tr->state.iteration;
     ebm_status st = EBM_OK;
-    char name[64];
+    bool save = false;
     if (r->opt->checkpoint_every > 0 && i % r->opt->checkpoint_every == 0)
         r->checkpoint_due = true;
     if (r->checkpoint_due && !ebmt__watch_uneasy(&r->watch)) {
         st = ebmt_checkpoint_save(r->opt->out_dir, &r->tr->state, r->config_json, err);
         r->checkpoint_due = false;
+        save = true;
     }
-    if (st == EBM_OK && r->opt->samples_every > 0 && i % r->opt->samples_every == 0) {
-        snprintf(name, sizeof name, "samples-%09lld.png", (long long)i);
-        st = write_sheet(r, name, SHEET_IMAGES, err);
-        if (st == EBM_ERR_DIVERGED) { /* early sheets may: the weights themselves are fine */
-            note(r, "samples diverged, no sheet written");
-            st = EBM_OK;
-            *err = (ebm_error){0};
-        }
-    }
+    if (st == EBM_OK)
+        st = periodic_sheet(r, err);
+    if (st == EBM_OK && save)
+        write_report(r, "");
     return st;
 }
 
@@ -133,6 +165,7 @@ static ebm_status report(run *r, bool *go_on, ebm_error *err)
                               .seen = tr->stats.seen,
                               .validation_gap = gap,
                               .validation_error = error};
+    ebmt__history_add(r->history, &line);
     *go_on = !r->opt->hooks.report || r->opt->hooks.report(r->opt->hooks.user, &line);
     return ebmt__metrics_append(r->metrics, &line, err);
 }
@@ -211,6 +244,8 @@ static ebm_status finish(run *r, ebm_error *err)
         st = save_model(r, err);
     if (st == EBM_OK)
         st = write_sheet(r, "samples.png", FINAL_SHEET_IMAGES, err);
+    write_report(r, r->tr->state.iteration < r->tr->config.iterations ? "Stopped on request."
+                                                                      : "The run is complete.");
     return st;
 }
 
@@ -229,6 +264,7 @@ static void keep_last_good(run *r)
     else
         snprintf(line, sizeof line, "no earlier weights kept: %.64s", err.text);
     note(r, line);
+    write_report(r, "The run diverged.");
     ebm_free(saved);
 }
 
@@ -249,11 +285,15 @@ static ebm_status prepare(run *r, ebm_error *err)
     if (st == EBM_OK)
         st = make_watch(r, err);
     if (st == EBM_OK)
+        st = ebmt__history_create(r->tr->levels->count, &r->history, err);
+    if (st == EBM_OK)
         st = ebmt_config_to_json(&r->opt->config, &r->config_json, err);
     if (st == EBM_OK && r->opt->resume)
         st = resume(r, err);
     if (st == EBM_OK)
         st = ebmt__metrics_open(r->opt->out_dir, r->tr->state.iteration, &r->metrics, err);
+    if (st == EBM_OK && r->opt->resume)
+        st = ebmt__history_read(r->history, r->tr->levels->count, r->opt->out_dir, err);
     return st;
 }
 
@@ -273,6 +313,7 @@ ebm_status ebmt_run(const ebmt_run_options *opt, ebm_error *err)
     ebmt__watch_clear(&r.watch);
     free(r.validation);
     ebmt__metrics_close(r.metrics);
+    ebmt__history_free(r.history);
     ebmt__trainer_free(r.tr);
     ebm_free(r.config_json);
     return st;

@@ -1,35 +1,16 @@
 /* The evaluation report as one HTML page without outside parts: tables, bars, sheets of images as
  * data URIs. Formats numbers; measures nothing. */
 #include <math.h>
-#include <nettle/base64.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "ebm/io.h"
 #include "ebm/memory.h"
 #include "ebmt/eval.h"
 #include "eval/image_sets.h"
 #include "grid.h"
+#include "html_page.h"
 
 #define SHEET_IMAGES 100
-
-static const char style[] =
-    "<style>body{font:15px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#222}"
-    "table{border-collapse:collapse;margin:1em 0}th,td{padding:.25em .8em;text-align:right;"
-    "border-bottom:1px solid #ddd}th:first-child,td:first-child{text-align:left}"
-    "img{image-rendering:pixelated;max-width:100%}small{color:#777}</style>\n";
-
-/* Paths come from outside: nothing in them may become markup. */
-static void put_escaped(FILE *f, const char *text)
-{
-    for (; text && *text; text++) {
-        if (*text == '<' || *text == '>' || *text == '&' || *text == '"' || *text == '\'')
-            (void)fprintf(f, "&#%d;", *text);
-        else
-            (void)fputc(*text, f);
-    }
-}
 
 static void put_number(FILE *f, const ebmt_number *v)
 {
@@ -129,17 +110,6 @@ static void put_ood(FILE *f, const ebmt_ood_report *ood)
 
 /* --- sheets -------------------------------------------------------------------------------- */
 
-static ebm_status put_data_uri(FILE *f, const unsigned char *png, size_t size, ebm_error *err)
-{
-    char *text = ebm_alloc(BASE64_ENCODE_RAW_LENGTH(size) + 1, 1);
-    if (!text)
-        return ebm_error_set(err, EBM_ERR_NOMEM, "report", "no memory");
-    base64_encode_raw(text, size, png);
-    (void)fprintf(f, "<img src=\"data:image/png;base64,%s\" alt=\"images\">\n", text);
-    ebm_free(text);
-    return EBM_OK;
-}
-
 /* @shape hwc [n,H,W,C] */
 static ebm_status put_sheet(FILE *f, const ebmt_dataset *set, const uint8_t *hwc, int32_t n,
                             int32_t columns, ebm_error *err)
@@ -158,7 +128,7 @@ static ebm_status put_sheet(FILE *f, const ebmt_dataset *set, const uint8_t *hwc
     if (st == EBM_OK)
         st = ebm_png_encode(&sheet, NULL, 0, &png, &size, err);
     if (st == EBM_OK)
-        st = put_data_uri(f, png, size, err);
+        st = ebmt__html_png(f, png, size, err);
     ebm_free(sheet.pixels);
     ebm_free(png);
     return st;
@@ -205,7 +175,7 @@ static ebm_status put_closest(FILE *f, const ebmt_eval_report *r, const ebmt_eva
 static void put_facts(FILE *f, const ebmt_eval_facts *facts)
 {
     (void)fputs("<p>Samples: ", f);
-    put_escaped(f, facts->source);
+    ebmt__html_text(f, facts->source);
     if (facts->model_sha256)
         (void)fprintf(f, " (weights %.16s)", facts->model_sha256);
     if (facts->draw)
@@ -213,54 +183,41 @@ static void put_facts(FILE *f, const ebmt_eval_facts *facts)
                       (unsigned long long)facts->draw->seed, facts->draw->first_index,
                       facts->seconds);
     (void)fputs("<br>Data: ", f);
-    put_escaped(f, facts->data);
+    ebmt__html_text(f, facts->data);
     (void)fprintf(f, "<br>Classifier: weights %.16s, test accuracy %.4f, %d features</p>\n",
                   facts->classifier->sha256, facts->classifier->test_accuracy,
                   facts->classifier->features);
 }
 
-static ebm_status put_page(FILE *f, const ebmt_eval_report *r, const ebmt_eval_facts *facts,
-                           const ebmt_eval_options *sets, ebm_error *err)
+/* What a page is made from. */
+typedef struct page {
+    const ebmt_eval_report *report;
+    const ebmt_eval_facts *facts;
+    const ebmt_eval_options *sets;
+} page;
+
+static ebm_status put_page(FILE *f, const void *user, ebm_error *err)
 {
-    (void)fprintf(f,
-                  "<!DOCTYPE html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>Evaluation"
-                  "</title>\n%s<h1>Evaluation</h1>\n",
-                  style);
-    put_facts(f, facts);
+    const page *p = user;
+    const ebmt_eval_report *r = p->report;
+    ebmt__html_begin(f, "Evaluation");
+    put_facts(f, p->facts);
     put_distances(f, r);
     put_shares(f, &r->samples.classes);
     if (r->complete)
         put_memorisation(f, r);
     if (r->ood.n_rows > 0)
         put_ood(f, &r->ood);
-    ebm_status st = r->complete ? put_closest(f, r, sets, err) : EBM_OK;
+    ebm_status st = r->complete ? put_closest(f, r, p->sets, err) : EBM_OK;
     if (st == EBM_OK)
-        st = put_samples(f, sets, err);
-    (void)fputs("</html>\n", f);
+        st = put_samples(f, p->sets, err);
+    ebmt__html_end(f);
     return st;
 }
 
 ebm_status ebmt_eval_html(const ebmt_eval_report *report, const ebmt_eval_facts *facts,
                           const ebmt_eval_options *sets, char **text, ebm_error *err)
 {
-    char *page = NULL;
-    size_t size = 0;
-    *text = NULL;
-    FILE *f = open_memstream(&page, &size);
-    if (!f)
-        return ebm_error_set(err, EBM_ERR_NOMEM, "report", "no memory");
-    ebm_status st = put_page(f, report, facts, sets, err);
-    bool whole = ferror(f) == 0;
-    if ((fclose(f) != 0 || !whole) && st == EBM_OK)
-        st = ebm_error_set(err, EBM_ERR_NOMEM, "report", "no memory");
-    if (st == EBM_OK) {
-        /* callers free with ebm_free(), the stream's block is the C library's */
-        *text = ebm_alloc(size + 1, 1);
-        if (*text)
-            memcpy(*text, page, size);
-        else
-            st = ebm_error_set(err, EBM_ERR_NOMEM, "report", "no memory");
-    }
-    free(page);
-    return st;
+    const page p = {report, facts, sets};
+    return ebmt__html_build(put_page, &p, text, err);
 }

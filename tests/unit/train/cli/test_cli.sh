@@ -184,6 +184,8 @@ train 64 --iterations 5
 says err "--resume"
 train 0 --iterations 5 --checkpoint-every 2 --resume
 says err "resuming at iteration 3"
+grep -q '5 iterations. The run is complete' "$work/demo/report.html" || { echo "no report"; failed=1; }
+grep -q '</html>' "$work/demo/report.html" || { echo "no whole report"; failed=1; }
 train 64 --iterations 6 --resume --lr 0.5 --channels gray
 says err "data_channels is 1, was 0; lr is 0.5, was "
 printf '{"iterations": 9, "lr": 0.0001, "checkpoint-every": 2, "batch": 3}' >"$work/run.json"
