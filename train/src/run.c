@@ -39,9 +39,15 @@ static double seconds_since(const struct timespec *begin)
     return (double)(now.tv_sec - begin->tv_sec) + 1e-9 * (double)(now.tv_nsec - begin->tv_nsec);
 }
 
+/* In a group one process has to do with files and with people. */
+static bool leads(const run *r)
+{
+    return ebmt_group_rank(r->opt->group) == 0;
+}
+
 static void note(const run *r, const char *line)
 {
-    if (r->opt->hooks.note)
+    if (leads(r) && r->opt->hooks.note)
         r->opt->hooks.note(r->opt->hooks.user, line);
 }
 
@@ -68,6 +74,37 @@ static ebm_status resume(run *r, ebm_error *err)
     }
     ebm_free(saved);
     return st;
+}
+
+/* Everyone goes on from the leader's state; no other process needs the files. */
+static ebm_status share_state(run *r, ebm_error *err)
+{
+    ebmt_state *s = &r->tr->state;
+    const struct {
+        void *data;
+        size_t bytes;
+    } parts[] = {
+        {s->params, s->n_params * sizeof(float)},
+        {s->ema, s->n_params * sizeof(float)},
+        {s->adam_m, s->n_params * sizeof(float)},
+        {s->adam_v, s->n_params * sizeof(float)},
+        {s->spectral_u, s->n_spectral * sizeof(float)},
+        {s->ema_spectral_u, s->n_spectral * sizeof(float)},
+        {&s->iteration, sizeof s->iteration},
+        {&s->adam_step, sizeof s->adam_step},
+        {&s->grad_norm_mean, sizeof s->grad_norm_mean},
+    };
+    ebm_status st = EBM_OK;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0] && st == EBM_OK; i++)
+        st = ebmt_group_share(r->opt->group, 0, parts[i].data, parts[i].bytes, err);
+    return st;
+}
+
+static ebm_status restore(run *r, ebm_error *err)
+{
+    ebm_status st = leads(r) ? resume(r, err) : EBM_OK;
+    st = ebmt_group_agree(r->opt->group, st, NULL, err);
+    return st == EBM_OK ? share_state(r, err) : st;
 }
 
 /* --- what is left behind on the way --------------------------------------------------------- */
@@ -117,6 +154,25 @@ static ebm_status periodic_sheet(run *r, ebm_error *err)
     return st;
 }
 
+/* Machines of different kinds may round differently; better no model than a mixture of two. */
+static ebm_status check_weights(const run *r, ebm_error *err)
+{
+    const ebmt_state *s = &r->tr->state;
+    char hex[65];
+    if (ebmt_group_size(r->opt->group) == 1)
+        return EBM_OK;
+    ebm_sha256_hex(s->params, s->n_params * sizeof *s->params, hex);
+    return ebmt_group_check_same(r->opt->group, "the weights", hex, err);
+}
+
+static ebm_status save_checkpoint(run *r, ebm_error *err)
+{
+    ebm_status st = check_weights(r, err);
+    if (st == EBM_OK && leads(r))
+        st = ebmt_checkpoint_save(r->opt->out_dir, &r->tr->state, r->config_json, err);
+    return st;
+}
+
 static ebm_status periodic(run *r, ebm_error *err)
 {
     int64_t i = r->tr->state.iteration;
@@ -125,20 +181,20 @@ static ebm_status periodic(run *r, ebm_error *err)
     if (r->opt->checkpoint_every > 0 && i % r->opt->checkpoint_every == 0)
         r->checkpoint_due = true;
     if (r->checkpoint_due && !ebmt__watch_uneasy(&r->watch)) {
-        st = ebmt_checkpoint_save(r->opt->out_dir, &r->tr->state, r->config_json, err);
+        st = save_checkpoint(r, err);
         r->checkpoint_due = false;
         save = true;
     }
-    if (st == EBM_OK)
+    if (st == EBM_OK && leads(r))
         st = periodic_sheet(r, err);
-    if (st == EBM_OK && save)
+    if (st == EBM_OK && save && leads(r))
         write_report(r, "");
     return st;
 }
 
 static bool validation_is_due(const run *r)
 {
-    return r->opt->held_out && r->opt->validation_every > 0 &&
+    return leads(r) && r->opt->held_out && r->opt->validation_every > 0 &&
            r->tr->state.iteration % r->opt->validation_every == 0;
 }
 
@@ -167,7 +223,7 @@ static ebm_status report(run *r, bool *go_on, ebm_error *err)
                               .validation_error = error};
     ebmt__history_add(r->history, &line);
     *go_on = !r->opt->hooks.report || r->opt->hooks.report(r->opt->hooks.user, &line);
-    return ebmt__metrics_append(r->metrics, &line, err);
+    return leads(r) ? ebmt__metrics_append(r->metrics, &line, err) : EBM_OK;
 }
 
 /* One iteration, and whether it was a healthy one. */
@@ -185,16 +241,21 @@ static ebm_status step(run *r, ebm_error *err)
     return ebmt__watch_check(&r->watch, r->tr->state.iteration, err);
 }
 
+/* A step ends alike in all processes; what the leader does after it may fail there alone. */
 static ebm_status iterate(run *r, ebm_error *err)
 {
-    bool go_on = true;
+    bool stop = false;
     ebm_status st = EBM_OK;
-    while (st == EBM_OK && go_on && r->tr->state.iteration < r->tr->config.iterations) {
+    while (st == EBM_OK && !stop && r->tr->state.iteration < r->tr->config.iterations) {
+        bool go_on = true;
         st = step(r, err);
-        if (st == EBM_OK)
-            st = report(r, &go_on, err);
+        if (st != EBM_OK)
+            break;
+        st = report(r, &go_on, err);
         if (st == EBM_OK)
             st = periodic(r, err);
+        stop = !go_on;
+        st = ebmt_group_agree(r->opt->group, st, &stop, err);
     }
     return st;
 }
@@ -237,7 +298,7 @@ static ebm_status save_model(run *r, ebm_error *err)
     return st;
 }
 
-static ebm_status finish(run *r, ebm_error *err)
+static ebm_status leave_model(run *r, ebm_error *err)
 {
     ebm_status st = ebmt_checkpoint_save(r->opt->out_dir, &r->tr->state, r->config_json, err);
     if (st == EBM_OK)
@@ -247,6 +308,14 @@ static ebm_status finish(run *r, ebm_error *err)
     write_report(r, r->tr->state.iteration < r->tr->config.iterations ? "Stopped on request."
                                                                       : "The run is complete.");
     return st;
+}
+
+static ebm_status finish(run *r, ebm_error *err)
+{
+    ebm_status st = check_weights(r, err);
+    if (st == EBM_OK && leads(r))
+        st = leave_model(r, err);
+    return ebmt_group_agree(r->opt->group, st, NULL, err);
 }
 
 /* After a divergence: the model of the newest checkpoint, if there is one. */
@@ -277,9 +346,10 @@ static ebm_status make_watch(run *r, ebm_error *err)
     return ebmt__watch_init(r->tr->levels, r->tr->config.divergence_limit, &r->watch, err);
 }
 
-static ebm_status prepare(run *r, ebm_error *err)
+/* What every process has. */
+static ebm_status make_parts(run *r, ebm_error *err)
 {
-    ebm_status st = ebm_dir_make(r->opt->out_dir, err);
+    ebm_status st = leads(r) ? ebm_dir_make(r->opt->out_dir, err) : EBM_OK;
     if (st == EBM_OK)
         st = ebmt__trainer_create(r->opt, id_of(r->opt->out_dir), &r->tr, err);
     if (st == EBM_OK)
@@ -288,13 +358,37 @@ static ebm_status prepare(run *r, ebm_error *err)
         st = ebmt__history_create(r->tr->levels->count, &r->history, err);
     if (st == EBM_OK)
         st = ebmt_config_to_json(&r->opt->config, &r->config_json, err);
-    if (st == EBM_OK && r->opt->resume)
-        st = resume(r, err);
-    if (st == EBM_OK)
-        st = ebmt__metrics_open(r->opt->out_dir, r->tr->state.iteration, &r->metrics, err);
-    if (st == EBM_OK && r->opt->resume)
-        st = ebmt__history_read(r->history, r->tr->levels->count, r->opt->out_dir, err);
     return st;
+}
+
+static ebm_status check_group(const run *r, ebm_error *err)
+{
+    ebm_status st = ebmt_group_check_same(r->opt->group, "settings or data", r->config_json, err);
+    if (st == EBM_OK)
+        st = ebmt_group_check_same(r->opt->group, "kernel class", r->opt->kernels->kernel_class,
+                                   err);
+    return st;
+}
+
+static ebm_status open_files(run *r, ebm_error *err)
+{
+    const char *dir = r->opt->out_dir;
+    ebm_status st = ebmt__metrics_open(dir, r->tr->state.iteration, &r->metrics, err);
+    if (st == EBM_OK && r->opt->resume)
+        st = ebmt__history_read(r->history, r->tr->levels->count, dir, err);
+    return st;
+}
+
+static ebm_status prepare(run *r, ebm_error *err)
+{
+    ebm_status st = ebmt_group_agree(r->opt->group, make_parts(r, err), NULL, err);
+    if (st == EBM_OK)
+        st = check_group(r, err);
+    if (st == EBM_OK && r->opt->resume)
+        st = restore(r, err);
+    if (st != EBM_OK)
+        return st;
+    return ebmt_group_agree(r->opt->group, leads(r) ? open_files(r, err) : EBM_OK, NULL, err);
 }
 
 ebm_status ebmt_run(const ebmt_run_options *opt, ebm_error *err)
@@ -308,7 +402,7 @@ ebm_status ebmt_run(const ebmt_run_options *opt, ebm_error *err)
         st = iterate(&r, e);
     if (st == EBM_OK)
         st = finish(&r, e);
-    else if (st == EBM_ERR_DIVERGED && r.tr)
+    else if (st == EBM_ERR_DIVERGED && r.tr && leads(&r))
         keep_last_good(&r);
     ebmt__watch_clear(&r.watch);
     free(r.validation);

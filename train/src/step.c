@@ -1,6 +1,6 @@
 /* One iteration of training. Chains run sample by sample on all workers; gradients are summed in
  * shards whose number is fixed by the configuration, and the shards are added in order: results
- * do not depend on the number of threads. */
+ * do not depend on the number of threads, nor on how many processes the shards are dealt out to. */
 #include <math.h>
 #include <string.h>
 
@@ -10,6 +10,17 @@
 
 /* Power iterations that bring the averaged vectors, already close, to the averaged weights. */
 #define AVERAGE_ITERATIONS 20
+
+/* Sample b goes into shard b mod shards, that one belongs to process shard mod size. */
+static int32_t owner_of(const ebmt__trainer *tr, int32_t shard)
+{
+    return shard % ebmt_group_size(tr->group);
+}
+
+static bool is_ours(const ebmt__trainer *tr, int32_t b)
+{
+    return owner_of(tr, b % tr->config.shards) == ebmt_group_rank(tr->group);
+}
 
 /* Samples 0..n-1 of the batch have a likelihood term and hence a chain. */
 static int32_t n_likelihood(const ebmt__trainer *tr)
@@ -60,10 +71,13 @@ static void draw_pair(void *user, int32_t b, int32_t worker)
                              .flip = tr->config.flip,
                              .shared = tr->config.shared_noise};
     ebm_error *err = &tr->data_error[worker];
+    if (!is_ours(tr, b))
+        return;
     if (err->status == EBM_OK)
         (void)(ebmt__pair_make(&draw, tr->index[b], (uint32_t)b, tr->work[worker], &tr->pair[b],
                                err) == EBM_OK);
     tr->pair[b].mix *= tr->config.matching_reach;
+    tr->outcome[b].level = tr->pair[b].level;
 }
 
 static ebm_status draw_pairs(ebmt__trainer *tr, ebm_error *err)
@@ -88,9 +102,10 @@ static void run_chain(void *user, int32_t i, int32_t worker)
     tr->outcome[b].displacement = rms_distance(tr->pair[b].y_minus, tr->pair[b].x_next, tr->dim);
 }
 
-static void sum_shard(void *user, int32_t shard, int32_t worker)
+static void sum_shard(void *user, int32_t i, int32_t worker)
 {
     ebmt__trainer *tr = user;
+    int32_t shard = ebmt_group_rank(tr->group) + i * ebmt_group_size(tr->group);
     ebmt_grads *grads = &tr->shard[shard];
     int32_t likelihood = n_likelihood(tr);
     double share = 1.0 / (double)tr->config.batch;
@@ -107,15 +122,45 @@ static void sum_shard(void *user, int32_t shard, int32_t worker)
     }
 }
 
-/* Chains with most steps first, so that no worker is left with a long one at the end. */
-static void order_by_cost(ebmt__trainer *tr, int32_t n)
+/* Lists the chains of this process, those with most steps first, so that no worker is left with a
+ * long one at the end. Returns how many. */
+static int32_t order_by_cost(ebmt__trainer *tr, int32_t likelihood)
 {
-    for (int32_t i = 0; i < n; i++) {
-        int32_t at = i, steps = tr->levels->steps[tr->pair[i].level];
+    int32_t n = 0;
+    for (int32_t b = 0; b < likelihood; b++) {
+        if (!is_ours(tr, b))
+            continue;
+        int32_t at = n++, steps = tr->levels->steps[tr->pair[b].level];
         for (; at > 0 && tr->levels->steps[tr->pair[tr->cost_order[at - 1]].level] < steps; at--)
             tr->cost_order[at] = tr->cost_order[at - 1];
-        tr->cost_order[at] = i;
+        tr->cost_order[at] = b;
     }
+    return n;
+}
+
+/* The costly part: chains and gradients of the shards of this process. */
+static void sum_shards(ebmt__trainer *tr, int32_t likelihood)
+{
+    int32_t size = ebmt_group_size(tr->group), rank = ebmt_group_rank(tr->group);
+    ebmt_pool_run(tr->pool, order_by_cost(tr, likelihood), run_chain, tr);
+    ebmt_pool_run(tr->pool, (tr->config.shards - rank + size - 1) / size, sum_shard, tr);
+}
+
+/* Everyone gets the statistics and the shards of all. */
+static ebm_status exchange(ebmt__trainer *tr, ebm_error *err)
+{
+    uint64_t *words = (uint64_t *)(void *)tr->outcome;
+    size_t n = (size_t)tr->config.batch * (sizeof *tr->outcome / sizeof *words);
+    ebm_status st = ebmt_group_merge(tr->group, words, n, err);
+    for (int32_t i = 0; i < tr->config.shards && st == EBM_OK; i++) {
+        ebmt_grads *s = &tr->shard[i];
+        int32_t owner = owner_of(tr, i);
+        st = ebmt_group_share(tr->group, owner, s->effective,
+                              tr->g->n_params * sizeof *s->effective, err);
+        if (st == EBM_OK)
+            st = ebmt_group_share(tr->group, owner, s->rows, s->n_rows * sizeof *s->rows, err);
+    }
+    return st;
 }
 
 static void collect(ebmt__trainer *tr, int32_t likelihood)
@@ -130,7 +175,7 @@ static void collect(ebmt__trainer *tr, int32_t likelihood)
     tr->loss = tr->matching = 0.0;
     for (int32_t b = 0; b < tr->config.batch; b++) {
         const ebmt__outcome *o = &tr->outcome[b];
-        int32_t t = tr->pair[b].level;
+        size_t t = (size_t)o->level;
         s->matched[t] += tr->config.objective != EBMT_RECOVERY;
         s->matching[t] += o->matching;
         tr->matching += o->matching / (double)tr->config.batch;
@@ -212,13 +257,13 @@ ebm_status ebmt__trainer_step(ebmt__trainer *tr, ebm_error *err)
     ebm_model_set_params(tr->model, tr->used);
 
     ebmt_order_batch(tr->order, tr->state.iteration, tr->config.batch, tr->index);
-    ebm_status st = draw_pairs(tr, err);
+    ebm_status st = ebmt_group_agree(tr->group, draw_pairs(tr, err), NULL, err);
     if (st != EBM_OK)
         return st;
-    order_by_cost(tr, likelihood);
-    ebmt_pool_run(tr->pool, likelihood, run_chain, tr);
-    ebmt_pool_run(tr->pool, tr->config.shards, sum_shard, tr);
-
+    sum_shards(tr, likelihood);
+    st = exchange(tr, err);
+    if (st != EBM_OK)
+        return st;
     collect(tr, likelihood);
     st = gradient_of_batch(tr, err);
     if (st == EBM_OK)

@@ -72,6 +72,9 @@ static ebm_status check_data(const ebmt__trainer *tr, ebm_error *err)
                              "images are %dx%dx%d, the network wants %dx%dx%d", (int)d->width,
                              (int)d->height, (int)d->channels, (int)n->width, (int)n->height,
                              (int)n->channels);
+    if (tr->config.shards < ebmt_group_size(tr->group))
+        return ebm_error_set(err, EBM_ERR_RANGE, "shards", "%d shards are too few for %d processes",
+                             (int)tr->config.shards, (int)ebmt_group_size(tr->group));
     if ((int64_t)tr->config.batch > d->count)
         return ebm_error_set(err, EBM_ERR_RANGE, "batch", "the data set has only %lld images",
                              (long long)d->count);
@@ -162,6 +165,7 @@ ebm_status ebmt__trainer_create(const ebmt_run_options *opt, const char *id, ebm
         return no_memory(err);
     tr->config = opt->config;
     tr->data = opt->data;
+    tr->group = opt->group;
     st = check_data(tr, err);
     if (st == EBM_OK)
         st = make_models(tr, opt, id, err);

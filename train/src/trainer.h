@@ -12,6 +12,7 @@
 /* One sample's part of the statistics. */
 typedef struct ebmt__outcome {
     double loss, gap, displacement, matching;
+    int64_t level;
 } ebmt__outcome;
 
 /* Per level sums of one iteration; what a report shows. */
@@ -25,6 +26,7 @@ typedef struct ebmt__trainer {
     const ebmt_dataset *data;
     ebmt_order *order;
     ebmt_pool *pool;
+    ebmt_group *group;
     ebm_model *model;    /* weights in use */
     ebm_model *averaged; /* EMA weights, refreshed by ebmt__trainer_average() */
     const ebm_graph_info *g;
@@ -41,7 +43,7 @@ typedef struct ebmt__trainer {
     float *pair_floats;
     ebmt__outcome *outcome; /* [batch] */
     int64_t *index;         /* [batch] */
-    int32_t *cost_order;    /* [batch]: chains, longest first */
+    int32_t *cost_order;    /* [batch]: chains of this process, longest first */
     ebmt__level_stats stats;
     uint64_t iteration_seed;
     double loss, matching, grad_norm, lr; /* of the last iteration */

@@ -167,6 +167,13 @@ static void test_size_is_bounded(void **state)
     assert_non_null(strstr(page, "<h3>Iteration 12</h3>"));
     ebm_free(page);
     for (int i = 1; i <= 12; i++)
+        write_sheet(*state, i, (size_t)4 << 20);
+    page = page_of(*state, h, &size);
+    assert_true(size < EBMT_REPORT_MAX_BYTES);
+    assert_int_equal(occurrences(page, "<img"), 1);
+    assert_non_null(strstr(page, "<h3>Iteration 12</h3>"));
+    ebm_free(page);
+    for (int i = 1; i <= 12; i++)
         write_sheet(*state, i, (size_t)5 << 20);
     page = page_of(*state, h, &size);
     assert_true(size < EBMT_REPORT_MAX_BYTES / 4); /* the curves of 12 levels, all bins full */

@@ -10,6 +10,7 @@
 #include "ebm/levels.h"
 #include "ebm/model.h"
 #include "ebmt/data.h"
+#include "ebmt/group.h"
 
 /* Where the noise levels lie. */
 typedef enum ebmt_schedule {
@@ -171,7 +172,8 @@ typedef struct ebmt_run_options {
     int32_t sampling_factor; /* the model samples with so many times the training's steps; 0: 1 */
     int32_t threads;
     const ebm_kernels *kernels;
-    ebmt_hooks hooks;
+    ebmt_group *group; /* processes that share the work, all with these options; NULL: alone */
+    ebmt_hooks hooks;  /* called in every process of a group */
     const char *command_line; /* for the manifest, may be NULL */
     const char *title, *licence;
 } ebmt_run_options;
@@ -180,6 +182,8 @@ typedef struct ebmt_run_options {
  * finite, or chains and gradients are beyond divergence_limit. Leaves the EMA model in out_dir as
  * a model directory; after DIVERGED that of the newest checkpoint, and none is saved while the
  * signs are bad, so that those weights are good ones.
+ * In a group the shards of the gradient are dealt out and added in the order that one process adds
+ * them in, with the same bits; the leader alone reads and writes out_dir.
  * @err as named, plus RANGE, SHAPE (data and network differ), IO, NOMEM */
 EBM_API EBM_MUST_CHECK ebm_status ebmt_run(const ebmt_run_options *opt, ebm_error *err);
 

@@ -53,20 +53,26 @@ static void catch_signals(void)
     (void)sigaction(SIGTERM, &action, NULL);
 }
 
+/* What the hooks need. */
+typedef struct console {
+    ebmt_progress progress;
+    bool silent; /* one process of a group talks, all hear signals */
+} console;
+
 static bool on_report(void *user, const ebmt_report *report)
 {
-    ebmt_progress *progress = user;
-    ebmt__progress_update(progress, report, ebmt__cli_now());
-    if (!stop_requested)
-        return true;
-    ebmt__progress_note(progress, "stopping: saving a checkpoint");
-    return false;
+    console *s = user;
+    if (!s->silent)
+        ebmt__progress_update(&s->progress, report, ebmt__cli_now());
+    if (stop_requested && !s->silent)
+        ebmt__progress_note(&s->progress, "stopping: saving a checkpoint");
+    return !stop_requested;
 }
 
 static void on_note(void *user, const char *line)
 {
-    ebmt_progress *progress = user;
-    ebmt__progress_note(progress, line);
+    console *s = user;
+    ebmt__progress_note(&s->progress, line);
 }
 
 static int32_t terminal_width(void)
@@ -120,13 +126,19 @@ static ebm_status open_init(const ebmt_train_args *a, ebmt_run_options *opt, ebm
     return st;
 }
 
-static ebm_status run(const ebmt_train_args *a, const ebmt_train_data *data,
-                      const char *command_line, ebm_error *err)
+/* What a run is made of beside its flags. */
+typedef struct parts {
+    ebmt_group *group;
+    ebmt_train_data data;
+    char *command_line;
+} parts;
+
+static ebm_status run(const ebmt_train_args *a, const parts *p, ebm_error *err)
 {
-    ebmt_progress progress;
+    console screen = {.silent = ebmt_group_rank(p->group) != 0};
     ebmt_run_options opt = {.config = a->config,
-                            .data = &data->train,
-                            .held_out = data->held_out.count > 0 ? &data->held_out : NULL,
+                            .data = &p->data.train,
+                            .held_out = p->data.held_out.count > 0 ? &p->data.held_out : NULL,
                             .validation_every = a->validation_every,
                             .out_dir = a->out,
                             .resume = a->resume,
@@ -134,8 +146,9 @@ static ebm_status run(const ebmt_train_args *a, const ebmt_train_data *data,
                             .samples_every = a->samples_every,
                             .sampling_factor = a->sampling_factor,
                             .threads = a->threads,
-                            .hooks = {.user = &progress, .report = on_report, .note = on_note},
-                            .command_line = command_line,
+                            .group = p->group,
+                            .hooks = {.user = &screen, .report = on_report, .note = on_note},
+                            .command_line = p->command_line,
                             .title = a->title ? a->title : "",
                             .licence = a->licence ? a->licence : ""};
     ebm_status st = ebmt__cli_kernels(a->kernels, &opt.kernels, err);
@@ -143,10 +156,10 @@ static ebm_status run(const ebmt_train_args *a, const ebmt_train_data *data,
         st = open_init(a, &opt, err);
     if (st != EBM_OK)
         return st;
-    ebmt__progress_init(&progress, stderr, isatty(STDERR_FILENO) == 1, terminal_width());
+    ebmt__progress_init(&screen.progress, stderr, isatty(STDERR_FILENO) == 1, terminal_width());
     catch_signals();
     st = ebmt_run(&opt, err);
-    ebmt__progress_finish(&progress);
+    ebmt__progress_finish(&screen.progress);
     ebm_model_unref(opt.init);
     return st;
 }
@@ -162,26 +175,47 @@ static int prepare_out(const ebmt_train_args *a, ebm_error *err)
     return EBMT_EXIT_OK;
 }
 
+/* Processes on one machine share its processors, unless --threads says otherwise. */
+static void divide_threads(ebmt_train_args *args, const ebmt_group *group)
+{
+    int32_t share = args->threads / ebmt_group_beside(group);
+    if (!ebmt__option_given(&ebmt__train_command, &args->parsed, "--threads"))
+        args->threads = share > 1 ? share : 1;
+}
+
+static int with_data(ebmt_train_args *args, parts *p)
+{
+    ebm_error err = {0};
+    bool leader = ebmt_group_rank(p->group) == 0;
+    ebm_status st = ebmt__train_data_open(&args->data, args->validation_every > 0, &p->data, &err);
+    if (st == EBM_OK)
+        st = fit_to_data(args, &p->data.train, &err);
+    if (st != EBM_OK)
+        return ebmt__cli_fail(ebmt__train_command.name, &err);
+    int code = leader ? prepare_out(args, &err) : EBMT_EXIT_OK;
+    if (code != EBMT_EXIT_OK)
+        return code;
+    if (leader)
+        ebmt__train_data_tell(&p->data);
+    if (run(args, p, &err) != EBM_OK)
+        code = ebmt__cli_fail(ebmt__train_command.name, &err);
+    ebmt__train_data_tell_damage(&p->data);
+    return code;
+}
+
 /* Everything behind the flags. */
 static int train(ebmt_train_args *args, int argc, char **argv)
 {
     ebm_error err = {0};
-    ebmt_train_data data = {0};
-    char *line = NULL;
-    ebm_status st = ebmt__train_data_open(&args->data, args->validation_every > 0, &data, &err);
-    if (st == EBM_OK)
-        st = fit_to_data(args, &data.train, &err);
-    int code =
-        st == EBM_OK ? prepare_out(args, &err) : ebmt__cli_fail(ebmt__train_command.name, &err);
-    if (code == EBMT_EXIT_OK) {
-        line = join_words(argc, argv);
-        ebmt__train_data_tell(&data);
-        if (run(args, &data, line, &err) != EBM_OK)
-            code = ebmt__cli_fail(ebmt__train_command.name, &err);
-    }
-    ebmt__train_data_tell_damage(&data);
-    ebm_free(line);
-    ebmt__train_data_clear(&data);
+    parts p = {NULL};
+    if (ebmt_group_join(&p.group, &err) != EBM_OK)
+        return ebmt__cli_fail(ebmt__train_command.name, &err);
+    divide_threads(args, p.group);
+    p.command_line = join_words(argc, argv);
+    int code = with_data(args, &p);
+    ebm_free(p.command_line);
+    ebmt__train_data_clear(&p.data);
+    ebmt_group_leave(p.group, code != EBMT_EXIT_OK);
     return code;
 }
 
