@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -207,6 +208,25 @@ static void remove_old(const char *dir, int64_t iteration)
         }
     }
     ebm_free(list.iteration);
+}
+
+/* Names that ebm_file_write() gives to files before they are whole. */
+static bool is_half_written(const char *name)
+{
+    size_t n = strlen(name);
+    return strncmp(name, ".ebm-", 5) == 0 && n > 4 && strcmp(name + n - 4, ".tmp") == 0;
+}
+
+void ebmt__checkpoint_sweep(const char *dir)
+{
+    const struct dirent *entry;
+    DIR *d = opendir(dir);
+    while (d && (entry = readdir(d)) != NULL) {
+        if (is_half_written(entry->d_name))
+            (void)unlinkat(dirfd(d), entry->d_name, 0);
+    }
+    if (d)
+        (void)closedir(d);
 }
 
 /* An empty vector has no bytes to store: safetensors readers disagree about tensors of size 0. */

@@ -11,4 +11,9 @@
 EBM_MUST_CHECK ebm_status ebmt__checkpoint_newest(const char *dir, int64_t *iteration,
                                                   ebm_error *err);
 
+/* Removes what writers that were killed have left half written in DIR: a checkpoint each, for large
+ * networks hundreds of megabytes. Only for a directory in which nobody else writes. What cannot be
+ * removed costs room, nothing else. */
+void ebmt__checkpoint_sweep(const char *dir);
+
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "checkpoint.h"
 #include "config_compare.h"
 #include "ebm/io.h"
 #include "ebm/memory.h"
@@ -373,6 +374,7 @@ static ebm_status check_group(const run *r, ebm_error *err)
 static ebm_status open_files(run *r, ebm_error *err)
 {
     const char *dir = r->opt->out_dir;
+    ebmt__checkpoint_sweep(dir);
     ebm_status st = ebmt__metrics_open(dir, r->tr->state.iteration, &r->metrics, err);
     if (st == EBM_OK && r->opt->resume)
         st = ebmt__history_read(r->history, r->tr->levels->count, dir, err);

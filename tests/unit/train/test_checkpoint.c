@@ -298,6 +298,23 @@ static void test_cannot_save(void **state)
     ebmt_state_clear(&s);
 }
 
+static void test_half_written_files_go(void **state)
+{
+    static const char *const names[] = {".ebm-12-34-000000056-0.tmp", ".ebm-.tmp"};
+    static const char *const others[] = {".ebm-1", "ebm-1.tmp", ".tmp", "x.tmp"};
+    char link[TEMP_PATH_MAX];
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        assert_true(temp_dir_write(*state, names[i], "x", 1));
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        assert_true(temp_dir_write(*state, others[i], "x", 1));
+    assert_true(temp_dir_join(*state, ".ebm-link.tmp", link));
+    assert_int_equal(symlink("/etc/passwd", link), 0); /* the link goes, not what it names */
+    ebmt__checkpoint_sweep(*state);
+    assert_int_equal(temp_dir_count(*state), sizeof others / sizeof others[0]);
+    assert_int_equal(access("/etc/passwd", F_OK), 0);
+    ebmt__checkpoint_sweep("/nonexistent");
+}
+
 static void test_no_memory(void **state)
 {
     ebmt_state s = make_state(N_PARAMS, N_SPECTRAL, 3);
@@ -343,6 +360,7 @@ int main(void)
         WITH_DIR(test_none_is_whole),
         WITH_DIR(test_another_network),
         WITH_DIR(test_cannot_save),
+        WITH_DIR(test_half_written_files_go),
         WITH_DIR(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
