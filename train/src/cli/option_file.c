@@ -141,22 +141,15 @@ static ebm_status parse_text(const unsigned char *text, size_t size, json_t **ou
     return EBM_OK;
 }
 
-static ebm_status read_object(const ebmt_command *command, const char *path, void *values,
-                              ebmt_parsed *parsed, ebm_error *err)
+ebm_status ebmt__options_read_text(const ebmt_command *command, const ebmt_option_text *from,
+                                   void *values, ebmt_parsed *parsed, ebm_error *err)
 {
-    unsigned char *text = NULL;
-    size_t size = 0;
     json_t *object = NULL, *value;
     const char *key;
-    ebm_status st = ebm_file_read(NULL, path, EBMT_OPTION_FILE_MAX, &text, &size, err);
-    if (st == EBM_OK)
-        st = parse_text(text, size, &object, err);
-    ebm_free(text);
-    if (st != EBM_OK) {
-        json_decref(object);
-        return st;
-    }
+    ebm_status st = parse_text(from->bytes, from->size, &object, err);
     parsed->file = object; /* lives on: strings point into it */
+    if (st != EBM_OK)
+        return st;
     json_object_foreach(object, key, value)
     {
         st = take_key(command, key, value, values, parsed, err);
@@ -169,11 +162,16 @@ static ebm_status read_object(const ebmt_command *command, const char *path, voi
 ebm_status ebmt__options_read(const ebmt_command *command, const char *path, void *values,
                               ebmt_parsed *parsed, ebm_error *err)
 {
+    unsigned char *text = NULL;
+    size_t size = 0;
     ebm_error inner = {0};
-    ebm_status st = read_object(command, path, values, parsed, &inner);
-    if (st == EBM_OK)
-        return EBM_OK;
-    return ebm_error_set(err, st, path, "%s", inner.text);
+    ebm_status st = ebm_file_read(NULL, path, EBMT_OPTION_FILE_MAX, &text, &size, err);
+    if (st != EBM_OK)
+        return st;
+    const ebmt_option_text from = {text, size};
+    st = ebmt__options_read_text(command, &from, values, parsed, &inner);
+    ebm_free(text);
+    return st == EBM_OK ? st : ebm_error_set(err, st, path, "%s", inner.text);
 }
 
 void ebmt__option_file_free(void *file)

@@ -14,6 +14,17 @@
 EBM_MUST_CHECK ebm_status ebmt__options_read(const ebmt_command *command, const char *path,
                                              void *values, ebmt_parsed *parsed, ebm_error *err);
 
+/* A file that is in memory already. */
+typedef struct ebmt_option_text {
+    const unsigned char *bytes;
+    size_t size;
+} ebmt_option_text;
+
+/* The same from memory; only parsed->file keeps anything. @err as above, err->where is empty */
+EBM_MUST_CHECK ebm_status ebmt__options_read_text(const ebmt_command *command,
+                                                  const ebmt_option_text *from, void *values,
+                                                  ebmt_parsed *parsed, ebm_error *err);
+
 /* Frees what ebmt__options_read() keeps. */
 void ebmt__option_file_free(void *file);
 

@@ -56,9 +56,10 @@ static ebm_status parse(const char *dir, const char *json, char *line, values *v
     return ebmt__options_parse(&command, n, words, v, parsed, err);
 }
 
-static const char every_kind[] = "{\"batch\": 7, \"iterations\": 1000000000000, \"seed\": 5, "
-                                 "\"lr\": 0.1, \"out\": \"x y\", \"flip\": true, \"mode\": "
-                                 "\"fast\", \"mult\": [1, 2, 9]}";
+static const char every_kind[] =
+    "{\"batch\": 7, \"iterations\": 1000000000000, \"seed\": 5, "
+    "\"lr\": 0.12345678901234567, \"out\": \"x y\", \"flip\": true, \"mode\": "
+    "\"fast\", \"mult\": [1, 2, 9]}";
 
 static void test_every_kind(void **state)
 {
@@ -69,7 +70,7 @@ static void test_every_kind(void **state)
     assert_int_equal(v.batch, 7);
     assert_true(v.iterations == 1000000000000);
     assert_true(v.seed == 5);
-    assert_true(v.lr == 0.1); /* 17 digits bring back the same double */
+    assert_true(v.lr == 0.12345678901234567); /* 17 digits bring back the same double */
     assert_string_equal(v.out, "x y");
     assert_true(v.flip);
     assert_int_equal(v.mode, 1);
