@@ -63,7 +63,7 @@ EBM_API EBM_MUST_CHECK ebm_status ebmt_nearest(const ebmt_points *x, const ebmt_
 /* What class probabilities say about a set.
  * @eq    score = exp(mean KL(p(class|x) || p(class))), Salimans et al. 2016, mean and spread over
  *        up to 10 blocks; entropy of the shares, nats */
-#define EBMT_CLASSES_MAX 256
+#define EBMT_CLASSES_MAX 1024
 typedef struct ebmt_class_figures {
     int32_t classes;
     ebmt_number score;
