@@ -30,7 +30,8 @@ typedef struct ebmt_points {
  *        al. 2017. Covariances over n-1.
  * @note  *value falls with n even when the sets have one law: its bias goes like 1/n. *unbiased is
  *        free of that first order (jackknife on both sets), for comparing different n.
- * @note  standard errors: block jackknife, up to 20 interleaved blocks of each set, both added
+ * @note  standard errors: block jackknife, up to 20 interleaved blocks of each set (10 in more than
+ *        256 dimensions), both added
  * @range values only (no bytes); n >= 4 for both; equal dim
  * @err   RANGE, SHAPE, NOMEM, DIVERGED (a value is not finite) */
 EBM_API EBM_MUST_CHECK ebm_status ebmt_frechet(const ebmt_points *x, const ebmt_points *y,
