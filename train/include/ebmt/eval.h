@@ -1,5 +1,5 @@
 /* Judging a set of drawn images against real ones: drawing, comparing, reporting. Knows image sets,
- * a classifier and models that can be sampled; has never heard of how a model was trained.
+ * rulers and models that can be sampled; has never heard of how a model was trained.
  * What each number means: docs/evaluation.md. */
 #ifndef EBMT_EVAL_H
 #define EBMT_EVAL_H
@@ -11,7 +11,9 @@
 #include "ebm/model.h"
 #include "ebmt/classifier.h"
 #include "ebmt/data.h"
+#include "ebmt/inception.h"
 #include "ebmt/pool.h"
+#include "ebmt/ruler.h"
 #include "ebmt/statistics.h"
 
 /* --- sets of images ------------------------------------------------------------------------ */
@@ -99,7 +101,7 @@ EBM_API EBM_MUST_CHECK ebm_status ebmt_ood_test(ebm_model *m, const ebmt_ood_opt
 
 /* --- the comparison ------------------------------------------------------------------------ */
 
-/* One set of images against the reference, in the classifier's feature space. */
+/* One set of images against the reference, in a ruler's feature space. */
 typedef struct ebmt_comparison {
     const char *name;      /* static */
     const char *reference; /* static */
@@ -122,13 +124,24 @@ typedef struct ebmt_memorisation {
     int64_t copies, test_copies; /* closer than a quarter of test_median */
 } ebmt_memorisation;
 
-typedef struct ebmt_eval_report {
+/* What one ruler says. */
+typedef struct ebmt_ruler_report {
+    const char *name; /* of the ruler */
+    bool of_the_data; /* as ebmt_ruler has it; `features` and class shares are of these only */
     ebmt_comparison samples; /* against all test images */
     ebmt_comparison train;   /* as many training images: the floor */
     ebmt_comparison halves;  /* one half of the test images against the other: the other floor */
     ebmt_comparison gaussian;
-    bool complete; /* all below and the three floors are measured, not only `samples` */
-    ebmt_memorisation pixels, features;
+    ebmt_memorisation features;
+} ebmt_ruler_report;
+
+#define EBMT_MAX_RULERS 2
+
+typedef struct ebmt_eval_report {
+    int32_t n_rulers;
+    ebmt_ruler_report ruler[EBMT_MAX_RULERS];
+    bool complete; /* floors and memorisation are measured, not only samples */
+    ebmt_memorisation pixels;
     /* the samples that come closest to a training image by pixels, and that image */
     int64_t closest_sample[EBMT_CLOSEST], closest_train[EBMT_CLOSEST];
     int32_t n_closest;
@@ -136,7 +149,8 @@ typedef struct ebmt_eval_report {
 } ebmt_eval_report;
 
 typedef struct ebmt_eval_options {
-    const ebmt_classifier *classifier;
+    const ebmt_ruler *rulers;
+    int32_t n_rulers; /* 1..EBMT_MAX_RULERS */
     const ebmt_dataset *samples, *train, *test;
     ebmt_pool *pool;
     uint64_t seed;      /* of baselines and choices */
@@ -153,9 +167,10 @@ EBM_API EBM_MUST_CHECK ebm_status ebmt_evaluate(const ebmt_eval_options *opt, eb
 typedef struct ebmt_eval_facts {
     const char *source; /* model directory or file of samples */
     const char *model_sha256, *kernel_class, *data;
-    const ebmt_draw *draw; /* NULL: samples were read, not drawn */
-    const ebmt_classifier_info *classifier;
-    double seconds; /* of drawing */
+    const ebmt_draw *draw;                  /* NULL: samples were read, not drawn */
+    const ebmt_classifier_info *classifier; /* NULL: no such ruler */
+    const ebmt_inception_info *inception;   /* NULL: no such ruler */
+    double seconds;                         /* of drawing */
 } ebmt_eval_facts;
 
 /* The report as JSON text, and as one HTML page that needs no other file.

@@ -54,14 +54,15 @@ static void put_comparison(FILE *f, const ebmt_comparison *c)
     (void)fputs("</tr>\n", f);
 }
 
-static void put_distances(FILE *f, const ebmt_eval_report *r)
+static void put_distances(FILE *f, const ebmt_ruler_report *r, bool complete)
 {
-    (void)fputs("<h2>Distances</h2><table><tr><th>set</th><th>n</th><th>Frechet</th>"
-                "<th>Frechet, unbiased</th><th>kernel</th><th>precision</th><th>recall</th>"
-                "<th>class score</th></tr>\n",
-                f);
+    (void)fprintf(f,
+                  "<h2>Distances by %s</h2><table><tr><th>set</th><th>n</th><th>Frechet</th>"
+                  "<th>Frechet, unbiased</th><th>kernel</th><th>precision</th><th>recall</th>"
+                  "<th>class score</th></tr>\n",
+                  r->name);
     put_comparison(f, &r->samples);
-    if (r->complete) {
+    if (complete) {
         put_comparison(f, &r->train);
         put_comparison(f, &r->halves);
         put_comparison(f, &r->gaussian);
@@ -106,7 +107,9 @@ static void put_memorisation(FILE *f, const ebmt_eval_report *r)
                 "<th>under the test's 1 % quantile</th><th>copies</th><th>copies, test</th></tr>\n",
                 f);
     put_memory_row(f, "pixels (RMS gray levels)", &r->pixels);
-    put_memory_row(f, "features", &r->features);
+    for (int32_t i = 0; i < r->n_rulers; i++)
+        if (r->ruler[i].of_the_data)
+            put_memory_row(f, "features", &r->ruler[i].features);
     (void)fputs("</table>\n", f);
 }
 
@@ -214,9 +217,16 @@ static void put_facts(FILE *f, const ebmt_eval_facts *facts)
                       facts->seconds);
     (void)fputs("<br>Data: ", f);
     put_escaped(f, facts->data);
-    (void)fprintf(f, "<br>Classifier: weights %.16s, test accuracy %.4f, %d features</p>\n",
-                  facts->classifier->sha256, facts->classifier->test_accuracy,
-                  facts->classifier->features);
+    if (facts->classifier)
+        (void)fprintf(f, "<br>Classifier: weights %.16s, test accuracy %.4f, %d features",
+                      facts->classifier->sha256, facts->classifier->test_accuracy,
+                      facts->classifier->features);
+    if (facts->inception)
+        (void)fprintf(f, "<br>Inception: weights %.16s, graph %s, input %s, %d features",
+                      facts->inception->sha256, ebmt_inception_graph_name(facts->inception->graph),
+                      ebmt_inception_input_name(facts->inception->input),
+                      facts->inception->features);
+    (void)fputs("</p>\n", f);
 }
 
 static ebm_status put_page(FILE *f, const ebmt_eval_report *r, const ebmt_eval_facts *facts,
@@ -227,8 +237,11 @@ static ebm_status put_page(FILE *f, const ebmt_eval_report *r, const ebmt_eval_f
                   "</title>\n%s<h1>Evaluation</h1>\n",
                   style);
     put_facts(f, facts);
-    put_distances(f, r);
-    put_shares(f, &r->samples.classes);
+    for (int32_t i = 0; i < r->n_rulers; i++) {
+        put_distances(f, &r->ruler[i], r->complete);
+        if (r->ruler[i].of_the_data)
+            put_shares(f, &r->ruler[i].samples.classes);
+    }
     if (r->complete)
         put_memorisation(f, r);
     if (r->ood.n_rows > 0)

@@ -212,6 +212,24 @@ cmp -s "$work/d.npy" "$work/e.npy" || { echo "a continued drawing gives other im
 evaluate 64 --model "$work/demo" --n 12 --seed 2 --save-samples "$work/d.npy"
 says err "other settings"
 
+# Inception alone, and what it refuses
+fixtures=$golden/../fixtures
+inception() {
+    want=$1
+    shift
+    expect "$want" eval --data "$work/data" --samples "$work/d.npy" --distance-only "$@"
+}
+inception 64
+says err "--inception"
+inception 0 --inception "$fixtures/inception/fid.safetensors" --json "$work/i.json"
+says out "graph fid, input bilinear"
+grep -q '"inception": {' "$work/i.json" || { echo "no Inception in the report"; failed=1; }
+inception 0 --inception "$fixtures/inception/torchvision.safetensors" --inception-input tf1
+says out "graph torchvision, input tf1"
+inception 64 --inception "$fixtures/inception/fid.safetensors" --inception-input cubic
+says err "--inception-input"
+inception 65 --inception "$work/d.npy"
+
 printf 'x' >>"$work/data/train-images-idx3-ubyte"
 train 65 --iterations 6 --resume
 says err "train-images-idx3-ubyte"
