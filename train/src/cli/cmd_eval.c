@@ -14,7 +14,7 @@
 typedef struct eval_args {
     const char *model, *data, *classifier, *samples, *save_samples, *json, *html, *kernels, *ood;
     const char *inception, *inception_input;
-    int32_t n, first_index, steps_per_level, threads;
+    int32_t n, first_index, steps_per_level, threads, likelihood, ais_particles, ais_temperatures;
     int64_t seed;
     double noise_scale;
     bool distance_only;
@@ -50,6 +50,12 @@ static const ebmt_option rows[] = {
      "foreign images (IDX directory, .npy, or directory of PNG) to tell from test images by the "
      "model's log density",
      false},
+    {"--likelihood", EBMT_OPT_INT, AT(likelihood), 0, 1000000, NULL, "images",
+     "bits per dimension of so many test images; 0: not measured", false},
+    {"--ais-particles", EBMT_OPT_INT, AT(ais_particles), 2, 1000000, NULL, "particles",
+     "of the normaliser, each way", false},
+    {"--ais-temperatures", EBMT_OPT_INT, AT(ais_temperatures), 1, 1000000, NULL, "",
+     "of each annealed path: more of them narrow the sandwich", false},
     {"--save-samples", EBMT_OPT_STRING, AT(save_samples), 0, 0, NULL, "FILE",
      "keep the drawn images as .npy; a drawing that was stopped goes on from it", false},
     {"--json", EBMT_OPT_STRING, AT(json), 0, 0, NULL, "FILE", "write all numbers as JSON", false},
@@ -88,6 +94,10 @@ static ebm_status check_args(const eval_args *a, ebm_error *err)
         return ebm_error_set(err, EBM_ERR_ARG, "--save-samples", "nothing is drawn with --samples");
     if (a->samples && a->ood)
         return ebm_error_set(err, EBM_ERR_ARG, "--ood", "needs a --model to score with");
+    if (a->samples && a->likelihood > 0)
+        return ebm_error_set(err, EBM_ERR_ARG, "--likelihood", "needs a --model");
+    if (a->likelihood == 1)
+        return ebm_error_set(err, EBM_ERR_ARG, "--likelihood", "must be 0, or 2 and more");
     if (!a->classifier && !a->inception)
         return ebm_error_set(err, EBM_ERR_ARG, "--classifier",
                              "give --classifier, --inception or both");
@@ -206,6 +216,24 @@ static void print_ood(const ebmt_ood_report *ood)
     }
 }
 
+static void print_side(const char *name, const ebmt_number *low, const ebmt_number *high)
+{
+    (void)printf("bits per dimension, %s: from %.4f +- %.2g to %.4f +- %.2g, %lld images\n", name,
+                 low->value, low->se, high->value, high->se, (long long)low->n);
+}
+
+static void print_bits(const ebmt_bits_report *b)
+{
+    (void)printf("\n");
+    print_side("ladder", &b->ladder_low, &b->ladder_high);
+    print_side("recovery bound", &b->bound_low, &b->bound_high);
+    (void)printf("log Z: forward %.2f +- %.2g, reverse %.2f +- %.2g nats; %d particles of %d "
+                 "temperatures, effective %.1f and %.1f; acceptance %.2f, %.2f, bound %.2f\n",
+                 b->forward.value, b->forward.std_error, b->reverse.value, b->reverse.std_error,
+                 b->particles, b->temperatures, b->forward.ess, b->reverse.ess,
+                 b->forward.acceptance, b->reverse.acceptance, b->acceptance);
+}
+
 /* --- the run ------------------------------------------------------------------------------- */
 
 static ebm_status open_rulers(evaluation *e, ebm_error *err)
@@ -305,6 +333,22 @@ static ebm_status measure_ood(evaluation *e, ebmt_ood_report *out, ebm_error *er
     return st;
 }
 
+static ebm_status measure_bits(evaluation *e, ebmt_bits_report *out, ebm_error *err)
+{
+    ebmt_dataset test = e->test;
+    ebmt_bits_options opt = ebmt_bits_options_default();
+    test.count = test.count < e->args->likelihood ? test.count : e->args->likelihood;
+    opt.images = &test;
+    opt.pool = e->pool;
+    opt.seed = (uint64_t)e->args->seed;
+    opt.particles = e->args->ais_particles;
+    opt.temperatures = e->args->ais_temperatures;
+    ebm_status st = ebmt_bits_per_dim(e->model, &opt, out, err);
+    if (st == EBM_OK)
+        print_bits(out);
+    return st;
+}
+
 static ebm_status write_text(const char *path, char *text, ebm_status st, ebm_error *err)
 {
     if (st == EBM_OK)
@@ -348,6 +392,8 @@ static ebm_status run(evaluation *e, ebmt_eval_report *report, ebm_error *err)
         print_report(report, &e->facts);
     if (st == EBM_OK && e->args->ood)
         st = measure_ood(e, &report->ood, err);
+    if (st == EBM_OK && e->args->likelihood > 0)
+        st = measure_bits(e, &report->bits, err);
     return st == EBM_OK ? write_files(e, report, err) : st;
 }
 
@@ -364,8 +410,13 @@ static void clear(evaluation *e)
 
 int ebmt__cmd_eval(int argc, char **argv)
 {
-    eval_args args = {
-        .n = 10000, .seed = 1, .threads = ebmt__cli_processors(), .inception_input = "bilinear"};
+    const ebmt_bits_options bits = ebmt_bits_options_default();
+    eval_args args = {.n = 10000,
+                      .seed = 1,
+                      .threads = ebmt__cli_processors(),
+                      .inception_input = "bilinear",
+                      .ais_particles = bits.particles,
+                      .ais_temperatures = bits.temperatures};
     evaluation e = {.args = &args};
     ebmt_parsed parsed;
     ebm_error err = {0};

@@ -130,6 +130,24 @@ static void put_ood(FILE *f, const ebmt_ood_report *ood)
     (void)fputs("</table>\n", f);
 }
 
+static void put_bits(FILE *f, const ebmt_bits_report *b)
+{
+    (void)fprintf(
+        f,
+        "<h2>Bits per dimension</h2><p>%lld test images; %d particles of %d temperatures. "
+        "log Z forward %.2f &plusmn; %.2g, reverse %.2f &plusmn; %.2g nats.</p>"
+        "<table><tr><th>estimate</th><th>optimistic side</th><th>pessimistic side</th>"
+        "</tr><tr><td>ladder</td>",
+        (long long)b->n, b->particles, b->temperatures, b->forward.value, b->forward.std_error,
+        b->reverse.value, b->reverse.std_error);
+    put_number(f, &b->ladder_low);
+    put_number(f, &b->ladder_high);
+    (void)fputs("</tr><tr><td>recovery bound</td>", f);
+    put_number(f, &b->bound_low);
+    put_number(f, &b->bound_high);
+    (void)fputs("</tr></table>\n", f);
+}
+
 /* --- sheets -------------------------------------------------------------------------------- */
 
 static ebm_status put_data_uri(FILE *f, const unsigned char *png, size_t size, ebm_error *err)
@@ -246,6 +264,8 @@ static ebm_status put_page(FILE *f, const ebmt_eval_report *r, const ebmt_eval_f
         put_memorisation(f, r);
     if (r->ood.n_rows > 0)
         put_ood(f, &r->ood);
+    if (r->bits.n > 0)
+        put_bits(f, &r->bits);
     ebm_status st = r->complete ? put_closest(f, r, sets, err) : EBM_OK;
     if (st == EBM_OK)
         st = put_samples(f, sets, err);

@@ -133,6 +133,22 @@ static json_t *rulers(const ebmt_eval_report *report)
     return list;
 }
 
+static json_t *log_z(const ebm_log_z *z)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:I}", "value", real(z->value), "se", real(z->std_error),
+                     "ess", real(z->ess), "acceptance", real(z->acceptance), "particles",
+                     (json_int_t)z->particles);
+}
+
+static json_t *bits(const ebmt_bits_report *b)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:o}", "ladder_low",
+                     number(&b->ladder_low), "ladder_high", number(&b->ladder_high), "bound_low",
+                     number(&b->bound_low), "bound_high", number(&b->bound_high), "log_z_forward",
+                     log_z(&b->forward), "log_z_reverse", log_z(&b->reverse), "temperatures",
+                     b->temperatures, "bound_acceptance", real(b->acceptance));
+}
+
 ebm_status ebmt_eval_json(const ebmt_eval_report *report, const ebmt_eval_facts *facts, char **text,
                           ebm_error *err)
 {
@@ -144,6 +160,8 @@ ebm_status ebmt_eval_json(const ebmt_eval_report *report, const ebmt_eval_facts 
         (void)json_object_set_new(object, "pixel_memorisation", memorisation(&report->pixels));
     if (object && report->ood.n_rows > 0)
         add_ood(&report->ood, object);
+    if (object && report->bits.n > 0)
+        (void)json_object_set_new(object, "bits_per_dimension", bits(&report->bits));
     char *dump = object ? json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(object);
     if (dump) {

@@ -211,6 +211,12 @@ evaluate 0 --model "$work/demo" --n 12 --distance-only --save-samples "$work/e.n
 cmp -s "$work/d.npy" "$work/e.npy" || { echo "a continued drawing gives other images"; failed=1; }
 evaluate 64 --model "$work/demo" --n 12 --seed 2 --save-samples "$work/d.npy"
 says err "other settings"
+evaluate 0 --model "$work/demo" --n 9 --distance-only --likelihood 2 --ais-particles 2 --ais-temperatures 2 \
+    --json "$work/l.json"
+says out "bits per dimension, recovery bound"
+grep -q '"ladder_high"' "$work/l.json" || { echo "no likelihood in the report"; failed=1; }
+evaluate 64 --samples "$work/d.npy" --likelihood 2
+says err "--likelihood"
 
 # Inception alone, and what it refuses
 fixtures=$golden/../fixtures
