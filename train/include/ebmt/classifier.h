@@ -10,6 +10,7 @@
 #include "ebm/status.h"
 #include "ebmt/data.h"
 #include "ebmt/pool.h"
+#include "ebmt/ruler.h"
 
 #define EBMT_CLASSIFIER_FEATURES    64  /* width of the penultimate layer */
 #define EBMT_CLASSIFIER_MAX_SIDE    256 /* pixels */
@@ -64,22 +65,13 @@ EBM_API EBM_MUST_CHECK ebm_status ebmt_classifier_open(const char *dir, ebmt_cla
 EBM_API const ebmt_classifier_info *ebmt_classifier_describe(const ebmt_classifier *c);
 EBM_API void ebmt_classifier_free(ebmt_classifier *c); /* NULL allowed */
 
-/* A set of images as the classifier sees it.
- * @shape features [n, dim]; probs [n, classes], rows sum to 1 */
-typedef struct ebmt_embedding {
-    int64_t n;
-    int32_t dim, classes;
-    double *features, *probs;
-} ebmt_embedding;
-
 /* Embeds all images of a set. @own clear with ebmt_embedding_clear()
  * @err SHAPE (images of another size), NOMEM */
 EBM_API EBM_MUST_CHECK ebm_status ebmt_classifier_embed(const ebmt_classifier *c,
                                                         const ebmt_dataset *images, ebmt_pool *pool,
                                                         ebmt_embedding *out, ebm_error *err);
-EBM_API void ebmt_embedding_clear(ebmt_embedding *e); /* safe on a zeroed struct */
 
-/* Share of the images whose likeliest class is their label. @range labels must be there */
-EBM_API double ebmt_embedding_accuracy(const ebmt_embedding *e, const uint8_t *labels);
+/* The classifier as a ruler: features are its penultimate layer. Borrows it. */
+EBM_API ebmt_ruler ebmt_classifier_ruler(const ebmt_classifier *c);
 
 #endif

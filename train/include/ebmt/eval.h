@@ -1,5 +1,5 @@
 /* Judging a set of drawn images against real ones: drawing, comparing, reporting. Knows image sets,
- * a classifier and models that can be sampled; has never heard of how a model was trained.
+ * rulers and models that can be sampled; has never heard of how a model was trained.
  * What each number means: docs/evaluation.md. */
 #ifndef EBMT_EVAL_H
 #define EBMT_EVAL_H
@@ -8,10 +8,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ebm/likelihood.h"
 #include "ebm/model.h"
 #include "ebmt/classifier.h"
 #include "ebmt/data.h"
+#include "ebmt/inception.h"
 #include "ebmt/pool.h"
+#include "ebmt/ruler.h"
 #include "ebmt/statistics.h"
 
 /* --- sets of images ------------------------------------------------------------------------ */
@@ -97,9 +100,44 @@ typedef struct ebmt_ood_options {
 EBM_API EBM_MUST_CHECK ebm_status ebmt_ood_test(ebm_model *m, const ebmt_ood_options *opt,
                                                 ebmt_ood_report *out, ebm_error *err);
 
+/* --- bits per dimension --------------------------------------------------------------------- */
+
+/* Effort of the estimates. Start from ebmt_bits_options_default(). */
+typedef struct ebmt_bits_options {
+    const ebmt_dataset *images; /* held-out ones; all of them are used */
+    ebmt_pool *pool;
+    uint64_t seed;
+    int32_t particles;       /* of the ladder, each way; 2..1,000,000 */
+    int32_t temperatures;    /* of each annealed path; 1..1,000,000 */
+    int32_t paths;           /* forward paths of an image for the recovery bound; 2..100,000 */
+    int32_t local_particles; /* of each local normaliser, each way; 2..1,000,000 */
+    int32_t burn_in;         /* moves at the target before a reverse path; 0..1,000,000 */
+    int32_t tuning;          /* steps of the chain that finds step sizes; 1..1,000,000 */
+} ebmt_bits_options;
+EBM_API ebmt_bits_options ebmt_bits_options_default(void); /* 16, 100, 2, 2, 50, 200 */
+
+/* Both estimates of the likelihood, each from both sides; std errors are of images, paths and
+ * normaliser together.
+ * @unit bits per dimension of 8-bit data, but for the normalisers, which are in nats */
+typedef struct ebmt_bits_report {
+    int64_t n; /* images; 0: not measured */
+    int32_t particles, temperatures;
+    ebm_log_z forward, reverse;          /* log Z of level 0 */
+    ebmt_number ladder_low, ladder_high; /* with the forward and with the reverse normaliser */
+    ebmt_number bound_low, bound_high;   /* recovery bound, the same two sides */
+    double acceptance; /* of the bound's moves: low means that it cannot be trusted */
+} ebmt_bits_report;
+
+/* Measures held-out images at the noise of level 0. Reverse paths of the ladder start at images
+ * that are not draws of the model, so burn_in has to be long enough for them to become so.
+ * @eq  docs/math/likelihood.md @note threads change no bit
+ * @err SHAPE (images of another size than the model's), RANGE, DIVERGED, NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebmt_bits_per_dim(ebm_model *m, const ebmt_bits_options *opt,
+                                                    ebmt_bits_report *out, ebm_error *err);
+
 /* --- the comparison ------------------------------------------------------------------------ */
 
-/* One set of images against the reference, in the classifier's feature space. */
+/* One set of images against the reference, in a ruler's feature space. */
 typedef struct ebmt_comparison {
     const char *name;      /* static */
     const char *reference; /* static */
@@ -122,21 +160,34 @@ typedef struct ebmt_memorisation {
     int64_t copies, test_copies; /* closer than a quarter of test_median */
 } ebmt_memorisation;
 
-typedef struct ebmt_eval_report {
+/* What one ruler says. */
+typedef struct ebmt_ruler_report {
+    const char *name; /* of the ruler */
+    bool of_the_data; /* as ebmt_ruler has it; `features` and class shares are of these only */
     ebmt_comparison samples; /* against all test images */
     ebmt_comparison train;   /* as many training images: the floor */
     ebmt_comparison halves;  /* one half of the test images against the other: the other floor */
     ebmt_comparison gaussian;
-    bool complete; /* all below and the three floors are measured, not only `samples` */
-    ebmt_memorisation pixels, features;
+    ebmt_memorisation features;
+} ebmt_ruler_report;
+
+#define EBMT_MAX_RULERS 2
+
+typedef struct ebmt_eval_report {
+    int32_t n_rulers;
+    ebmt_ruler_report ruler[EBMT_MAX_RULERS];
+    bool complete; /* floors and memorisation are measured, not only samples */
+    ebmt_memorisation pixels;
     /* the samples that come closest to a training image by pixels, and that image */
     int64_t closest_sample[EBMT_CLOSEST], closest_train[EBMT_CLOSEST];
     int32_t n_closest;
-    ebmt_ood_report ood; /* filled by ebmt_ood_test() */
+    ebmt_ood_report ood;   /* filled by ebmt_ood_test() */
+    ebmt_bits_report bits; /* filled by ebmt_bits_per_dim() */
 } ebmt_eval_report;
 
 typedef struct ebmt_eval_options {
-    const ebmt_classifier *classifier;
+    const ebmt_ruler *rulers;
+    int32_t n_rulers; /* 1..EBMT_MAX_RULERS */
     const ebmt_dataset *samples, *train, *test;
     ebmt_pool *pool;
     uint64_t seed;      /* of baselines and choices */
@@ -153,9 +204,10 @@ EBM_API EBM_MUST_CHECK ebm_status ebmt_evaluate(const ebmt_eval_options *opt, eb
 typedef struct ebmt_eval_facts {
     const char *source; /* model directory or file of samples */
     const char *model_sha256, *kernel_class, *data;
-    const ebmt_draw *draw; /* NULL: samples were read, not drawn */
-    const ebmt_classifier_info *classifier;
-    double seconds; /* of drawing */
+    const ebmt_draw *draw;                  /* NULL: samples were read, not drawn */
+    const ebmt_classifier_info *classifier; /* NULL: no such ruler */
+    const ebmt_inception_info *inception;   /* NULL: no such ruler */
+    double seconds;                         /* of drawing */
 } ebmt_eval_facts;
 
 /* The report as JSON text, and as one HTML page that needs no other file.

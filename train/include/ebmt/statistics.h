@@ -30,7 +30,8 @@ typedef struct ebmt_points {
  *        al. 2017. Covariances over n-1.
  * @note  *value falls with n even when the sets have one law: its bias goes like 1/n. *unbiased is
  *        free of that first order (jackknife on both sets), for comparing different n.
- * @note  standard errors: block jackknife, up to 20 interleaved blocks of each set, both added
+ * @note  standard errors: block jackknife, up to 20 interleaved blocks of each set (10 in more than
+ *        256 dimensions), both added
  * @range values only (no bytes); n >= 4 for both; equal dim
  * @err   RANGE, SHAPE, NOMEM, DIVERGED (a value is not finite) */
 EBM_API EBM_MUST_CHECK ebm_status ebmt_frechet(const ebmt_points *x, const ebmt_points *y,
@@ -63,7 +64,7 @@ EBM_API EBM_MUST_CHECK ebm_status ebmt_nearest(const ebmt_points *x, const ebmt_
 /* What class probabilities say about a set.
  * @eq    score = exp(mean KL(p(class|x) || p(class))), Salimans et al. 2016, mean and spread over
  *        up to 10 blocks; entropy of the shares, nats */
-#define EBMT_CLASSES_MAX 256
+#define EBMT_CLASSES_MAX 1024
 typedef struct ebmt_class_figures {
     int32_t classes;
     ebmt_number score;

@@ -13,7 +13,8 @@
 
 typedef struct eval_args {
     const char *model, *data, *classifier, *samples, *save_samples, *json, *html, *kernels, *ood;
-    int32_t n, first_index, steps_per_level, threads;
+    const char *inception, *inception_input;
+    int32_t n, first_index, steps_per_level, threads, likelihood, ais_particles, ais_temperatures;
     int64_t seed;
     double noise_scale;
     bool distance_only;
@@ -29,7 +30,11 @@ static const ebmt_option rows[] = {
     {"--data", EBMT_OPT_STRING, AT(data), 0, 0, NULL, "DIR",
      "real images, training and test set (IDX)", true},
     {"--classifier", EBMT_OPT_STRING, AT(classifier), 0, 0, NULL, "DIR",
-     "what `ebm train-classifier` made of that data", true},
+     "what `ebm train-classifier` made of that data: the ruler, or one of two", false},
+    {"--inception", EBMT_OPT_STRING, AT(inception), 0, 0, NULL, "FILE",
+     "Inception-v3 weights (tools/convert_inception.py): FID, KID and Inception Score", false},
+    {"--inception-input", EBMT_OPT_STRING, AT(inception_input), 0, 0, NULL, "NAME",
+     "how images become 299x299: bilinear, antialias or tf1", false},
     {"--n", EBMT_OPT_INT, AT(n), 8, 1000000, NULL, "images", "images to draw", false},
     {"--seed", EBMT_OPT_INT64, AT(seed), 0, 9007199254740991.0, NULL, "",
      "of the chains and of the floors", false},
@@ -45,6 +50,12 @@ static const ebmt_option rows[] = {
      "foreign images (IDX directory, .npy, or directory of PNG) to tell from test images by the "
      "model's log density",
      false},
+    {"--likelihood", EBMT_OPT_INT, AT(likelihood), 0, 1000000, NULL, "images",
+     "bits per dimension of so many test images; 0: not measured", false},
+    {"--ais-particles", EBMT_OPT_INT, AT(ais_particles), 2, 1000000, NULL, "particles",
+     "of the normaliser, each way", false},
+    {"--ais-temperatures", EBMT_OPT_INT, AT(ais_temperatures), 1, 1000000, NULL, "",
+     "of each annealed path: more of them narrow the sandwich", false},
     {"--save-samples", EBMT_OPT_STRING, AT(save_samples), 0, 0, NULL, "FILE",
      "keep the drawn images as .npy; a drawing that was stopped goes on from it", false},
     {"--json", EBMT_OPT_STRING, AT(json), 0, 0, NULL, "FILE", "write all numbers as JSON", false},
@@ -63,18 +74,37 @@ static const ebmt_command command = {
     .n_options = sizeof rows / sizeof rows[0],
 };
 
+static ebm_status find_input(const char *name, ebmt_inception_input *out, ebm_error *err)
+{
+    for (int i = 0; i < EBMT_INCEPTION_INPUTS; i++) {
+        *out = (ebmt_inception_input)i;
+        if (strcmp(name, ebmt_inception_input_name(*out)) == 0)
+            return EBM_OK;
+    }
+    return ebm_error_set(err, EBM_ERR_ARG, "--inception-input",
+                         "must be bilinear, antialias or tf1");
+}
+
 static ebm_status check_args(const eval_args *a, ebm_error *err)
 {
+    ebmt_inception_input input;
     if (!a->model == !a->samples)
         return ebm_error_set(err, EBM_ERR_ARG, "--model", "give either --model or --samples");
     if (a->samples && a->save_samples)
         return ebm_error_set(err, EBM_ERR_ARG, "--save-samples", "nothing is drawn with --samples");
     if (a->samples && a->ood)
         return ebm_error_set(err, EBM_ERR_ARG, "--ood", "needs a --model to score with");
+    if (a->samples && a->likelihood > 0)
+        return ebm_error_set(err, EBM_ERR_ARG, "--likelihood", "needs a --model");
+    if (a->likelihood == 1)
+        return ebm_error_set(err, EBM_ERR_ARG, "--likelihood", "must be 0, or 2 and more");
+    if (!a->classifier && !a->inception)
+        return ebm_error_set(err, EBM_ERR_ARG, "--classifier",
+                             "give --classifier, --inception or both");
     if ((int64_t)a->first_index + a->n > INT32_MAX)
         return ebm_error_set(err, EBM_ERR_ARG, "--first-index", "the last index is over %ld",
                              (long)INT32_MAX - 1);
-    return EBM_OK;
+    return find_input(a->inception_input, &input, err);
 }
 
 /* Everything a run holds. */
@@ -83,6 +113,9 @@ typedef struct evaluation {
     ebmt_pool *pool;
     ebm_model *model;
     ebmt_classifier *classifier;
+    ebmt_inception *inception;
+    ebmt_ruler rulers[EBMT_MAX_RULERS];
+    int32_t n_rulers;
     ebmt_dataset train, test, samples;
     ebmt_draw draw;
     ebmt_eval_options options;
@@ -129,23 +162,44 @@ static void print_memorisation(const char *name, const ebmt_memorisation *m)
                  (long long)m->test_copies);
 }
 
-static void print_report(const ebmt_eval_report *r, const ebmt_classifier_info *c)
+/* What the numbers of a table are measured with. */
+static void print_ruler(const ebmt_ruler_report *r, const ebmt_eval_facts *f)
 {
-    (void)printf("features of a classifier with test accuracy %.4f; %lld test images\n\n",
-                 c->test_accuracy, (long long)r->samples.n_reference);
+    if (r->of_the_data)
+        (void)printf("features of a classifier with test accuracy %.4f",
+                     f->classifier->test_accuracy);
+    else
+        (void)printf("Inception-v3, graph %s, input %s, %d features: FID, KID, Inception Score",
+                     ebmt_inception_graph_name(f->inception->graph),
+                     ebmt_inception_input_name(f->inception->input), f->inception->features);
+    (void)printf("; %lld test images\n\n", (long long)r->samples.n_reference);
+}
+
+static void print_table(const ebmt_ruler_report *r, bool complete)
+{
     (void)printf("%-16s %6s  %-20s  %-20s  %-20s  %-20s  %-20s  %s\n", "set", "n", "Frechet",
                  "Frechet, unbiased", "kernel", "precision", "recall", "class score");
     print_comparison(&r->samples);
-    if (r->complete) {
+    if (complete) {
         print_comparison(&r->train);
         print_comparison(&r->halves);
         print_comparison(&r->gaussian);
     }
-    print_shares(&r->samples.classes);
-    if (r->complete) {
-        print_memorisation("pixels", &r->pixels);
+    if (r->of_the_data)
+        print_shares(&r->samples.classes);
+    if (r->of_the_data && complete)
         print_memorisation("features", &r->features);
+    (void)printf("\n");
+}
+
+static void print_report(const ebmt_eval_report *r, const ebmt_eval_facts *f)
+{
+    for (int32_t i = 0; i < r->n_rulers; i++) {
+        print_ruler(&r->ruler[i], f);
+        print_table(&r->ruler[i], r->complete);
     }
+    if (r->complete)
+        print_memorisation("pixels", &r->pixels);
 }
 
 static void print_ood(const ebmt_ood_report *ood)
@@ -162,14 +216,54 @@ static void print_ood(const ebmt_ood_report *ood)
     }
 }
 
+static void print_side(const char *name, const ebmt_number *low, const ebmt_number *high)
+{
+    (void)printf("bits per dimension, %s: from %.4f +- %.2g to %.4f +- %.2g, %lld images\n", name,
+                 low->value, low->se, high->value, high->se, (long long)low->n);
+}
+
+static void print_bits(const ebmt_bits_report *b)
+{
+    (void)printf("\n");
+    print_side("ladder", &b->ladder_low, &b->ladder_high);
+    print_side("recovery bound", &b->bound_low, &b->bound_high);
+    (void)printf("log Z: forward %.2f +- %.2g, reverse %.2f +- %.2g nats; %d particles of %d "
+                 "temperatures, effective %.1f and %.1f; acceptance %.2f, %.2f, bound %.2f\n",
+                 b->forward.value, b->forward.std_error, b->reverse.value, b->reverse.std_error,
+                 b->particles, b->temperatures, b->forward.ess, b->reverse.ess,
+                 b->forward.acceptance, b->reverse.acceptance, b->acceptance);
+}
+
 /* --- the run ------------------------------------------------------------------------------- */
+
+static ebm_status open_rulers(evaluation *e, ebm_error *err)
+{
+    const eval_args *a = e->args;
+    ebmt_inception_input input;
+    ebm_status st = find_input(a->inception_input, &input, err);
+    if (st == EBM_OK && a->classifier) {
+        st = ebmt_classifier_open(a->classifier, &e->classifier, err);
+        if (st != EBM_OK)
+            return st;
+        e->facts.classifier = ebmt_classifier_describe(e->classifier);
+        e->rulers[e->n_rulers++] = ebmt_classifier_ruler(e->classifier);
+    }
+    if (st == EBM_OK && a->inception) {
+        st = ebmt_inception_open(a->inception, input, &e->inception, err);
+        if (st != EBM_OK)
+            return st;
+        e->facts.inception = ebmt_inception_describe(e->inception);
+        e->rulers[e->n_rulers++] = ebmt_inception_ruler(e->inception);
+    }
+    return st;
+}
 
 static ebm_status open_inputs(evaluation *e, ebm_error *err)
 {
     const eval_args *a = e->args;
     ebm_status st = ebmt_pool_create(a->threads, &e->pool, err);
     if (st == EBM_OK)
-        st = ebmt_classifier_open(a->classifier, &e->classifier, err);
+        st = open_rulers(e, err);
     if (st == EBM_OK)
         st = ebmt_dataset_read_whole(a->data, EBMT_TEST, &e->test, err);
     if (st == EBM_OK && !a->distance_only)
@@ -207,7 +301,6 @@ static ebm_status get_samples(evaluation *e, ebm_error *err)
     const eval_args *a = e->args;
     e->facts.source = a->model ? a->model : a->samples;
     e->facts.data = a->data;
-    e->facts.classifier = ebmt_classifier_describe(e->classifier);
     return a->model ? draw_samples(e, err) : ebmt_images_read(a->samples, &e->samples, err);
 }
 
@@ -237,6 +330,22 @@ static ebm_status measure_ood(evaluation *e, ebmt_ood_report *out, ebm_error *er
     if (st == EBM_OK)
         print_ood(out);
     ebmt_dataset_clear(&foreign);
+    return st;
+}
+
+static ebm_status measure_bits(evaluation *e, ebmt_bits_report *out, ebm_error *err)
+{
+    ebmt_dataset test = e->test;
+    ebmt_bits_options opt = ebmt_bits_options_default();
+    test.count = test.count < e->args->likelihood ? test.count : e->args->likelihood;
+    opt.images = &test;
+    opt.pool = e->pool;
+    opt.seed = (uint64_t)e->args->seed;
+    opt.particles = e->args->ais_particles;
+    opt.temperatures = e->args->ais_temperatures;
+    ebm_status st = ebmt_bits_per_dim(e->model, &opt, out, err);
+    if (st == EBM_OK)
+        print_bits(out);
     return st;
 }
 
@@ -270,7 +379,8 @@ static ebm_status run(evaluation *e, ebmt_eval_report *report, ebm_error *err)
         st = get_samples(e, err);
     if (st != EBM_OK)
         return st;
-    e->options = (ebmt_eval_options){.classifier = e->classifier,
+    e->options = (ebmt_eval_options){.rulers = e->rulers,
+                                     .n_rulers = e->n_rulers,
                                      .samples = &e->samples,
                                      .train = &e->train,
                                      .test = &e->test,
@@ -279,9 +389,11 @@ static ebm_status run(evaluation *e, ebmt_eval_report *report, ebm_error *err)
                                      .distance_only = e->args->distance_only};
     st = ebmt_evaluate(&e->options, report, err);
     if (st == EBM_OK)
-        print_report(report, e->facts.classifier);
+        print_report(report, &e->facts);
     if (st == EBM_OK && e->args->ood)
         st = measure_ood(e, &report->ood, err);
+    if (st == EBM_OK && e->args->likelihood > 0)
+        st = measure_bits(e, &report->bits, err);
     return st == EBM_OK ? write_files(e, report, err) : st;
 }
 
@@ -291,13 +403,20 @@ static void clear(evaluation *e)
     ebmt_dataset_clear(&e->train);
     ebmt_dataset_clear(&e->test);
     ebmt_classifier_free(e->classifier);
+    ebmt_inception_free(e->inception);
     ebm_model_unref(e->model);
     ebmt_pool_free(e->pool);
 }
 
 int ebmt__cmd_eval(int argc, char **argv)
 {
-    eval_args args = {.n = 10000, .seed = 1, .threads = ebmt__cli_processors()};
+    const ebmt_bits_options bits = ebmt_bits_options_default();
+    eval_args args = {.n = 10000,
+                      .seed = 1,
+                      .threads = ebmt__cli_processors(),
+                      .inception_input = "bilinear",
+                      .ais_particles = bits.particles,
+                      .ais_temperatures = bits.temperatures};
     evaluation e = {.args = &args};
     ebmt_parsed parsed;
     ebm_error err = {0};

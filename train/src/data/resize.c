@@ -3,63 +3,8 @@
 
 #include <math.h>
 
+#include "data/resize_axis.h"
 #include "ebm/memory.h"
-
-/* Which inputs each output of one axis adds up, and how much of each. */
-typedef struct axis {
-    int32_t in, out;
-    int32_t room;   /* most inputs that one output can have */
-    int32_t *first; /* [out] */
-    int32_t *n;     /* [out] */
-    double *weight; /* [out, room], each row sums to 1 */
-} axis;
-
-static void axis_clear(axis *a)
-{
-    ebm_free(a->first);
-    ebm_free(a->n);
-    ebm_free(a->weight);
-}
-
-/* The inputs whose centres lie strictly inside the triangle of output i. */
-static void fill_row(axis *a, int32_t i)
-{
-    const double scale = (double)a->in / (double)a->out, support = scale > 1 ? scale : 1;
-    const double centre = ((double)i + 0.5) * scale;
-    double *w = a->weight + (size_t)i * (size_t)a->room, sum = 0;
-    int32_t first = (int32_t)floor(centre - support), n = 0;
-    if (first < 0)
-        first = 0;
-    while (first < a->in - 1 && (double)first + 0.5 <= centre - support)
-        first++;
-    for (int32_t j = first; j < a->in && n < a->room; j++, n++) {
-        w[n] = 1.0 - fabs((double)j + 0.5 - centre) / support;
-        if (w[n] <= 0)
-            break;
-        sum += w[n];
-    }
-    for (int32_t k = 0; k < n; k++)
-        w[k] /= sum;
-    a->first[i] = first;
-    a->n[i] = n;
-}
-
-static bool axis_init(axis *a, int32_t in, int32_t out)
-{
-    const double scale = (double)in / (double)out;
-    *a = (axis){.in = in, .out = out, .room = (int32_t)ceil(2 * (scale > 1 ? scale : 1)) + 1};
-    size_t cells;
-    if (!ebm_size_mul((size_t)out, (size_t)a->room, &cells))
-        return false;
-    a->first = ebm_alloc((size_t)out, sizeof *a->first);
-    a->n = ebm_alloc((size_t)out, sizeof *a->n);
-    a->weight = ebm_alloc(cells, sizeof *a->weight);
-    if (!a->first || !a->n || !a->weight)
-        return false;
-    for (int32_t i = 0; i < out; i++)
-        fill_row(a, i);
-    return true;
-}
 
 static double weighted_sum(const double *w, const uint8_t *from, size_t n, size_t stride)
 {
@@ -70,7 +15,7 @@ static double weighted_sum(const double *w, const uint8_t *from, size_t n, size_
 }
 
 /* @shape in [H,W,C] bytes, out [H,out,C] */
-static void filter_rows(const axis *a, const ebm_image *in, double *out)
+static void filter_rows(const ebmt__axis *a, const ebm_image *in, double *out)
 {
     const size_t c = (size_t)in->channels, stride = (size_t)in->width * c;
     for (size_t y = 0; y < (size_t)in->height; y++) {
@@ -91,7 +36,7 @@ static uint8_t to_byte(double v)
 }
 
 /* @shape in [H,stride], out [out,stride] bytes */
-static void filter_columns(const axis *a, const double *in, size_t stride, uint8_t *out)
+static void filter_columns(const ebmt__axis *a, const double *in, size_t stride, uint8_t *out)
 {
     for (size_t i = 0; i < (size_t)a->out; i++, out += stride) {
         const double *from = in + (size_t)a->first[i] * stride;
@@ -109,13 +54,14 @@ ebm_status ebmt__resize(const ebm_image *in, int32_t width, int32_t height, ebm_
                         ebm_error *err)
 {
     ebm_status st = EBM_ERR_NOMEM;
-    axis across = {0}, down = {0};
+    ebmt__axis across = {0}, down = {0};
     double *half = NULL;
     size_t stride;
     *out = (ebm_image){.width = width, .height = height, .channels = in->channels};
     if (!ebm_size_mul((size_t)width, (size_t)in->channels, &stride))
         goto out;
-    if (!axis_init(&across, in->width, width) || !axis_init(&down, in->height, height))
+    if (!ebmt__axis_init(EBMT_AXIS_TRIANGLE, in->width, width, &across) ||
+        !ebmt__axis_init(EBMT_AXIS_TRIANGLE, in->height, height, &down))
         goto out;
     half = ebm_alloc((size_t)in->height, stride * sizeof *half);
     out->pixels = ebm_alloc((size_t)height, stride);
@@ -131,7 +77,7 @@ out:
         (void)ebm_error_set(err, st, NULL, "no memory to resize an image");
     }
     ebm_free(half);
-    axis_clear(&across);
-    axis_clear(&down);
+    ebmt__axis_clear(&across);
+    ebmt__axis_clear(&down);
     return st;
 }

@@ -7,6 +7,7 @@
 
 #include "ebm/memory.h"
 #include "eval/classifier_internal.h"
+#include "eval/embedding.h"
 
 void ebmt__blas_single_thread(void)
 {
@@ -127,18 +128,6 @@ static ebm_status check_images(const ebmt_classifier *c, const ebmt_dataset *ima
     return EBM_OK;
 }
 
-static ebm_status init_embedding(const ebmt_classifier *c, int64_t n, ebmt_embedding *out,
-                                 ebm_error *err)
-{
-    *out = (ebmt_embedding){.n = n, .dim = c->info.features, .classes = c->info.classes};
-    out->features = ebm_alloc((size_t)n, (size_t)out->dim * sizeof(double));
-    out->probs = ebm_alloc((size_t)n, (size_t)out->classes * sizeof(double));
-    if (!out->features || !out->probs)
-        return ebm_error_set(err, EBM_ERR_NOMEM, "features", "no memory for %lld images",
-                             (long long)n);
-    return EBM_OK;
-}
-
 static ebm_status init_job(embedding_job *job, int32_t workers, ebm_error *err)
 {
     size_t per_worker = EBMT_NET_IMAGES * (size_t)job->c->info.classes;
@@ -160,7 +149,7 @@ ebm_status ebmt_classifier_embed(const ebmt_classifier *c, const ebmt_dataset *i
     memset(out, 0, sizeof *out);
     ebm_status st = check_images(c, images, err);
     if (st == EBM_OK)
-        st = init_embedding(c, images->count, out, err);
+        st = ebmt__embedding_init(images->count, c->info.features, c->info.classes, out, err);
     if (st == EBM_OK)
         st = init_job(&job, workers, err);
     if (st == EBM_OK) {
@@ -177,22 +166,13 @@ ebm_status ebmt_classifier_embed(const ebmt_classifier *c, const ebmt_dataset *i
     return st;
 }
 
-void ebmt_embedding_clear(ebmt_embedding *e)
+static ebm_status embed(const void *self, const ebmt_dataset *images, ebmt_pool *pool,
+                        ebmt_embedding *out, ebm_error *err)
 {
-    ebm_free(e->features);
-    ebm_free(e->probs);
-    memset(e, 0, sizeof *e);
+    return ebmt_classifier_embed(self, images, pool, out, err);
 }
 
-double ebmt_embedding_accuracy(const ebmt_embedding *e, const uint8_t *labels)
+ebmt_ruler ebmt_classifier_ruler(const ebmt_classifier *c)
 {
-    int64_t right = 0;
-    for (int64_t i = 0; i < e->n; i++) {
-        const double *p = e->probs + i * e->classes;
-        int32_t best = 0;
-        for (int32_t c = 1; c < e->classes; c++)
-            best = p[c] > p[best] ? c : best;
-        right += best == labels[i];
-    }
-    return (double)right / (double)e->n;
+    return (ebmt_ruler){.name = "classifier", .of_the_data = true, .self = c, .embed = embed};
 }

@@ -10,6 +10,7 @@
 #include "ebm/memory.h"
 #include "ebm/rng.h"
 #include "ebmt/classifier.h"
+#include "eval/embedding.h"
 
 #define IMAGES EBMT_NET_IMAGES
 
@@ -198,17 +199,8 @@ void ebmt__net_forward(const ebmt__net *net, const float *params, ebmt__net_scra
 
 void ebmt__net_softmax(const ebmt__net *net, const ebmt__net_scratch *s, double *probs)
 {
-    size_t k = (size_t)net->classes;
-    for (size_t i = 0; i < IMAGES; i++) {
-        const float *z = s->logits + i * k;
-        double top = -INFINITY, sum = 0.0;
-        for (size_t c = 0; c < k; c++)
-            top = (double)z[c] > top ? (double)z[c] : top; /* keeps exp from overflowing */
-        for (size_t c = 0; c < k; c++)
-            sum += probs[i * k + c] = exp((double)z[c] - top);
-        for (size_t c = 0; c < k; c++)
-            probs[i * k + c] /= sum;
-    }
+    for (ptrdiff_t i = 0; i < IMAGES; i++)
+        ebmt__softmax(s->logits + i * net->classes, net->classes, probs + i * net->classes);
 }
 
 /* The logits become their own gradient, p - [class = label]. Returns the loss. */

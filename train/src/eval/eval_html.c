@@ -35,14 +35,15 @@ static void put_comparison(FILE *f, const ebmt_comparison *c)
     (void)fputs("</tr>\n", f);
 }
 
-static void put_distances(FILE *f, const ebmt_eval_report *r)
+static void put_distances(FILE *f, const ebmt_ruler_report *r, bool complete)
 {
-    (void)fputs("<h2>Distances</h2><table><tr><th>set</th><th>n</th><th>Frechet</th>"
-                "<th>Frechet, unbiased</th><th>kernel</th><th>precision</th><th>recall</th>"
-                "<th>class score</th></tr>\n",
-                f);
+    (void)fprintf(f,
+                  "<h2>Distances by %s</h2><table><tr><th>set</th><th>n</th><th>Frechet</th>"
+                  "<th>Frechet, unbiased</th><th>kernel</th><th>precision</th><th>recall</th>"
+                  "<th>class score</th></tr>\n",
+                  r->name);
     put_comparison(f, &r->samples);
-    if (r->complete) {
+    if (complete) {
         put_comparison(f, &r->train);
         put_comparison(f, &r->halves);
         put_comparison(f, &r->gaussian);
@@ -87,7 +88,9 @@ static void put_memorisation(FILE *f, const ebmt_eval_report *r)
                 "<th>under the test's 1 % quantile</th><th>copies</th><th>copies, test</th></tr>\n",
                 f);
     put_memory_row(f, "pixels (RMS gray levels)", &r->pixels);
-    put_memory_row(f, "features", &r->features);
+    for (int32_t i = 0; i < r->n_rulers; i++)
+        if (r->ruler[i].of_the_data)
+            put_memory_row(f, "features", &r->ruler[i].features);
     (void)fputs("</table>\n", f);
 }
 
@@ -106,6 +109,24 @@ static void put_ood(FILE *f, const ebmt_ood_report *ood)
         (void)fputs("</tr>\n", f);
     }
     (void)fputs("</table>\n", f);
+}
+
+static void put_bits(FILE *f, const ebmt_bits_report *b)
+{
+    (void)fprintf(
+        f,
+        "<h2>Bits per dimension</h2><p>%lld test images; %d particles of %d temperatures. "
+        "log Z forward %.2f &plusmn; %.2g, reverse %.2f &plusmn; %.2g nats.</p>"
+        "<table><tr><th>estimate</th><th>optimistic side</th><th>pessimistic side</th>"
+        "</tr><tr><td>ladder</td>",
+        (long long)b->n, b->particles, b->temperatures, b->forward.value, b->forward.std_error,
+        b->reverse.value, b->reverse.std_error);
+    put_number(f, &b->ladder_low);
+    put_number(f, &b->ladder_high);
+    (void)fputs("</tr><tr><td>recovery bound</td>", f);
+    put_number(f, &b->bound_low);
+    put_number(f, &b->bound_high);
+    (void)fputs("</tr></table>\n", f);
 }
 
 /* --- sheets -------------------------------------------------------------------------------- */
@@ -184,9 +205,16 @@ static void put_facts(FILE *f, const ebmt_eval_facts *facts)
                       facts->seconds);
     (void)fputs("<br>Data: ", f);
     ebmt__html_text(f, facts->data);
-    (void)fprintf(f, "<br>Classifier: weights %.16s, test accuracy %.4f, %d features</p>\n",
-                  facts->classifier->sha256, facts->classifier->test_accuracy,
-                  facts->classifier->features);
+    if (facts->classifier)
+        (void)fprintf(f, "<br>Classifier: weights %.16s, test accuracy %.4f, %d features",
+                      facts->classifier->sha256, facts->classifier->test_accuracy,
+                      facts->classifier->features);
+    if (facts->inception)
+        (void)fprintf(f, "<br>Inception: weights %.16s, graph %s, input %s, %d features",
+                      facts->inception->sha256, ebmt_inception_graph_name(facts->inception->graph),
+                      ebmt_inception_input_name(facts->inception->input),
+                      facts->inception->features);
+    (void)fputs("</p>\n", f);
 }
 
 /* What a page is made from. */
@@ -202,12 +230,17 @@ static ebm_status put_page(FILE *f, const void *user, ebm_error *err)
     const ebmt_eval_report *r = p->report;
     ebmt__html_begin(f, "Evaluation");
     put_facts(f, p->facts);
-    put_distances(f, r);
-    put_shares(f, &r->samples.classes);
+    for (int32_t i = 0; i < r->n_rulers; i++) {
+        put_distances(f, &r->ruler[i], r->complete);
+        if (r->ruler[i].of_the_data)
+            put_shares(f, &r->ruler[i].samples.classes);
+    }
     if (r->complete)
         put_memorisation(f, r);
     if (r->ood.n_rows > 0)
         put_ood(f, &r->ood);
+    if (r->bits.n > 0)
+        put_bits(f, &r->bits);
     ebm_status st = r->complete ? put_closest(f, r, p->sets, err) : EBM_OK;
     if (st == EBM_OK)
         st = put_samples(f, p->sets, err);

@@ -1,6 +1,7 @@
 /* The evaluation report as JSON. Formats numbers; measures nothing. */
 #include <jansson.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,15 +33,19 @@ static json_t *shares(const ebmt_class_figures *c)
     return list;
 }
 
-static json_t *comparison(const ebmt_comparison *c)
+static json_t *comparison(const ebmt_comparison *c, bool with_shares)
 {
-    return json_pack("{s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "set", c->name,
-                     "reference", c->reference, "n", (json_int_t)c->n, "n_reference",
-                     (json_int_t)c->n_reference, "frechet", number(&c->frechet), "frechet_unbiased",
-                     number(&c->frechet_unbiased), "kernel", number(&c->kernel), "precision",
-                     number(&c->precision), "recall", number(&c->recall), "class_score",
-                     number(&c->classes.score), "class_shares", shares(&c->classes),
-                     "class_entropy", real(c->classes.entropy));
+    json_t *object =
+        json_pack("{s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "set", c->name, "reference",
+                  c->reference, "n", (json_int_t)c->n, "n_reference", (json_int_t)c->n_reference,
+                  "frechet", number(&c->frechet), "frechet_unbiased", number(&c->frechet_unbiased),
+                  "kernel", number(&c->kernel), "precision", number(&c->precision), "recall",
+                  number(&c->recall), "class_score", number(&c->classes.score));
+    if (object && with_shares) {
+        (void)json_object_set_new(object, "class_shares", shares(&c->classes));
+        (void)json_object_set_new(object, "class_entropy", real(c->classes.entropy));
+    }
+    return object;
 }
 
 static json_t *memorisation(const ebmt_memorisation *m)
@@ -71,6 +76,8 @@ static json_t *source(const ebmt_eval_facts *f)
 
 static json_t *classifier(const ebmt_classifier_info *c)
 {
+    if (!c)
+        return json_null();
     return json_pack("{s:s, s:o, s:i, s:i}", "sha256", c->sha256, "test_accuracy",
                      real(c->test_accuracy), "features", c->features, "classes", c->classes);
 }
@@ -92,27 +99,69 @@ static void add_ood(const ebmt_ood_report *ood, json_t *object)
     (void)json_object_set_new(object, "out_of_distribution", list);
 }
 
-static void add_rest(const ebmt_eval_report *r, json_t *object)
+static json_t *inception(const ebmt_inception_info *i)
 {
-    json_t *floors = json_pack("[o, o, o]", comparison(&r->train), comparison(&r->halves),
-                               comparison(&r->gaussian));
-    (void)json_object_set_new(object, "floors", floors);
-    (void)json_object_set_new(object, "memorisation",
-                              json_pack("{s:o, s:o}", "pixels", memorisation(&r->pixels),
-                                        "features", memorisation(&r->features)));
+    if (!i)
+        return json_null();
+    return json_pack("{s:s, s:s, s:s, s:i, s:i}", "sha256", i->sha256, "graph",
+                     ebmt_inception_graph_name(i->graph), "input",
+                     ebmt_inception_input_name(i->input), "features", i->features, "classes",
+                     i->classes);
+}
+
+static json_t *ruler(const ebmt_ruler_report *r, bool complete)
+{
+    const bool own = r->of_the_data;
+    json_t *object =
+        json_pack("{s:s, s:o}", "ruler", r->name, "samples", comparison(&r->samples, own));
+    if (!object || !complete)
+        return object;
+    (void)json_object_set_new(object, "floors",
+                              json_pack("[o, o, o]", comparison(&r->train, own),
+                                        comparison(&r->halves, own),
+                                        comparison(&r->gaussian, own)));
+    if (own)
+        (void)json_object_set_new(object, "memorisation", memorisation(&r->features));
+    return object;
+}
+
+static json_t *rulers(const ebmt_eval_report *report)
+{
+    json_t *list = json_array();
+    for (int32_t i = 0; i < report->n_rulers; i++)
+        (void)json_array_append_new(list, ruler(&report->ruler[i], report->complete));
+    return list;
+}
+
+static json_t *log_z(const ebm_log_z *z)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:I}", "value", real(z->value), "se", real(z->std_error),
+                     "ess", real(z->ess), "acceptance", real(z->acceptance), "particles",
+                     (json_int_t)z->particles);
+}
+
+static json_t *bits(const ebmt_bits_report *b)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:o}", "ladder_low",
+                     number(&b->ladder_low), "ladder_high", number(&b->ladder_high), "bound_low",
+                     number(&b->bound_low), "bound_high", number(&b->bound_high), "log_z_forward",
+                     log_z(&b->forward), "log_z_reverse", log_z(&b->reverse), "temperatures",
+                     b->temperatures, "bound_acceptance", real(b->acceptance));
 }
 
 ebm_status ebmt_eval_json(const ebmt_eval_report *report, const ebmt_eval_facts *facts, char **text,
                           ebm_error *err)
 {
-    json_t *object =
-        json_pack("{s:i, s:o, s:o, s:o}", "format", 1, "source", source(facts), "classifier",
-                  classifier(facts->classifier), "samples", comparison(&report->samples));
+    json_t *object = json_pack("{s:i, s:o, s:o, s:o, s:o}", "format", 2, "source", source(facts),
+                               "classifier", classifier(facts->classifier), "inception",
+                               inception(facts->inception), "rulers", rulers(report));
     *text = NULL;
     if (object && report->complete)
-        add_rest(report, object);
+        (void)json_object_set_new(object, "pixel_memorisation", memorisation(&report->pixels));
     if (object && report->ood.n_rows > 0)
         add_ood(&report->ood, object);
+    if (object && report->bits.n > 0)
+        (void)json_object_set_new(object, "bits_per_dimension", bits(&report->bits));
     char *dump = object ? json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(object);
     if (dump) {

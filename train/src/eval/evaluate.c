@@ -1,10 +1,11 @@
-/* The whole comparison: embeds the sets, measures samples, floors and baseline the same way, looks
- * for copies. Has never heard of files or models. */
+/* The whole comparison: embeds the sets, measures samples, floors and baseline the same way with
+ * every ruler, looks for copies. Has never heard of files or models. */
 #include <math.h>
 #include <string.h>
 
 #include "ebm/memory.h"
 #include "ebmt/eval.h"
+#include "eval/embedding.h"
 #include "eval/image_sets.h"
 
 #define NEIGHBOURS 3 /* Kynkaanniemi et al. 2019 */
@@ -38,13 +39,19 @@ static ebm_status compare(const ebmt_eval_options *opt, const ebmt_embedding *x,
     return st;
 }
 
+static ebm_status embed(const ebmt_eval_options *opt, const ebmt_ruler *r,
+                        const ebmt_dataset *images, ebmt_embedding *out, ebm_error *err)
+{
+    return r->embed(r->self, images, opt->pool, out, err);
+}
+
 /* Embeds a set for the length of one comparison. */
-static ebm_status compare_images(const ebmt_eval_options *opt, const ebmt_dataset *images,
-                                 const ebmt_embedding *reference, ebmt_comparison *out,
-                                 ebm_error *err)
+static ebm_status compare_images(const ebmt_eval_options *opt, const ebmt_ruler *r,
+                                 const ebmt_dataset *images, const ebmt_embedding *reference,
+                                 ebmt_comparison *out, ebm_error *err)
 {
     ebmt_embedding e;
-    ebm_status st = ebmt_classifier_embed(opt->classifier, images, opt->pool, &e, err);
+    ebm_status st = embed(opt, r, images, &e, err);
     if (st == EBM_OK)
         st = compare(opt, &e, reference, out, err);
     ebmt_embedding_clear(&e);
@@ -53,48 +60,60 @@ static ebm_status compare_images(const ebmt_eval_options *opt, const ebmt_datase
 
 /* --- floors and baseline ------------------------------------------------------------------- */
 
-static ebm_status measure_train(const ebmt_eval_options *opt, const ebmt_embedding *test,
-                                ebmt_comparison *out, ebm_error *err)
+/* Sets that every ruler measures, made once. */
+typedef struct floor_sets {
+    ebmt_dataset train, gaussian;
+} floor_sets;
+
+static ebm_status make_floors(const ebmt_eval_options *opt, floor_sets *out, ebm_error *err)
 {
-    ebmt_dataset chosen = {0};
-    int64_t n = opt->samples->count < opt->train->count ? opt->samples->count : opt->train->count;
-    ebm_status st = ebmt_choose_images(opt->train, n, opt->seed, &chosen, err);
+    const int64_t n = opt->samples->count;
+    ebm_status st = ebmt_choose_images(opt->train, n < opt->train->count ? n : opt->train->count,
+                                       opt->seed, &out->train, err);
     if (st == EBM_OK)
-        st = compare_images(opt, &chosen, test, out, err);
-    ebmt_dataset_clear(&chosen);
+        st = ebmt_gaussian_images(opt->train, n, opt->seed, opt->pool, &out->gaussian, err);
     return st;
 }
 
-static ebm_status measure_gaussian(const ebmt_eval_options *opt, const ebmt_embedding *test,
-                                   ebmt_comparison *out, ebm_error *err)
+static void clear_floors(floor_sets *f)
 {
-    ebmt_dataset drawn = {0};
-    ebm_status st =
-        ebmt_gaussian_images(opt->train, opt->samples->count, opt->seed, opt->pool, &drawn, err);
-    if (st == EBM_OK)
-        st = compare_images(opt, &drawn, test, out, err);
-    ebmt_dataset_clear(&drawn);
+    ebmt_dataset_clear(&f->train);
+    ebmt_dataset_clear(&f->gaussian);
+}
+
+/* Copies points first .. first+n-1 in the order that the seed decides. */
+static ebm_status take_points(const ebmt_embedding *all, ebmt_order *order, int64_t first,
+                              int64_t n, ebmt_embedding *out, ebm_error *err)
+{
+    ebm_status st = ebmt__embedding_init(n, all->dim, all->classes, out, err);
+    for (int64_t i = 0; i < n && st == EBM_OK; i++) {
+        int64_t at;
+        ebmt_order_batch(order, first + i, 1, &at);
+        memcpy(out->features + i * all->dim, all->features + at * all->dim,
+               (size_t)all->dim * sizeof(double));
+        memcpy(out->probs + i * all->classes, all->probs + at * all->classes,
+               (size_t)all->classes * sizeof(double));
+    }
     return st;
 }
 
 /* The test images in an order that the seed decides: files may be sorted by class. */
-static ebm_status measure_halves(const ebmt_eval_options *opt, ebmt_comparison *out, ebm_error *err)
+static ebm_status measure_halves(const ebmt_eval_options *opt, const ebmt_embedding *test,
+                                 ebmt_comparison *out, ebm_error *err)
 {
-    ebmt_dataset mixed = {0}, half;
-    ebmt_embedding second = {0};
-    ebm_status st = ebmt_choose_images(opt->test, opt->test->count, opt->seed, &mixed, err);
-    if (st == EBM_OK) {
-        half = mixed;
-        half.count = mixed.count / 2;
-        half.pixels = mixed.pixels + (size_t)half.count * ebmt__image_bytes(&mixed);
-        st = ebmt_classifier_embed(opt->classifier, &half, opt->pool, &second, err);
-    }
-    if (st == EBM_OK) {
-        half.pixels = mixed.pixels;
-        st = compare_images(opt, &half, &second, out, err);
-    }
+    ebmt_order *order = NULL;
+    ebmt_embedding first = {0}, second = {0};
+    const int64_t n = test->n / 2;
+    ebm_status st = ebmt_order_create(test->n, opt->seed, &order, err);
+    if (st == EBM_OK)
+        st = take_points(test, order, 0, n, &first, err);
+    if (st == EBM_OK)
+        st = take_points(test, order, n, n, &second, err);
+    if (st == EBM_OK)
+        st = compare(opt, &first, &second, out, err);
+    ebmt_embedding_clear(&first);
     ebmt_embedding_clear(&second);
-    ebmt_dataset_clear(&mixed);
+    ebmt_order_free(order);
     return st;
 }
 
@@ -199,19 +218,19 @@ static ebm_status compare_pixels(const ebmt_eval_options *opt, ebmt_eval_report 
     return st;
 }
 
-static ebm_status compare_features(const ebmt_eval_options *opt, const ebmt_embedding *samples,
-                                   const ebmt_embedding *test, ebmt_eval_report *out,
-                                   ebm_error *err)
+static ebm_status compare_features(const ebmt_eval_options *opt, const ebmt_ruler *r,
+                                   const ebmt_embedding *samples, const ebmt_embedding *test,
+                                   ebmt_memorisation *out, ebm_error *err)
 {
     ebmt_embedding train;
     nearness d = {0};
-    ebm_status st = ebmt_classifier_embed(opt->classifier, opt->train, opt->pool, &train, err);
+    ebm_status st = embed(opt, r, opt->train, &train, err);
     if (st == EBM_OK) {
         const ebmt_points px = points_of(samples), py = points_of(test), pt = points_of(&train);
         st = find_nearest(opt, &px, &py, &pt, &d, err);
     }
     if (st == EBM_OK)
-        summarise(&d, samples->n, test->n, 1.0, &out->features);
+        summarise(&d, samples->n, test->n, 1.0, out);
     nearness_clear(&d);
     ebmt_embedding_clear(&train);
     return st;
@@ -219,8 +238,10 @@ static ebm_status compare_features(const ebmt_eval_options *opt, const ebmt_embe
 
 /* --- all of it ----------------------------------------------------------------------------- */
 
-static void name_rows(ebmt_eval_report *out)
+static void name_rows(const ebmt_ruler *r, ebmt_ruler_report *out)
 {
+    out->name = r->name;
+    out->of_the_data = r->of_the_data;
     out->samples.name = "samples";
     out->train.name = "training images";
     out->gaussian.name = "Gaussian fit";
@@ -229,40 +250,65 @@ static void name_rows(ebmt_eval_report *out)
     out->halves.reference = "other half";
 }
 
-static ebm_status measure_rest(const ebmt_eval_options *opt, const ebmt_embedding *samples,
-                               const ebmt_embedding *test, ebmt_eval_report *out, ebm_error *err)
+static ebm_status measure_floors(const ebmt_eval_options *opt, const ebmt_ruler *r,
+                                 const floor_sets *sets, const ebmt_embedding *test,
+                                 ebmt_ruler_report *out, ebm_error *err)
 {
-    ebm_status st = measure_train(opt, test, &out->train, err);
+    ebm_status st = compare_images(opt, r, &sets->train, test, &out->train, err);
     if (st == EBM_OK)
-        st = measure_halves(opt, &out->halves, err);
+        st = measure_halves(opt, test, &out->halves, err);
     if (st == EBM_OK)
-        st = measure_gaussian(opt, test, &out->gaussian, err);
-    if (st == EBM_OK)
-        st = compare_pixels(opt, out, err);
-    if (st == EBM_OK)
-        st = compare_features(opt, samples, test, out, err);
-    out->complete = st == EBM_OK;
+        st = compare_images(opt, r, &sets->gaussian, test, &out->gaussian, err);
     return st;
 }
 
-ebm_status ebmt_evaluate(const ebmt_eval_options *opt, ebmt_eval_report *out, ebm_error *err)
+/* @param sets NULL: distances only */
+static ebm_status measure_with(const ebmt_eval_options *opt, const ebmt_ruler *r,
+                               const floor_sets *sets, ebmt_ruler_report *out, ebm_error *err)
 {
     ebmt_embedding samples = {0}, test = {0};
-    memset(out, 0, sizeof *out);
-    name_rows(out);
+    name_rows(r, out);
+    ebm_status st = embed(opt, r, opt->samples, &samples, err);
+    if (st == EBM_OK)
+        st = embed(opt, r, opt->test, &test, err);
+    if (st == EBM_OK)
+        st = compare(opt, &samples, &test, &out->samples, err);
+    if (st == EBM_OK && sets && r->of_the_data)
+        st = compare_features(opt, r, &samples, &test, &out->features, err);
+    ebmt_embedding_clear(&samples);
+    if (st == EBM_OK && sets)
+        st = measure_floors(opt, r, sets, &test, out, err);
+    ebmt_embedding_clear(&test);
+    return st;
+}
+
+static ebm_status check(const ebmt_eval_options *opt, ebm_error *err)
+{
+    if (opt->n_rulers < 1 || opt->n_rulers > EBMT_MAX_RULERS)
+        return ebm_error_set(err, EBM_ERR_RANGE, "rulers", "%d of them", opt->n_rulers);
     if (opt->samples->count < 8 || opt->test->count < 8)
         return ebm_error_set(err, EBM_ERR_RANGE, "images",
                              "%lld samples, %lld test images: at "
                              "least 8 of each",
                              (long long)opt->samples->count, (long long)opt->test->count);
-    ebm_status st = ebmt_classifier_embed(opt->classifier, opt->samples, opt->pool, &samples, err);
-    if (st == EBM_OK)
-        st = ebmt_classifier_embed(opt->classifier, opt->test, opt->pool, &test, err);
-    if (st == EBM_OK)
-        st = compare(opt, &samples, &test, &out->samples, err);
-    if (st == EBM_OK && !opt->distance_only)
-        st = measure_rest(opt, &samples, &test, out, err);
-    ebmt_embedding_clear(&samples);
-    ebmt_embedding_clear(&test);
+    return EBM_OK;
+}
+
+ebm_status ebmt_evaluate(const ebmt_eval_options *opt, ebmt_eval_report *out, ebm_error *err)
+{
+    floor_sets sets = {0};
+    const bool all = !opt->distance_only;
+    memset(out, 0, sizeof *out);
+    ebm_status st = check(opt, err);
+    if (st == EBM_OK && all)
+        st = make_floors(opt, &sets, err);
+    for (int32_t i = 0; st == EBM_OK && i < opt->n_rulers; i++) {
+        st = measure_with(opt, &opt->rulers[i], all ? &sets : NULL, &out->ruler[i], err);
+        out->n_rulers = i + 1;
+    }
+    if (st == EBM_OK && all)
+        st = compare_pixels(opt, out, err);
+    out->complete = st == EBM_OK && all;
+    clear_floors(&sets);
     return st;
 }

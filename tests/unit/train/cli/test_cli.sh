@@ -223,6 +223,30 @@ evaluate 0 --model "$work/demo" --n 12 --distance-only --save-samples "$work/e.n
 cmp -s "$work/d.npy" "$work/e.npy" || { echo "a continued drawing gives other images"; failed=1; }
 evaluate 64 --model "$work/demo" --n 12 --seed 2 --save-samples "$work/d.npy"
 says err "other settings"
+evaluate 0 --model "$work/demo" --n 9 --distance-only --likelihood 2 --ais-particles 2 --ais-temperatures 2 \
+    --json "$work/l.json"
+says out "bits per dimension, recovery bound"
+grep -q '"ladder_high"' "$work/l.json" || { echo "no likelihood in the report"; failed=1; }
+evaluate 64 --samples "$work/d.npy" --likelihood 2
+says err "--likelihood"
+
+# Inception alone, and what it refuses
+fixtures=$golden/../fixtures
+inception() {
+    want=$1
+    shift
+    expect "$want" eval --data "$work/data" --samples "$work/d.npy" --distance-only "$@"
+}
+inception 64
+says err "--inception"
+inception 0 --inception "$fixtures/inception/fid.safetensors" --json "$work/i.json"
+says out "graph fid, input bilinear"
+grep -q '"inception": {' "$work/i.json" || { echo "no Inception in the report"; failed=1; }
+inception 0 --inception "$fixtures/inception/torchvision.safetensors" --inception-input tf1
+says out "graph torchvision, input tf1"
+inception 64 --inception "$fixtures/inception/fid.safetensors" --inception-input cubic
+says err "--inception-input"
+inception 65 --inception "$work/d.npy"
 
 printf 'x' >>"$work/data/train-images-idx3-ubyte"
 train 65 --iterations 6 --resume

@@ -117,6 +117,8 @@ static void test_drawing_in_parts(void **state)
 typedef struct scene {
     ebmt_dataset train, test, samples;
     ebmt_classifier *classifier;
+    ebmt_inception *inception;
+    ebmt_ruler rulers[2];
     ebmt_pool *pool;
     ebmt_eval_options options;
 } scene;
@@ -131,7 +133,9 @@ static void scene_make(scene *s)
     opt.epochs = 8;
     assert_int_equal(
         ebmt_classifier_train(&opt, &s->train, &s->test, s->pool, &s->classifier, NULL), EBM_OK);
-    s->options = (ebmt_eval_options){.classifier = s->classifier,
+    s->rulers[0] = ebmt_classifier_ruler(s->classifier);
+    s->options = (ebmt_eval_options){.rulers = s->rulers,
+                                     .n_rulers = 1,
                                      .samples = &s->samples,
                                      .train = &s->train,
                                      .test = &s->test,
@@ -145,6 +149,7 @@ static void scene_clear(scene *s)
     ebmt_dataset_clear(&s->test);
     ebmt_dataset_clear(&s->samples);
     ebmt_classifier_free(s->classifier);
+    ebmt_inception_free(s->inception);
     ebmt_pool_free(s->pool);
 }
 
@@ -163,11 +168,12 @@ static void test_known_relations(void **state)
     assert_int_equal(ebmt_evaluate(&s.options, &r, NULL), EBM_OK);
     assert_true(r.complete);
     /* of 90 points the plain distance is mostly bias */
-    assert_true(r.samples.frechet_unbiased.value < 0.5 * r.gaussian.frechet_unbiased.value);
-    assert_true(r.samples.precision.value > 0.7);
-    assert_int_equal(r.samples.n, 90);
-    assert_int_equal(r.halves.n, 75);
-    assert_close(r.samples.classes.entropy, log(3), 0.1);
+    assert_true(r.ruler[0].samples.frechet_unbiased.value <
+                0.5 * r.ruler[0].gaussian.frechet_unbiased.value);
+    assert_true(r.ruler[0].samples.precision.value > 0.7);
+    assert_int_equal(r.ruler[0].samples.n, 90);
+    assert_int_equal(r.ruler[0].halves.n, 75);
+    assert_close(r.ruler[0].samples.classes.entropy, log(3), 0.1);
     assert_int_equal(r.pixels.copies, 5);
     assert_int_equal(r.pixels.test_copies, 0);
     assert_int_equal(r.n_closest, EBMT_CLOSEST);
@@ -176,12 +182,52 @@ static void test_known_relations(void **state)
         assert_int_equal(r.closest_train[i], r.closest_sample[i] + 30);
     }
     s.options.distance_only = true;
-    double before = r.samples.frechet.value;
+    double before = r.ruler[0].samples.frechet.value;
     assert_int_equal(ebmt_evaluate(&s.options, &r, NULL), EBM_OK);
     assert_false(r.complete);
-    assert_close(r.samples.frechet.value, before, 0);
+    assert_close(r.ruler[0].samples.frechet.value, before, 0);
     s.samples.count = 7;
     assert_int_equal(ebmt_evaluate(&s.options, &r, NULL), EBM_ERR_RANGE);
+    scene_clear(&s);
+}
+
+/* Two rulers: the second changes nothing of what the first says, measures the same floors, and has
+ * no shares of classes that are not the data's. */
+static void test_two_rulers(void **state)
+{
+    static ebmt_eval_report one, two;
+    scene s = {0};
+    char *text = NULL;
+    (void)state;
+    scene_make(&s);
+    s.samples.count = s.test.count = 12; /* two passes of 299x299 for each */
+    assert_int_equal(ebmt_evaluate(&s.options, &one, NULL), EBM_OK);
+    assert_int_equal(ebmt_inception_open("tests/fixtures/inception/fid.safetensors",
+                                         EBMT_INCEPTION_BILINEAR, &s.inception, NULL),
+                     EBM_OK);
+    s.rulers[1] = ebmt_inception_ruler(s.inception);
+    s.options.n_rulers = 2;
+    assert_int_equal(ebmt_evaluate(&s.options, &two, NULL), EBM_OK);
+    assert_int_equal(two.n_rulers, 2);
+    assert_memory_equal(&one.ruler[0].samples, &two.ruler[0].samples, sizeof one.ruler[0].samples);
+    assert_memory_equal(&one.pixels, &two.pixels, sizeof one.pixels);
+    assert_int_equal(two.ruler[1].gaussian.n, 12);
+    assert_true(two.ruler[1].gaussian.frechet.value > two.ruler[1].train.frechet.value);
+    assert_in_range((int)two.ruler[1].samples.classes.score.value, 1, 7);
+    const ebmt_eval_facts facts = {.classifier = ebmt_classifier_describe(s.classifier),
+                                   .inception = ebmt_inception_describe(s.inception)};
+    assert_int_equal(ebmt_eval_json(&two, &facts, &text, NULL), EBM_OK);
+    json_t *o = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    json_t *second = json_array_get(json_object_get(o, "rulers"), 1);
+    assert_string_equal(json_string_value(json_object_get(second, "ruler")), "inception");
+    assert_null(json_object_get(json_object_get(second, "samples"), "class_shares"));
+    assert_non_null(json_object_get(second, "floors"));
+    assert_string_equal(
+        json_string_value(json_object_get(json_object_get(o, "inception"), "graph")), "fid");
+    json_decref(o);
+    ebm_free(text);
+    s.options.n_rulers = 3;
+    assert_int_equal(ebmt_evaluate(&s.options, &two, NULL), EBM_ERR_RANGE);
     scene_clear(&s);
 }
 
@@ -189,13 +235,14 @@ static void check_json(const char *text, const ebmt_eval_report *r)
 {
     json_t *o = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
     assert_non_null(o);
-    json_t *frechet = json_object_get(json_object_get(o, "samples"), "frechet");
-    assert_close(json_real_value(json_object_get(frechet, "value")), r->samples.frechet.value,
-                 1e-8 * r->samples.frechet.value);
+    json_t *ruler = json_array_get(json_object_get(o, "rulers"), 0);
+    json_t *frechet = json_object_get(json_object_get(ruler, "samples"), "frechet");
+    assert_close(json_real_value(json_object_get(frechet, "value")),
+                 r->ruler[0].samples.frechet.value, 1e-8 * r->ruler[0].samples.frechet.value);
     assert_int_equal(json_integer_value(json_object_get(frechet, "n")), 90);
-    assert_int_equal(json_array_size(json_object_get(o, "floors")), 3);
-    assert_non_null(
-        json_object_get(json_object_get(json_object_get(o, "memorisation"), "pixels"), "copies"));
+    assert_int_equal(json_array_size(json_object_get(ruler, "floors")), 3);
+    assert_non_null(json_object_get(json_object_get(ruler, "memorisation"), "copies"));
+    assert_non_null(json_object_get(json_object_get(o, "pixel_memorisation"), "copies"));
     json_decref(o);
 }
 
@@ -295,13 +342,10 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gaussian_moments),
-        cmocka_unit_test(test_choice),
-        cmocka_unit_test(test_drawing_in_parts),
-        cmocka_unit_test(test_known_relations),
-        cmocka_unit_test(test_reports),
-        cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_ood),
+        cmocka_unit_test(test_gaussian_moments), cmocka_unit_test(test_choice),
+        cmocka_unit_test(test_drawing_in_parts), cmocka_unit_test(test_known_relations),
+        cmocka_unit_test(test_two_rulers),       cmocka_unit_test(test_reports),
+        cmocka_unit_test(test_no_memory),        cmocka_unit_test(test_ood),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
