@@ -96,7 +96,8 @@ static ebm_status make_room(const still *stills, size_t n, writer *w, ebm_error 
     for (size_t i = 0; i < n; i++)
         room += stills[i].size + stills[i].size / 3 + FCTL_BYTES + EBM__PNG_CHUNK_EXTRA;
     w->out = ebm_alloc(room, 1);
-    return w->out ? EBM_OK : ebm_error_set(err, EBM_ERR_NOMEM, "apng", "no memory for %zu bytes", room);
+    return w->out ? EBM_OK
+                  : ebm_error_set(err, EBM_ERR_NOMEM, "apng", "no memory for %zu bytes", room);
 }
 
 ebm_status ebm_apng_encode(const ebm_image *frames, size_t n, int32_t delay_ms,

@@ -44,8 +44,8 @@ static void convert_pixel(const uint8_t *from, int32_t c_in, uint8_t *to, int32_
         to[0] = rgb[0];
 }
 
-ebm_status ebm_image_cut(const ebm_image *in, const ebm_rect *part, int32_t channels, ebm_image *out,
-                      ebm_error *err)
+ebm_status ebm_image_cut(const ebm_image *in, const ebm_rect *part, int32_t channels,
+                         ebm_image *out, ebm_error *err)
 {
     const size_t c_in = (size_t)in->channels, c_out = (size_t)channels;
     *out = (ebm_image){.width = part->width, .height = part->height, .channels = channels};
