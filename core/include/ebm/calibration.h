@@ -71,8 +71,9 @@ EBM_API EBM_MUST_CHECK ebm_status ebm_calibration_write(const ebm_calibration *c
 
 /* Reads it; nothing in it is trusted.
  * @own *out as above
- * @err NOT_FOUND (no file), FORMAT, LIMIT, RANGE (a number), SHAPE (another number of levels),
- *      DIGEST (damaged, or of other weights), NOMEM, IO; err->where names file or field */
+ * @err NOT_FOUND (no file, or one of other weights: training has gone on since), FORMAT, LIMIT,
+ *      RANGE (a number), SHAPE (another number of levels), DIGEST (damaged), NOMEM, IO; err->where
+ *      names file or field */
 EBM_API EBM_MUST_CHECK ebm_status ebm_calibration_read(const char *dir, const char *model_sha256,
                                                        int32_t levels, ebm_calibration *out,
                                                        ebm_error *err);

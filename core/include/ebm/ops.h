@@ -75,7 +75,7 @@ typedef struct ebm_call {
  * it; afterwards the parameters are the effective ones. params.seed is set by the caller.
  * @err RANGE (a level beyond the model's), ARG */
 EBM_API EBM_MUST_CHECK ebm_status ebm_call_resolve(ebm_call *op, const ebm_levels *levels,
-                                                 ebm_error *err);
+                                                   ebm_error *err);
 
 /* Number of items: images, chains or frames. */
 EBM_API int32_t ebm_call_items(const ebm_call *op);
@@ -95,13 +95,14 @@ EBM_API ebm_call ebm_call_sampling(const ebm_call *op);
  * @shape chain->y, chain->anchor [dim] set by the caller; path [T+1, dim] for inpaint, else NULL
  * @range k 0..ebm_call_items()-1 @err RANGE (a mask value) */
 EBM_API EBM_MUST_CHECK ebm_status ebm_call_start(const ebm_call *op, const ebm_mcmc_setup *setup,
-                                               int32_t k, const float *from, float *path,
-                                               ebm_mcmc *chain, ebm_error *err);
+                                                 int32_t k, const float *from, float *path,
+                                                 ebm_mcmc *chain, ebm_error *err);
 
 /* The image a chain shows: x_0 of a finished ladder, else x_t. @shape x [dim] */
 EBM_API void ebm_call_image(const ebm_levels *levels, size_t dim, const ebm_mcmc *chain, float *x);
 
-/* --- chains: diagnostics and stop rules -------------------------------------------------------- */
+/* --- chains: diagnostics and stop rules --------------------------------------------------------
+ */
 
 #define EBM_TRACE_DIRECTIONS 8 /* fixed projections that are tracked beside logp */
 

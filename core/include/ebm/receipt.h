@@ -59,7 +59,8 @@ EBM_API void ebm_receipt_item(const ebm_receipt *run, int32_t k, int64_t steps,
 /* Writes it as JSON in ASCII. @own *text: ebm_free() @err NOMEM */
 EBM_API EBM_MUST_CHECK ebm_status ebm_receipt_text(const ebm_receipt *r, char **text,
                                                    ebm_error *err);
-/* Reads it; nothing in it is trusted. @err FORMAT, LIMIT, RANGE, ARG, NOMEM; err->where is a field */
+/* Reads it; nothing in it is trusted. @err FORMAT, LIMIT, RANGE, ARG, NOMEM; err->where is a field
+ */
 EBM_API EBM_MUST_CHECK ebm_status ebm_receipt_parse(const char *text, size_t size, ebm_receipt *out,
                                                     ebm_error *err);
 

@@ -171,7 +171,7 @@ static ebm_status check_digest(json_t *o, const char *model_sha256, ebm_error *e
                              "missing, or not a digest");
     memcpy(kept, said, sizeof kept);
     if (strcmp(model, model_sha256) != 0)
-        return ebm_error_set(err, EBM_ERR_DIGEST, "model_sha256", "was made with other weights");
+        return ebm_error_set(err, EBM_ERR_NOT_FOUND, "model_sha256", "is that of other weights");
     (void)json_object_del(o, "sha256");
     if (!digest_of(o, hex))
         return ebm_error_set(err, EBM_ERR_NOMEM, EBM_CALIBRATION_FILE, "no memory");

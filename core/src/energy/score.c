@@ -45,8 +45,7 @@ void ebm_score_gradient(const ebm_scoring *how, const float *image, uint32_t ind
     const ebm_levels *l = how->levels;
     float *y = work, *e = work + d->dim, *one = e + d->dim;
     /* nats, chain rule through y, mean */
-    const float factor =
-        (float)(l->scale[0] * l->abar[0] / l->step2[0] / (double)how->draws);
+    const float factor = (float)(l->scale[0] * l->abar[0] / l->step2[0] / (double)how->draws);
     memset(grad, 0, d->dim * sizeof *grad);
     for (int32_t k = 0; k < how->draws; k++) {
         noised(how, image, index, 0, k, y, e);

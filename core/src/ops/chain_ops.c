@@ -124,14 +124,14 @@ static ebm_noise noise_of(const ebm_call *op, int32_t k)
                        .lambda = (double)k / (double)(p->frames - 1)};
 }
 
-ebm_status ebm_call_start(const ebm_call *op, const ebm_mcmc_setup *setup, int32_t k, const float *from,
-                        float *path, ebm_mcmc *chain, ebm_error *err)
+ebm_status ebm_call_start(const ebm_call *op, const ebm_mcmc_setup *setup, int32_t k,
+                          const float *from, float *path, ebm_mcmc *chain, ebm_error *err)
 {
     const int32_t level = ebm_call_first_level(op, setup->levels);
     chain->noise = noise_of(op, k);
     if (kind_of(op) == EBM_OP_INPAINT) {
-        ebm_status st = ebm_mcmc_know(chain, setup, op->image, op->known, op->params.mask_soft,
-                                      path, err);
+        ebm_status st =
+            ebm_mcmc_know(chain, setup, op->image, op->known, op->params.mask_soft, path, err);
         if (st != EBM_OK)
             return st;
         ebm_mcmc_start_noise(chain, setup, level);

@@ -141,7 +141,8 @@ ebm_status ebm_chain_set_decode(const unsigned char *data, size_t size, ebm_chai
     if (st == EBM_OK && at != end)
         st = broken(err);
     if (st == EBM_OK && (out->run.operation->kind != EBM_OP_MCMC || out->run.params.chains != n))
-        st = ebm_error_set(err, EBM_ERR_FORMAT, "chains", "the receipt is not that of %u chains", n);
+        st =
+            ebm_error_set(err, EBM_ERR_FORMAT, "chains", "the receipt is not that of %u chains", n);
     out->n = (int32_t)n;
     out->columns = (int32_t)columns;
     return st;

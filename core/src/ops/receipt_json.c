@@ -286,8 +286,9 @@ static ebm_status take_all(const json_t *o, ebm_receipt *r, ebm_error *err)
     if (st != EBM_OK)
         return st;
     const char *pixels = json_string_value(json_object_get(o, "pixels_sha256"));
-    return pixels && pixels[0] == '\0' ? EBM_OK
-                                       : digest_field(o, "pixels_sha256", true, r->pixels_sha256, err);
+    return pixels && pixels[0] == '\0'
+               ? EBM_OK
+               : digest_field(o, "pixels_sha256", true, r->pixels_sha256, err);
 }
 
 ebm_status ebm_receipt_parse(const char *text, size_t size, ebm_receipt *out, ebm_error *err)

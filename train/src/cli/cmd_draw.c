@@ -145,8 +145,7 @@ static ebm_status write_animation(const drawing *d, ebm_error *err)
     for (int32_t k = 0; k < d->n; k++)
         frames[k] =
             (ebm_image){s->width, s->height, s->channels, d->pixels + (size_t)k * d->run.dim};
-    ebm_status st =
-        ebm_apng_encode(frames, (size_t)d->n, d->run.args->delay_ms, &png, &size, err);
+    ebm_status st = ebm_apng_encode(frames, (size_t)d->n, d->run.args->delay_ms, &png, &size, err);
     if (st == EBM_OK)
         st = ebm_file_write(d->run.args->animation, png, size, err);
     ebm_free(png);

@@ -142,8 +142,7 @@ static ebm_status read_calibration(scoring *s, ebm_error *err)
 
 static ebm_status score_all(scoring *s, const char *flag, const char *path, ebm_error *err)
 {
-    ebm_status st =
-        ebmt__op_images_open(&s->run, flag, path, s->run.args->limit, &s->images, err);
+    ebm_status st = ebmt__op_images_open(&s->run, flag, path, s->run.args->limit, &s->images, err);
     if (st != EBM_OK)
         return st;
     const size_t n = (size_t)s->images.count;

@@ -92,14 +92,14 @@ static ebm_status particle_task(void *user, int32_t k, ebmt__bench *b, ebm_error
     const float scale = (float)e->run.levels->scale[0];
     if (k < n)
         return ebm_ais_ladder(&how, NULL, (uint32_t)k, b->work,
-                              e->log_z + (size_t)k * (size_t)e->run.levels->count,
-                              &e->particles[k], err);
+                              e->log_z + (size_t)k * (size_t)e->run.levels->count, &e->particles[k],
+                              err);
     ebm_status st = noised_image(e, (k - n) % e->images.count, b->x, err);
     for (size_t i = 0; i < e->run.dim; i++)
         b->x[i] *= scale;
-    return st == EBM_OK ? ebm_ais_ladder(&how, b->x, (uint32_t)(k - n), b->work, NULL,
-                                         &e->particles[k], err)
-                        : st;
+    return st == EBM_OK
+               ? ebm_ais_ladder(&how, b->x, (uint32_t)(k - n), b->work, NULL, &e->particles[k], err)
+               : st;
 }
 
 static ebm_status bound_of(const estimate *e, int32_t k, ebmt__bench *b, ebm_bound *out,
@@ -226,7 +226,8 @@ static void print_ais(const estimate *e, const outcome *o)
     (void)printf(",\"ais\":{\"log_likelihood_nats\":%.9g", value);
     ebmt__op_print_number("lower", o->ladder - z.high);
     ebmt__op_print_number("upper", o->ladder - z.low);
-    ebmt__op_print_number("standard_error", 0.5 * hypot(e->forward.std_error, e->reverse.std_error));
+    ebmt__op_print_number("standard_error",
+                          0.5 * hypot(e->forward.std_error, e->reverse.std_error));
     ebmt__op_print_number("bits_per_dim", ebm_bits_per_dim(value, e->run.dim));
     (void)printf("}");
 }

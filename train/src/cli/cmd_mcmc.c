@@ -124,7 +124,8 @@ static ebm_status take_params(const ebm_chain_set *set, ebm_op_params *p, ebm_er
     return p->steps >= set->run.params.steps || set->run.params.until_ess > 0 ||
                    set->run.params.until_rhat > 0 || set->run.params.until_max_seconds > 0
                ? EBM_OK
-               : ebm_error_set(err, EBM_ERR_RANGE, "--steps", "must be at least the %lld of the file",
+               : ebm_error_set(err, EBM_ERR_RANGE, "--steps",
+                               "must be at least the %lld of the file",
                                (long long)set->run.params.steps);
 }
 
@@ -179,8 +180,8 @@ static ebm_status image_of(const ebmt__mcmc *m, int32_t k, const char *name, ebm
     ebm_receipt_item(&m->run.receipt, k, call->params.ladder ? 0 : m->chain[k].total, b->pixels,
                      m->run.dim, &receipt);
     /* in the middle of a ladder or of the warm-up no run of its own ends */
-    bool whole = call->params.ladder ? m->chain[k].level < 0
-                                     : m->chain[k].total > call->params.warmup;
+    bool whole =
+        call->params.ladder ? m->chain[k].level < 0 : m->chain[k].total > call->params.warmup;
     return ebmt__op_write(&m->run, name, b->pixels, whole ? &receipt : NULL, sha256, err);
 }
 
@@ -340,7 +341,8 @@ static ebm_status resume(ebmt__mcmc *m, ebmt__op_args *args, ebm_error *err)
     ebm_chain_set *set = ebm_alloc(1, sizeof *set);
     if (!set)
         return ebm_error_set(err, EBM_ERR_NOMEM, "--resume", "no memory");
-    ebm_status st = ebm_file_read(NULL, args->resume, EBM_CHAIN_SET_MAX_BYTES, &data, &size, &inner);
+    ebm_status st =
+        ebm_file_read(NULL, args->resume, EBM_CHAIN_SET_MAX_BYTES, &data, &size, &inner);
     if (st == EBM_OK)
         st = ebm_chain_set_decode(data, size, set, &inner);
     if (st != EBM_OK)

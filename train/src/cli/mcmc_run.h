@@ -10,12 +10,12 @@ typedef struct ebmt__mcmc {
     ebmt__op_run run;
     ebm_mcmc_plan plan;
     int32_t n;
-    int64_t total;     /* steps of a whole chain */
-    int64_t boundary;  /* where the present round ends */
-    ebm_mcmc *chain;   /* [n] */
-    ebm_trace *trace;  /* [n] */
-    float *floats;     /* states and directions */
-    double *scalars;   /* rows of all traces */
+    int64_t total;    /* steps of a whole chain */
+    int64_t boundary; /* where the present round ends */
+    ebm_mcmc *chain;  /* [n] */
+    ebm_trace *trace; /* [n] */
+    float *floats;    /* states and directions */
+    double *scalars;  /* rows of all traces */
     ebm_chains_report report;
     ebm_calibration calibration; /* mean NULL: there is none */
     double seconds;

@@ -16,8 +16,8 @@ static ebm_status advance_watched(ebm_mcmc *chain, const ebm_mcmc_setup *setup, 
     return st;
 }
 
-ebm_status ebmt__op_draw(const ebmt__op_run *run, const ebm_call *call, int32_t k,
-                         ebmt__bench *b, const ebmt__op_watch *watch, ebm_error *err)
+ebm_status ebmt__op_draw(const ebmt__op_run *run, const ebm_call *call, int32_t k, ebmt__bench *b,
+                         const ebmt__op_watch *watch, ebm_error *err)
 {
     const ebm_mcmc_plan plan = ebm_call_plan(call);
     const ebm_mcmc_setup setup = {&b->density, run->levels, &plan};

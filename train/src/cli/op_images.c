@@ -36,9 +36,13 @@ static ebm_status open_data(const ebmt__op_run *run, const char *flag, const cha
         opt.image_size = s->width;
         opt.channels = s->channels;
     }
-    ebm_status st = ebmt_dataset_open(&opt, &out->data, err);
+    ebm_error inner = {0};
+    ebm_status st = ebmt_dataset_open(&opt, &out->data, &inner);
+    if (st == EBM_ERR_ARG)
+        return ebm_error_set(err, st, flag,
+                             "pictures in a folder have no common size: give --fit resize or crop");
     if (st != EBM_OK)
-        return st;
+        return ebm_error_set(err, st, flag, "%s: %.200s", inner.where, inner.text);
     const ebmt_dataset *d = &out->data;
     out->count = d->count;
     if (d->channels == s->channels && d->height == s->height && d->width == s->width)

@@ -90,8 +90,8 @@ ebm_status ebmt__op_picture(const ebmt__op_run *run, const char *flag, const cha
 }
 
 /* @own *out: ebm_free() */
-static ebm_status load(const ebmt__op_run *run, const char *flag, const char *file,
-                       float **out, ebm_error *err)
+static ebm_status load(const ebmt__op_run *run, const char *flag, const char *file, float **out,
+                       ebm_error *err)
 {
     if (!file)
         return EBM_OK;
@@ -141,10 +141,9 @@ static ebm_status make_density(const ebmt__op_run *run, ebmt__bench *b, float *s
 {
     const bool mixture = run->args->params.compose == EBM_COMPOSE_MIXTURE;
     for (int32_t i = 0; i < run->n_models; i++)
-        b->part[i] =
-            (ebm_compose_part){.density = ebm_density_of_session(b->session[i]),
-                               .levels = ebm_model_describe(run->model[i])->levels,
-                               .weight = run->part[i].weight};
+        b->part[i] = (ebm_compose_part){.density = ebm_density_of_session(b->session[i]),
+                                        .levels = ebm_model_describe(run->model[i])->levels,
+                                        .weight = run->part[i].weight};
     b->density = b->part[0].density;
     if (run->n_models == 1 && run->part[0].weight == 1.0)
         return EBM_OK;

@@ -33,7 +33,7 @@ typedef struct ebmt__op_run {
     const ebm_levels *levels;
     ebm_shape shape;
     size_t dim;
-    ebm_call call; /* effective parameters, pictures as tensors */
+    ebm_call call;                  /* effective parameters, pictures as tensors */
     float *image, *image_b, *known; /* [dim] or NULL: those tensors */
     double coverage;
     ebm_receipt receipt; /* of the whole run */

@@ -230,9 +230,9 @@ static void test_short_reports(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_items_alone),         cmocka_unit_test(test_ends_of_seeds),
-        cmocka_unit_test(test_ends_of_pictures),    cmocka_unit_test(test_levels_of_the_model),
-        cmocka_unit_test(test_reports),             cmocka_unit_test(test_short_reports),
+        cmocka_unit_test(test_items_alone),      cmocka_unit_test(test_ends_of_seeds),
+        cmocka_unit_test(test_ends_of_pictures), cmocka_unit_test(test_levels_of_the_model),
+        cmocka_unit_test(test_reports),          cmocka_unit_test(test_short_reports),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

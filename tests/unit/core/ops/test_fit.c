@@ -53,8 +53,8 @@ static void test_kinds(void **state)
         for (int p = 0; p < 4; p++)
             memcpy(pixels + p * c, kinds[i].first, (size_t)c);
         const ebm_image picture = {2, 2, c, pixels};
-        ebm_status st = ebm_fit_image(&picture, kinds[i].shape == 1 ? &gray : &colour,
-                                      kinds[i].fit, x, NULL);
+        ebm_status st =
+            ebm_fit_image(&picture, kinds[i].shape == 1 ? &gray : &colour, kinds[i].fit, x, NULL);
         if (st != kinds[i].want)
             fail_msg("%s: status %d", kinds[i].what, (int)st);
         for (int k = 0; st == EBM_OK && k < kinds[i].shape; k++)
@@ -95,18 +95,48 @@ static const struct {
     float known[4];
     double coverage;
 } masks[] = {
-    {"white is repainted", 1, {0, 255, 0, 0}, {EBM_MASK_WHITE, false, EBM_FIT_EXACT}, EBM_OK,
-     {1, 0, 1, 1}, 0.25},
-    {"black is repainted", 1, {0, 255, 255, 255}, {EBM_MASK_BLACK, false, EBM_FIT_EXACT}, EBM_OK,
-     {0, 1, 1, 1}, 0.25},
-    {"127 is black, 128 white", 1, {127, 128, 0, 255}, {EBM_MASK_WHITE, false, EBM_FIT_EXACT},
-     EBM_OK, {1, 0, 1, 0}, 0.5},
-    {"transparent is repainted", 2, {255, 0, 0, 255, 9, 127, 9, 128},
-     {EBM_MASK_ALPHA, false, EBM_FIT_EXACT}, EBM_OK, {0, 1, 0, 1}, 0.5},
-    {"soft", 1, {51, 0, 255, 0}, {EBM_MASK_WHITE, true, EBM_FIT_EXACT}, EBM_OK,
-     {0.8f, 1, 0, 1}, 0.3},
-    {"no transparency", 1, {0, 255, 0, 0}, {EBM_MASK_ALPHA, false, EBM_FIT_EXACT}, EBM_ERR_ARG,
-     {0}, 0},
+    {"white is repainted",
+     1,
+     {0, 255, 0, 0},
+     {EBM_MASK_WHITE, false, EBM_FIT_EXACT},
+     EBM_OK,
+     {1, 0, 1, 1},
+     0.25},
+    {"black is repainted",
+     1,
+     {0, 255, 255, 255},
+     {EBM_MASK_BLACK, false, EBM_FIT_EXACT},
+     EBM_OK,
+     {0, 1, 1, 1},
+     0.25},
+    {"127 is black, 128 white",
+     1,
+     {127, 128, 0, 255},
+     {EBM_MASK_WHITE, false, EBM_FIT_EXACT},
+     EBM_OK,
+     {1, 0, 1, 0},
+     0.5},
+    {"transparent is repainted",
+     2,
+     {255, 0, 0, 255, 9, 127, 9, 128},
+     {EBM_MASK_ALPHA, false, EBM_FIT_EXACT},
+     EBM_OK,
+     {0, 1, 0, 1},
+     0.5},
+    {"soft",
+     1,
+     {51, 0, 255, 0},
+     {EBM_MASK_WHITE, true, EBM_FIT_EXACT},
+     EBM_OK,
+     {0.8f, 1, 0, 1},
+     0.3},
+    {"no transparency",
+     1,
+     {0, 255, 0, 0},
+     {EBM_MASK_ALPHA, false, EBM_FIT_EXACT},
+     EBM_ERR_ARG,
+     {0},
+     0},
     {"nothing to repaint", 1, {0}, {EBM_MASK_WHITE, false, EBM_FIT_EXACT}, EBM_ERR_RANGE, {0}, 0},
     {"all to repaint", 1, {0}, {EBM_MASK_BLACK, false, EBM_FIT_EXACT}, EBM_ERR_RANGE, {0}, 0},
 };
@@ -174,8 +204,8 @@ static void test_sprites(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kinds),    cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_masks),    cmocka_unit_test(test_ensemble),
+        cmocka_unit_test(test_kinds),   cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_masks),   cmocka_unit_test(test_ensemble),
         cmocka_unit_test(test_sprites),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
