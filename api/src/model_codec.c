@@ -12,8 +12,11 @@ static const char *type_name(ebm_param_type type)
         return "integer";
     case EBM_PARAM_REAL:
         return "number";
+    case EBM_PARAM_BOOL:
+        return "boolean";
     case EBM_PARAM_CHOICE:
     case EBM_PARAM_MODEL:
+    case EBM_PARAM_IMAGE:
         return "string";
     }
     return "string";

@@ -152,5 +152,8 @@ void ebma__decode_member(ebma__decoder *d, const ebm_param *row, const json_t *v
     case EBM_PARAM_MODEL:
         decode_model(d, row, value);
         break;
+    case EBM_PARAM_BOOL: /* not among the rows of a sample request */
+    case EBM_PARAM_IMAGE:
+        break;
     }
 }

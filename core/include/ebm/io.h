@@ -131,4 +131,49 @@ EBM_API void ebm_image_from_tensor(const float *x, int32_t c, int32_t h, int32_t
                                    uint8_t *pixels);
 EBM_API void ebm_image_to_tensor(const uint8_t *pixels, int32_t c, int32_t h, int32_t w, float *x);
 
+/* A part of an image. */
+typedef struct ebm_rect {
+    int32_t x, y, width, height;
+} ebm_rect;
+
+/* The largest part in the middle that has the proportions width : height. */
+EBM_API ebm_rect ebm_image_centre(const ebm_image *in, int32_t width, int32_t height);
+
+/* Copies a part of an image, puts transparent pixels on white, converts between gray and colour.
+ * @eq    white: (a v + (255 - a) 255)/255; gray: (299 R + 587 G + 114 B)/1000 (Rec. 601); both
+ *        rounded half up
+ * @range channels 1 or 3; the part lies inside
+ * @own   out->pixels: ebm_free() @err NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebm_image_cut(const ebm_image *in, const ebm_rect *part,
+                                                int32_t channels, ebm_image *out, ebm_error *err);
+
+/* Resizes an image with a triangle filter, as wide as the reduction on each axis.
+ * @eq   out(i) = sum_j w_ij in(j) / sum_j w_ij, w_ij = max(0, 1 - |j + 1/2 - s (i + 1/2)| / max(s,
+ * 1)), s = in/out; rows after columns, in double, rounded half up once at the end. It is the filter
+ * of tf.image.resize(antialias=True), which the DRL code uses for CelebA and LSUN.
+ * @range every side 1 or more
+ * @own  out->pixels: ebm_free() @err NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebm_image_resize(const ebm_image *in, int32_t width,
+                                                   int32_t height, ebm_image *out, ebm_error *err);
+
+/* --- PNG chunks ---------------------------------------------------------------------------- */
+
+/* Copies the text of the first tEXt chunk with this key that stands before the pixels.
+ * @own *text: ebm_free()
+ * @err FORMAT (not a PNG, chunk cut off or with a wrong CRC, zero byte in the text), NOT_FOUND,
+ *      LIMIT (file over EBM_PNG_MAX_BYTES, text over 64 KiB), NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebm_png_find_text(const unsigned char *data, size_t size,
+                                                    const char *key, char **text, ebm_error *err);
+
+#define EBM_APNG_MAX_FRAMES 1024
+
+/* Encodes images of one shape as an animated PNG that repeats for ever; the first one is what a
+ * reader without animation shows.
+ * @range n 1..EBM_APNG_MAX_FRAMES, delay_ms 1..65535: how long a frame is shown
+ * @own   *data: ebm_free() @err ARG (shapes differ, numbers), NOMEM
+ * @eq    chunks acTL, fcTL, fdAT: PNG specification, third edition, 11.3.6 */
+EBM_API EBM_MUST_CHECK ebm_status ebm_apng_encode(const ebm_image *frames, size_t n,
+                                                  int32_t delay_ms, unsigned char **data,
+                                                  size_t *size, ebm_error *err);
+
 #endif

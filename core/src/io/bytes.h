@@ -1,4 +1,4 @@
-/* Little-endian numbers in byte arrays, whatever the machine's own order. */
+/* Little- and big-endian numbers in byte arrays, whatever the machine's own order. */
 #ifndef EBM__BYTES_H
 #define EBM__BYTES_H
 
@@ -31,6 +31,13 @@ static inline void ebm__store_le64(unsigned char *p, uint64_t v)
 {
     ebm__store_le32(p, (uint32_t)v);
     ebm__store_le32(p + 4, (uint32_t)(v >> 32));
+}
+
+static inline void ebm__store_be32(unsigned char *p, uint32_t v)
+{
+    for (int i = 0; i < 4; i++) {
+        p[i] = (unsigned char)(v >> (24 - 8 * i));
+    }
 }
 
 static inline float ebm__float_of_bits(uint32_t bits)

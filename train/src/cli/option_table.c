@@ -339,7 +339,10 @@ static void print_preset(const ebmt_option *row, const void *values, FILE *out)
             (void)fprintf(out, "default %d", *(const int32_t *)at);
         break;
     case EBMT_OPT_INT64:
-        (void)fprintf(out, "default %lld", (long long)*(const int64_t *)at);
+        if ((double)*(const int64_t *)at < row->min)
+            (void)fprintf(out, "no default");
+        else
+            (void)fprintf(out, "default %lld", (long long)*(const int64_t *)at);
         break;
     case EBMT_OPT_SEED:
         if (*(const int64_t *)at < 0)
@@ -348,7 +351,10 @@ static void print_preset(const ebmt_option *row, const void *values, FILE *out)
             (void)fprintf(out, "default %lld", (long long)*(const int64_t *)at);
         break;
     case EBMT_OPT_REAL:
-        (void)fprintf(out, "default %.6g", *(const double *)at);
+        if (*(const double *)at < row->min)
+            (void)fprintf(out, "no default");
+        else
+            (void)fprintf(out, "default %.6g", *(const double *)at);
         break;
     case EBMT_OPT_STRING:
         if (*(const char *const *)at)

@@ -1,5 +1,5 @@
 /* From an image of bytes to the Inception network's input: size, channels, range. */
-#include "data/resize_axis.h"
+#include "ebm/resize_axis.h"
 #include "ebm/memory.h"
 #include "eval/image_sets.h"
 #include "eval/inception_internal.h"
@@ -8,12 +8,12 @@
 
 static const struct {
     const char *name;
-    ebmt__axis_kind axis;
+    ebm_axis_kind axis;
     double centre, half_range; /* value = (u - centre) / half_range */
 } inputs[EBMT_INCEPTION_INPUTS] = {
-    [EBMT_INCEPTION_BILINEAR] = {"bilinear", EBMT_AXIS_LINEAR, 127.5, 127.5},
-    [EBMT_INCEPTION_ANTIALIAS] = {"antialias", EBMT_AXIS_TRIANGLE, 127.5, 127.5},
-    [EBMT_INCEPTION_TF1] = {"tf1", EBMT_AXIS_CORNER, 128.0, 128.0},
+    [EBMT_INCEPTION_BILINEAR] = {"bilinear", EBM_AXIS_LINEAR, 127.5, 127.5},
+    [EBMT_INCEPTION_ANTIALIAS] = {"antialias", EBM_AXIS_TRIANGLE, 127.5, 127.5},
+    [EBMT_INCEPTION_TF1] = {"tf1", EBM_AXIS_CORNER, 128.0, 128.0},
 };
 
 const char *ebmt_inception_input_name(ebmt_inception_input input)
@@ -22,7 +22,7 @@ const char *ebmt_inception_input_name(ebmt_inception_input input)
 }
 
 /* @shape map [H,W]; half [H,SIDE] */
-static void resize_rows(const ebmt__axis *a, const uint8_t *map, int32_t height, double *half)
+static void resize_rows(const ebm_axis *a, const uint8_t *map, int32_t height, double *half)
 {
     for (int32_t y = 0; y < height; y++, map += a->in)
         for (int32_t i = 0; i < SIDE; i++) {
@@ -35,7 +35,7 @@ static void resize_rows(const ebmt__axis *a, const uint8_t *map, int32_t height,
 }
 
 /* @shape half [H,SIDE]; x [SIDE,SIDE,3], of which every third number is written */
-static void resize_columns(ebmt_inception_input input, const ebmt__axis *a, const double *half,
+static void resize_columns(ebmt_inception_input input, const ebm_axis *a, const double *half,
                            float *x)
 {
     const double centre = inputs[input].centre, half_range = inputs[input].half_range;
@@ -52,7 +52,7 @@ static void resize_columns(ebmt_inception_input input, const ebmt__axis *a, cons
 
 /* Gray stands in all three channels; an alpha channel is left out. */
 static void fill_channels(ebmt_inception_input input, const ebmt_dataset *images, int64_t index,
-                          const ebmt__axis *across, const ebmt__axis *down, double *half, float *x)
+                          const ebm_axis *across, const ebm_axis *down, double *half, float *x)
 {
     const size_t map = (size_t)images->height * (size_t)images->width;
     const uint8_t *image = images->pixels + (size_t)index * ebmt__image_bytes(images);
@@ -70,16 +70,16 @@ static void fill_channels(ebmt_inception_input input, const ebmt_dataset *images
 ebm_status ebmt__inception_image(ebmt_inception_input input, const ebmt_dataset *images,
                                  int64_t index, float *x, ebm_error *err)
 {
-    ebmt__axis across = {0}, down = {0};
+    ebm_axis across = {0}, down = {0};
     double *half = ebm_alloc((size_t)images->height, SIDE * sizeof *half);
     ebm_status st = EBM_OK;
-    if (half && ebmt__axis_init(inputs[input].axis, images->width, SIDE, &across) &&
-        ebmt__axis_init(inputs[input].axis, images->height, SIDE, &down))
+    if (half && ebm_axis_init(inputs[input].axis, images->width, SIDE, &across) &&
+        ebm_axis_init(inputs[input].axis, images->height, SIDE, &down))
         fill_channels(input, images, index, &across, &down, half, x);
     else
         st = ebm_error_set(err, EBM_ERR_NOMEM, "inception", "no memory to resize an image");
-    ebmt__axis_clear(&across);
-    ebmt__axis_clear(&down);
+    ebm_axis_clear(&across);
+    ebm_axis_clear(&down);
     ebm_free(half);
     return st;
 }

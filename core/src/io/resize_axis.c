@@ -1,21 +1,21 @@
-/* See resize_axis.h. */
-#include "data/resize_axis.h"
+/* Weights of resizing. See ebm/resize_axis.h. */
+#include "ebm/resize_axis.h"
 
 #include <math.h>
 #include <stddef.h>
 
 #include "ebm/memory.h"
 
-void ebmt__axis_clear(ebmt__axis *a)
+void ebm_axis_clear(ebm_axis *a)
 {
     ebm_free(a->first);
     ebm_free(a->n);
     ebm_free(a->weight);
-    *a = (ebmt__axis){0};
+    *a = (ebm_axis){0};
 }
 
 /* The inputs whose centres lie strictly inside the triangle of output i. */
-static void fill_triangle(ebmt__axis *a, int32_t i)
+static void fill_triangle(ebm_axis *a, int32_t i)
 {
     const double scale = (double)a->in / (double)a->out, support = scale > 1 ? scale : 1;
     const double centre = ((double)i + 0.5) * scale;
@@ -38,7 +38,7 @@ static void fill_triangle(ebmt__axis *a, int32_t i)
 }
 
 /* The two inputs around a position; beyond the last centre there is only the last input. */
-static void fill_pair(ebmt__axis *a, int32_t i, double at)
+static void fill_pair(ebm_axis *a, int32_t i, double at)
 {
     double *w = a->weight + (size_t)i * (size_t)a->room;
     at = at > 0 ? at : 0;
@@ -49,26 +49,26 @@ static void fill_pair(ebmt__axis *a, int32_t i, double at)
     a->n[i] = first < a->in - 1 ? 2 : 1;
 }
 
-static void fill_row(ebmt__axis *a, ebmt__axis_kind kind, int32_t i)
+static void fill_row(ebm_axis *a, ebm_axis_kind kind, int32_t i)
 {
     const double scale = (double)a->in / (double)a->out;
     switch (kind) {
-    case EBMT_AXIS_TRIANGLE:
+    case EBM_AXIS_TRIANGLE:
         fill_triangle(a, i);
         break;
-    case EBMT_AXIS_LINEAR:
+    case EBM_AXIS_LINEAR:
         fill_pair(a, i, ((double)i + 0.5) * scale - 0.5);
         break;
-    case EBMT_AXIS_CORNER:
+    case EBM_AXIS_CORNER:
         fill_pair(a, i, (double)i * scale);
         break;
     }
 }
 
-bool ebmt__axis_init(ebmt__axis_kind kind, int32_t in, int32_t out, ebmt__axis *a)
+bool ebm_axis_init(ebm_axis_kind kind, int32_t in, int32_t out, ebm_axis *a)
 {
     const double scale = (double)in / (double)out;
-    *a = (ebmt__axis){.in = in, .out = out, .room = (int32_t)ceil(2 * (scale > 1 ? scale : 1)) + 1};
+    *a = (ebm_axis){.in = in, .out = out, .room = (int32_t)ceil(2 * (scale > 1 ? scale : 1)) + 1};
     size_t cells;
     if (!ebm_size_mul((size_t)out, (size_t)a->room, &cells))
         return false;

@@ -1,9 +1,9 @@
-/* The triangle filter, one axis after the other. See resize.h. */
-#include "data/resize.h"
+/* The triangle filter, one axis after the other. Knows pixels, no files. */
+#include "ebm/io.h"
 
 #include <math.h>
 
-#include "data/resize_axis.h"
+#include "ebm/resize_axis.h"
 #include "ebm/memory.h"
 
 static double weighted_sum(const double *w, const uint8_t *from, size_t n, size_t stride)
@@ -15,7 +15,7 @@ static double weighted_sum(const double *w, const uint8_t *from, size_t n, size_
 }
 
 /* @shape in [H,W,C] bytes, out [H,out,C] */
-static void filter_rows(const ebmt__axis *a, const ebm_image *in, double *out)
+static void filter_rows(const ebm_axis *a, const ebm_image *in, double *out)
 {
     const size_t c = (size_t)in->channels, stride = (size_t)in->width * c;
     for (size_t y = 0; y < (size_t)in->height; y++) {
@@ -36,7 +36,7 @@ static uint8_t to_byte(double v)
 }
 
 /* @shape in [H,stride], out [out,stride] bytes */
-static void filter_columns(const ebmt__axis *a, const double *in, size_t stride, uint8_t *out)
+static void filter_columns(const ebm_axis *a, const double *in, size_t stride, uint8_t *out)
 {
     for (size_t i = 0; i < (size_t)a->out; i++, out += stride) {
         const double *from = in + (size_t)a->first[i] * stride;
@@ -50,18 +50,18 @@ static void filter_columns(const ebmt__axis *a, const double *in, size_t stride,
     }
 }
 
-ebm_status ebmt__resize(const ebm_image *in, int32_t width, int32_t height, ebm_image *out,
-                        ebm_error *err)
+ebm_status ebm_image_resize(const ebm_image *in, int32_t width, int32_t height, ebm_image *out,
+                            ebm_error *err)
 {
     ebm_status st = EBM_ERR_NOMEM;
-    ebmt__axis across = {0}, down = {0};
+    ebm_axis across = {0}, down = {0};
     double *half = NULL;
     size_t stride;
     *out = (ebm_image){.width = width, .height = height, .channels = in->channels};
     if (!ebm_size_mul((size_t)width, (size_t)in->channels, &stride))
         goto out;
-    if (!ebmt__axis_init(EBMT_AXIS_TRIANGLE, in->width, width, &across) ||
-        !ebmt__axis_init(EBMT_AXIS_TRIANGLE, in->height, height, &down))
+    if (!ebm_axis_init(EBM_AXIS_TRIANGLE, in->width, width, &across) ||
+        !ebm_axis_init(EBM_AXIS_TRIANGLE, in->height, height, &down))
         goto out;
     half = ebm_alloc((size_t)in->height, stride * sizeof *half);
     out->pixels = ebm_alloc((size_t)height, stride);
@@ -77,7 +77,7 @@ out:
         (void)ebm_error_set(err, st, NULL, "no memory to resize an image");
     }
     ebm_free(half);
-    ebmt__axis_clear(&across);
-    ebmt__axis_clear(&down);
+    ebm_axis_clear(&across);
+    ebm_axis_clear(&down);
     return st;
 }

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "data/resize.h"
+#include "ebm/io.h"
 #include "ebm/memory.h"
 #include "fail_alloc.h"
 #include "picture_maker.h"
@@ -40,11 +40,11 @@ static void test_known_rows(void **state)
         memcpy(from, rows[i].from, sizeof from);
         const ebm_image across = {rows[i].in, 1, 1, from}, down = {1, rows[i].in, 1, from};
         ebm_image out;
-        assert_int_equal(ebmt__resize(&across, rows[i].out, 1, &out, NULL), EBM_OK);
+        assert_int_equal(ebm_image_resize(&across, rows[i].out, 1, &out, NULL), EBM_OK);
         if (memcmp(out.pixels, rows[i].to, (size_t)rows[i].out) != 0)
             fail_msg("%s: %d %d", rows[i].what, out.pixels[0], out.pixels[1]);
         ebm_free(out.pixels);
-        assert_int_equal(ebmt__resize(&down, 1, rows[i].out, &out, NULL), EBM_OK);
+        assert_int_equal(ebm_image_resize(&down, 1, rows[i].out, &out, NULL), EBM_OK);
         assert_memory_equal(out.pixels, rows[i].to, (size_t)rows[i].out);
         ebm_free(out.pixels);
     }
@@ -59,7 +59,7 @@ static void test_constant(void **state)
         for (int value = 0; value <= 255; value += 51) {
             ebm_image in = picture_make(sizes[i][0], 3, 3, 0), out;
             memset(in.pixels, value, (size_t)(sizes[i][0] * 9));
-            assert_int_equal(ebmt__resize(&in, sizes[i][1], 5, &out, NULL), EBM_OK);
+            assert_int_equal(ebm_image_resize(&in, sizes[i][1], 5, &out, NULL), EBM_OK);
             for (int k = 0; k < sizes[i][1] * 15; k++)
                 assert_int_equal(out.pixels[k], value);
             ebm_free(out.pixels);
@@ -75,7 +75,7 @@ static void test_ramp(void **state)
     (void)state;
     for (int x = 0; x < 240; x++)
         in.pixels[x] = (uint8_t)x;
-    assert_int_equal(ebmt__resize(&in, 80, 1, &out, NULL), EBM_OK);
+    assert_int_equal(ebm_image_resize(&in, 80, 1, &out, NULL), EBM_OK);
     for (int i = 1; i < 79; i++)
         assert_int_equal(out.pixels[i], 3 * i + 1); /* the centre 3(i + 1/2) - 1/2 */
     ebm_free(out.pixels);
@@ -89,7 +89,7 @@ static void test_no_aliasing(void **state)
     (void)state;
     for (int x = 0; x < 256; x++)
         in.pixels[x] = x % 2 ? 255 : 0;
-    assert_int_equal(ebmt__resize(&in, 32, 1, &out, NULL), EBM_OK);
+    assert_int_equal(ebm_image_resize(&in, 32, 1, &out, NULL), EBM_OK);
     for (int i = 1; i < 31; i++)
         assert_in_range(out.pixels[i], 127, 128);
     ebm_free(out.pixels);
@@ -105,8 +105,8 @@ static void test_mirror(void **state)
         for (int x = 0; x < 50; x++)
             memcpy(mirrored.pixels + 3 * (50 * y + x), in.pixels + 3 * (50 * y + 49 - x), 3);
     }
-    assert_int_equal(ebmt__resize(&in, 17, 9, &a, NULL), EBM_OK);
-    assert_int_equal(ebmt__resize(&mirrored, 17, 9, &b, NULL), EBM_OK);
+    assert_int_equal(ebm_image_resize(&in, 17, 9, &a, NULL), EBM_OK);
+    assert_int_equal(ebm_image_resize(&mirrored, 17, 9, &b, NULL), EBM_OK);
     for (int y = 0; y < 9; y++) {
         for (int x = 0; x < 17; x++) {
             for (int k = 0; k < 3; k++) /* sums in another order: a half may round otherwise */
@@ -127,7 +127,7 @@ static void test_no_memory(void **state)
     FOR_EACH_ALLOC_FAILURE
     {
         ebm_image out;
-        ebm_status st = ebmt__resize(&in, 3, 2, &out, NULL);
+        ebm_status st = ebm_image_resize(&in, 3, 2, &out, NULL);
         assert_int_equal(st, fail_alloc_hit() ? EBM_ERR_NOMEM : EBM_OK);
         ebm_free(out.pixels);
     }

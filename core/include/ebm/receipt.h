@@ -1,0 +1,106 @@
+/* Receipts: what made an image, as text inside its PNG, enough to make it again; lists of models;
+ * sets of stopped chains. Knows operations; has never heard of requests or threads. */
+#ifndef EBM_RECEIPT_H
+#define EBM_RECEIPT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ebm/compose.h"
+#include "ebm/model.h"
+#include "ebm/ops.h"
+#include "ebm/status.h"
+
+/* --- models ------------------------------------------------------------------------------- */
+
+/* A model of a list. @range weight -100..100, not 0 */
+typedef struct ebm_weighted {
+    char id[EBM_MODEL_ID_MAX + 1];
+    double weight;
+} ebm_weighted;
+
+/* Reads "id" or "id:weight,id:weight,...": at most EBM_COMPOSE_MAX_PARTS, each id once.
+ * @shape list [EBM_COMPOSE_MAX_PARTS] @err ARG, RANGE (a weight) */
+EBM_API EBM_MUST_CHECK ebm_status ebm_model_list_parse(const char *text, ebm_weighted *list,
+                                                       int32_t *n, ebm_error *err);
+
+/* --- receipts ----------------------------------------------------------------------------- */
+
+#define EBM_RECEIPT_KEY "ebm" /* of the PNG text chunk */
+
+/* Tensors of pictures that went in, by SHA-256 of their float32 values; "" where there is none. */
+typedef struct ebm_receipt_inputs {
+    char image[65], image_b[65], known[65];
+} ebm_receipt_inputs;
+
+typedef struct ebm_receipt {
+    const ebm_operation *operation;
+    ebm_op_params params; /* effective; pictures are NULL */
+    int32_t item;
+    int32_t n_models;
+    ebm_weighted model[EBM_COMPOSE_MAX_PARTS];
+    char sha256[EBM_COMPOSE_MAX_PARTS][65]; /* of the models' weights */
+    char kernel_class[32];
+    ebm_receipt_inputs inputs;
+    char pixels_sha256[65]; /* of the image's 8-bit pixels [H,W,C]; "" for a whole run */
+} ebm_receipt;
+
+/* Begins the receipts of a run: operation, parameters, inputs. The caller adds the models.
+ * @shape dim: values of a tensor */
+EBM_API void ebm_receipt_begin(const ebm_call *op, size_t dim, ebm_receipt *out);
+
+/* The receipt of one item alone: number 0 of a run of one, where items do not depend on one
+ * another's number; a chain counts as stopped after `steps` (0: after all). What does not change
+ * the pixels is left at its default, so the receipt of an image does not depend on its company.
+ * @shape pixels [bytes] */
+EBM_API void ebm_receipt_item(const ebm_receipt *run, int32_t k, int64_t steps,
+                              const uint8_t *pixels, size_t bytes, ebm_receipt *out);
+
+/* Writes it as JSON in ASCII. @own *text: ebm_free() @err NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebm_receipt_text(const ebm_receipt *r, char **text,
+                                                   ebm_error *err);
+/* Reads it; nothing in it is trusted. @err FORMAT, LIMIT, RANGE, ARG, NOMEM; err->where is a field
+ */
+EBM_API EBM_MUST_CHECK ebm_status ebm_receipt_parse(const char *text, size_t size, ebm_receipt *out,
+                                                    ebm_error *err);
+
+/* One digest for all models of the receipt: that of the weights of a single one. */
+EBM_API void ebm_receipt_model_digest(const ebm_receipt *r, char hex[65]);
+
+/* --- sets of stopped chains ----------------------------------------------------------------- */
+
+#define EBM_CHAIN_SET_MAX       64
+#define EBM_CHAIN_SET_MAX_BYTES ((size_t)512 << 20)
+
+/* One chain of a set: its checkpoint (ebm_mcmc_encode()) and its trace so far.
+ * @shape scalars: rows times columns little-endian doubles */
+typedef struct ebm_chain_part {
+    const unsigned char *checkpoint;
+    size_t checkpoint_bytes;
+    const unsigned char *scalars;
+    size_t rows;
+} ebm_chain_part;
+
+typedef struct ebm_chain_set {
+    ebm_receipt run;
+    int32_t n, columns; /* scalars of a row */
+    ebm_chain_part chain[EBM_CHAIN_SET_MAX];
+} ebm_chain_set;
+
+/* Writes a set as one file: versioned, closed by a SHA-256 of all before.
+ * @shape traces [set->n], in place of the parts' scalars; checkpoints from the parts
+ * @own *data: ebm_free() @err NOMEM, LIMIT */
+EBM_API EBM_MUST_CHECK ebm_status ebm_chain_set_encode(const ebm_chain_set *set,
+                                                       const ebm_trace *traces,
+                                                       unsigned char **data, size_t *size,
+                                                       ebm_error *err);
+/* Reads the envelope; the checkpoints are still to be decoded. @own *out points into data
+ * @err FORMAT, LIMIT, DIGEST, and those of ebm_receipt_parse() */
+EBM_API EBM_MUST_CHECK ebm_status ebm_chain_set_decode(const unsigned char *data, size_t size,
+                                                       ebm_chain_set *out, ebm_error *err);
+/* Copies the rows of chain k into a trace, which has its directions and room.
+ * @err FORMAT (columns differ), LIMIT (no room) */
+EBM_API EBM_MUST_CHECK ebm_status ebm_chain_set_trace(const ebm_chain_set *set, int32_t k,
+                                                      ebm_trace *trace, ebm_error *err);
+
+#endif

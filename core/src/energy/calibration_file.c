@@ -1,0 +1,214 @@
+/* energy.json: calibration as a file beside a model. Every field is checked here and nowhere else;
+ * the digest is that of the same document without it. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "ebm/calibration.h"
+#include "ebm/io.h"
+#include "ebm/memory.h"
+#include "energy/calibration_internal.h"
+#include "io/json_scan.h"
+
+#define MAX_DEPTH  3
+#define MAX_TOKENS 131072
+#define FORMAT     1
+#define CANONICAL  (JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17))
+
+/* --- writing ------------------------------------------------------------------------------- */
+
+static json_t *reals(const double *values, size_t n)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < n; i++) {
+        if (json_array_append_new(array, json_real(values[i])) != 0) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
+static json_t *quantile_rows(const ebm_calibration *c)
+{
+    json_t *rows = json_array();
+    for (int32_t t = 0; t <= c->levels; t++) {
+        const double *row = c->quantile + (size_t)t * EBM_QUANTILES;
+        if (json_array_append_new(rows, reals(row, EBM_QUANTILES)) != 0) {
+            json_decref(rows);
+            return NULL;
+        }
+    }
+    return rows;
+}
+
+/* False without memory. @shape hex [65] */
+static bool digest_of(const json_t *document, char *hex)
+{
+    char *text = json_dumps(document, CANONICAL);
+    if (text)
+        ebm_sha256_hex(text, strlen(text), hex);
+    free(text);
+    return text != NULL;
+}
+
+static char *text_of(const ebm_calibration *c, const char *model_sha256)
+{
+    char hex[65], *text = NULL;
+    const size_t t = (size_t)c->levels;
+    json_t *o = json_pack("{s:i, s:s, s:I, s:i, s:I, s:o, s:o, s:o}", "format", FORMAT,
+                          "model_sha256", model_sha256, "count", (json_int_t)c->count, "draws",
+                          (int)c->draws, "seed", (json_int_t)c->seed, "mean", reals(c->mean, t),
+                          "sd", reals(c->sd, t), "quantiles", quantile_rows(c));
+    if (o && digest_of(o, hex) && json_object_set_new(o, "sha256", json_string(hex)) == 0)
+        text = json_dumps(o, CANONICAL);
+    json_decref(o);
+    return text;
+}
+
+ebm_status ebm_calibration_write(const ebm_calibration *c, const char *model_sha256,
+                                 const char *dir, ebm_error *err)
+{
+    char path[4096];
+    int n = snprintf(path, sizeof path, "%s/" EBM_CALIBRATION_FILE, dir);
+    if (n < 0 || (size_t)n >= sizeof path)
+        return ebm_error_set(err, EBM_ERR_IO, EBM_CALIBRATION_FILE, "the path is too long");
+    char *text = text_of(c, model_sha256);
+    if (!text)
+        return ebm_error_set(err, EBM_ERR_NOMEM, EBM_CALIBRATION_FILE, "no memory");
+    ebm_status st = ebm_file_write(path, text, strlen(text), err);
+    free(text);
+    return st;
+}
+
+/* --- reading ------------------------------------------------------------------------------- */
+
+static ebm_status whole(const json_t *o, const char *key, double min, double max, int64_t *out,
+                        ebm_error *err)
+{
+    const json_t *v = json_object_get(o, key);
+    if (!json_is_integer(v))
+        return ebm_error_set(err, EBM_ERR_FORMAT, key, "missing, or not a whole number");
+    *out = json_integer_value(v);
+    if ((double)*out < min || (double)*out > max)
+        return ebm_error_set(err, EBM_ERR_RANGE, key, "must be %.16g..%.16g", min, max);
+    return EBM_OK;
+}
+
+static ebm_status numbers(const json_t *array, const char *key, size_t n, double *out,
+                          ebm_error *err)
+{
+    if (!json_is_array(array))
+        return ebm_error_set(err, EBM_ERR_FORMAT, key, "missing, or not an array");
+    if (json_array_size(array) != n)
+        return ebm_error_set(err, EBM_ERR_SHAPE, key, "has %zu values, expected %zu",
+                             json_array_size(array), n);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *v = json_array_get(array, i);
+        if (!json_is_number(v))
+            return ebm_error_set(err, EBM_ERR_FORMAT, key, "value %zu is not a number", i);
+        out[i] = json_number_value(v);
+        if (!isfinite(out[i]))
+            return ebm_error_set(err, EBM_ERR_RANGE, key, "value %zu is not finite", i);
+    }
+    return EBM_OK;
+}
+
+static ebm_status quantiles(const json_t *o, ebm_calibration *c, ebm_error *err)
+{
+    static const char key[] = "quantiles";
+    const json_t *rows = json_object_get(o, key);
+    ebm_status st = EBM_OK;
+    if (!json_is_array(rows) || json_array_size(rows) != (size_t)c->levels + 1)
+        return ebm_error_set(err, EBM_ERR_SHAPE, key, "is not an array of %d rows", c->levels + 1);
+    for (size_t t = 0; t <= (size_t)c->levels && st == EBM_OK; t++) {
+        double *q = c->quantile + t * EBM_QUANTILES;
+        st = numbers(json_array_get(rows, t), key, EBM_QUANTILES, q, err);
+        for (size_t i = 1; i < EBM_QUANTILES && st == EBM_OK; i++)
+            if (q[i] < q[i - 1])
+                st = ebm_error_set(err, EBM_ERR_RANGE, key, "row %zu does not ascend", t);
+        if (st == EBM_OK && !(q[1] < q[EBM_QUANTILES - 2]))
+            st = ebm_error_set(err, EBM_ERR_RANGE, key, "row %zu has no spread", t);
+    }
+    return st;
+}
+
+static ebm_status fields(const json_t *o, ebm_calibration *c, ebm_error *err)
+{
+    int64_t draws = 0;
+    ebm_status st = whole(o, "count", 1, 1e15, &c->count, err);
+    if (st == EBM_OK)
+        st = whole(o, "draws", 1, 1000, &draws, err);
+    if (st == EBM_OK)
+        st = whole(o, "seed", 0, 9007199254740991.0, &c->seed, err);
+    if (st == EBM_OK)
+        st = numbers(json_object_get(o, "mean"), "mean", (size_t)c->levels, c->mean, err);
+    if (st == EBM_OK)
+        st = numbers(json_object_get(o, "sd"), "sd", (size_t)c->levels, c->sd, err);
+    for (int32_t t = 0; t < c->levels && st == EBM_OK; t++)
+        if (!(c->sd[t] > 0.0))
+            st = ebm_error_set(err, EBM_ERR_RANGE, "sd", "value %d is not positive", t);
+    c->draws = (int32_t)draws;
+    return st == EBM_OK ? quantiles(o, c, err) : st;
+}
+
+/* Takes the digest out of the document and holds it against the rest. */
+static ebm_status check_digest(json_t *o, const char *model_sha256, ebm_error *err)
+{
+    static const char damaged[] = "does not match: the file is damaged";
+    const char *model = json_string_value(json_object_get(o, "model_sha256"));
+    const char *said = json_string_value(json_object_get(o, "sha256"));
+    char hex[65], kept[65];
+    int64_t format = 0;
+    ebm_status st = whole(o, "format", FORMAT, FORMAT, &format, err);
+    if (st != EBM_OK)
+        return st;
+    if (!model || !said || strlen(said) != 64)
+        return ebm_error_set(err, EBM_ERR_FORMAT, model ? "sha256" : "model_sha256",
+                             "missing, or not a digest");
+    memcpy(kept, said, sizeof kept);
+    if (strcmp(model, model_sha256) != 0)
+        return ebm_error_set(err, EBM_ERR_NOT_FOUND, "model_sha256", "is that of other weights");
+    (void)json_object_del(o, "sha256");
+    if (!digest_of(o, hex))
+        return ebm_error_set(err, EBM_ERR_NOMEM, EBM_CALIBRATION_FILE, "no memory");
+    return strcmp(hex, kept) == 0 ? EBM_OK : ebm_error_set(err, EBM_ERR_DIGEST, "sha256", damaged);
+}
+
+ebm_status ebm_calibration_parse(const char *text, size_t size, const char *model_sha256,
+                                 int32_t levels, ebm_calibration *out, ebm_error *err)
+{
+    json_t *o = NULL;
+    *out = (ebm_calibration){0};
+    if (size > EBM_CALIBRATION_MAX_BYTES)
+        return ebm_error_set(err, EBM_ERR_LIMIT, EBM_CALIBRATION_FILE, "is over 4 MiB");
+    ebm_status st =
+        ebm__json_parse(text, size, MAX_DEPTH, MAX_TOKENS, EBM_CALIBRATION_FILE, &o, err);
+    if (st == EBM_OK)
+        st = check_digest(o, model_sha256, err);
+    if (st == EBM_OK)
+        st = ebm__calibration_init(levels, out, err);
+    if (st == EBM_OK)
+        st = fields(o, out, err);
+    if (st != EBM_OK)
+        ebm_calibration_clear(out);
+    json_decref(o);
+    return st;
+}
+
+ebm_status ebm_calibration_read(const char *dir, const char *model_sha256, int32_t levels,
+                                ebm_calibration *out, ebm_error *err)
+{
+    unsigned char *data = NULL;
+    size_t size = 0;
+    *out = (ebm_calibration){0};
+    ebm_status st =
+        ebm_file_read(dir, EBM_CALIBRATION_FILE, EBM_CALIBRATION_MAX_BYTES, &data, &size, err);
+    if (st == EBM_OK)
+        st = ebm_calibration_parse((const char *)data, size, model_sha256, levels, out, err);
+    ebm_free(data);
+    return st;
+}

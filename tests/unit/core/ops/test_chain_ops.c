@@ -1,0 +1,238 @@
+/* Operations as chains: items alone equal items in company, ends of interpolations, stop rules. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "analytic.h"
+#include "assert_numbers.h"
+#include "ebm/ops.h"
+
+enum { DIM = 6 };
+
+typedef struct world {
+    ebm_levels levels;
+    analytic_gauss gauss;
+    ebm_density density;
+    ebm_call op;
+    float image[DIM], image_b[DIM], known[DIM];
+} world;
+
+static void init(world *w, ebm_op_kind kind)
+{
+    memset(w, 0, sizeof *w);
+    w->levels = analytic_levels();
+    w->gauss = (analytic_gauss){.levels = &w->levels, .n = 1, .copies = DIM, .cov = {{0.25}}};
+    w->density = analytic_gauss_density(&w->gauss);
+    w->op.operation = ebm_operation_of(kind);
+    ebm_op_params_default(w->op.operation, &w->op.params);
+    w->op.params.seed = 5;
+    w->op.params.seed_b = 6;
+    for (int i = 0; i < DIM; i++) {
+        w->image[i] = 0.1f * (float)i;
+        w->image_b[i] = -0.2f * (float)i;
+        w->known[i] = (float)(i % 2);
+    }
+}
+
+static void resolve(world *w)
+{
+    assert_int_equal(ebm_call_resolve(&w->op, &w->levels, NULL), EBM_OK);
+}
+
+/* Runs item k to its end. @shape x [DIM] */
+static void run(world *w, int32_t k, float *x)
+{
+    float y[DIM], anchor[DIM], path[7 * DIM], work[4 * DIM];
+    ebm_mcmc chain = {.y = y, .anchor = anchor};
+    const ebm_mcmc_plan plan = ebm_call_plan(&w->op);
+    const ebm_mcmc_setup setup = {&w->density, &w->levels, &plan};
+    assert_int_equal(ebm_mcmc_plan_check(&plan, NULL), EBM_OK);
+    assert_int_equal(ebm_call_start(&w->op, &setup, k, NULL, path, &chain, NULL), EBM_OK);
+    assert_int_equal(ebm_mcmc_advance(&chain, &setup, INT64_MAX, NULL, work, NULL), EBM_OK);
+    ebm_call_image(&w->levels, DIM, &chain, x);
+}
+
+static void give_pictures(world *w, ebm_op_kind kind)
+{
+    if (kind == EBM_OP_INPAINT) {
+        w->op.params.image = "x";
+        w->op.image = w->image;
+        w->op.known = w->known;
+    }
+}
+
+/* Item 2 of three is item 0 of one that begins at 2. */
+static void test_items_alone(void **state)
+{
+    static const ebm_op_kind kinds[] = {EBM_OP_SAMPLE, EBM_OP_INPAINT, EBM_OP_MCMC};
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        world w;
+        float company[DIM], alone[DIM];
+        init(&w, kinds[i]);
+        give_pictures(&w, kinds[i]);
+        w.op.params.n = w.op.params.chains = 3;
+        w.op.params.steps = 20;
+        resolve(&w);
+        assert_int_equal(ebm_call_items(&w.op), 3);
+        run(&w, 2, company);
+        w.op.params.n = w.op.params.chains = 1;
+        w.op.params.first_index = 2;
+        run(&w, 0, alone);
+        assert_memory_equal(company, alone, sizeof alone);
+        run(&w, 0, alone);
+        assert_memory_equal(company, alone, sizeof alone);
+        if (kinds[i] == EBM_OP_INPAINT)
+            assert_true(alone[1] == w.image[1] && alone[0] != w.image[0]);
+        ebm_levels_clear(&w.levels);
+    }
+}
+
+/* The ends of a path between seeds are the samples of those seeds. */
+static void test_ends_of_seeds(void **state)
+{
+    world w, s;
+    float end[DIM], sample[DIM];
+    (void)state;
+    init(&w, EBM_OP_INTERPOLATE);
+    init(&s, EBM_OP_SAMPLE);
+    resolve(&w);
+    resolve(&s);
+    run(&w, 0, end);
+    run(&s, 0, sample);
+    assert_memory_equal(end, sample, sizeof end);
+    s.op.params.seed = 6;
+    run(&w, ebm_call_items(&w.op) - 1, end);
+    run(&s, 0, sample);
+    assert_memory_equal(end, sample, sizeof end);
+    ebm_levels_clear(&w.levels);
+    ebm_levels_clear(&s.levels);
+}
+
+/* The first frame between pictures is the edit of the first one from the same level. */
+static void test_ends_of_pictures(void **state)
+{
+    world w, s;
+    float end[DIM], edit[DIM];
+    (void)state;
+    init(&w, EBM_OP_INTERPOLATE);
+    w.op.params.image = w.op.params.image_b = "x";
+    w.op.image = w.image;
+    w.op.image_b = w.image_b;
+    resolve(&w);
+    assert_int_equal(w.op.params.level, 3);
+    init(&s, EBM_OP_SAMPLE);
+    s.op.params.image = "x";
+    s.op.params.start_level = 3;
+    s.op.image = s.image;
+    resolve(&s);
+    run(&w, 0, end);
+    run(&s, 0, edit);
+    assert_memory_equal(end, edit, sizeof end);
+    ebm_levels_clear(&w.levels);
+    ebm_levels_clear(&s.levels);
+}
+
+static void test_levels_of_the_model(void **state)
+{
+    world w;
+    ebm_error err = {0};
+    (void)state;
+    init(&w, EBM_OP_MCMC);
+    resolve(&w);
+    assert_int_equal(w.op.params.level, 0);
+    w.op.params.level = -1;
+    w.op.params.ladder = true;
+    resolve(&w);
+    assert_int_equal(w.op.params.level, 5);
+    w.op.params.level = 6;
+    assert_int_equal(ebm_call_resolve(&w.op, &w.levels, &err), EBM_ERR_RANGE);
+    assert_string_equal(err.where, "level");
+    ebm_levels_clear(&w.levels);
+}
+
+/* --- diagnostics --------------------------------------------------------------------------- */
+
+enum { CHAINS = 4, DRAWS = 600 };
+
+/* Independent normals; chain 0 is moved by `shift` in the projection. */
+static void fill(double rows[CHAINS][DRAWS][3], ebm_trace *traces, double shift)
+{
+    for (uint32_t c = 0; c < CHAINS; c++) {
+        static float z[2 * DRAWS];
+        const ebm_stream s = {.seed = 8, .purpose = EBM_PURPOSE_TEST, .chain = c};
+        ebm_rng_normal(&s, 0, 2 * DRAWS, z);
+        for (int i = 0; i < DRAWS; i++) {
+            rows[c][i][0] = -5.0 + (double)z[i];
+            rows[c][i][1] = 0.25;
+            rows[c][i][2] = (double)z[DRAWS + i] + (c == 0 ? shift : 0.0);
+        }
+        traces[c] = (ebm_trace){
+            .thin = 2, .n_directions = 1, .room = DRAWS, .count = DRAWS, .scalars = rows[c][0]};
+    }
+}
+
+static void test_reports(void **state)
+{
+    static double rows[CHAINS][DRAWS][3];
+    ebm_trace traces[CHAINS];
+    ebm_chains_report r;
+    const ebm_band band = {-8.0, -2.0};
+    ebm_op_params until = {.until_ess = 400, .until_rhat = 1.02};
+    (void)state;
+    fill(rows, traces, 0.0);
+    traces[1].count = DRAWS - 50; /* a chain that was stopped earlier */
+    assert_int_equal(ebm_chains_report_of(traces, CHAINS, 101, &band, &r, NULL), EBM_OK);
+    assert_int_equal(r.draws, DRAWS - 50 - 51);
+    assert_close(r.acceptance, 0.25, 1e-12);
+    assert_close(r.logp.mean, -5.0, 4.0 / sqrt(4.0 * 499));
+    assert_true(r.worst_rhat < 1.02 && r.least_ess > 400 && !r.diverged && !r.drift.left_band);
+    assert_true(ebm_until_met(&until, &r, 0.0));
+    /* one projection disagrees: the log density alone would not show it */
+    fill(rows, traces, 1.0);
+    assert_int_equal(ebm_chains_report_of(traces, CHAINS, 0, NULL, &r, NULL), EBM_OK);
+    assert_true(r.worst_rhat > 1.05 && r.logp.rhat < 1.02);
+    assert_false(ebm_until_met(&until, &r, 0.0));
+    until.until_max_seconds = 2.0;
+    assert_false(ebm_until_met(&until, &r, 1.9));
+    assert_true(ebm_until_met(&until, &r, 2.0));
+}
+
+static void test_short_reports(void **state)
+{
+    static double rows[CHAINS][DRAWS][3];
+    ebm_trace traces[CHAINS];
+    ebm_chains_report r;
+    const ebm_op_params until = {.until_rhat = 10}, none = {.steps = 1};
+    (void)state;
+    fill(rows, traces, 0.0);
+    for (int c = 0; c < CHAINS; c++)
+        traces[c].count = 7;
+    assert_int_equal(ebm_chains_report_of(traces, CHAINS, 0, NULL, &r, NULL), EBM_OK);
+    assert_true(isnan(r.worst_rhat) && isnan(r.least_ess));
+    assert_false(ebm_until_met(&until, &r, 1e9));
+    assert_false(ebm_until_met(&none, &r, 1e9));
+    /* a scalar that never moves has not mixed */
+    fill(rows, traces, 0.0);
+    for (int c = 0; c < CHAINS; c++)
+        for (int i = 0; i < DRAWS; i++)
+            rows[c][i][2] = 3.0;
+    assert_int_equal(ebm_chains_report_of(traces, CHAINS, 0, NULL, &r, NULL), EBM_OK);
+    assert_false(ebm_until_met(&until, &r, 0.0));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_items_alone),      cmocka_unit_test(test_ends_of_seeds),
+        cmocka_unit_test(test_ends_of_pictures), cmocka_unit_test(test_levels_of_the_model),
+        cmocka_unit_test(test_reports),          cmocka_unit_test(test_short_reports),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

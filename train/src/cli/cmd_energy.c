@@ -1,0 +1,214 @@
+/* `ebm energy`: energies of images at every noise level, and how unusual they are among
+ * calibration images; with --calibrate it makes the statistics for that. */
+#include <stdio.h>
+
+#include "cli/op_images.h"
+#include "ebm/calibration.h"
+#include "ebm/memory.h"
+
+#define AT(member) offsetof(ebmt__op_args, member)
+
+static const ebmt_option rows[] = {
+    {"--images", EBMT_OPT_STRING, AT(images), 0, 0, NULL, "PATH",
+     "a PNG file, or data in any format of docs/data.md", false},
+    {"--calibrate", EBMT_OPT_STRING, AT(calibrate), 0, 0, NULL, "PATH",
+     "score these images, at least 100, and store the statistics beside the model", false},
+    {"--limit", EBMT_OPT_INT64, AT(limit), 1, 1000000, NULL, "images",
+     "use only the first images of the data; absent: all", false},
+};
+
+typedef struct scoring {
+    ebmt__op_run run;
+    ebmt__op_images images;
+    ebm_calibration calibration; /* mean NULL: there is none */
+    double *logp;                /* [count, T] */
+    float *grad;                 /* [count, dim], or NULL */
+} scoring;
+
+static ebm_status score_task(void *user, int32_t k, ebmt__bench *b, ebm_error *err)
+{
+    scoring *s = user;
+    const ebm_op_params *p = &s->run.call.params;
+    const ebm_scoring how = {&b->density, s->run.levels, (uint64_t)p->seed, (int32_t)p->draws};
+    ebm_status st = ebmt__op_images_get(&s->images, k, b->x, err);
+    if (st != EBM_OK)
+        return st;
+    ebm_score_image(&how, b->x, (uint32_t)k, b->work,
+                    s->logp + (size_t)k * (size_t)s->run.levels->count);
+    if (s->grad)
+        ebm_score_gradient(&how, b->x, (uint32_t)k, b->work, s->grad + (size_t)k * s->run.dim);
+    return EBM_OK;
+}
+
+/* --- output -------------------------------------------------------------------------------- */
+
+static void print_head(const scoring *s)
+{
+    char digest[65];
+    ebm_receipt_model_digest(&s->run.receipt, digest);
+    (void)printf("{\"comparable_within\":\"%s\",\"levels\":%d,\"draws\":%lld,\"seed\":%lld,",
+                 digest, s->run.levels->count, (long long)s->run.call.params.draws,
+                 (long long)s->run.call.params.seed);
+    if (s->calibration.mean)
+        (void)printf("\"calibration\":{\"count\":%lld,\"draws\":%d}}\n",
+                     (long long)s->calibration.count, s->calibration.draws);
+    else
+        (void)printf("\"calibration\":null}\n");
+}
+
+/* An average over another number of draws spreads differently: no percentiles then. */
+static bool comparable(const scoring *s)
+{
+    return s->calibration.mean && s->calibration.draws == s->run.call.params.draws;
+}
+
+static void print_list(const char *name, const double *values, int32_t n, double sign)
+{
+    (void)printf(",\"%s\":[", name);
+    for (int32_t i = 0; i < n; i++)
+        (void)printf("%s%.9g", i ? "," : "", sign * values[i]);
+    (void)printf("]");
+}
+
+static void print_unusual(const scoring *s, const double *logp)
+{
+    const ebm_calibration *c = &s->calibration;
+    double score = ebm_calibration_score(c, logp);
+    (void)printf(",\"percentiles\":[");
+    for (int32_t t = 0; t < c->levels; t++)
+        (void)printf("%s%.4g", t ? "," : "", ebm_calibration_percentile(c, t, logp[t]));
+    (void)printf("],\"score\":%.6g,\"ood_percentile\":%.4g", score,
+                 100.0 - ebm_calibration_percentile(c, c->levels, score));
+}
+
+static void print_gradient(const float *grad, size_t dim)
+{
+    (void)printf(",\"gradient\":[");
+    for (size_t i = 0; i < dim; i++)
+        (void)printf("%s%.7g", i ? "," : "", -(double)grad[i]); /* of the energy */
+    (void)printf("]");
+}
+
+static ebm_status print_image(const scoring *s, int64_t k, ebm_error *err)
+{
+    const int32_t levels = s->run.levels->count;
+    const double *logp = s->logp + (size_t)k * (size_t)levels;
+    for (int32_t t = 0; t < levels; t++)
+        if (!(logp[t] - logp[t] == 0.0))
+            return ebm_error_set(err, EBM_ERR_DIVERGED, "--images",
+                                 "the energy of image %lld is not finite", (long long)k);
+    (void)printf("{\"index\":%lld", (long long)k);
+    ebmt__op_print_number("energy", -logp[0]);
+    print_list("energies", logp, levels, -1.0);
+    if (comparable(s))
+        print_unusual(s, logp);
+    if (s->grad)
+        print_gradient(s->grad + (size_t)k * s->run.dim, s->run.dim);
+    (void)printf("}\n");
+    return EBM_OK;
+}
+
+/* --- the run ------------------------------------------------------------------------------- */
+
+/* The directory of the one model. @shape dir [4096] */
+static ebm_status model_dir(const scoring *s, char *dir, ebm_error *err)
+{
+    int n = snprintf(dir, 4096, "%s/%s", s->run.args->models, s->run.part[0].id);
+    return n > 0 && n < 4096 ? EBM_OK
+                             : ebm_error_set(err, EBM_ERR_ARG, "--models", "the path is too long");
+}
+
+static bool is_single(const scoring *s)
+{
+    return s->run.n_models == 1 && s->run.part[0].weight == 1.0;
+}
+
+static ebm_status read_calibration(scoring *s, ebm_error *err)
+{
+    char dir[4096];
+    ebm_error inner = {0};
+    if (!is_single(s))
+        return EBM_OK;
+    ebm_status st = model_dir(s, dir, err);
+    if (st != EBM_OK)
+        return st;
+    st = ebm_calibration_read(dir, s->run.receipt.sha256[0], s->run.levels->count, &s->calibration,
+                              &inner);
+    return st == EBM_OK || st == EBM_ERR_NOT_FOUND
+               ? EBM_OK
+               : ebm_error_set(err, st, EBM_CALIBRATION_FILE, "%s: %.200s", inner.where,
+                               inner.text);
+}
+
+static ebm_status score_all(scoring *s, const char *flag, const char *path, ebm_error *err)
+{
+    ebm_status st = ebmt__op_images_open(&s->run, flag, path, s->run.args->limit, &s->images, err);
+    if (st != EBM_OK)
+        return st;
+    const size_t n = (size_t)s->images.count;
+    s->logp = ebm_alloc(n, (size_t)s->run.levels->count * sizeof *s->logp);
+    if (s->run.call.params.gradient)
+        s->grad = ebm_alloc(n, s->run.dim * sizeof *s->grad);
+    if (!s->logp || (s->run.call.params.gradient && !s->grad))
+        return ebm_error_set(err, EBM_ERR_NOMEM, flag, "no memory for %zu images", n);
+    return ebmt__op_each(&s->run, (int32_t)n, score_task, s, err);
+}
+
+static ebm_status calibrate(scoring *s, ebm_error *err)
+{
+    const ebm_op_params *p = &s->run.call.params;
+    char dir[4096];
+    if (!is_single(s))
+        return ebm_error_set(err, EBM_ERR_ARG, "--calibrate", "needs a single model");
+    ebm_status st = score_all(s, "--calibrate", s->run.args->calibrate, err);
+    if (st == EBM_OK)
+        st = ebm_calibration_of(s->logp, s->images.count, s->run.levels->count, &s->calibration,
+                                err);
+    if (st == EBM_OK)
+        st = model_dir(s, dir, err);
+    if (st != EBM_OK)
+        return st;
+    s->calibration.draws = (int32_t)p->draws;
+    s->calibration.seed = p->seed;
+    st = ebm_calibration_write(&s->calibration, s->run.receipt.sha256[0], dir, err);
+    if (st == EBM_OK)
+        print_head(s);
+    return st;
+}
+
+static ebm_status tell(scoring *s, ebm_error *err)
+{
+    ebm_status st = read_calibration(s, err);
+    if (st == EBM_OK)
+        st = score_all(s, "--images", s->run.args->images, err);
+    if (st != EBM_OK)
+        return st;
+    print_head(s);
+    for (int64_t k = 0; k < s->images.count && st == EBM_OK; k++)
+        st = print_image(s, k, err);
+    return st;
+}
+
+int ebmt__cmd_energy(int argc, char **argv)
+{
+    const ebmt__op_command command = {EBM_OP_ENERGY, rows, sizeof rows / sizeof rows[0], 0};
+    ebmt__op_args args = {0};
+    scoring s = {0};
+    ebm_error err = {0};
+    int code;
+    if (!ebmt__op_args_parse(&command, argc, argv, &args, &code))
+        return code;
+    if (!args.images == !args.calibrate) {
+        (void)ebm_error_set(&err, EBM_ERR_ARG, "--images", "give either --images or --calibrate");
+        return ebmt__cli_usage("energy", &err);
+    }
+    ebm_status st = ebmt__op_open(&s.run, EBM_OP_ENERGY, &args, args.threads, &err);
+    if (st == EBM_OK)
+        st = args.calibrate ? calibrate(&s, &err) : tell(&s, &err);
+    ebmt__op_images_clear(&s.images);
+    ebm_calibration_clear(&s.calibration);
+    ebm_free(s.logp);
+    ebm_free(s.grad);
+    ebmt__op_close(&s.run);
+    return st == EBM_OK ? EBMT_EXIT_OK : ebmt__cli_fail("energy", &err);
+}

@@ -1,0 +1,113 @@
+/* From rows of core's tables to flags. See op_args.h. */
+#include "cli/op_args.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define AT(member)    offsetof(ebmt__op_args, member)
+#define MAX_NAME      32
+#define N_COMMON      4
+#define PARAMS_OFFSET offsetof(ebmt__op_args, params)
+
+static const ebmt_option common_rows[N_COMMON] = {
+    {"--models", EBMT_OPT_STRING, AT(models), 0, 0, NULL, "DIR",
+     "directory that holds model directories", true},
+    {"--model", EBMT_OPT_STRING, AT(model), 0, 0, NULL, "ID",
+     "which of them; several as ID:WEIGHT,ID:WEIGHT,...", true},
+    {"--threads", EBMT_OPT_INT, AT(threads), 1, 256, NULL, "threads",
+     "threads; changes no image and no number", false},
+    {"--kernels", EBMT_OPT_STRING, AT(kernels), 0, 0, NULL, "SET",
+     "kernel set; the best of this CPU if absent", false},
+};
+
+/* The table of one command while it runs. */
+typedef struct table {
+    ebmt_option rows[EBMT_OPTIONS_MAX];
+    char flags[EBMT_OPTIONS_MAX][MAX_NAME];
+    size_t n;
+} table;
+
+/* "until.max_seconds" is --until-max-seconds. */
+static void flag_of(const char *name, char flag[MAX_NAME])
+{
+    (void)snprintf(flag, MAX_NAME, "--%s", name);
+    for (char *c = flag; *c; c++)
+        if (*c == '_' || *c == '.')
+            *c = '-';
+}
+
+static ebmt_option_kind kind_of(ebm_param_type type)
+{
+    switch (type) {
+    case EBM_PARAM_INT:
+        return EBMT_OPT_INT64;
+    case EBM_PARAM_SEED:
+        return EBMT_OPT_SEED;
+    case EBM_PARAM_REAL:
+        return EBMT_OPT_REAL;
+    case EBM_PARAM_CHOICE:
+        return EBMT_OPT_CHOICE;
+    case EBM_PARAM_BOOL:
+        return EBMT_OPT_FLAG;
+    case EBM_PARAM_MODEL:
+    case EBM_PARAM_IMAGE:
+        break;
+    }
+    return EBMT_OPT_STRING;
+}
+
+static void add_param(table *t, const ebm_param *row, int64_t max_n)
+{
+    char *flag = t->flags[t->n];
+    flag_of(row->name, flag);
+    t->rows[t->n] = (ebmt_option){.flag = flag,
+                                  .kind = kind_of(row->type),
+                                  .offset = PARAMS_OFFSET + row->offset,
+                                  .min = row->min,
+                                  .max = row->max,
+                                  .choices = row->choices,
+                                  .unit = row->unit,
+                                  .help = row->help};
+    if (max_n > 0 && strcmp(row->name, "n") == 0)
+        t->rows[t->n].max = (double)max_n;
+    t->n++;
+}
+
+static void build(const ebmt__op_command *command, const ebm_operation *op, table *t)
+{
+    memcpy(t->rows, common_rows, sizeof common_rows);
+    memcpy(t->rows + N_COMMON, command->files, command->n_files * sizeof *command->files);
+    t->n = N_COMMON + command->n_files;
+    for (size_t i = 0; i < op->n_params; i++)
+        add_param(t, &op->params[i], command->max_n);
+}
+
+/* A seed is asked for where the table has one: in `seed`, and in `seed_b` between two seeds. */
+static ebm_status draw_seeds(const ebm_operation *op, ebm_op_params *p, ebm_error *err)
+{
+    ebm_status st = p->seed < 0 ? ebmt__cli_draw_seed(&p->seed, err) : EBM_OK;
+    if (st == EBM_OK && op->kind == EBM_OP_INTERPOLATE && p->seed_b < 0)
+        st = ebmt__cli_draw_seed(&p->seed_b, err);
+    return st;
+}
+
+bool ebmt__op_args_parse(const ebmt__op_command *command, int argc, char **argv,
+                         ebmt__op_args *args, int *code)
+{
+    const ebm_operation *op = ebm_operation_of(command->kind);
+    table t = {.n = 0};
+    ebmt_parsed parsed;
+    ebm_error err = {0};
+    build(command, op, &t);
+    ebm_op_params_default(op, &args->params);
+    if (args->threads == 0)
+        args->threads = ebmt__cli_processors();
+    const ebmt_command words = {
+        .name = op->name, .summary = op->summary, .options = t.rows, .n_options = t.n};
+    if (!ebmt__cli_parse(&words, argc, argv, args, &parsed, code))
+        return false;
+    if (draw_seeds(op, &args->params, &err) == EBM_OK)
+        return true;
+    *code = ebmt__cli_fail(op->name, &err);
+    return false;
+}

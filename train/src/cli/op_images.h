@@ -1,0 +1,28 @@
+/* The images that energy and likelihood are asked about: one PNG file, or a data set.
+ * Knows files and shapes; has never heard of scores. */
+#ifndef EBMT_CLI_OP_IMAGES_H
+#define EBMT_CLI_OP_IMAGES_H
+
+#include "cli/op_run.h"
+#include "ebmt/data.h"
+
+typedef struct ebmt__op_images {
+    ebmt_dataset data; /* or, when it is empty, */
+    float *one;        /* [dim] a single picture */
+    int64_t count;
+    size_t dim;
+} ebmt__op_images;
+
+/* Opens what a flag names, for models of the run's shape, with the rule of --fit; at most `limit`
+ * images (0: all). @own ebmt__op_images_clear()
+ * @err those of ebmt_dataset_open(), SHAPE */
+EBM_MUST_CHECK ebm_status ebmt__op_images_open(const ebmt__op_run *run, const char *flag,
+                                               const char *path, int64_t limit,
+                                               ebmt__op_images *out, ebm_error *err);
+void ebmt__op_images_clear(ebmt__op_images *images);
+
+/* @shape x [dim] @thread any number at the same time */
+EBM_MUST_CHECK ebm_status ebmt__op_images_get(const ebmt__op_images *images, int64_t index,
+                                              float *x, ebm_error *err);
+
+#endif
