@@ -7,6 +7,7 @@
 #include "ebm/io.h"
 #include "ebm/mcmc.h"
 #include "ebm/memory.h"
+#include "ebm/receipt.h"
 #include "ebm/sampler.h"
 #include "kind.h"
 
@@ -195,22 +196,71 @@ static ebm_status sample_advance(const ebmd_plan *plan, int32_t part, void *stat
     return st;
 }
 
+/* What `ebm sample` would be asked for. A value that only the model can have is left to it. */
+static ebm_status call_of(const ebmd_plan *plan, ebm_call *call, ebm_error *err)
+{
+    const ebma_sample_request *r = request_of(plan);
+    const ebm_levels *levels = ebm_model_describe(plan->model)->levels;
+    ebm_op_params *p = &call->params;
+
+    *call = (ebm_call){.operation = ebm_operation_of(EBM_OP_SAMPLE)};
+    ebm_op_params_default(call->operation, p);
+    p->n = r->n;
+    p->seed = (int64_t)r->seed;
+    p->first_index = r->first_index;
+    if (r->steps_per_level <= EBM_STEPS_PER_LEVEL_MAX)
+        p->steps_per_level = r->steps_per_level;
+    if (r->noise_scale != levels->noise_scale)
+        p->noise_scale = r->noise_scale;
+    return ebm_call_resolve(call, levels, err);
+}
+
+/* The receipt of one image, as the command writes it. @own *text: ebm_free() */
+static ebm_status receipt_of(const ebmd_plan *plan, int32_t part, const uint8_t *pixels,
+                             char **text, ebm_error *err)
+{
+    ebm_call call;
+    ebm_receipt run, item;
+    ebm_status st = call_of(plan, &call, err);
+
+    if (st != EBM_OK)
+        return st;
+    ebm_receipt_begin(&call, dim_of(plan), &run);
+    ebm_receipt_add_model(&run, ebm_model_describe(plan->model), 1.0);
+    ebm_receipt_item(&run, part, 0, pixels, dim_of(plan), &item);
+    return ebm_receipt_text(&item, text, err);
+}
+
+static ebm_status encode(const ebmd_plan *plan, int32_t part, ebmd_workbench *bench,
+                         ebmd_result *out, ebm_error *err)
+{
+    const ebm_graph_info *g = ebm_model_describe(plan->model)->graph;
+    ebm_image image = {g->width, g->height, g->channels, bench->pixels};
+    ebm_png_text text = {.key = EBM_RECEIPT_KEY};
+    char *receipt = NULL;
+    ebm_status st = receipt_of(plan, part, bench->pixels, &receipt, err);
+
+    text.text = receipt;
+    if (st == EBM_OK)
+        st = ebm_png_encode(&image, &text, 1, &out->payload, &out->size, err);
+    ebm_free(receipt);
+    return st;
+}
+
 static ebm_status sample_collect(const ebmd_plan *plan, int32_t part, void *state,
                                  ebmd_workbench *bench, ebmd_result *out, ebm_error *err)
 {
     const ebm_graph_info *g = ebm_model_describe(plan->model)->graph;
-    ebm_image image = {g->width, g->height, g->channels, bench->pixels};
     image_state *s = state;
     double start;
     ebm_status st;
 
-    (void)part;
     out->value[LOGP] = ebm_session_logp(bench->session, s->y, bench->work);
     if (!isfinite(out->value[LOGP]))
         return ebm_error_set(err, EBM_ERR_DIVERGED, NULL, "the energy is not finite");
     start = ebmd_clock_ms();
     ebm_image_from_tensor(s->y, g->channels, g->height, g->width, bench->pixels);
-    st = ebm_png_encode(&image, NULL, 0, &out->payload, &out->size, err);
+    st = encode(plan, part, bench, out, err);
     out->encode_ms = ebmd_clock_ms() - start;
     return st;
 }

@@ -34,6 +34,8 @@ typedef struct ebm_param {
 
 #define EBM_SEED_MAX 9007199254740991.0 /* 2^53-1: the largest whole number JavaScript keeps */
 
+#define EBM_STEPS_PER_LEVEL_MAX 2000 /* that may be asked for; a model may have more of its own */
+
 /* The values of all parameters of all operations; an operation uses those of its rows. What they
  * mean is said by the rows' help. */
 typedef struct ebm_op_params {

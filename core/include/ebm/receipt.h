@@ -45,9 +45,13 @@ typedef struct ebm_receipt {
     char pixels_sha256[65]; /* of the image's 8-bit pixels [H,W,C]; "" for a whole run */
 } ebm_receipt;
 
-/* Begins the receipts of a run: operation, parameters, inputs. The caller adds the models.
+/* Begins the receipts of a run: operation, parameters, inputs; models are still to be added.
  * @shape dim: values of a tensor */
 EBM_API void ebm_receipt_begin(const ebm_call *op, size_t dim, ebm_receipt *out);
+
+/* Adds a model to a receipt that was begun; the first one brings the kernel class.
+ * @range at most EBM_COMPOSE_MAX_PARTS times */
+EBM_API void ebm_receipt_add_model(ebm_receipt *r, const ebm_model_info *model, double weight);
 
 /* The receipt of one item alone: number 0 of a run of one, where items do not depend on one
  * another's number; a chain counts as stopped after `steps` (0: after all). What does not change

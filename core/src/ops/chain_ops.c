@@ -30,6 +30,16 @@ static int64_t level_of(const ebm_call *op, const ebm_levels *levels)
     return p->ladder ? levels->count - 1 : 0;
 }
 
+/* The number of steps where all levels take the same one and a caller could name it, else 0: the
+ * model's own. */
+static int64_t common_steps(const ebm_levels *levels)
+{
+    for (int32_t t = 1; t < levels->count; t++)
+        if (levels->steps[t] != levels->steps[0])
+            return 0;
+    return levels->steps[0] <= EBM_STEPS_PER_LEVEL_MAX ? levels->steps[0] : 0;
+}
+
 ebm_status ebm_call_resolve(ebm_call *op, const ebm_levels *levels, ebm_error *err)
 {
     ebm_op_params *p = &op->params;
@@ -38,6 +48,8 @@ ebm_status ebm_call_resolve(ebm_call *op, const ebm_levels *levels, ebm_error *e
         return st;
     if (p->noise_scale <= 0.0)
         p->noise_scale = levels->noise_scale;
+    if (kind_of(op) != EBM_OP_MCMC && p->steps_per_level == 0)
+        p->steps_per_level = common_steps(levels);
     if (kind_of(op) == EBM_OP_SAMPLE && p->image && p->start_level < 0)
         p->start_level = levels->count - 1;
     if (kind_of(op) == EBM_OP_MCMC || kind_of(op) == EBM_OP_INTERPOLATE)

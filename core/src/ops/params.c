@@ -24,7 +24,7 @@
     }
 #define ROW_STEPS_PER_LEVEL                                                                        \
     {                                                                                              \
-        "steps_per_level", EBM_PARAM_INT, 1, 2000, 0, NULL, "steps",                               \
+        "steps_per_level", EBM_PARAM_INT, 1, EBM_STEPS_PER_LEVEL_MAX, 0, NULL, "steps",            \
             "Langevin steps at every noise level; absent or null takes the model's own",           \
             AT(steps_per_level)                                                                    \
     }

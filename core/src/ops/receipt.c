@@ -24,6 +24,17 @@ void ebm_receipt_begin(const ebm_call *op, size_t dim, ebm_receipt *out)
     digest_of(op->known, dim, out->inputs.known);
 }
 
+void ebm_receipt_add_model(ebm_receipt *r, const ebm_model_info *model, double weight)
+{
+    ebm_weighted *to = &r->model[r->n_models];
+    (void)snprintf(to->id, sizeof to->id, "%s", model->id);
+    to->weight = weight;
+    memcpy(r->sha256[r->n_models], model->sha256, sizeof model->sha256);
+    if (r->n_models == 0)
+        (void)snprintf(r->kernel_class, sizeof r->kernel_class, "%s", model->kernels->kernel_class);
+    r->n_models++;
+}
+
 /* A chain alone, stopped at a step: nothing watches it, nothing else is kept of it. */
 static void single_chain(ebm_op_params *p, int64_t steps)
 {

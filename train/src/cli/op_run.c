@@ -23,9 +23,6 @@ static ebm_status open_model(ebmt__op_run *run, int32_t i, const ebm_kernels *ke
     ebm_status st = ebmm_model_open(path, kernels, &run->model[i], err);
     if (st != EBM_OK)
         return st;
-    const ebm_model_info *info = ebm_model_describe(run->model[i]);
-    run->receipt.model[i] = run->part[i];
-    memcpy(run->receipt.sha256[i], info->sha256, sizeof run->receipt.sha256[i]);
     run->n_models = i + 1;
     return EBM_OK;
 }
@@ -47,9 +44,6 @@ static ebm_status open_models(ebmt__op_run *run, ebm_error *err)
     run->levels = first->levels;
     run->shape = (ebm_shape){first->graph->channels, first->graph->height, first->graph->width};
     run->dim = (size_t)run->shape.channels * (size_t)run->shape.height * (size_t)run->shape.width;
-    run->receipt.n_models = n;
-    (void)snprintf(run->receipt.kernel_class, sizeof run->receipt.kernel_class, "%s",
-                   first->kernels->kernel_class);
     return EBM_OK;
 }
 
@@ -213,14 +207,13 @@ static void clear_bench(ebmt__bench *b)
 
 static ebm_status begin(ebmt__op_run *run, int32_t items, ebm_error *err)
 {
-    ebm_receipt filled;
     ebm_status st = ebm_call_resolve(&run->call, run->levels, err);
     if (st != EBM_OK)
         return st;
-    ebm_receipt_begin(&run->call, run->dim, &filled);
-    run->receipt.operation = filled.operation;
-    run->receipt.params = filled.params;
-    run->receipt.inputs = filled.inputs;
+    ebm_receipt_begin(&run->call, run->dim, &run->receipt);
+    for (int32_t i = 0; i < run->n_models; i++)
+        ebm_receipt_add_model(&run->receipt, ebm_model_describe(run->model[i]),
+                              run->part[i].weight);
     if (run->args->out)
         st = ebm_dir_make(run->args->out, err);
     return st == EBM_OK ? make_benches(run, items, err) : st;

@@ -167,9 +167,9 @@ static void test_strange_texts(void **state)
 
 static void test_model_lists(void **state)
 {
-    static const char *const bad[] = {"",     ",",      "a,",     "a:",    "a:x",   "a:0",
-                                      "a:1e9", "a:nan",  "a: 1",   "a:1:2", "A",     "../a",
-                                      "a,a",  "a:0x10", "a:1e",   "a:--1", "a,b,",  "a b"};
+    static const char *const bad[] = {"",      ",",      "a,",   "a:",    "a:x",  "a:0",
+                                      "a:1e9", "a:nan",  "a: 1", "a:1:2", "A",    "../a",
+                                      "a,a",   "a:0x10", "a:1e", "a:--1", "a,b,", "a b"};
     ebm_weighted list[EBM_COMPOSE_MAX_PARTS];
     int32_t n;
     (void)state;
