@@ -234,6 +234,17 @@ void ebm__bf16_operand_sum(const ebm_map_shape *m, const float *dy, float *sums)
 void ebm__bf16_head_backward(ebm_activation act, const ebm_map_shape *m, const float *x,
                              const float *d, float *dx, ebm_share share);
 
+/* Their rows in the table of a set. */
+#define BF16_MAP_KERNELS                                                                           \
+    .value_floats = ebm__bf16_value_floats, .operand_floats = ebm__bf16_operand_floats,            \
+    .value_is_operand = ebm__bf16_value_is_operand, .value_load = ebm__bf16_value_load,            \
+    .operand_store = ebm__bf16_operand_store, .act_forward = ebm__bf16_act_forward,                \
+    .act_tangent = ebm__bf16_act_tangent, .gate_backward = ebm__bf16_gate_backward,                \
+    .curve_backward = ebm__bf16_curve_backward, .add = ebm__bf16_add,                              \
+    .pool_forward = ebm__bf16_pool_forward, .pool_backward = ebm__bf16_pool_backward,              \
+    .head_sum = ebm__bf16_head_sum, .head_tangent = ebm__bf16_head_tangent,                        \
+    .operand_sum = ebm__bf16_operand_sum, .head_backward = ebm__bf16_head_backward
+
 /* --- what happens to the sums of a convolution before they are stored (end_bf16.c) ------------ */
 
 /* Either direction of a convolution: the maps are those of its result. NULL and NONE: nothing.
