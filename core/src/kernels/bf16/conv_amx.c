@@ -220,7 +220,7 @@ static size_t scratch_floats(const ebm_conv_shape *s)
     return SCRATCH_SUMS + (weights > out ? weights : out);
 }
 
-/* 16 rows of 16 32-bit values, `stride` values apart, become columns. */
+/* 16 rows of 16 32-bit values become columns. */
 static void transpose(__m512i r[16])
 {
     __m512i t[16];
