@@ -6,6 +6,8 @@
 #include <jansson.h>
 
 #include "ebma/api.h"
+#include "ebma/op_request.h"
+#include "ebma/op_results.h"
 
 /* What is wrong with a body before it is parsed. */
 typedef enum ebma__scan {
@@ -29,6 +31,9 @@ ebm_status ebma__json_write_sorted(json_t *root, char **json, size_t *size, ebm_
 /* Sets a member and folds failure into *ok; consumes value, which may be NULL after failure. */
 void ebma__set(json_t *object, const char *key, json_t *value, bool *ok);
 
+/* The same for "a.b": the member b of the object a, which is made if it is missing. */
+void ebma__set_path(json_t *root, const char *path, json_t *value, bool *ok);
+
 /* A JSON string of bytes in base64, or NULL. */
 json_t *ebma__base64(const unsigned char *data, size_t size);
 
@@ -41,13 +46,41 @@ json_t *ebma__problem_object(ebma_problem_code code);
 /* Closest row name to a misspelt one, or NULL if none is close. */
 const char *ebma__suggest(const ebma_table *table, const char *name);
 
+/* Appends a field error at a path of rows' names: "until.ess" becomes /until/ess. */
+void ebma__problem_path(ebma_problem *problem, ebm_arena *arena, const char *path,
+                        const ebma_field_error *error);
+
+/* --- requests ------------------------------------------------------------------------------ */
+
+#define EBMA_NOT_A_PNG_FIELD "not_a_png" /* code of a field error */
+
+/* What is wrong with a picture's text. */
+typedef enum ebma__base64_fault {
+    EBMA__BASE64_OK,
+    EBMA__BASE64_BAD,
+    EBMA__BASE64_LONG,
+    EBMA__BASE64_NOT_PNG,
+    EBMA__BASE64_NOMEM
+} ebma__base64_fault;
+/* Takes a PNG file out of base64, with or without "data:image/png;base64," before it.
+ * @own out lies in the arena */
+ebma__base64_fault ebma__picture_decode(const char *text, size_t len, ebm_arena *arena,
+                                        ebma_picture *out);
+
 /* Checks one member against its row and stores it, or records why not. */
 typedef struct ebma__decoder {
     ebm_arena *arena;
     ebma_problem *problem;
-    ebma_sample_request *out;
-    bool seed_given;
+    ebma_op_request *out;
 } ebma__decoder;
 void ebma__decode_member(ebma__decoder *d, const ebm_param *row, const json_t *value);
+
+/* A number of a row as JSON: null for one that counts as absent. NULL without memory. */
+json_t *ebma__param_value(const ebm_param *row, double value);
+/* The request as the object that asks for it again. NULL without memory. */
+json_t *ebma__op_object(const ebma_op_request *request, bool pictures);
+/* Sets data and what else the results of a job consist of. */
+void ebma__set_results(json_t *root, const ebma_op_request *request, const ebma_results *results,
+                       bool *ok);
 
 #endif

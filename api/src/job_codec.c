@@ -29,76 +29,31 @@ double ebma_energy(double logp)
     return strtod(text, NULL) + 0.0;
 }
 
-void ebma_sample_effective(const ebma_sample_request *request, const ebm_levels *levels,
-                           ebma_sample_request *out)
-{
-    bool same = levels->count > 0;
-
-    *out = *request;
-    for (int32_t t = 1; t < levels->count; t++)
-        same = same && levels->steps[t] == levels->steps[0];
-    if (out->steps_per_level == 0 && same)
-        out->steps_per_level = levels->steps[0];
-    if (!out->has_noise_scale) {
-        out->noise_scale = levels->noise_scale;
-        out->has_noise_scale = true;
-    }
-}
-
 static json_t *model_object(const ebm_model_info *m)
 {
     return json_pack("{s:s, s:s, s:s}", "id", m->id, "version", m->version, "sha256", m->sha256);
 }
 
-static json_t *params_object(const ebma_sample_request *p, const ebm_model_info *model)
+/* All models of a composition, with their weights. */
+static json_t *models_array(const ebma_job *job)
 {
-    /* a model whose levels differ in their steps has no single number: null asks for the same */
-    json_t *steps = p->steps_per_level > 0 ? json_integer(p->steps_per_level) : json_null();
+    json_t *list = json_array();
+    bool ok = list != NULL;
 
-    return json_pack("{s:s, s:i, s:I, s:I, s:o, s:f, s:s}", "model", model->id, "n", p->n, "seed",
-                     (json_int_t)p->seed, "first_index", (json_int_t)p->first_index,
-                     "steps_per_level", steps, "noise_scale", p->noise_scale, "response_format",
-                     p->format == EBMA_FORMAT_NONE ? "none" : "b64_json");
-}
+    for (int32_t i = 0; i < job->request->n_models && ok; i++) {
+        json_t *one = model_object(job->models[i]);
 
-ebm_status ebma_sample_encode(const ebma_sample_request *request, const ebm_model_info *model,
-                              char **json, size_t *size, ebm_error *err)
-{
-    return ebma__json_write(params_object(request, model), json, size, err);
+        ebma__set(one, "weight", json_real(job->request->model[i].weight), &ok);
+        ok = json_array_append_new(list, one) == 0 && ok;
+    }
+    if (!ok) {
+        json_decref(list);
+        return NULL;
+    }
+    return list;
 }
 
 /* --- what is fixed ------------------------------------------------------------------------ */
-
-static json_t *image_object(const ebma_job *job, int32_t k)
-{
-    const ebma_image *image = &job->images[k];
-    json_t *o = json_object();
-    bool ok = o != NULL;
-
-    ebma__set(o, "index", json_integer((json_int_t)job->request->first_index + k), &ok);
-    if (job->request->format == EBMA_FORMAT_B64_JSON)
-        ebma__set(o, "b64_json", json_null(), &ok); /* the place where the bytes will go */
-    ebma__set(o, "energy", json_real(ebma_energy(image->logp)), &ok);
-    ebma__set(o, "sha256", json_string(image->sha256), &ok);
-    if (!ok) {
-        json_decref(o);
-        return NULL;
-    }
-    return o;
-}
-
-static json_t *data_array(const ebma_job *job)
-{
-    json_t *data = json_array();
-
-    for (int32_t k = 0; data && k < job->request->n; k++) {
-        if (json_array_append_new(data, image_object(job, k)) != 0) {
-            json_decref(data);
-            return NULL;
-        }
-    }
-    return data;
-}
 
 static double digits(double value, double scale)
 {
@@ -118,7 +73,9 @@ static void set_head(json_t *root, const ebma_job *job, bool *ok)
     ebma__set(root, "object", json_string("job"), ok);
     ebma__set(root, "kind", json_string(job->kind), ok);
     ebma__set(root, "status", json_string(status_names[EBMA_JOB_QUEUED]), ok);
-    ebma__set(root, "model", model_object(job->model), ok);
+    ebma__set(root, "model", model_object(job->models[0]), ok);
+    if (job->request->n_models > 1 || job->request->model[0].weight != 1.0)
+        ebma__set(root, "models", models_array(job), ok);
     ebma__set(root, "created_at", ebma__time(job->created_ms), ok);
     ebma__set(root, "started_at", json_null(), ok);
     ebma__set(root, "completed_at", json_null(), ok);
@@ -128,20 +85,21 @@ static void set_head(json_t *root, const ebma_job *job, bool *ok)
 
 ebm_status ebma_job_encode(const ebma_job *job, char **json, size_t *size, ebm_error *err)
 {
+    const ebma_op_request *r = job->request;
     json_t *root = json_object();
     bool ok = root != NULL;
-    ebma_sample_request p;
 
-    ebma_sample_effective(job->request, job->model->levels, &p);
     set_head(root, job, &ok);
-    ebma__set(root, "seed", json_integer((json_int_t)p.seed), &ok);
-    ebma__set(root, "params", params_object(&p, job->model), &ok);
-    ebma__set(root, "data", job->images ? data_array(job) : json_null(), &ok);
-    ebma__set(root, "usage", job->images ? usage_object(&job->usage) : json_null(), &ok);
+    ebma__set(root, "seed", json_integer((json_int_t)r->params.seed), &ok);
+    ebma__set(root, "params", ebma__op_object(r, false), &ok);
+    ebma__set(root, "data", json_null(), &ok);
+    ebma__set(root, "usage", job->results ? usage_object(&job->usage) : json_null(), &ok);
+    if (job->results)
+        ebma__set_results(root, r, job->results, &ok);
     ebma__set(root, "timings", json_null(), &ok);
     ebma__set(root, "reproducibility",
               json_pack("{s:s, s:s, s:s}", "rng", "philox4x32-10", "kernel_class",
-                        job->model->kernels->kernel_class, "build", job->build),
+                        job->models[0]->kernels->kernel_class, "build", job->build),
               &ok);
     ebma__set(root, "error", json_null(), &ok);
     if (!ok) {
@@ -187,22 +145,62 @@ static void present_end(json_t *root, const ebma_job_state *s, bool *ok)
         ebma__set(root, "error", ebma__problem_object(s->error), ok);
 }
 
-static void present_data(json_t *root, const ebma_job_state *s, bool *ok)
+/* Reads one image and makes it a string; NULL: *st says why not. */
+static json_t *image_value(const ebma_images *images, int32_t index, ebm_status *st, ebm_error *err)
+{
+    char *data = NULL;
+    size_t size = 0;
+    json_t *value = NULL;
+
+    if (*st == EBM_OK)
+        *st = images->read(images->self, index, &data, &size, err);
+    if (*st == EBM_OK)
+        value = ebma__base64((const unsigned char *)data, size);
+    if (*st == EBM_OK && !value)
+        *st = ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for an image");
+    ebm_free(data);
+    return value;
+}
+
+static void present_levels(json_t *levels, const ebma_images *images, int32_t k, int32_t n,
+                           ebm_status *st, ebm_error *err)
+{
+    int32_t count = (int32_t)json_array_size(levels);
+
+    for (int32_t t = 0; t < count && *st == EBM_OK; t++) {
+        json_t *value = image_value(images, (1 + t) * n + k, st, err);
+
+        if (value && json_array_set_new(levels, (size_t)t, value) != 0)
+            *st = ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for an image");
+    }
+}
+
+static ebm_status present_data(json_t *root, const ebma_job_state *s, ebm_error *err)
 {
     const json_t *data = json_object_get(root, "data");
+    int32_t n = (int32_t)json_array_size(data);
+    ebm_status st = EBM_OK;
 
-    for (size_t k = 0; k < s->n_payloads && k < json_array_size(data); k++) {
-        json_t *item = json_array_get(data, k);
+    for (int32_t k = 0; s->images && k < n && st == EBM_OK; k++) {
+        json_t *item = json_array_get(data, (size_t)k);
+        json_t *value = NULL;
 
         if (json_object_get(item, "b64_json"))
-            ebma__set(item, "b64_json", ebma__base64(s->payloads[k].data, s->payloads[k].size), ok);
+            value = image_value(s->images, k, &st, err);
+        if (value && json_object_set_new(item, "b64_json", value) != 0)
+            st = ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for an image");
+        /* numbers of a chain are named alike: only a list is one of images */
+        if (json_is_array(json_object_get(item, "levels")))
+            present_levels(json_object_get(item, "levels"), s->images, k, n, &st, err);
     }
+    return st;
 }
 
 ebm_status ebma_job_present(const char *json, size_t size, const ebma_job_state *state, char **out,
                             size_t *out_size, ebm_error *err)
 {
     json_t *root = json_loadb(json, size, JSON_REJECT_DUPLICATES, NULL);
+    ebm_status st;
     bool ok = true;
 
     *out = NULL;
@@ -214,7 +212,11 @@ ebm_status ebma_job_present(const char *json, size_t size, const ebma_job_state 
     present_times(root, state, &ok);
     present_wait(root, state, &ok);
     present_end(root, state, &ok);
-    present_data(root, state, &ok);
+    st = present_data(root, state, err);
+    if (st != EBM_OK) {
+        json_decref(root);
+        return st;
+    }
     if (!ok) {
         json_decref(root);
         root = NULL;

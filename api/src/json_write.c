@@ -105,6 +105,26 @@ void ebma__set(json_t *object, const char *key, json_t *value, bool *ok)
         *ok = false;
 }
 
+void ebma__set_path(json_t *root, const char *path, json_t *value, bool *ok)
+{
+    const char *point = strchr(path, '.');
+    char group[32];
+    json_t *object;
+
+    if (!point) {
+        ebma__set(root, path, value, ok);
+        return;
+    }
+    memcpy(group, path, (size_t)(point - path)); /* our own names: short */
+    group[point - path] = '\0';
+    object = json_object_get(root, group);
+    if (!object) {
+        object = json_object();
+        ebma__set(root, group, object, ok);
+    }
+    ebma__set(*ok ? object : NULL, point + 1, value, ok);
+}
+
 json_t *ebma__base64(const unsigned char *data, size_t size)
 {
     json_t *result = NULL;

@@ -23,26 +23,18 @@ static const char *type_name(ebm_param_type type)
 }
 
 /* What a request without the field gets from this model. */
-static json_t *preset_value(const ebm_param *row, const ebm_model_info *m, bool is_default)
+static json_t *preset_value(const ebm_param *row, const ebm_op_params *effective,
+                            const ebm_model_info *m, bool is_default)
 {
-    ebma_sample_request plain = {.n = 1};
+    const ebm_operation *op = ebm_operation_of(EBM_OP_SAMPLE);
 
-    ebma_sample_effective(&plain, m->levels, &plain);
-    if (strcmp(row->name, "noise_scale") == 0)
-        return json_real(plain.noise_scale);
-    if (strcmp(row->name, "steps_per_level") == 0)
-        return plain.steps_per_level > 0 ? json_integer(plain.steps_per_level) : json_null();
-    if (row->type == EBM_PARAM_INT)
-        return json_integer((json_int_t)row->preset);
-    if (row->type == EBM_PARAM_REAL)
-        return json_real(row->preset);
-    if (row->type == EBM_PARAM_CHOICE) {
-        size_t n = 0;
-        while (row->choices[n] && row->choices[n] != '|')
-            n++;
-        return json_stringn(row->choices, n);
-    }
-    return row->type == EBM_PARAM_MODEL && is_default ? json_string(m->id) : json_null();
+    if (row->type == EBM_PARAM_MODEL)
+        return is_default ? json_string(m->id) : json_null();
+    if (row->type == EBM_PARAM_SEED || row->type == EBM_PARAM_IMAGE)
+        return json_null();
+    if (row >= op->params && row < op->params + op->n_params)
+        return ebma__param_value(row, ebm_param_number(row, effective));
+    return ebma__param_value(row, row->type == EBM_PARAM_CHOICE ? 0.0 : row->preset);
 }
 
 static json_t *choices_array(const char *choices)
@@ -62,7 +54,7 @@ static json_t *choices_array(const char *choices)
     return a;
 }
 
-static json_t *param_object(const ebm_param *row, const ebm_model_info *m, bool is_default)
+static json_t *param_object(const ebm_param *row, json_t *preset)
 {
     json_t *o = json_object();
     bool ok = o != NULL;
@@ -81,7 +73,7 @@ static json_t *param_object(const ebm_param *row, const ebm_model_info *m, bool 
     } else if (row->type == EBM_PARAM_CHOICE) {
         ebma__set(o, "choices", choices_array(row->choices), &ok);
     }
-    ebma__set(o, "default", preset_value(row, m, is_default), &ok);
+    ebma__set(o, "default", preset, &ok);
     if (row->unit && row->unit[0])
         ebma__set(o, "unit", json_string(row->unit), &ok);
     ebma__set(o, "help", json_string(row->help ? row->help : ""), &ok);
@@ -94,11 +86,19 @@ static json_t *param_object(const ebm_param *row, const ebm_model_info *m, bool 
 
 static json_t *params_array(const ebm_model_info *m, bool is_default)
 {
-    ebma_table table = ebma_sample_table();
+    ebma_table table = ebma_op_table(EBM_OP_SAMPLE);
+    ebm_call call = {.operation = ebm_operation_of(EBM_OP_SAMPLE)};
     json_t *a = json_array();
 
+    ebm_op_params_default(call.operation, &call.params);
+    if (ebm_call_resolve(&call, m->levels, NULL) != EBM_OK) {
+        json_decref(a);
+        return NULL;
+    }
     for (size_t i = 0; a && i < table.n; i++) {
-        if (json_array_append_new(a, param_object(table.row[i], m, is_default)) != 0) {
+        json_t *preset = preset_value(table.row[i], &call.params, m, is_default);
+
+        if (json_array_append_new(a, param_object(table.row[i], preset)) != 0) {
             json_decref(a);
             return NULL;
         }

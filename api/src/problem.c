@@ -46,11 +46,16 @@ static const ebma_problem_info problems[EBMA_PROBLEM_COUNT] = {
                              "Available are application/json and, for one image, image/png.",
                              false},
     [EBMA_PAYLOAD_TOO_LARGE] = {"payload_too_large", 413, "Payload too large",
-                                "The body is larger than 65536 bytes.", false},
+                                "A body has at most 65536 bytes, with pictures 4 MiB.", false},
     [EBMA_URI_TOO_LONG] = {"uri_too_long", 414, "URI too long",
                            "The request target is longer than 2048 bytes.", false},
-    [EBMA_UNSUPPORTED_MEDIA_TYPE] = {"unsupported_media_type", 415, "Unsupported media type",
-                                     "The body must be application/json in UTF-8.", false},
+    [EBMA_UNSUPPORTED_MEDIA_TYPE] =
+        {"unsupported_media_type", 415, "Unsupported media type",
+         "The body must be application/json in UTF-8; where pictures are "
+         "taken, also multipart/form-data.",
+         false},
+    [EBMA_NOT_A_PNG] = {"not_a_png", 415, "Not a PNG",
+                        "Pictures must be PNG files; errors lists those that are not.", false},
     [EBMA_UNSUPPORTED_ENCODING] = {"unsupported_encoding", 415, "Unsupported content encoding",
                                    "Compressed bodies are not accepted.", false},
     [EBMA_EXPECTATION_FAILED] = {"expectation_failed", 417, "Expectation failed",
@@ -180,8 +185,9 @@ static char *pointer_of(ebm_arena *arena, const char *member)
     return out;
 }
 
-void ebma_problem_field(ebma_problem *problem, ebm_arena *arena, const char *member,
-                        const ebma_field_error *error)
+/* @own pointer lies in the arena, or is static; NULL: no memory for it */
+static void append(ebma_problem *problem, ebm_arena *arena, const char *pointer,
+                   const ebma_field_error *error)
 {
     ebma_field_error *copy = ebm_arena_alloc(arena, 1, sizeof(*copy));
 
@@ -191,7 +197,7 @@ void ebma_problem_field(ebma_problem *problem, ebm_arena *arena, const char *mem
         return;
     *copy = *error;
     copy->next = NULL;
-    copy->pointer = member ? pointer_of(arena, member) : "";
+    copy->pointer = pointer;
     copy->detail = ebm_arena_strndup(arena, error->detail, strlen(error->detail));
     if (!copy->pointer || !copy->detail)
         return;
@@ -200,6 +206,22 @@ void ebma_problem_field(ebma_problem *problem, ebm_arena *arena, const char *mem
     else
         problem->first = copy;
     problem->last = copy;
+}
+
+void ebma_problem_field(ebma_problem *problem, ebm_arena *arena, const char *member,
+                        const ebma_field_error *error)
+{
+    append(problem, arena, member ? pointer_of(arena, member) : "", error);
+}
+
+void ebma__problem_path(ebma_problem *problem, ebm_arena *arena, const char *path,
+                        const ebma_field_error *error)
+{
+    char *pointer = pointer_of(arena, path);
+
+    for (char *at = pointer; at && *at; at++)
+        *at = *at == '.' ? '/' : *at;
+    append(problem, arena, pointer, error);
 }
 
 json_t *ebma__problem_object(ebma_problem_code code)

@@ -138,6 +138,19 @@ static void check_key(const ebmd_app *app, ebmd_request *r)
     }
 }
 
+static size_t body_max(const ebmd_request *r)
+{
+    return (r->route->flags & EBMD_TAKES_PICTURES) ? EBMA_UPLOAD_MAX : EBMA_BODY_MAX;
+}
+
+static bool media_fits(const ebmd_request *r)
+{
+    const char *type = ebmd_request_header(r, "Content-Type");
+
+    return ebmd_media_is_json(type) ||
+           ((r->route->flags & EBMD_TAKES_PICTURES) && ebmd_media_is_form(type));
+}
+
 /* Refusals that cost nothing, before the body is read. */
 static void check_early(const ebmd_app *app, ebmd_request *r)
 {
@@ -145,9 +158,9 @@ static void check_early(const ebmd_app *app, ebmd_request *r)
     ebma_problem_code phase;
 
     if (r->route->flags & EBMD_TAKES_JSON) {
-        if (ebmd_guard_content_length(&r->head, &length) && length > EBMA_BODY_MAX)
+        if (ebmd_guard_content_length(&r->head, &length) && length > body_max(r))
             refuse(r, EBMA_PAYLOAD_TOO_LARGE);
-        else if (!ebmd_media_is_json(ebmd_request_header(r, "Content-Type")))
+        else if (!media_fits(r))
             refuse(r, EBMA_UNSUPPORTED_MEDIA_TYPE);
     }
     if (r->reply.status != 0 || !(r->route->flags & EBMD_IS_WORK))
@@ -193,7 +206,7 @@ static bool grow(ebmd_request *r, size_t need)
     char *bigger;
 
     while (room < need)
-        room *= 2; /* need is at most EBMA_BODY_MAX: this ends at 64 KiB */
+        room *= 2; /* need is at most EBMA_UPLOAD_MAX: this ends at 4 MiB */
     if (room == r->body_room)
         return true;
     bigger = ebm_alloc(room, 1);
@@ -213,7 +226,7 @@ bool ebmd_exchange_body(ebmd_request *r, const char *data, size_t n)
         return false;
     /* too long already, or becoming so: the rest is read and thrown away, because a reply can
      * only be given before the body or after it */
-    if (r->body_seen > EBMA_BODY_MAX)
+    if (r->body_seen > body_max(r))
         return true;
     if (!grow(r, r->body_size + n))
         return false;
@@ -228,7 +241,7 @@ void ebmd_exchange_run(const ebmd_app *app, ebmd_request *r)
 
     if (!takes_body && r->body_seen > 0)
         refuse(r, EBMA_UNEXPECTED_BODY);
-    else if (r->body_seen > EBMA_BODY_MAX)
+    else if (r->body_seen > body_max(r))
         refuse(r, EBMA_PAYLOAD_TOO_LARGE);
     else
         r->route->handle(app, r);

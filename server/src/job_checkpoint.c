@@ -50,7 +50,7 @@ static head head_of(const ebmd_run *run)
               .side_sum = run->side_sum};
 
     memcpy(h.magic, MAGIC, sizeof(h.magic));
-    memcpy(h.model, ebm_model_describe(run->plan.model)->sha256, sizeof(h.model));
+    memcpy(h.model, run->plan.digest, sizeof(h.model));
     return h;
 }
 
@@ -187,7 +187,7 @@ void ebmd_job_checkpoint_forget(ebmd_run *run)
 {
     for (int32_t k = 0; k < run->plan.parts; k++) {
         ebm_free(run->part[k].state);
-        ebm_free(run->part[k].result.payload);
+        ebmd_run_clear_result(&run->plan, &run->part[k].result);
         run->part[k] = (ebmd_part){.phase = EBMD_PART_NEW};
     }
     run->grad_evals = 0;

@@ -8,17 +8,47 @@
 #include "ebm/memory.h"
 #include "job_checkpoint.h"
 
-#define RUN_ARENA_LIMIT (1024u * 1024u)
+#define RUN_ARENA_LIMIT EBMD_PLAN_ARENA
 #define FIRST_SAVE_MS   5.0 /* work of a job that was cut off before, until it is saved */
 
 /* --- taking up ---------------------------------------------------------------------------- */
+
+static ebm_status make_outputs(const ebmd_run *run, ebmd_result *result)
+{
+    if (!result->output)
+        result->output = ebm_alloc((size_t)run->plan.outputs, sizeof(*result->output));
+    return result->output ? EBM_OK : EBM_ERR_NOMEM;
+}
+
+static ebm_status load_outputs(const ebmd_run_env *env, ebmd_run *run, int32_t part)
+{
+    ebmd_result *result = &run->part[part].result;
+    ebm_status st = make_outputs(run, result);
+
+    for (int32_t i = 0; i < run->plan.outputs && st == EBM_OK; i++) {
+        char *data = NULL;
+
+        st =
+            env->store->ops->blob(env->store, run->lease.id, EBMD_BLOB_PART,
+                                  i * run->plan.parts + part, &data, &result->output[i].size, NULL);
+        result->output[i].data = (unsigned char *)data;
+    }
+    return st;
+}
+
+void ebmd_run_clear_result(const ebmd_plan *plan, ebmd_result *result)
+{
+    for (int32_t i = 0; result->output && i < plan->outputs; i++)
+        ebm_free(result->output[i].data);
+    ebm_free(result->output);
+    result->output = NULL;
+}
 
 /* Reads back the results that were saved with the checkpoint, and counts what is done. */
 static ebm_status load_results(const ebmd_run_env *env, ebmd_run *run)
 {
     for (int32_t k = 0; k < run->plan.parts; k++) {
         ebmd_part *p = &run->part[k];
-        char *data;
         ebm_status st;
 
         if (p->phase == EBMD_PART_BEGUN)
@@ -26,11 +56,9 @@ static ebm_status load_results(const ebmd_run_env *env, ebmd_run *run)
         if (p->phase != EBMD_PART_DONE)
             continue;
         p->spent = run->plan.part_work;
-        st = env->store->ops->blob(env->store, run->lease.id, EBMD_BLOB_PART, k, &data,
-                                   &p->result.size, NULL);
+        st = load_outputs(env, run, k);
         if (st != EBM_OK)
             return st;
-        p->result.payload = (unsigned char *)data;
         p->saved = true;
         run->done++;
     }
@@ -82,13 +110,15 @@ static ebm_status parse(const ebmd_run_env *env, ebmd_run *run, ebm_error *err)
         return ebm_error_set(err, EBM_ERR_FORMAT, run->lease.id, "no such kind of job");
     st = env->store->ops->blob(env->store, run->lease.id, EBMD_BLOB_REQUEST, 0, &json, &size, err);
     if (st == EBM_OK) {
-        st = kind->parse(env->engine, json, size, run->arena, &run->plan, &problem);
         run->plan.kind = kind;
+        st = kind->parse(env->engine, json, size, run->arena, &run->plan, &problem);
+        for (int32_t i = 0; i < run->plan.n_models && st == EBM_OK; i++)
+            ebm_model_ref(run->plan.model[i]);
     }
     ebm_free(json);
     if (st == EBM_OK || st == EBM_ERR_NOMEM || st == EBM_ERR_IO)
         return st;
-    run->plan.model = NULL;
+    run->plan.n_models = 0;
     /* the client is told this code when the job fails */
     run->error = problem.code == EBMA_MODEL_NOT_FOUND ? EBMA_MODEL_NOT_FOUND : EBMA_INTERNAL;
     return ebm_error_set(err, EBM_ERR_FORMAT, run->lease.id, "the stored request: %s",
@@ -97,7 +127,6 @@ static ebm_status parse(const ebmd_run_env *env, ebmd_run *run, ebm_error *err)
 
 static ebm_status make_parts(ebmd_run *run, ebm_error *err)
 {
-    ebm_model_ref(run->plan.model);
     run->part = ebm_alloc((size_t)run->plan.parts, sizeof(*run->part));
     return run->part ? EBM_OK
                      : ebm_error_set(err, EBM_ERR_NOMEM, run->lease.id, "no memory for a job");
@@ -145,10 +174,11 @@ void ebmd_run_free(ebmd_run *run)
         return;
     for (int32_t k = 0; run->part && k < run->plan.parts; k++) {
         ebm_free(run->part[k].state);
-        ebm_free(run->part[k].result.payload);
+        ebmd_run_clear_result(&run->plan, &run->part[k].result);
     }
     ebm_free(run->part);
-    ebm_model_unref(run->plan.model);
+    for (int32_t i = 0; i < run->plan.n_models; i++)
+        ebm_model_unref(run->plan.model[i]);
     ebm_arena_free(run->arena);
     ebm_free(run);
 }
@@ -228,7 +258,16 @@ static ebm_status begin(const ebmd_run *run, int32_t part, ebm_error *err)
     return EBM_OK;
 }
 
-ebm_status ebmd_run_step(ebmd_run *run, int32_t part, ebmd_workbench *bench, ebmd_quantum *q,
+static ebm_status collect(ebmd_run *run, int32_t part, ebmd_tools *tools, ebm_error *err)
+{
+    ebmd_part *p = &run->part[part];
+
+    if (make_outputs(run, &p->result) != EBM_OK)
+        return ebm_error_set(err, EBM_ERR_NOMEM, run->lease.id, "no memory for a result");
+    return run->plan.kind->collect(&run->plan, part, p->state, tools, &p->result, err);
+}
+
+ebm_status ebmd_run_step(ebmd_run *run, int32_t part, ebmd_tools *tools, ebmd_quantum *q,
                          ebm_error *err)
 {
     const ebmd_kind *kind = run->plan.kind;
@@ -238,9 +277,9 @@ ebm_status ebmd_run_step(ebmd_run *run, int32_t part, ebmd_workbench *bench, ebm
     if (p->phase == EBMD_PART_NEW)
         st = begin(run, part, err);
     if (st == EBM_OK)
-        st = kind->advance(&run->plan, part, p->state, bench, q, err);
+        st = kind->advance(&run->plan, part, p->state, tools, q, err);
     if (st == EBM_OK && q->finished)
-        st = kind->collect(&run->plan, part, p->state, bench, &p->result, err);
+        st = collect(run, part, tools, err);
     return st;
 }
 
@@ -257,6 +296,11 @@ static ebmd_timings timings_of(const ebmd_run *run)
     return t;
 }
 
+static size_t blobs_max(const ebmd_run *run)
+{
+    return (size_t)run->plan.parts * (size_t)run->plan.outputs + 1;
+}
+
 /* Lists the results that are not in the store yet behind `first`; returns how many blobs in all. */
 static size_t list_blobs(const ebmd_run *run, const ebmd_blob *first, ebmd_blob *out)
 {
@@ -267,8 +311,11 @@ static size_t list_blobs(const ebmd_run *run, const ebmd_blob *first, ebmd_blob 
     for (int32_t k = 0; k < run->plan.parts; k++) {
         const ebmd_part *p = &run->part[k];
 
-        if (p->phase == EBMD_PART_DONE && !p->saved)
-            out[n++] = (ebmd_blob){EBMD_BLOB_PART, k, p->result.payload, p->result.size};
+        if (p->phase != EBMD_PART_DONE || p->saved)
+            continue;
+        for (int32_t i = 0; i < run->plan.outputs; i++)
+            out[n++] = (ebmd_blob){EBMD_BLOB_PART, i * run->plan.parts + k,
+                                   p->result.output[i].data, p->result.output[i].size};
     }
     return n;
 }
@@ -280,7 +327,7 @@ static bool has_begun(const ebmd_run *run)
 
 ebm_status ebmd_run_save(const ebmd_run_env *env, ebmd_run *run, bool release, ebm_error *err)
 {
-    ebmd_blob *blobs = ebm_alloc((size_t)run->plan.parts + 1, sizeof(*blobs));
+    ebmd_blob *blobs = ebm_alloc(blobs_max(run), sizeof(*blobs));
     ebmd_blob first = {EBMD_BLOB_CHECKPOINT, 0, NULL, 0};
     unsigned char *bytes = NULL;
     ebmd_save save = {.release = release, .timings = timings_of(run)};
@@ -373,7 +420,7 @@ ebm_status ebmd_run_finish(const ebmd_run_env *env, ebmd_run *run, ebm_error *er
     if (run->error != EBMA_OK)
         o.code = ebma_problem_describe(run->error)->code;
     if (o.state == EBMD_JOB_SUCCEEDED) {
-        blobs = ebm_alloc((size_t)run->plan.parts + 1, sizeof(*blobs));
+        blobs = ebm_alloc(blobs_max(run), sizeof(*blobs));
         st = blobs ? describe(env, run, &document, err)
                    : ebm_error_set(err, EBM_ERR_NOMEM, run->lease.id, "no memory for a result");
     }

@@ -31,7 +31,7 @@ typedef struct ebmd_part {
 typedef struct ebmd_run ebmd_run;
 struct ebmd_run {
     ebmd_lease lease;
-    ebmd_plan plan; /* plan.model: one reference */
+    ebmd_plan plan; /* plan.model[]: one reference each */
     ebm_arena *arena;
     ebmd_part *part;    /* [plan.parts] */
     int32_t first_open; /* parts below it are done */
@@ -73,6 +73,9 @@ EBM_MUST_CHECK ebm_status ebmd_run_create(const ebmd_run_env *env, const ebmd_le
                                           ebmd_run **out, ebm_error *err);
 void ebmd_run_free(ebmd_run *run); /* NULL allowed */
 
+/* Frees the outputs of a result; what was saved of them stays in the store. */
+void ebmd_run_clear_result(const ebmd_plan *plan, ebmd_result *result);
+
 /* How long a quantum of this run should take. */
 double ebmd_run_quantum_ms(const ebmd_run *run);
 /* Lets more work pass until the next checkpoint than until the last one, up to EBMD_SAVE_MS. */
@@ -86,7 +89,7 @@ int32_t ebmd_run_next_part(const ebmd_run *run);
 bool ebmd_run_is_over(ebmd_run *run, double now_ms);
 
 /* Runs one quantum of a part that is marked busy. @err DIVERGED, NOMEM and so on: fails the job */
-EBM_MUST_CHECK ebm_status ebmd_run_step(ebmd_run *run, int32_t part, ebmd_workbench *bench,
+EBM_MUST_CHECK ebm_status ebmd_run_step(ebmd_run *run, int32_t part, ebmd_tools *tools,
                                         ebmd_quantum *q, ebm_error *err);
 /* Writes a checkpoint, or gives the job back with one. No part may be busy.
  * @err BAD_STATE: the lease is lost; NOMEM, LIMIT, IO */

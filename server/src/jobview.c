@@ -33,30 +33,17 @@ static ebma_job_state state_of(const ebmd_app *app, const ebmd_view *view)
     };
 }
 
-static void free_parts(ebma_payload *parts, size_t n)
+/* Where the images of one job are. */
+typedef struct shelf {
+    ebmd_store *store;
+    const char *id;
+} shelf;
+
+static ebm_status read_image(void *self, int32_t index, char **data, size_t *size, ebm_error *err)
 {
-    for (size_t k = 0; parts && k < n; k++)
-        ebm_free((void *)(uintptr_t)parts[k].data);
-    ebm_free(parts);
-}
+    const shelf *s = self;
 
-static ebm_status read_parts(const ebmd_app *app, const ebmd_row *row, ebma_payload **out,
-                             ebm_error *err)
-{
-    ebma_payload *parts = ebm_alloc((size_t)row->parts, sizeof(*parts));
-    ebm_status st = EBM_OK;
-
-    *out = parts;
-    if (!parts)
-        return ebm_error_set(err, EBM_ERR_NOMEM, row->id, "no memory for a job object");
-    for (int32_t k = 0; k < row->parts && st == EBM_OK; k++) {
-        char *data;
-
-        st = app->store->ops->blob(app->store, row->id, EBMD_BLOB_PART, k, &data, &parts[k].size,
-                                   err);
-        parts[k].data = data;
-    }
-    return st;
+    return s->store->ops->blob(s->store, s->id, EBMD_BLOB_PART, index, data, size, err);
 }
 
 ebm_status ebmd_jobview_json(const ebmd_app *app, const ebmd_view *view, char **json, size_t *size,
@@ -64,21 +51,18 @@ ebm_status ebmd_jobview_json(const ebmd_app *app, const ebmd_view *view, char **
 {
     const ebmd_row *row = &view->row;
     ebma_job_state state = state_of(app, view);
-    ebma_payload *parts = NULL;
+    shelf of_job = {app->store, row->id};
+    const ebma_images images = {read_image, &of_job};
     char *document = NULL;
     size_t document_size;
     ebm_status st = app->store->ops->blob(app->store, row->id, EBMD_BLOB_DOCUMENT, 0, &document,
                                           &document_size, err);
 
     *json = NULL;
-    if (st == EBM_OK && row->state == EBMD_JOB_SUCCEEDED)
-        st = read_parts(app, row, &parts, err);
-    if (st == EBM_OK) {
-        state.payloads = parts;
-        state.n_payloads = parts ? (size_t)row->parts : 0;
+    if (row->state == EBMD_JOB_SUCCEEDED)
+        state.images = &images;
+    if (st == EBM_OK)
         st = ebma_job_present(document, document_size, &state, json, size, err);
-    }
-    free_parts(parts, (size_t)row->parts);
     ebm_free(document);
     return st;
 }

@@ -15,32 +15,50 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ebm/compose.h"
+#include "ebm/params.h"
 #include "ebma/api.h"
 #include "engine.h"
 #include "jobrow.h"
-#include "workbench.h"
+#include "tools.h"
 
 #define EBMD_VALUES 8
+
+/* Bytes of the arena that a plan is parsed into: pictures as files and as tensors, for the most. */
+#define EBMD_PLAN_ARENA (64u << 20)
+
+/* Most gradient evaluations that one job may ask for: weeks on one machine. */
+#define EBMD_JOB_WORK_MAX 1e9
 
 typedef struct ebmd_kind ebmd_kind;
 
 /* A checked request and what it will cost. */
 typedef struct ebmd_plan {
     const ebmd_kind *kind;
-    void *request;      /* the kind's own struct, in the arena given to parse() */
-    ebm_model *model;   /* borrowed from the engine */
-    size_t model_index; /* in the engine */
+    void *request; /* the kind's own struct, in the arena given to parse() */
+    ebm_model *model[EBM_COMPOSE_MAX_PARTS]; /* borrowed from the engine */
+    double weight[EBM_COMPOSE_MAX_PARTS];
+    int32_t n_models;
+    ebm_compose_kind compose;
+    char digest[65];    /* of all weights: what a checkpoint is bound to */
+    size_t work;        /* floats of scratch that a quantum needs */
     int32_t parts;      /* 1..EBMD_PARTS_MAX */
+    int32_t outputs;    /* byte strings that a part gives, at least 1 */
+    int32_t images;     /* outputs 0..images-1 of the job are PNG files */
     int64_t part_work;  /* gradient evaluations of one part, known before it runs */
     size_t state_size;  /* bytes of one part between two quanta */
     int32_t priority;   /* 0..9 */
     int64_t timeout_ms; /* 0: none */
 } ebmd_plan;
 
-/* What one finished part gave. */
-typedef struct ebmd_result {
-    unsigned char *payload; /* e.g. a PNG; ebm_free() */
+typedef struct ebmd_output {
+    unsigned char *data; /* e.g. a PNG; ebm_free() */
     size_t size;
+} ebmd_output;
+
+/* What one finished part gave. Output i of part k is number i parts + k of the job. */
+typedef struct ebmd_result {
+    ebmd_output *output;       /* [plan->outputs]; ebm_free() */
     double value[EBMD_VALUES]; /* what they mean is the kind's business; kept in checkpoints */
     double encode_ms;
 } ebmd_result;
@@ -63,9 +81,10 @@ typedef struct ebmd_quantum {
 
 struct ebmd_kind {
     const char *name; /* "sample": the kind member of job objects; at most 15 characters */
+    ebm_op_kind operation;
 
     /* Checks a request body, or the canonical form that canon() wrote, which must give the same
-     * plan; finds the model; fills all of *plan but `kind`.
+     * plan; finds the models; fills all of *plan but `kind`, which the caller has set.
      * @own request and problem lie in the arena
      * @err anything: *problem says what to answer */
     ebm_status (*parse)(const ebmd_engine *engine, const char *json, size_t size, ebm_arena *arena,
@@ -82,10 +101,11 @@ struct ebmd_kind {
     void (*start)(const ebmd_plan *plan, int32_t part, void *state);
     /* Goes on until q->max_evals are spent or the part is through; at least one evaluation.
      * @err DIVERGED; the job fails */
-    ebm_status (*advance)(const ebmd_plan *plan, int32_t part, void *state, ebmd_workbench *bench,
+    ebm_status (*advance)(const ebmd_plan *plan, int32_t part, void *state, ebmd_tools *tools,
                           ebmd_quantum *q, ebm_error *err);
-    /* Makes the result of a part that is through. @own out->payload @err DIVERGED, NOMEM */
-    ebm_status (*collect)(const ebmd_plan *plan, int32_t part, void *state, ebmd_workbench *bench,
+    /* Makes the result of a part that is through. out->output has plan->outputs places, all empty.
+     * @own out->output[] @err DIVERGED, NOMEM */
+    ebm_status (*collect)(const ebmd_plan *plan, int32_t part, void *state, ebmd_tools *tools,
                           ebmd_result *out, ebm_error *err);
     /* Gradient evaluations that a part has behind it: work units, and usage. */
     int64_t (*spent)(const ebmd_plan *plan, int32_t part, const void *state);
@@ -101,5 +121,7 @@ struct ebmd_kind {
 const ebmd_kind *ebmd_kind_find(const char *name);
 
 extern const ebmd_kind ebmd_kind_sample;
+extern const ebmd_kind ebmd_kind_inpaint;
+extern const ebmd_kind ebmd_kind_interpolate;
 
 #endif

@@ -3,7 +3,8 @@
 
 #include "kind.h"
 
-static const ebmd_kind *const kinds[] = {&ebmd_kind_sample};
+static const ebmd_kind *const kinds[] = {&ebmd_kind_sample, &ebmd_kind_inpaint,
+                                         &ebmd_kind_interpolate};
 
 const ebmd_kind *ebmd_kind_find(const char *name)
 {

@@ -58,6 +58,14 @@ bool ebmd_media_is_json(const char *content_type)
     return true;
 }
 
+bool ebmd_media_is_form(const char *content_type)
+{
+    span rest = {content_type, content_type ? strlen(content_type) : 0};
+    span part;
+
+    return cut(&rest, ';', &part) && is(part, "multipart/form-data");
+}
+
 /* q in thousandths; a q that breaks the grammar counts as 0, so it never wins. */
 static int parse_q(span s)
 {

@@ -7,7 +7,7 @@
 #include "submit.h"
 
 #define OPEN (EBMD_ON_MAIN | EBMD_ON_ADMIN | EBMD_IS_PUBLIC)
-#define WORK (EBMD_ON_MAIN | EBMD_TAKES_JSON | EBMD_IS_WORK)
+#define WORK (EBMD_ON_MAIN | EBMD_TAKES_JSON | EBMD_TAKES_PICTURES | EBMD_IS_WORK)
 
 static const ebmd_route routes[] = {
     {EBMD_GET, "/healthz", OPEN, ebmd_route_live, NULL},
@@ -22,6 +22,10 @@ static const ebmd_route routes[] = {
     {EBMD_POST, "/v1/jobs/{id}/cancel", EBMD_ON_MAIN | EBMD_IS_JOBS, ebmd_route_job_cancel, NULL},
     {EBMD_POST, "/v1/sample", WORK, ebmd_route_sample, ebmd_submit_done},
     {EBMD_POST, "/sample", WORK, ebmd_route_sample, ebmd_submit_done},
+    {EBMD_POST, "/v1/inpaint", WORK, ebmd_route_inpaint, ebmd_submit_done},
+    {EBMD_POST, "/inpaint", WORK, ebmd_route_inpaint, ebmd_submit_done},
+    {EBMD_POST, "/v1/interpolate", WORK, ebmd_route_interpolate, ebmd_submit_done},
+    {EBMD_POST, "/interpolate", WORK, ebmd_route_interpolate, ebmd_submit_done},
 };
 
 const ebmd_route *ebmd_routes(size_t *n)

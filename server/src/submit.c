@@ -8,6 +8,7 @@
 #include "ebm/io.h"
 #include "ebm/memory.h"
 #include "jobview.h"
+#include "ebma/op_request.h"
 #include "media.h"
 
 #define IDEM_KEY_MAX 255
@@ -301,28 +302,59 @@ static bool prefers_async(const ebmd_request *r)
     return false;
 }
 
+/* Puts the JSON in the place of a form that says the same. */
+static ebm_status unfold(ebmd_request *r, const ebmd_kind *kind, ebm_arena *arena,
+                         ebma_problem *problem)
+{
+    const ebma_form form = {ebmd_request_header(r, "Content-Type"), r->body ? r->body : "",
+                            r->body_size};
+    char *json;
+    size_t size;
+    ebm_status st;
+
+    if (!ebmd_media_is_form(form.content_type))
+        return EBM_OK;
+    st = ebma_form_decode(ebm_operation_of(kind->operation), &form, arena, &json, &size, problem);
+    if (st != EBM_OK)
+        return st;
+    ebm_free(r->body);
+    r->body = json;
+    r->body_size = r->body_room = size;
+    return EBM_OK;
+}
+
+static ebm_status read_plan(const ebmd_app *app, ebmd_request *r, ebm_arena *arena, ebmd_plan *plan,
+                            ebma_problem *problem)
+{
+    ebm_status st = unfold(r, plan->kind, arena, problem);
+
+    if (st != EBM_OK)
+        return st;
+    return plan->kind->parse(app->engine, r->body ? r->body : "", r->body_size, arena, plan,
+                             problem);
+}
+
 void ebmd_submit(const ebmd_app *app, ebmd_request *r, const ebmd_kind *kind)
 {
     ebmd_media media = ebmd_media_accept(ebmd_request_header(r, "Accept"));
+    ebm_arena *arena = ebm_arena_create(EBMD_PLAN_ARENA);
     ebmd_plan plan = {.kind = kind};
-    ebma_problem problem;
+    ebma_problem problem = {.code = EBMA_OUT_OF_MEMORY};
+    ebm_status st = EBM_ERR_NOMEM;
 
-    if (media == EBMD_MEDIA_NONE) {
-        ebmd_reply_code(r, EBMA_NOT_ACCEPTABLE);
-        return;
-    }
-    if (kind->parse(app->engine, r->body ? r->body : "", r->body_size, r->arena, &plan, &problem) !=
-        EBM_OK) {
-        ebmd_reply_problem(r, &problem);
-        return;
-    }
-    plan.kind = kind;
     r->prefers_async = prefers_async(r);
     r->wants_png = media == EBMD_MEDIA_PNG && !r->prefers_async;
-    if (r->wants_png && plan.parts != 1)
+    if (arena && media != EBMD_MEDIA_NONE)
+        st = read_plan(app, r, arena, &plan, &problem);
+    if (media == EBMD_MEDIA_NONE || (st == EBM_OK && r->wants_png && plan.images != 1))
         ebmd_reply_code(r, EBMA_NOT_ACCEPTABLE);
+    else if (st != EBM_OK)
+        ebmd_reply_problem(r, &problem);
     else
         submit_plan(app, r, &plan);
+    ebm_arena_free(arena); /* a request may wait for long: without its pictures */
+    ebm_free(r->body);
+    r->body = NULL;
 }
 
 /* --- the end ------------------------------------------------------------------------------ */

@@ -6,40 +6,34 @@
 #include "clock.h"
 #include "ebm/memory.h"
 
-static ebm_status make_buffers(ebmd_workbench *b, ebm_model *model, ebm_error *err)
-{
-    const ebm_graph_info *g = ebm_model_describe(model)->graph;
-
-    b->dim = (size_t)g->channels * (size_t)g->height * (size_t)g->width;
-    b->work = ebm_alloc(b->dim, 2 * sizeof(float));
-    b->pixels = ebm_alloc(b->dim, 1);
-    if (b->work && b->pixels)
-        return EBM_OK;
-    return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for a worker");
-}
-
 /* The first product of a thread makes the BLAS library map its buffer; that must not wait for a
  * moment when memory is short. The second one is timed. */
-static void warm_up(ebmd_workbench *b)
+static ebm_status warm_up(ebmd_workbench *b, ebm_error *err)
 {
+    float *image = ebm_alloc(b->dim, 2 * sizeof(float));
     double start;
 
-    ebm_session_gradient(b->session, b->work, 0, b->work + b->dim);
+    if (!image)
+        return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for a worker");
+    ebm_session_gradient(b->session, image, 0, image + b->dim);
     start = ebmd_clock_ms();
-    ebm_session_gradient(b->session, b->work, 0, b->work + b->dim);
+    ebm_session_gradient(b->session, image, 0, image + b->dim);
     ebmd_workbench_note(b, 1, ebmd_clock_ms() - start);
+    ebm_free(image);
+    return EBM_OK;
 }
 
 ebm_status ebmd_workbench_init(ebmd_workbench *b, ebm_model *model, int32_t members, ebm_error *err)
 {
     const ebm_session_options opt = {.members = members};
+    const ebm_graph_info *g = ebm_model_describe(model)->graph;
     ebm_status st = ebm_session_create(model, &opt, &b->session, err);
 
+    b->model = model;
+    b->dim = (size_t)g->channels * (size_t)g->height * (size_t)g->width;
     if (st == EBM_OK)
-        st = make_buffers(b, model, err);
-    if (st == EBM_OK)
-        warm_up(b);
-    else
+        st = warm_up(b, err);
+    if (st != EBM_OK)
         ebmd_workbench_clear(b);
     return st;
 }
@@ -47,8 +41,6 @@ ebm_status ebmd_workbench_init(ebmd_workbench *b, ebm_model *model, int32_t memb
 void ebmd_workbench_clear(ebmd_workbench *b)
 {
     ebm_session_free(b->session);
-    ebm_free(b->work);
-    ebm_free(b->pixels);
     memset(b, 0, sizeof(*b));
 }
 

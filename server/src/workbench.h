@@ -1,4 +1,4 @@
-/* Everything one thread needs to work on one model, planned once: a session and scratch.
+/* A session of one thread on one model, planned once, and how fast it is.
  * Knows models and sessions; not which job is worked on. */
 #ifndef EBMD_WORKBENCH_H
 #define EBMD_WORKBENCH_H
@@ -10,10 +10,9 @@
 
 typedef struct ebmd_workbench {
     ebm_session *session;
-    size_t dim;         /* numbers of an image */
-    float *work;        /* [2*dim] */
-    uint8_t *pixels;    /* [dim] */
-    double ms_per_eval; /* moving average of one gradient here; > 0 */
+    const ebm_model *model; /* the session holds it; NULL: not planned */
+    size_t dim;             /* numbers of an image */
+    double ms_per_eval;     /* moving average of one gradient here; > 0 */
 } ebmd_workbench;
 
 /* Plans the bench and evaluates the model on it, so that no request pays for set-up and its speed

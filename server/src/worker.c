@@ -11,6 +11,7 @@ typedef struct worker {
     struct ebmd_workers *all;
     pthread_t thread;
     ebmd_workbench bench[EBMD_MODELS_MAX];
+    ebmd_tools tools;
 } worker;
 
 struct ebmd_workers {
@@ -26,13 +27,29 @@ struct ebmd_workers {
 };
 
 /* The worker's bench for a model, made at its first use. */
-static ebm_status bench_for(worker *w, ebm_model *model, size_t index, ebmd_workbench **out,
-                            ebm_error *err)
+static ebm_status bench_for(worker *w, ebm_model *model, ebmd_workbench **out, ebm_error *err)
 {
-    *out = &w->bench[index];
+    size_t i = 0;
+
+    while (i < EBMD_MODELS_MAX - 1 && w->bench[i].model && w->bench[i].model != model)
+        i++;
+    *out = &w->bench[i];
     if ((*out)->session)
         return EBM_OK;
     return ebmd_workbench_init(*out, model, (int32_t)w->all->opt.n, err);
+}
+
+/* Makes the worker's tools those of the plan. */
+static ebm_status take_tools(worker *w, const ebmd_plan *plan, ebm_error *err)
+{
+    ebmd_tools_order order = {.n = plan->n_models, .compose = plan->compose, .work = plan->work};
+    ebm_status st = EBM_OK;
+
+    for (int32_t i = 0; i < plan->n_models && st == EBM_OK; i++) {
+        order.weight[i] = plan->weight[i];
+        st = bench_for(w, plan->model[i], &order.bench[i], err);
+    }
+    return st == EBM_OK ? ebmd_tools_aim(&w->tools, &order, err) : st;
 }
 
 /* --- duties ------------------------------------------------------------------------------- */
@@ -64,39 +81,39 @@ static ebma_problem_code problem_of(ebm_status st)
 
 /* A single chain on an idle machine: the threads of the team do its passes together. The one worker
  * that has the team gives it back after its quantum, so that nobody waits for it. */
-static bool borrow_team(worker *w, const ebmd_task *task, ebmd_workbench *bench)
+static bool borrow_team(worker *w, const ebmd_task *task)
 {
     if (!task->alone || !w->all->team || pthread_mutex_trylock(&w->all->team_lock) != 0)
         return false;
-    ebm_session_use_team(bench->session, w->all->team);
+    for (int32_t i = 0; i < w->tools.n; i++)
+        ebm_session_use_team(w->tools.bench[i]->session, w->all->team);
     return true;
 }
 
-static void return_team(worker *w, ebmd_workbench *bench)
+static void return_team(worker *w)
 {
-    ebm_session_use_team(bench->session, NULL);
+    for (int32_t i = 0; i < w->tools.n; i++)
+        ebm_session_use_team(w->tools.bench[i]->session, NULL);
     pthread_mutex_unlock(&w->all->team_lock);
 }
 
 static void step(worker *w, const ebmd_task *task)
 {
-    const ebmd_plan *plan = &task->run->plan;
     ebmd_quantum q = {.max_evals = 1};
-    ebmd_workbench *bench = NULL;
     ebm_error err = {0};
     double start;
     double ms = 0.0;
-    ebm_status st = bench_for(w, plan->model, plan->model_index, &bench, &err);
+    ebm_status st = take_tools(w, &task->run->plan, &err);
 
     if (st == EBM_OK) {
-        q.max_evals = ebmd_workbench_evals_in(bench, ebmd_run_quantum_ms(task->run));
-        bool together = borrow_team(w, task, bench);
+        q.max_evals = ebmd_tools_evals_in(&w->tools, ebmd_run_quantum_ms(task->run));
+        bool together = borrow_team(w, task);
         start = ebmd_clock_ms();
-        st = ebmd_run_step(task->run, task->part, bench, &q, &err);
+        st = ebmd_run_step(task->run, task->part, &w->tools, &q, &err);
         ms = ebmd_clock_ms() - start;
         if (together)
-            return_team(w, bench);
-        ebmd_workbench_note(bench, q.evals, ms);
+            return_team(w);
+        ebmd_tools_note(&w->tools, q.evals, ms);
     }
     if (st != EBM_OK)
         report_part(w, task, &err);
@@ -147,7 +164,7 @@ static void *worker_main(void *arg)
     ebm_error err = {0};
     ebmd_task task;
     ebmd_workbench *bench;
-    ebm_status st = bench_for(w, ebmd_engine_at(all->opt.env->engine, 0), 0, &bench, &err);
+    ebm_status st = bench_for(w, ebmd_engine_at(all->opt.env->engine, 0), &bench, &err);
 
     pthread_mutex_lock(&all->lock);
     all->ready++;
@@ -163,6 +180,7 @@ static void *worker_main(void *arg)
     }
     for (size_t i = 0; i < EBMD_MODELS_MAX; i++)
         ebmd_workbench_clear(&w->bench[i]);
+    ebmd_tools_clear(&w->tools);
     return NULL;
 }
 

@@ -111,8 +111,10 @@ static bool listed(json_t *list, const json_t *value)
 /* Members that are there only sometimes. */
 static bool optional(const char *name)
 {
-    static const char *const names[] = {"b64_json",  "errors",          "min", "max", "priority",
-                                        "timeout_s", "cancel_requested"};
+    static const char *const names[] = {
+        "b64_json",  "errors",           "min",    "max",      "priority",
+        "timeout_s", "cancel_requested", "models", "ensemble", "sheet",
+        "animation", "mask_coverage",    "levels"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strcmp(names[i], name) == 0)
@@ -177,6 +179,9 @@ static void replies(void **state)
         {"GET", "/v1/models/tiny", NULL, 200, "Model"},
         {"POST", "/v1/sample", "{\"n\":2}", 200, "Job"},
         {"POST", "/sample", "{\"response_format\":\"none\",\"seed\":3}", 200, "Job"},
+        {"POST", "/v1/sample", "{\"n\":2,\"sheet\":true,\"model\":\"tiny:0.5\"}", 200, "Job"},
+        {"POST", "/v1/sample", "{\"progressive\":true,\"animation\":true}", 200, "Job"},
+        {"POST", "/v1/interpolate", "{\"frames\":3,\"from\":{\"seed\":1}}", 200, "Job"},
         {"POST", "/v1/sample", "{\"n\":0,\"nn\":1,\"model\":7}", 422, "Problem"},
         {"POST", "/v1/sample", "{", 400, "Problem"},
         {"GET", "/v1/models/none", NULL, 404, "Problem"},

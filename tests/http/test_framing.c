@@ -127,7 +127,7 @@ static const raw_case cases[] = {
          "POST /sample HTTP/1.1\r\n" HOST
          "Content-Type: application/json; charset=utf-16\r\nContent-Length: 2\r\n\r\n{}",
          415),
-    OURS("413 declared", POST "Content-Length: 65537\r\n\r\n", 413),
+    OURS("413 declared", POST "Content-Length: 4194305\r\n\r\n", 413),
     KEEPS("unknown path", "GET /nope HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", 404),
     KEEPS("fine", POST "Content-Length: 2\r\n\r\n{}", 200),
     KEEPS("fine, chunked", POST "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n",

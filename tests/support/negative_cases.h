@@ -27,6 +27,8 @@ void negative_head(const char *name, const char *method, const char *path, const
 /* POST /v1/sample with a JSON body */
 void negative_body(const char *name, const char *body, size_t size, negative_want w);
 void negative_text(const char *name, const char *body, int status);
+/* The same to another path. */
+void negative_text_at(const char *path, const char *name, const char *body, int status);
 
 /* The families. */
 void negative_http_cases(void); /* H, Q, M */

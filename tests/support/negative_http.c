@@ -188,7 +188,7 @@ static void media_types(void)
                                         "text/plain",
                                         "text/json",
                                         "application/x-www-form-urlencoded",
-                                        "multipart/form-data; boundary=x",
+                                        "multipart/mixed; boundary=x",
                                         "application/jsonx",
                                         "application/json; charset=utf-16",
                                         "application/json; charset=latin1",

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "ebma/api.h"
+#include "ebma/op_request.h"
 
 /* --- J: JSON ------------------------------------------------------------------------------ */
 
@@ -113,58 +113,86 @@ static void json_sizes(void)
 
 /* --- S: parameters, from the table --------------------------------------------------------- */
 
-/* J09, S01-S04: every field with every kind of value that it does not take. */
-static void wrong_values(void)
+/* A body with one field; a row in an object stands in one. */
+static void field_body(char out[256], const ebm_param *p, const char *value)
+{
+    const char *point = strchr(p->name, '.');
+
+    if (point)
+        snprintf(out, 256, "{\"%.*s\":{\"%s\":%s}}", (int)(point - p->name), p->name, point + 1,
+                 value);
+    else
+        snprintf(out, 256, "{\"%s\":%s}", p->name, value);
+}
+
+/* What a row takes after all, or is told apart by another status. */
+static bool is_fine(const ebm_param *p, const char *value)
+{
+    if (p->type == EBM_PARAM_MODEL) /* well-formed, but nobody's: 404 below */
+        return strcmp(value, "\"x\"") == 0 || strcmp(value, "\"1\"") == 0;
+    if (p->type == EBM_PARAM_BOOL)
+        return strcmp(value, "true") == 0 || strcmp(value, "false") == 0;
+    return p->type == EBM_PARAM_IMAGE && strcmp(value, "\"\"") == 0 && !ebma_row_is_list(p);
+}
+
+static void wrong_numbers(const char *path, const ebm_param *p)
+{
+    static const char *const whole[] = {"1e0", "9223372036854775807", "-9223372036854775808"};
+    char body[256], value[40];
+
+    snprintf(value, sizeof(value), "%.17g", p->max * 1.001 + 1);
+    field_body(body, p, value);
+    negative_text_at(path, "S above", body, 422);
+    snprintf(value, sizeof(value), "%.17g", p->min - 2);
+    field_body(body, p, value);
+    negative_text_at(path, "S below", body, 422);
+    if (p->type == EBM_PARAM_REAL)
+        return;
+    snprintf(value, sizeof(value), "%.0f", p->max + 1);
+    field_body(body, p, value);
+    negative_text_at(path, "S one above", body, 422);
+    snprintf(value, sizeof(value), "%.1f", p->min < 1 ? 1.0 : p->min);
+    field_body(body, p, value);
+    negative_text_at(path, "S one with a point", body, 422);
+    for (size_t i = 0; i < 3; i++) {
+        field_body(body, p, whole[i]);
+        negative_text_at(path, "S one with an exponent, or far off", body, 422);
+    }
+}
+
+/* J09, S01-S04: every field of an operation with every kind of value that it does not take. */
+static void wrong_values(const char *path, ebm_op_kind kind)
 {
     static const char *const values[] = {"true", "false",  "[]",    "{}",
                                          "[1]",  "\"\"",   "\"x\"", "1.5e300",
                                          "-2",   "-1e300", "\"1\"", "\"../../etc/passwd\""};
-    ebma_table table = ebma_sample_table();
+    ebma_table table = ebma_op_table(kind);
     char body[256];
 
     for (size_t i = 0; i < table.n; i++) {
         const ebm_param *p = table.row[i];
 
         for (size_t v = 0; v < sizeof(values) / sizeof(values[0]); v++) {
-            if (p->type == EBM_PARAM_MODEL && strcmp(values[v], "\"x\"") == 0)
-                continue; /* well-formed, but nobody's: 404 below */
-            if (p->type == EBM_PARAM_MODEL && strcmp(values[v], "\"1\"") == 0)
-                continue;
-            snprintf(body, sizeof(body), "{\"%s\":%s}", p->name, values[v]);
-            negative_text("S wrong value", body, 422);
+            field_body(body, p, values[v]);
+            if (!is_fine(p, values[v]))
+                negative_text_at(path, "S wrong value", body, 422);
         }
-        if (p->type == EBM_PARAM_MODEL || p->type == EBM_PARAM_CHOICE)
-            continue;
-        snprintf(body, sizeof(body), "{\"%s\":%.17g}", p->name, p->max * 1.001 + 1);
-        negative_text("S above", body, 422);
-        snprintf(body, sizeof(body), "{\"%s\":%.17g}", p->name, p->min - 2);
-        negative_text("S below", body, 422);
-        if (p->type != EBM_PARAM_REAL) {
-            snprintf(body, sizeof(body), "{\"%s\":%.0f}", p->name, p->max + 1);
-            negative_text("S one above", body, 422);
-            snprintf(body, sizeof(body), "{\"%s\":%.1f}", p->name, p->min < 1 ? 1.0 : p->min);
-            negative_text("S one with a point", body, 422);
-            snprintf(body, sizeof(body), "{\"%s\":1e0}", p->name);
-            negative_text("S one with an exponent", body, 422);
-            snprintf(body, sizeof(body), "{\"%s\":9223372036854775807}", p->name);
-            negative_text("S 2^63-1", body, 422);
-            snprintf(body, sizeof(body), "{\"%s\":-9223372036854775808}", p->name);
-            negative_text("S -2^63", body, 422);
-        }
+        if (p->type == EBM_PARAM_INT || p->type == EBM_PARAM_REAL || p->type == EBM_PARAM_SEED)
+            wrong_numbers(path, p);
     }
 }
 
 /* J11: each field misspelt in three ways. */
-static void misspelt_fields(void)
+static void misspelt_fields(const char *path, ebm_op_kind kind)
 {
     static const char *const before[] = {"", " ", "X"}, *const after[] = {"x", "", ""};
-    ebma_table table = ebma_sample_table();
+    ebma_table table = ebma_op_table(kind);
     char body[256];
 
     for (size_t i = 0; i < table.n; i++) {
         for (size_t k = 0; k < 3; k++) {
             snprintf(body, sizeof(body), "{\"%s%s%s\":1}", before[k], table.row[i]->name, after[k]);
-            negative_text("S unknown", body, 422);
+            negative_text_at(path, "S unknown", body, 422);
         }
     }
 }
@@ -199,12 +227,21 @@ static void model_ids(void)
     }
 }
 
+static const struct {
+    const char *path;
+    ebm_op_kind kind;
+} operations[] = {{"/v1/sample", EBM_OP_SAMPLE},
+                  {"/v1/inpaint", EBM_OP_INPAINT},
+                  {"/v1/interpolate", EBM_OP_INTERPOLATE}};
+
 void negative_json_cases(void)
 {
     broken_json();
     json_texts();
     json_sizes();
-    wrong_values();
-    misspelt_fields();
+    for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
+        wrong_values(operations[i].path, operations[i].kind);
+        misspelt_fields(operations[i].path, operations[i].kind);
+    }
     model_ids();
 }

@@ -79,17 +79,28 @@ void negative_head(const char *name, const char *method, const char *path, const
     negative_bytes(name, text, (size_t)n, (negative_want){status, 0});
 }
 
-void negative_body(const char *name, const char *body, size_t size, negative_want w)
+static void send_body(const char *path, const char *name, const char *body, size_t size,
+                      negative_want w)
 {
     static char text[70000];
-    int n = snprintf(text, 1024,
-                     "POST /v1/sample HTTP/1.1\r\n" NEGATIVE_HOST NEGATIVE_JSON
-                     "Content-Length: %zu\r\n\r\n",
-                     size);
+    int n =
+        snprintf(text, 1024,
+                 "POST %s HTTP/1.1\r\n" NEGATIVE_HOST NEGATIVE_JSON "Content-Length: %zu\r\n\r\n",
+                 path, size);
 
     assert_true((size_t)n + size <= sizeof(text));
     memcpy(text + n, body, size);
     negative_bytes(name, text, (size_t)n + size, w);
+}
+
+void negative_body(const char *name, const char *body, size_t size, negative_want w)
+{
+    send_body("/v1/sample", name, body, size, w);
+}
+
+void negative_text_at(const char *path, const char *name, const char *body, int status)
+{
+    send_body(path, name, body, strlen(body), (negative_want){status, 0});
 }
 
 void negative_text(const char *name, const char *body, int status)

@@ -21,13 +21,15 @@ bool run_bench_open(run_bench *b, unsigned slots)
         .id = "tiny", .levels = 2, .steps = 3, .seed = 1, .step_scale = 1.0};
     ebmd_limits limits = ebmd_limits_default();
     const ebm_kernels *kernels = NULL;
+    const ebmd_tools_order order = {.bench = {&b->bench}, .weight = {1.0}, .n = 1, .work = 1024};
 
     memset(b, 0, sizeof(*b));
     if (!temp_dir_make(b->dir) || !tiny_model_write(b->dir, &what) ||
         ebm_kernels_select("ref", &kernels, NULL) != EBM_OK ||
         ebmd_engine_open(b->dir, kernels, &b->engine, NULL) != EBM_OK ||
         ebmd_store_open("memory", &limits, &b->store, NULL) != EBM_OK ||
-        ebmd_workbench_init(&b->tools, ebmd_engine_at(b->engine, 0), 1, NULL) != EBM_OK)
+        ebmd_workbench_init(&b->bench, ebmd_engine_at(b->engine, 0), 1, NULL) != EBM_OK ||
+        ebmd_tools_aim(&b->tools, &order, NULL) != EBM_OK)
         return false;
     b->env = (ebmd_run_env){.store = b->store, .engine = b->engine, .build = "t"};
     b->sched = ebmd_sched_create(&b->env, 1, slots);
@@ -37,7 +39,8 @@ bool run_bench_open(run_bench *b, unsigned slots)
 void run_bench_close(run_bench *b)
 {
     ebmd_sched_free(b->sched);
-    ebmd_workbench_clear(&b->tools);
+    ebmd_tools_clear(&b->tools);
+    ebmd_workbench_clear(&b->bench);
     if (b->store)
         b->store->ops->close(b->store);
     ebmd_engine_close(b->engine);
@@ -54,7 +57,7 @@ const char *run_bench_id(int i)
 
 void run_bench_submit(run_bench *b, int i, const char *body, const char *owner)
 {
-    ebm_arena *arena = ebm_arena_create(1u << 20);
+    ebm_arena *arena = ebm_arena_create(EBMD_PLAN_ARENA);
     ebmd_plan plan = {.kind = &ebmd_kind_sample};
     ebmd_spec spec = {.id = run_bench_id(i),
                       .kind = "sample",

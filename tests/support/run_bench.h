@@ -13,7 +13,8 @@ typedef struct run_bench {
     ebmd_store *store;
     ebmd_run_env env;
     ebmd_sched *sched;
-    ebmd_workbench tools;
+    ebmd_workbench bench;
+    ebmd_tools tools;
 } run_bench;
 
 /* 8x8 pixels, 2 levels of 3 steps. */

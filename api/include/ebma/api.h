@@ -13,10 +13,11 @@
 #include "ebm/params.h"
 #include "ebm/status.h"
 
-#define EBMA_BODY_MAX  65536 /* bytes of a JSON body */
-#define EBMA_DEPTH_MAX 16    /* nested arrays and objects */
-#define EBMA_KEYS_MAX  256   /* members of all objects of a body together */
-#define EBMA_TIME_SIZE 25    /* "2026-01-02T03:04:05.678Z" and the zero */
+#define EBMA_BODY_MAX   65536      /* bytes of a JSON body, pictures not counted */
+#define EBMA_UPLOAD_MAX (4u << 20) /* bytes of a body with pictures */
+#define EBMA_DEPTH_MAX  16         /* nested arrays and objects */
+#define EBMA_KEYS_MAX   256        /* members of all objects of a body together */
+#define EBMA_TIME_SIZE  25         /* "2026-01-02T03:04:05.678Z" and the zero */
 
 /* Seeds the JSON library's hash from the kernel's randomness. Call once, before any thread. */
 EBM_API void ebma_setup(void);
@@ -44,6 +45,7 @@ typedef enum ebma_problem_code {
     EBMA_PAYLOAD_TOO_LARGE,
     EBMA_URI_TOO_LONG,
     EBMA_UNSUPPORTED_MEDIA_TYPE,
+    EBMA_NOT_A_PNG,
     EBMA_UNSUPPORTED_ENCODING,
     EBMA_EXPECTATION_FAILED,
     EBMA_INVALID_PARAMS,
@@ -110,42 +112,6 @@ EBM_API EBM_MUST_CHECK ebm_status ebma_problem_encode(const ebma_problem *proble
                                                       const char *request_id, char **json,
                                                       size_t *size, ebm_error *err);
 
-/* --- sampling ----------------------------------------------------------------------------- */
-
-typedef enum ebma_format { EBMA_FORMAT_B64_JSON, EBMA_FORMAT_NONE } ebma_format;
-
-/* The parameter rows of POST /v1/sample: core's and those that only a server has. */
-#define EBMA_TABLE_MAX 16
-typedef struct ebma_table {
-    const ebm_param *row[EBMA_TABLE_MAX];
-    size_t n;
-} ebma_table;
-EBM_API ebma_table ebma_sample_table(void);
-
-/* A checked request. Absent fields hold the row's preset.
- * @own model lies in the arena of the decoder */
-typedef struct ebma_sample_request {
-    const char *model; /* NULL: the server's default */
-    int32_t n;
-    uint64_t seed;
-    uint32_t first_index;
-    int32_t steps_per_level; /* 0: the model's */
-    double noise_scale;      /* meaningless unless has_noise_scale */
-    bool has_noise_scale;    /* false: the model's */
-    ebma_format format;
-    int32_t priority; /* 0..9, 9 first */
-    double timeout_s; /* 0: none */
-} ebma_sample_request;
-
-/* Parses and checks a body; draws the seed if the body leaves it open. All bad fields are
- * reported at once.
- * @own out->model and the field errors lie in the arena
- * @err ARG (not JSON), LIMIT (too long), RANGE (fields), NOMEM, IO (no randomness): problem says
- *      what to answer */
-EBM_API EBM_MUST_CHECK ebm_status ebma_sample_decode(const char *json, size_t len, ebm_arena *arena,
-                                                     ebma_sample_request *out,
-                                                     ebma_problem *problem);
-
 /* --- jobs --------------------------------------------------------------------------------- */
 
 typedef enum ebma_job_status {
@@ -159,34 +125,33 @@ typedef enum ebma_job_status {
 /* @own static string */
 EBM_API const char *ebma_job_status_name(ebma_job_status status);
 
-/* One finished image. @unit logp in nats, up to the model's constant */
-typedef struct ebma_image {
-    double logp;
-    char sha256[65]; /* of the PNG's bytes */
-} ebma_image;
-
 /* What a job has cost. */
 typedef struct ebma_usage {
     int64_t grad_evals, energy_evals;
     double batch_mean; /* chains at work side by side, on average */
 } ebma_usage;
 
+struct ebma_op_request; /* ebma/op_request.h */
+struct ebma_results;    /* ebma/op_results.h */
+
 /* What a job object says from the beginning, and with its result. */
 typedef struct ebma_job {
     const char *id, *kind;
-    int64_t created_ms; /* Unix milliseconds, as all times */
-    const ebm_model_info *model;
-    const ebma_sample_request *request;
-    const ebma_image *images; /* [request->n], or NULL: no result */
-    ebma_usage usage;         /* read if there is a result */
+    int64_t created_ms;                    /* Unix milliseconds, as all times */
+    const ebm_model_info *const *models;   /* [request->n_models] */
+    const struct ebma_op_request *request; /* with effective parameters */
+    const struct ebma_results *results;    /* NULL: none */
+    ebma_usage usage;                      /* read if there is a result */
     const char *build;
 } ebma_job;
 
-/* Bytes that belong into data[k] of a job object. */
-typedef struct ebma_payload {
-    const void *data;
-    size_t size;
-} ebma_payload;
+/* Where the images of a job object come from while it is written for a reader: image k of n at
+ * index k, and of its levels t at (1 + t) n + k. */
+typedef struct ebma_images {
+    /* @own *data: ebm_free() @err whatever keeps the image from being read */
+    ebm_status (*read)(void *self, int32_t index, char **data, size_t *size, ebm_error *err);
+    void *self;
+} ebma_images;
 
 /* What changes in a job object while the job goes its way. Times 0: not yet. */
 typedef struct ebma_job_state {
@@ -198,28 +163,18 @@ typedef struct ebma_job_state {
     double eta_s;                           /* and seconds until its end */
     double fraction;                        /* read when RUNNING: 0..1 of the work */
     int32_t parts_done;
-    ebma_problem_code error;      /* read when it ended otherwise than SUCCEEDED */
-    const ebma_payload *payloads; /* [n_payloads], or NULL: leave the data out */
-    size_t n_payloads;
+    ebma_problem_code error;   /* read when it ended otherwise than SUCCEEDED */
+    const ebma_images *images; /* NULL: leave them out */
 } ebma_job_state;
 
 /* @unit energy = -logp in nats, to the nine digits a float32 network carries */
 EBM_API double ebma_energy(double logp);
-/* Steps per level and noise scale that a request means for a model.
- * @note steps_per_level stays 0 if the model's own numbers differ between levels */
-EBM_API void ebma_sample_effective(const ebma_sample_request *request, const ebm_levels *levels,
-                                   ebma_sample_request *out);
-/* Writes the request as a body that asks for exactly the same: params of the job object.
- * @range request: from ebma_sample_effective() @own *json: ebm_free() @err NOMEM */
-EBM_API EBM_MUST_CHECK ebm_status ebma_sample_encode(const ebma_sample_request *request,
-                                                     const ebm_model_info *model, char **json,
-                                                     size_t *size, ebm_error *err);
 /* Writes a job object without what ebma_job_present() fills in.
  * @own *json: ebm_free() @err NOMEM */
 EBM_API EBM_MUST_CHECK ebm_status ebma_job_encode(const ebma_job *job, char **json, size_t *size,
                                                   ebm_error *err);
 /* Completes a job object that ebma_job_encode() wrote, for a reader.
- * @own *out: ebm_free() @err FORMAT: not such an object; NOMEM */
+ * @own *out: ebm_free() @err FORMAT: not such an object; NOMEM; what images->read() says */
 EBM_API EBM_MUST_CHECK ebm_status ebma_job_present(const char *json, size_t size,
                                                    const ebma_job_state *state, char **out,
                                                    size_t *out_size, ebm_error *err);

@@ -90,6 +90,9 @@ EBM_API int32_t ebm_call_first_level(const ebm_call *op, const ebm_levels *level
  * from. @own borrows nothing */
 EBM_API ebm_call ebm_call_sampling(const ebm_call *op);
 
+/* Item k's draws: what chain->noise of a chain that was started holds. */
+EBM_API ebm_noise ebm_call_noise(const ebm_call *op, int32_t k);
+
 /* Starts the chain of item k; advance it with ebm_mcmc_advance(). setup->plan is ebm_call_plan().
  * `from`: with init samples, the result of the sampling's item k; else NULL.
  * @shape chain->y, chain->anchor [dim] set by the caller; path [T+1, dim] for inpaint, else NULL

@@ -90,10 +90,6 @@ EBM_API double ebm_param_number(const ebm_param *row, const ebm_op_params *param
 /* Stores a number that ebm_param_check() has passed. IMAGE and MODEL rows are left alone. */
 EBM_API void ebm_param_store(const ebm_param *row, double value, ebm_op_params *params);
 
-/* The parameters of sampling that need no picture, in the order in which help shows them; *n
- * receives their number. */
-EBM_API const ebm_param *ebm_sample_params(size_t *n);
-
 /* Finds a row by name; NULL if there is none. */
 EBM_API const ebm_param *ebm_param_find(const ebm_param *table, size_t n, const char *name);
 

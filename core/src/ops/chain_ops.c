@@ -123,7 +123,7 @@ ebm_call ebm_call_sampling(const ebm_call *op)
 /* --- starts -------------------------------------------------------------------------------- */
 
 /* Item k's draws. Frames of an interpolation share one index and differ in what they mix. */
-static ebm_noise noise_of(const ebm_call *op, int32_t k)
+ebm_noise ebm_call_noise(const ebm_call *op, int32_t k)
 {
     const ebm_op_params *p = &op->params;
     const uint32_t first = (uint32_t)p->first_index;
@@ -140,7 +140,7 @@ ebm_status ebm_call_start(const ebm_call *op, const ebm_mcmc_setup *setup, int32
                           const float *from, float *path, ebm_mcmc *chain, ebm_error *err)
 {
     const int32_t level = ebm_call_first_level(op, setup->levels);
-    chain->noise = noise_of(op, k);
+    chain->noise = ebm_call_noise(op, k);
     if (kind_of(op) == EBM_OP_INPAINT) {
         ebm_status st =
             ebm_mcmc_know(chain, setup, op->image, op->known, op->params.mask_soft, path, err);

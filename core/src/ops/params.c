@@ -87,7 +87,6 @@ static const ebm_param sample_rows[] = {
      "also give the state after every noise level", AT(progressive)},
     ROW_COMPOSE,
 };
-#define N_SAMPLE_WITHOUT_PICTURE 5
 
 static const ebm_param inpaint_rows[] = {
     {"image", EBM_PARAM_IMAGE, 0, 0, 0, NULL, "PNG", "picture to complete", AT(image)},
@@ -221,10 +220,4 @@ const ebm_operation *ebm_operation_find(const char *name)
         if (strcmp(operations[i].name, name) == 0)
             return &operations[i];
     return NULL;
-}
-
-const ebm_param *ebm_sample_params(size_t *n)
-{
-    *n = N_SAMPLE_WITHOUT_PICTURE;
-    return sample_rows;
 }

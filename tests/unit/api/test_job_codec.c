@@ -12,7 +12,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "ebma/api.h"
+#include "ebma/op_results.h"
 #include "fail_alloc.h"
 
 static int32_t same_steps[2] = {30, 30};
@@ -37,18 +37,61 @@ static ebm_model_info make_model(const ebm_levels *l)
     return m;
 }
 
-static ebma_job make_job(const ebm_model_info *model, const ebma_sample_request *request,
-                         const ebma_image *images)
+static ebma_op_request make_request(int64_t n, int64_t seed)
 {
-    return (ebma_job){.id = "job_1",
-                      .kind = "sample",
-                      .created_ms = 1767323045678,
-                      .model = model,
-                      .request = request,
-                      .images = images,
-                      .usage = {.grad_evals = 120, .energy_evals = 2, .batch_mean = 1.755},
-                      .build = "ebmd 1"};
+    ebma_op_request r = {.operation = ebm_operation_of(EBM_OP_SAMPLE), .n_models = 1};
+
+    ebm_op_params_default(r.operation, &r.params);
+    r.params.n = n;
+    r.params.seed = seed;
+    r.params.steps_per_level = 30;
+    r.params.noise_scale = 0.99;
+    r.model[0] = (ebm_weighted){.id = "m", .weight = 1.0};
+    r.delay_ms = 120;
+    return r;
 }
+
+/* A job with its one model; what it points to lives as long as the caller's. */
+typedef struct made {
+    const ebm_model_info *models[2];
+    ebma_drawn drawn;
+    ebma_results results;
+    ebma_job job;
+} made;
+
+static ebma_job *make_job(made *m, const ebm_model_info *model, const ebma_op_request *request,
+                          const ebma_image *images)
+{
+    *m = (made){.models = {model, model},
+                .drawn = {.n = (int32_t)request->params.n,
+                          .first_index = request->params.first_index,
+                          .image = images},
+                .job = {.id = "job_1",
+                        .kind = "sample",
+                        .created_ms = 1767323045678,
+                        .models = m->models,
+                        .request = request,
+                        .usage = {.grad_evals = 120, .energy_evals = 2, .batch_mean = 1.755},
+                        .build = "ebmd 1"}};
+    m->results.drawn = &m->drawn;
+    m->job.results = images ? &m->results : NULL;
+    return &m->job;
+}
+
+/* Three images, "PNG" the first, the other two empty. */
+static ebm_status read_one(void *self, int32_t index, char **data, size_t *size, ebm_error *err)
+{
+    (void)self;
+    (void)err;
+    *data = ebm_alloc(4, 1);
+    if (!*data)
+        return EBM_ERR_NOMEM;
+    memcpy(*data, "PNG", 4);
+    *size = index == 0 ? 3 : 0;
+    return EBM_OK;
+}
+
+static const ebma_images images_of = {read_one, NULL};
 
 static const ebma_job_state well = {.status = EBMA_JOB_SUCCEEDED,
                                     .started_ms = 1767323045700,
@@ -83,16 +126,15 @@ static void a_finished_job(void **state)
 {
     ebm_model_info model = make_model(&levels);
     const ebma_image images[2] = {{1.5, "d0"}, {-0.1f, "d1"}};
-    const ebma_payload payloads[2] = {{"PNG", 3}, {"", 0}};
     ebma_job_state job_state = well;
-    ebma_sample_request request = {.n = 2, .seed = 9007199254740991u, .first_index = 5};
-    ebma_job job = make_job(&model, &request, images);
+    ebma_op_request request = make_request(2, 9007199254740991);
     json_t *root, *params, *usage, *first, *second;
+    made m;
 
     (void)state;
-    job_state.payloads = payloads;
-    job_state.n_payloads = 2;
-    root = present(&job, &job_state);
+    request.params.first_index = 5;
+    job_state.images = &images_of;
+    root = present(make_job(&m, &model, &request, images), &job_state);
     params = json_object_get(root, "params");
     usage = json_object_get(root, "usage");
     first = json_array_get(json_object_get(root, "data"), 0);
@@ -128,12 +170,16 @@ static void no_images_if_not_wanted(void **state)
 {
     ebm_model_info model = make_model(&levels);
     ebma_image image = {1.5, "d0"};
-    ebma_sample_request request = {.n = 1, .format = EBMA_FORMAT_NONE};
-    ebma_job job = make_job(&model, &request, &image);
-    json_t *root = present(&job, &well);
-    json_t *first = json_array_get(json_object_get(root, "data"), 0);
+    ebma_op_request request = make_request(1, 0);
+    ebma_job_state job_state = well;
+    json_t *root, *first;
+    made m;
 
     (void)state;
+    request.format = EBMA_FORMAT_NONE;
+    job_state.images = &images_of;
+    root = present(make_job(&m, &model, &request, &image), &job_state);
+    first = json_array_get(json_object_get(root, "data"), 0);
     assert_null(json_object_get(first, "b64_json"));
     assert_string_equal(text_at(first, "sha256"), "d0");
     json_decref(root);
@@ -144,19 +190,23 @@ static void params_can_be_posted_back(void **state)
 {
     ebm_model_info model = make_model(&mixed);
     ebma_image image = {1.5, "d0"};
-    ebma_sample_request request = {
-        .n = 1, .seed = 4, .has_noise_scale = true, .noise_scale = 0.1 + 0.2};
-    ebma_job job = make_job(&model, &request, &image);
-    json_t *root = present(&job, &well);
-    char *text = json_dumps(json_object_get(root, "params"), 0);
+    ebma_op_request request = make_request(1, 4), again;
     ebm_arena *arena = ebm_arena_create(1u << 16);
-    ebma_sample_request again;
     ebma_problem p;
+    json_t *root;
+    char *text;
+    made m;
 
     (void)state;
-    assert_int_equal(ebma_sample_decode(text, strlen(text), arena, &again, &p), EBM_OK);
-    assert_true(again.seed == 4 && again.n == 1 && again.steps_per_level == 0);
-    assert_true(again.noise_scale == 0.1 + 0.2); /* every bit of it */
+    request.params.steps_per_level = 0;
+    request.params.noise_scale = 0.1 + 0.2;
+    root = present(make_job(&m, &model, &request, &image), &well);
+    text = json_dumps(json_object_get(root, "params"), 0);
+    assert_int_equal(ebma_op_decode(request.operation, text, strlen(text), arena, &again, &p),
+                     EBM_OK);
+    assert_true(again.params.seed == 4 && again.params.n == 1);
+    assert_true(again.params.steps_per_level == 0);
+    assert_true(again.params.noise_scale == 0.1 + 0.2); /* every bit of it */
     free(text);
     json_decref(root);
     ebm_arena_free(arena);
@@ -177,12 +227,13 @@ static void states(void **state)
                 {{.status = EBMA_JOB_EXPIRED, .error = EBMA_DEADLINE}, "expired", "error"}};
     static const char *const members[] = {"queue", "progress", "error", "data", "timings"};
     ebm_model_info model = make_model(&levels);
-    ebma_sample_request request = {.n = 1};
-    ebma_job job = make_job(&model, &request, NULL);
+    ebma_op_request request = make_request(1, 0);
+    made made_job;
+    const ebma_job *job = make_job(&made_job, &model, &request, NULL);
 
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        json_t *root = present(&job, &rows[i].with);
+        json_t *root = present(job, &rows[i].with);
 
         assert_string_equal(text_at(root, "status"), rows[i].status);
         for (size_t m = 0; m < sizeof(members) / sizeof(members[0]); m++)
@@ -229,24 +280,39 @@ static void one_form_of_a_body(void **state)
     assert_int_equal(ebma_body_canonical("{", 1, &first, &size, NULL), EBM_ERR_ARG);
 }
 
-static void canonical_requests(void **state)
+/* Several models, levels of each image, images of all of them together. */
+static void compositions_and_more(void **state)
 {
     ebm_model_info model = make_model(&levels);
-    ebma_sample_request asked = {.n = 3, .seed = 11, .first_index = 4}, full, again;
-    ebm_arena *arena = ebm_arena_create(1u << 16);
-    ebma_problem p;
-    char *text;
-    size_t size;
+    const ebma_image images[2] = {{1.5, "d0"}, {2.5, "d1"}};
+    const ebma_joint_image joint[] = {{"sheet", (const unsigned char *)"PNG", 3},
+                                      {"ensemble.mean", (const unsigned char *)"PNG", 3}};
+    ebma_op_request request = make_request(2, 1);
+    ebma_job_state job_state = well;
+    json_t *root, *list, *first;
+    made m;
 
     (void)state;
-    ebma_sample_effective(&asked, &levels, &full);
-    assert_int_equal(ebma_sample_encode(&full, &model, &text, &size, NULL), EBM_OK);
-    assert_int_equal(ebma_sample_decode(text, size, arena, &again, &p), EBM_OK);
-    assert_true(again.n == 3 && again.seed == 11 && again.first_index == 4);
-    assert_true(again.steps_per_level == 30 && again.noise_scale == 0.99);
-    assert_string_equal(again.model, "m");
-    ebm_free(text);
-    ebm_arena_free(arena);
+    request.n_models = 2;
+    request.model[1] = (ebm_weighted){.id = "m2", .weight = -0.5};
+    make_job(&m, &model, &request, images);
+    m.drawn.levels = 2;
+    m.drawn.joint = joint;
+    m.drawn.n_joint = 2;
+    m.drawn.mask_coverage = 0.25;
+    job_state.images = &images_of;
+    root = present(&m.job, &job_state);
+    list = json_object_get(root, "models");
+    assert_int_equal(json_array_size(list), 2);
+    assert_true(json_real_value(json_object_get(json_array_get(list, 1), "weight")) == -0.5);
+    assert_int_equal(json_array_size(json_object_get(json_object_get(root, "params"), "model")), 2);
+    first = json_array_get(json_object_get(root, "data"), 0);
+    assert_int_equal(json_array_size(json_object_get(first, "levels")), 2);
+    assert_string_equal(json_string_value(json_array_get(json_object_get(first, "levels"), 1)), "");
+    assert_string_equal(text_at(root, "sheet"), "UE5H");
+    assert_string_equal(text_at(json_object_get(root, "ensemble"), "mean"), "UE5H");
+    assert_true(json_real_value(json_object_get(root, "mask_coverage")) == 0.25);
+    json_decref(root);
 }
 
 static void energies(void **state)
@@ -296,10 +362,10 @@ static void a_model(void **state)
     assert_int_equal(json_integer_value(json_object_get(json_object_get(m, "image"), "height")), 9);
     assert_int_equal(json_array_size(json_object_get(m, "default_steps")), 2);
     params = json_object_get(m, "parameters");
-    assert_int_equal(json_array_size(params), ebma_sample_table().n);
+    assert_int_equal(json_array_size(params), ebma_op_table(EBM_OP_SAMPLE).n);
     for (size_t i = 0; i < json_array_size(params); i++)
         assert_string_equal(text_at(json_array_get(params, i), "name"),
-                            ebma_sample_table().row[i]->name);
+                            ebma_op_table(EBM_OP_SAMPLE).row[i]->name);
     json_decref(root);
 }
 
@@ -307,15 +373,16 @@ static void without_memory(void **state)
 {
     ebm_model_info model = make_model(&levels);
     ebma_image image = {1.5, "d0"};
-    ebma_sample_request request = {.n = 1};
-    ebma_job job = make_job(&model, &request, &image);
+    ebma_op_request request = make_request(1, 0);
+    made m;
+    const ebma_job *job = make_job(&m, &model, &request, &image);
 
     (void)state;
     FOR_EACH_ALLOC_FAILURE
     {
         char *text = NULL;
         size_t size;
-        ebm_status st = ebma_job_encode(&job, &text, &size, NULL);
+        ebm_status st = ebma_job_encode(job, &text, &size, NULL);
 
         assert_int_equal(st, fail_alloc_hit() ? EBM_ERR_NOMEM : EBM_OK);
         ebm_free(text);
@@ -331,7 +398,7 @@ int main(void)
         cmocka_unit_test(states),
         cmocka_unit_test(what_is_not_a_job_object),
         cmocka_unit_test(one_form_of_a_body),
-        cmocka_unit_test(canonical_requests),
+        cmocka_unit_test(compositions_and_more),
         cmocka_unit_test(energies),
         cmocka_unit_test(times),
         cmocka_unit_test(a_model),

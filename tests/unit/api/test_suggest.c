@@ -24,7 +24,7 @@ static void suggestions(void **state)
                 {"zzz", NULL},
                 {"", NULL},
                 {"a_name_that_is_much_longer_than_any_row_of_ours", NULL}};
-    ebma_table table = ebma_sample_table();
+    ebma_table table = ebma_op_table(EBM_OP_SAMPLE);
 
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

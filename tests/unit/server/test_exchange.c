@@ -69,8 +69,8 @@ static void refusals_before_the_body(void **state)
                 {"GET", "/nope", NULL, NULL, false, 404},
                 {"POST", "/healthz", NULL, NULL, false, 405},
                 {"POST", "/sample", NULL, "2", false, 415},
-                {"POST", "/sample", "application/json", "65537", false, 413},
-                {"POST", "/sample", "text/plain", "65537", false, 413},
+                {"POST", "/sample", "application/json", "4194305", false, 413},
+                {"POST", "/sample", "text/plain", "4194305", false, 413},
                 {"POST", "/sample", "application/json", "2", false, 503}, /* still starting */
                 {"POST", "/sample", "application/json", "1, 2", false, 400}};
     ebmd_app app = make_app();
@@ -93,10 +93,12 @@ static void refusals_before_the_body(void **state)
 
 static void the_body_grows_up_to_its_limit(void **state)
 {
+    static const ebmd_route plain = {.flags = EBMD_TAKES_JSON};
     static char piece[1000];
-    ebmd_request *r = make_request("POST", "/sample");
+    ebmd_request *r = make_request("POST", "/plain");
 
     (void)state;
+    r->route = &plain;
     for (size_t i = 0; i < sizeof(piece); i++)
         piece[i] = (char)i;
     for (size_t sent = 0; sent + 1000 <= EBMA_BODY_MAX; sent += 1000)
@@ -111,6 +113,22 @@ static void the_body_grows_up_to_its_limit(void **state)
     while (r->body_seen + 1000 <= 8u * 1024u * 1024u)
         assert_true(ebmd_exchange_body(r, piece, 1000));
     assert_false(ebmd_exchange_body(r, piece, 1000)); /* and not for ever */
+    ebmd_request_free(r);
+}
+
+static void a_body_with_pictures_may_be_longer(void **state)
+{
+    static const ebmd_route pictures = {.flags = EBMD_TAKES_JSON | EBMD_TAKES_PICTURES};
+    static char piece[65536];
+    ebmd_request *r = make_request("POST", "/pictures");
+
+    (void)state;
+    r->route = &pictures;
+    for (size_t sent = 0; sent < EBMA_UPLOAD_MAX; sent += sizeof(piece))
+        assert_true(ebmd_exchange_body(r, piece, sizeof(piece)));
+    assert_int_equal(r->body_size, EBMA_UPLOAD_MAX);
+    assert_true(ebmd_exchange_body(r, piece, 1));
+    assert_int_equal(r->body_size, EBMA_UPLOAD_MAX);
     ebmd_request_free(r);
 }
 
@@ -262,6 +280,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refusals_before_the_body),
         cmocka_unit_test(the_body_grows_up_to_its_limit),
+        cmocka_unit_test(a_body_with_pictures_may_be_longer),
         cmocka_unit_test(common_headers),
         cmocka_unit_test(a_drain_closes_connections),
         cmocka_unit_test(a_handler_without_an_answer),

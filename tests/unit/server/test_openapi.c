@@ -11,6 +11,8 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "ebma/op_request.h"
+#include "kind.h"
 #include "router.h"
 
 static json_t *doc;
@@ -242,28 +244,90 @@ static void check_choices(json_t *schema, const ebm_param *p)
                         json_string_value(json_array_get(list, 0)));
 }
 
-static void parameters(void **state)
+/* The schema of a row, which may lie in an object; NULL: there is none. */
+static json_t *schema_of(json_t *all, const ebm_param *p)
 {
-    ebma_table table = ebma_sample_table();
-    json_t *schema = follow("#/components/schemas/SampleRequest");
+    const char *point = strchr(p->name, '.');
+    char group[32] = "";
+    json_t *object;
+
+    if (!point)
+        return json_object_get(all, p->name);
+    memcpy(group, p->name, (size_t)(point - p->name));
+    object = json_object_get(all, group);
+    assert_true(json_is_false(json_object_get(object, "additionalProperties")));
+    return json_object_get(json_object_get(object, "properties"), point + 1);
+}
+
+static void check_row(json_t *schema, const ebm_param *p)
+{
+    assert_string_equal(json_string_value(json_object_get(schema, "description")), p->help);
+    switch (p->type) {
+    case EBM_PARAM_CHOICE:
+        check_choices(schema, p);
+        break;
+    case EBM_PARAM_MODEL:
+        assert_true(type_is(schema, "string") && type_is(schema, "array"));
+        break;
+    case EBM_PARAM_BOOL:
+        assert_true(type_is(schema, "boolean"));
+        break;
+    case EBM_PARAM_IMAGE:
+        assert_true(type_is(schema, ebma_row_is_list(p) ? "array" : "string"));
+        break;
+    default:
+        check_number(schema, p);
+    }
+}
+
+/* Fields of a schema, those of its objects counted one by one. */
+static size_t count_fields(json_t *all)
+{
+    const char *name;
+    json_t *one;
+    size_t n = 0;
+
+    json_object_foreach(all, name, one)
+    {
+        json_t *inner = json_object_get(one, "properties");
+
+        n += inner ? json_object_size(inner) : 1;
+    }
+    return n;
+}
+
+static void check_request(const char *schema_name, ebm_op_kind kind)
+{
+    ebma_table table = ebma_op_table(kind);
+    json_t *schema = json_object_get(follow("#/components/schemas"), schema_name);
     json_t *all = json_object_get(schema, "properties");
 
-    (void)state;
     assert_true(json_is_false(json_object_get(schema, "additionalProperties")));
-    assert_int_equal(json_object_size(all), table.n);
+    assert_int_equal(count_fields(all), table.n);
     for (size_t i = 0; i < table.n; i++) {
-        const ebm_param *p = table.row[i];
-        json_t *one = json_object_get(all, p->name);
+        json_t *one = schema_of(all, table.row[i]);
 
         if (!one)
-            fail_msg("%s is not described", p->name);
-        assert_string_equal(json_string_value(json_object_get(one, "description")), p->help);
-        if (p->type == EBM_PARAM_CHOICE)
-            check_choices(one, p);
-        else if (p->type == EBM_PARAM_MODEL)
-            assert_true(type_is(one, "string"));
-        else
-            check_number(one, p);
+            fail_msg("%s: %s is not described", schema_name, table.row[i]->name);
+        check_row(one, table.row[i]);
+    }
+}
+
+/* Every kind of job has a route, and the route's body is described by the kind's table. */
+static void parameters(void **state)
+{
+    (void)state;
+    for (int k = EBM_OP_SAMPLE; k <= EBM_OP_LIKELIHOOD; k++) {
+        const char *name = ebm_operation_of((ebm_op_kind)k)->name;
+        char schema[32], path[32];
+
+        if (!ebmd_kind_find(name))
+            continue;
+        assert_int_equal(ebmd_kind_find(name)->operation, k);
+        snprintf(path, sizeof(path), "/v1/%s", name);
+        assert_non_null(operation(path, "post"));
+        snprintf(schema, sizeof(schema), "%c%sRequest", name[0] - 'a' + 'A', name + 1);
+        check_request(schema, (ebm_op_kind)k);
     }
 }
 

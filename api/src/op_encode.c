@@ -1,0 +1,131 @@
+/* A request written as the body that asks for it again. Knows rows and values; not models. */
+#include <string.h>
+
+#include "api_internal.h"
+
+static json_t *choice_word(const ebm_param *row, int32_t index)
+{
+    const char *at = row->choices;
+
+    for (; index > 0; index--)
+        at += strcspn(at, "|") + 1;
+    return json_stringn(at, strcspn(at, "|"));
+}
+
+json_t *ebma__param_value(const ebm_param *row, double value)
+{
+    switch (row->type) {
+    case EBM_PARAM_INT:
+    case EBM_PARAM_SEED:
+        return value < row->min ? json_null() : json_integer((json_int_t)value);
+    case EBM_PARAM_REAL:
+        return value < row->min ? json_null() : json_real(value);
+    case EBM_PARAM_BOOL:
+        return json_boolean(value != 0.0);
+    case EBM_PARAM_CHOICE:
+        return choice_word(row, (int32_t)value);
+    case EBM_PARAM_MODEL:
+    case EBM_PARAM_IMAGE:
+        break;
+    }
+    return json_null();
+}
+
+static json_t *model_value(const ebma_op_request *r)
+{
+    json_t *list;
+    bool ok;
+
+    if (r->n_models == 1 && r->model[0].weight == 1.0)
+        return json_string(r->model[0].id);
+    list = json_array();
+    ok = list != NULL;
+    for (int32_t i = 0; i < r->n_models && ok; i++)
+        ok = json_array_append_new(list, json_pack("{s:s, s:f}", "id", r->model[i].id, "weight",
+                                                   r->model[i].weight)) == 0;
+    if (!ok) {
+        json_decref(list);
+        return NULL;
+    }
+    return list;
+}
+
+/* The value of a row that only a server has. */
+static json_t *own_value(const ebma_op_request *r, const ebm_param *row)
+{
+    if (row->type == EBM_PARAM_MODEL)
+        return model_value(r);
+    if (strcmp(row->name, "response_format") == 0)
+        return choice_word(row, (int32_t)r->format);
+    if (strcmp(row->name, "sheet") == 0)
+        return json_boolean(r->sheet);
+    if (strcmp(row->name, "animation") == 0)
+        return json_boolean(r->animation);
+    if (strcmp(row->name, "delay_ms") == 0)
+        return json_integer(r->delay_ms);
+    return NULL; /* priority and time-out are the job's, not the result's */
+}
+
+static const ebma_picture *picture_of(const ebma_op_request *r, const ebm_param *row)
+{
+    if (row->offset == offsetof(ebm_op_params, mask))
+        return &r->mask;
+    return row->offset == offsetof(ebm_op_params, image_b) ? &r->image_b : &r->image;
+}
+
+static json_t *pictures_value(const ebma_op_request *r)
+{
+    json_t *list = json_array();
+
+    for (int32_t i = 0; list && i < r->n_images; i++) {
+        if (json_array_append_new(list, ebma__base64(r->images[i].png, r->images[i].size)) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+static void set_row(json_t *root, const ebma_op_request *r, const ebm_param *row, bool pictures,
+                    bool *ok)
+{
+    const ebm_operation *op = r->operation;
+    json_t *value;
+
+    if (ebma_row_is_list(row)) {
+        if (pictures)
+            ebma__set(root, row->name, pictures_value(r), ok);
+    } else if (row->type == EBM_PARAM_IMAGE) {
+        const ebma_picture *p = picture_of(r, row);
+
+        if (pictures && p->size > 0)
+            ebma__set_path(root, row->name, ebma__base64(p->png, p->size), ok);
+    } else if (row >= op->params && row < op->params + op->n_params) {
+        ebma__set_path(root, row->name, ebma__param_value(row, ebm_param_number(row, &r->params)), ok);
+    } else {
+        value = own_value(r, row);
+        if (value)
+            ebma__set(root, row->name, value, ok);
+    }
+}
+
+json_t *ebma__op_object(const ebma_op_request *request, bool pictures)
+{
+    ebma_table table = ebma_op_table(request->operation->kind);
+    json_t *root = json_object();
+    bool ok = root != NULL;
+
+    for (size_t i = 0; i < table.n && ok; i++)
+        set_row(root, request, table.row[i], pictures, &ok);
+    if (!ok) {
+        json_decref(root);
+        return NULL;
+    }
+    return root;
+}
+
+ebm_status ebma_op_encode(const ebma_op_request *request, bool pictures, char **json, size_t *size,
+                          ebm_error *err)
+{
+    return ebma__json_write(ebma__op_object(request, pictures), json, size, err);
+}

@@ -1,0 +1,17 @@
+/* POST /v1/sample, /v1/inpaint and so on: one kind of job for each. */
+#include "submit.h"
+
+void ebmd_route_sample(const ebmd_app *app, ebmd_request *r)
+{
+    ebmd_submit(app, r, &ebmd_kind_sample);
+}
+
+void ebmd_route_inpaint(const ebmd_app *app, ebmd_request *r)
+{
+    ebmd_submit(app, r, &ebmd_kind_inpaint);
+}
+
+void ebmd_route_interpolate(const ebmd_app *app, ebmd_request *r)
+{
+    ebmd_submit(app, r, &ebmd_kind_interpolate);
+}
