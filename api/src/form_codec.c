@@ -1,5 +1,5 @@
-/* Requests as multipart/form-data: each part is a field, named as in JSON ("until.ess" for one in an
- * object). They become the JSON body that says the same, so that there is one way on from here.
+/* Requests as multipart/form-data: each part is a field, named as in JSON ("until.ess" for one in
+ * an object). They become the JSON body that says the same, so that there is one way on from here.
  * Knows rows and parts; not what is asked for. */
 #include <string.h>
 
@@ -71,7 +71,8 @@ static json_t *value_of(const form *f, const ebm_param *row)
     return json_stringn(f->part, f->size);
 }
 
-/* What stands at the field's place already, or NULL. A part "until" is in the way of "until.ess". */
+/* What stands at the field's place already, or NULL. A part "until" is in the way of "until.ess".
+ */
 static const json_t *taken(const form *f)
 {
     const char *point = strchr(f->name, '.');

@@ -64,7 +64,7 @@ static json_t *usage_object(const ebma_usage *u)
 {
     return json_pack("{s:I, s:I, s:I, s:f}", "grad_evals", (json_int_t)u->grad_evals,
                      "energy_evals", (json_int_t)u->energy_evals, "langevin_steps",
-                     (json_int_t)u->grad_evals, "batch_mean", digits(u->batch_mean, 100.0));
+                     (json_int_t)u->langevin_steps, "batch_mean", digits(u->batch_mean, 100.0));
 }
 
 static void set_head(json_t *root, const ebma_job *job, bool *ok)

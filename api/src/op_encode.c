@@ -101,7 +101,8 @@ static void set_row(json_t *root, const ebma_op_request *r, const ebm_param *row
         if (pictures && p->size > 0)
             ebma__set_path(root, row->name, ebma__base64(p->png, p->size), ok);
     } else if (row >= op->params && row < op->params + op->n_params) {
-        ebma__set_path(root, row->name, ebma__param_value(row, ebm_param_number(row, &r->params)), ok);
+        ebma__set_path(root, row->name, ebma__param_value(row, ebm_param_number(row, &r->params)),
+                       ok);
     } else {
         value = own_value(r, row);
         if (value)

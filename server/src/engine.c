@@ -14,6 +14,7 @@
 struct ebmd_engine {
     size_t n;
     ebm_model *model[EBMD_MODELS_MAX];
+    ebm_calibration calibration[EBMD_MODELS_MAX]; /* mean NULL: there is none */
 };
 
 typedef struct names {
@@ -75,6 +76,19 @@ static ebm_status blame(ebm_error *err, const char *name, const ebm_error *cause
     return ebm_error_set(err, cause->status, where, "%s", cause->text);
 }
 
+/* One of other weights counts as none: training has gone on since. */
+static ebm_status read_calibration(ebmd_engine *e, const char *dir, const char *name,
+                                   ebm_error *err)
+{
+    const ebm_model_info *m = ebm_model_describe(e->model[e->n]);
+    ebm_error cause = {0};
+    ebm_status st =
+        ebm_calibration_read(dir, m->sha256, m->levels->count, &e->calibration[e->n], &cause);
+
+    e->n++;
+    return st == EBM_OK || st == EBM_ERR_NOT_FOUND ? EBM_OK : blame(err, name, &cause);
+}
+
 static ebm_status open_one(ebmd_engine *e, const char *dir, const char *name,
                            const ebm_kernels *kernels, ebm_error *err)
 {
@@ -93,8 +107,8 @@ static ebm_status open_one(ebmd_engine *e, const char *dir, const char *name,
         ebm_model_unref(m);
         return EBM_ERR_FORMAT;
     }
-    e->model[e->n++] = m;
-    return EBM_OK;
+    e->model[e->n] = m;
+    return read_calibration(e, path, name, err);
 }
 
 ebm_status ebmd_engine_open(const char *dir, const ebm_kernels *kernels, ebmd_engine **out,
@@ -122,12 +136,18 @@ out:
     return st;
 }
 
+static void forget(ebmd_engine *e, size_t i)
+{
+    ebm_model_unref(e->model[i]);
+    ebm_calibration_clear(&e->calibration[i]);
+}
+
 void ebmd_engine_close(ebmd_engine *e)
 {
     if (!e)
         return;
     for (size_t i = 0; i < e->n; i++)
-        ebm_model_unref(e->model[i]);
+        forget(e, i);
     ebm_free(e);
 }
 
@@ -139,6 +159,11 @@ size_t ebmd_engine_count(const ebmd_engine *e)
 ebm_model *ebmd_engine_at(const ebmd_engine *e, size_t i)
 {
     return e->model[i];
+}
+
+const ebm_calibration *ebmd_engine_calibration(const ebmd_engine *e, size_t i)
+{
+    return e->calibration[i].mean ? &e->calibration[i] : NULL;
 }
 
 bool ebmd_engine_find(const ebmd_engine *e, const char *id, size_t *index)

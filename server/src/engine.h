@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "ebm/calibration.h"
 #include "ebm/model.h"
 
 #define EBMD_MODELS_MAX 64
@@ -24,6 +25,8 @@ void ebmd_engine_close(ebmd_engine *e); /* NULL allowed */
 size_t ebmd_engine_count(const ebmd_engine *e);
 /* @own borrowed: take a reference to keep it */
 ebm_model *ebmd_engine_at(const ebmd_engine *e, size_t i);
+/* The calibration beside model i, or NULL. @own the engine's */
+const ebm_calibration *ebmd_engine_calibration(const ebmd_engine *e, size_t i);
 /* Finds a model by id; NULL is the default. @err false: there is none */
 bool ebmd_engine_find(const ebmd_engine *e, const char *id, size_t *index);
 

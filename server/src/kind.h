@@ -123,5 +123,6 @@ const ebmd_kind *ebmd_kind_find(const char *name);
 extern const ebmd_kind ebmd_kind_sample;
 extern const ebmd_kind ebmd_kind_inpaint;
 extern const ebmd_kind ebmd_kind_interpolate;
+extern const ebmd_kind ebmd_kind_energy;
 
 #endif

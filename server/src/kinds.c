@@ -4,7 +4,7 @@
 #include "kind.h"
 
 static const ebmd_kind *const kinds[] = {&ebmd_kind_sample, &ebmd_kind_inpaint,
-                                         &ebmd_kind_interpolate};
+                                         &ebmd_kind_interpolate, &ebmd_kind_energy};
 
 const ebmd_kind *ebmd_kind_find(const char *name)
 {

@@ -188,8 +188,8 @@ ebm_status ebmd_op_pictures(ebmd_op *op, ebm_arena *arena, ebma_problem *problem
     const bool inpaint = op->call.operation->kind == EBM_OP_INPAINT;
     desk d = {op, arena, problem};
     ebma_picture mask = op->request.mask.size > 0 ? op->request.mask : op->request.image;
-    ebm_status st = load_one(&d, between ? "from.image" : "image", &op->request.image,
-                             &op->call.image);
+    ebm_status st =
+        load_one(&d, between ? "from.image" : "image", &op->request.image, &op->call.image);
 
     if (st != EBM_ERR_NOMEM)
         st = load_one(&d, "to.image", &op->request.image_b, &op->call.image_b);

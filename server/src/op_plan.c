@@ -22,9 +22,10 @@ bool ebmd_op_finite(const float *x, size_t n)
 /* --- models -------------------------------------------------------------------------------- */
 
 /* Without a name the request means the server's first model. */
-static bool find_models(const ebmd_engine *engine, ebma_op_request *r, ebmd_plan *plan)
+static bool find_models(const ebmd_engine *engine, ebma_op_request *r, ebmd_plan *plan,
+                        const ebm_calibration **calibration)
 {
-    size_t i;
+    size_t i = 0;
 
     if (r->n_models == 0) {
         if (!ebmd_engine_find(engine, NULL, &i))
@@ -41,9 +42,32 @@ static bool find_models(const ebmd_engine *engine, ebma_op_request *r, ebmd_plan
         plan->weight[k] = r->model[k].weight;
     }
     plan->n_models = r->n_models;
-    plan->compose = r->params.compose == EBM_COMPOSE_MIXTURE ? EBM_COMPOSE_MIXTURE
-                                                             : EBM_COMPOSE_PRODUCT;
+    *calibration =
+        r->n_models == 1 && r->model[0].weight == 1.0 ? ebmd_engine_calibration(engine, i) : NULL;
+    plan->compose =
+        r->params.compose == EBM_COMPOSE_MIXTURE ? EBM_COMPOSE_MIXTURE : EBM_COMPOSE_PRODUCT;
     return true;
+}
+
+static double *copy_numbers(const double *from, size_t n, ebm_arena *arena)
+{
+    double *to = ebm_arena_alloc(arena, n, sizeof(*to));
+
+    if (to)
+        memcpy(to, from, n * sizeof(*to));
+    return to;
+}
+
+/* A job may outlive the set of models that it was asked of. */
+static bool copy_calibration(const ebm_calibration *from, ebm_arena *arena, ebm_calibration *to)
+{
+    const size_t levels = (size_t)from->levels;
+
+    *to = *from;
+    to->mean = copy_numbers(from->mean, levels, arena);
+    to->sd = copy_numbers(from->sd, levels, arena);
+    to->quantile = copy_numbers(from->quantile, (levels + 1) * EBM_QUANTILES, arena);
+    return to->mean && to->sd && to->quantile;
 }
 
 static size_t dim_of(const ebm_model_info *m)
@@ -135,6 +159,7 @@ ebm_status ebmd_op_parse(const ebmd_engine *engine, const char *json, size_t siz
 {
     const ebm_operation *operation = ebm_operation_of(plan->kind->operation);
     ebmd_op *op = ebm_arena_alloc(arena, 1, sizeof(*op));
+    const ebm_calibration *calibration = NULL;
     ebm_status st;
 
     memset(problem, 0, sizeof(*problem));
@@ -149,9 +174,13 @@ ebm_status ebmd_op_parse(const ebmd_engine *engine, const char *json, size_t siz
     plan->request = op;
     plan->priority = op->request.priority;
     plan->timeout_ms = (int64_t)(op->request.timeout_s * 1e3);
-    if (!find_models(engine, &op->request, plan)) {
+    if (!find_models(engine, &op->request, plan, &calibration)) {
         problem->code = EBMA_MODEL_NOT_FOUND;
         return EBM_ERR_NOT_FOUND;
+    }
+    if (calibration && !copy_calibration(calibration, arena, &op->calibration)) {
+        problem->code = EBMA_OUT_OF_MEMORY;
+        return EBM_ERR_NOMEM;
     }
     return fill(op, arena, plan, problem);
 }
@@ -183,6 +212,7 @@ ebm_status ebmd_op_document(const ebmd_plan *plan, const ebmd_facts *facts,
                             const ebma_results *results, char **json, size_t *size, ebm_error *err)
 {
     const ebm_model_info *models[EBM_COMPOSE_MAX_PARTS];
+    const bool draws = plan->images > 0;
     ebma_job job = {.id = facts->id,
                     .kind = plan->kind->name,
                     .created_ms = facts->created_ms,
@@ -190,7 +220,8 @@ ebm_status ebmd_op_document(const ebmd_plan *plan, const ebmd_facts *facts,
                     .request = &ebmd_op_of(plan)->request,
                     .results = results,
                     .usage = {.grad_evals = facts->grad_evals,
-                              .energy_evals = plan->images,
+                              .energy_evals = draws ? plan->images : facts->grad_evals,
+                              .langevin_steps = draws ? facts->grad_evals : 0,
                               .batch_mean = facts->batch_mean},
                     .build = facts->build};
 

@@ -3,6 +3,7 @@
 #ifndef EBMD_OP_PLAN_H
 #define EBMD_OP_PLAN_H
 
+#include "ebm/calibration.h"
 #include "ebm/ops.h"
 #include "ebm/receipt.h"
 #include "ebma/op_request.h"
@@ -23,6 +24,7 @@ typedef struct ebmd_op {
     ebm_receipt receipt; /* of the whole run */
     ebm_mcmc_plan chains;
     int32_t first_level;
+    ebm_calibration calibration; /* of a single model; mean NULL: there is none */
 } ebmd_op;
 
 /* The part of parse() that all operations share. Afterwards everything of *plan is set but parts,
@@ -31,8 +33,8 @@ EBM_MUST_CHECK ebm_status ebmd_op_parse(const ebmd_engine *engine, const char *j
                                         ebm_arena *arena, ebmd_plan *plan, ebma_problem *problem);
 /* Refuses what the kind's numbers make too large: its results, its work.
  * @unit bytes of all results; work in gradient evaluations @err RANGE */
-EBM_MUST_CHECK ebm_status ebmd_op_bound(ebm_arena *arena, const char *row, double bytes, double work,
-                                        ebma_problem *problem);
+EBM_MUST_CHECK ebm_status ebmd_op_bound(ebm_arena *arena, const char *row, double bytes,
+                                        double work, ebma_problem *problem);
 /* canon() of every operation. */
 EBM_MUST_CHECK ebm_status ebmd_op_canon(const ebmd_plan *plan, char **json, size_t *size,
                                         ebm_error *err);

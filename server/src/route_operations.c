@@ -15,3 +15,8 @@ void ebmd_route_interpolate(const ebmd_app *app, ebmd_request *r)
 {
     ebmd_submit(app, r, &ebmd_kind_interpolate);
 }
+
+void ebmd_route_energy(const ebmd_app *app, ebmd_request *r)
+{
+    ebmd_submit(app, r, &ebmd_kind_energy);
+}

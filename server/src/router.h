@@ -55,5 +55,6 @@ void ebmd_route_job_cancel(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_sample(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_inpaint(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_interpolate(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_energy(const ebmd_app *app, ebmd_request *r);
 
 #endif

@@ -30,8 +30,7 @@ ebm_status ebmd_tools_aim(ebmd_tools *t, const ebmd_tools_order *order, ebm_erro
 {
     size_t dim = order->bench[0]->dim;
     bool alone = order->n == 1 && order->weight[0] == 1.0;
-    ebm_status st =
-        make_room(t, dim, order->work + (alone ? 1 : (size_t)order->n * dim), err);
+    ebm_status st = make_room(t, dim, order->work + (alone ? 1 : (size_t)order->n * dim), err);
 
     if (st != EBM_OK)
         return st;
@@ -39,10 +38,9 @@ ebm_status ebmd_tools_aim(ebmd_tools *t, const ebmd_tools_order *order, ebm_erro
     t->work = t->floats;
     for (int32_t i = 0; i < order->n; i++) {
         t->bench[i] = order->bench[i];
-        t->part[i] =
-            (ebm_compose_part){.density = ebm_density_of_session(order->bench[i]->session),
-                               .levels = levels_of(order->bench[i]),
-                               .weight = order->weight[i]};
+        t->part[i] = (ebm_compose_part){.density = ebm_density_of_session(order->bench[i]->session),
+                                        .levels = levels_of(order->bench[i]),
+                                        .weight = order->weight[i]};
     }
     t->density = t->part[0].density;
     t->whole = (ebm_composition){.kind = order->compose,

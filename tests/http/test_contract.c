@@ -111,10 +111,36 @@ static bool listed(json_t *list, const json_t *value)
 /* Members that are there only sometimes. */
 static bool optional(const char *name)
 {
-    static const char *const names[] = {
-        "b64_json",  "errors",           "min",    "max",      "priority",
-        "timeout_s", "cancel_requested", "models", "ensemble", "sheet",
-        "animation", "mask_coverage",    "levels"};
+    static const char *const names[] = {"b64_json",
+                                        "errors",
+                                        "min",
+                                        "max",
+                                        "priority",
+                                        "timeout_s",
+                                        "cancel_requested",
+                                        "models",
+                                        "ensemble",
+                                        "sheet",
+                                        "animation",
+                                        "mask_coverage",
+                                        "levels",
+                                        "percentiles",
+                                        "score",
+                                        "ood_percentile",
+                                        "gradient",
+                                        "comparable_within",
+                                        "calibration",
+                                        "ais",
+                                        "recovery",
+                                        "log_partition_forward",
+                                        "log_partition_reverse",
+                                        "log_partition_top",
+                                        "diagnostics",
+                                        "drift",
+                                        "steps",
+                                        "level",
+                                        "accept_rate",
+                                        "step_size"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strcmp(names[i], name) == 0)
@@ -147,6 +173,20 @@ static void check_members(json_t *schema, json_t *value)
     }
 }
 
+/* True if each member of the value has a property of the schema: that is the one of several. */
+static bool knows_all(json_t *schema, json_t *value)
+{
+    const char *name;
+    json_t *member;
+
+    json_object_foreach(value, name, member)
+    {
+        if (!json_object_get(json_object_get(schema, "properties"), name))
+            return false;
+    }
+    return true;
+}
+
 static void check(const char *where, json_t *schema, json_t *value)
 {
     json_t *constant, *one;
@@ -155,6 +195,13 @@ static void check(const char *where, json_t *schema, json_t *value)
     schema = resolve(schema);
     if (json_object_get(schema, "oneOf") && json_is_null(value))
         return;
+    json_array_foreach(json_object_get(schema, "oneOf"), i, one)
+    {
+        if (knows_all(resolve(one), value)) {
+            check(where, one, value);
+            return;
+        }
+    }
     constant = json_object_get(schema, "const");
     if (!type_fits(json_object_get(schema, "type"), value) ||
         !listed(json_object_get(schema, "enum"), value) ||
@@ -164,6 +211,11 @@ static void check(const char *where, json_t *schema, json_t *value)
         check_members(schema, value);
     json_array_foreach(value, i, one) check(where, json_object_get(schema, "items"), one);
 }
+
+/* Eight by eight white pixels as a PNG file. */
+#define WHITE                                                                                      \
+    "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAAAAADhZOFXAAAADklEQVR4nGP4DwUMlDEA98A/wbI0QbsAAAAASUVORK5"  \
+    "CYII="
 
 static void replies(void **state)
 {
@@ -182,6 +234,7 @@ static void replies(void **state)
         {"POST", "/v1/sample", "{\"n\":2,\"sheet\":true,\"model\":\"tiny:0.5\"}", 200, "Job"},
         {"POST", "/v1/sample", "{\"progressive\":true,\"animation\":true}", 200, "Job"},
         {"POST", "/v1/interpolate", "{\"frames\":3,\"from\":{\"seed\":1}}", 200, "Job"},
+        {"POST", "/v1/energy", "{\"gradient\":true,\"images\":[\"" WHITE "\"]}", 200, "Job"},
         {"POST", "/v1/sample", "{\"n\":0,\"nn\":1,\"model\":7}", 422, "Problem"},
         {"POST", "/v1/sample", "{", 400, "Problem"},
         {"GET", "/v1/models/none", NULL, 404, "Problem"},

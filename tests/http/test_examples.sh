@@ -39,8 +39,8 @@ done
 # the lines of the document, with small numbers in place of its own
 sed -n 's/^    \(curl .*\)$/\1/p' "$top/docs/operations.md" | sed \
     -e "s/localhost:8080/127.0.0.1:$port/" -e 's/^curl -s/curl -sS --fail-with-body/' \
-    -e '/\(sample\|inpaint\|interpolate\)/s/-F model=/-F steps_per_level=1 -F model=/' \
-    -e '/\(sample\|inpaint\|interpolate\)/s/--json .{/&"steps_per_level":1,/' \
+    -e '/v1.\(sample\|inpaint\|interpolate\)/s/-F model=/-F steps_per_level=1 -F model=/' \
+    -e '/v1.\(sample\|inpaint\|interpolate\)/s/--json .{/&"steps_per_level":1,/' \
     -e 's/"frames":9/"frames":3/' -e 's/=2000 /=24 /' -e 's/=500 /=4 /' -e 's/"steps":1000/"steps":10/' \
     -e 's/temperatures=200/temperatures=2/' -e 's/particles=16/particles=2/' \
     -e 's/warmup=50/warmup=2/' -e 's/paths=4/paths=2/' >examples

@@ -259,10 +259,9 @@ static void interpolate(void **state)
 
     (void)state;
     command("interpolate --model a-tiny --from-seed 1 --to-seed 2 --frames 4");
-    root = post_json("/interpolate",
-                     json_pack("{s:{s:i}, s:{s:i}, s:i}", "from", "seed", 1, "to", "seed", 2,
-                               "frames", 4),
-                     200);
+    root = post_json(
+        "/interpolate",
+        json_pack("{s:{s:i}, s:{s:i}, s:i}", "from", "seed", 1, "to", "seed", 2, "frames", 4), 200);
     assert_images(root, 4);
     json_decref(root);
     command("interpolate --model a-tiny --from-seed 1 --to-seed 2 --frames 3 --from-image one.png "
@@ -354,6 +353,79 @@ static void pictures_of_another_kind(void **state)
     ebm_free(f.bytes);
 }
 
+/* The lines that a command has written to d.dir/lines. @own json_decref() */
+static json_t *lines_of(const char *arguments)
+{
+    char text[4 * TEMP_PATH_MAX];
+    unsigned char *bytes;
+    size_t size;
+    json_t *list = json_array();
+
+    snprintf(text, sizeof(text), "cd %s && " EBM_BINARY " %s --models models --threads 1 >lines",
+             d.dir, arguments);
+    assert_int_equal(system(text), 0);
+    assert_int_equal(ebm_file_read(d.dir, "lines", 1u << 20, &bytes, &size, NULL), EBM_OK);
+    for (char *line = strtok((char *)bytes, "\n"); line; line = strtok(NULL, "\n"))
+        json_array_append_new(list, json_loads(line, 0, NULL));
+    ebm_free(bytes);
+    return list;
+}
+
+static void assert_number(double x, double y)
+{
+    double room = 1e-5 * (1.0 + (x < 0 ? -x : x));
+
+    if (!(x - y <= room && y - x <= room))
+        fail_msg("%.9g is not %.9g", x, y);
+}
+
+/* The numbers that both have are the same, to the digits that the command prints. */
+static void assert_numbers(const json_t *a, const json_t *b)
+{
+    const char *name;
+    json_t *member;
+    size_t i;
+
+    if (json_is_number(a))
+        assert_number(json_number_value(a), json_number_value(b));
+    json_object_foreach((json_t *)(uintptr_t)a, name, member)
+    {
+        if (json_object_get(b, name))
+            assert_numbers(member, json_object_get(b, name));
+    }
+    json_array_foreach(a, i, member) assert_numbers(member, json_array_get(b, i));
+}
+
+static void energies(void **state)
+{
+    json_t *lines =
+        lines_of("energy --model a-tiny --images one.png --seed 3 --draws 5 --gradient");
+    json_t *root = post_json("/energy",
+                             json_pack("{s:[o, o], s:i, s:i, s:b}", "images", base64(&one),
+                                       base64(&two), "seed", 3, "draws", 5, "gradient", 1),
+                             200);
+    const json_t *first = json_array_get(json_object_get(root, "data"), 0);
+    http_form f = {0};
+    json_t *by_form;
+
+    (void)state;
+    assert_numbers(json_array_get(lines, 1), first);
+    assert_int_equal(json_array_size(json_object_get(first, "energies")), 3);
+    assert_int_equal(json_array_size(json_object_get(first, "gradient")), SIDE * SIDE);
+    assert_true(json_equal(json_object_get(json_array_get(lines, 0), "comparable_within"),
+                           json_object_get(root, "comparable_within")));
+    http_form_add(&f, "images", "1", one.bytes, one.size);
+    http_form_add(&f, "images", "2", two.bytes, two.size);
+    http_form_text(&f, "seed", "3");
+    http_form_text(&f, "draws", "5");
+    http_form_text(&f, "gradient", "true");
+    by_form = post_form("/v1/energy", &f, 200);
+    assert_true(json_equal(json_object_get(by_form, "data"), json_object_get(root, "data")));
+    json_decref(by_form);
+    json_decref(root);
+    json_decref(lines);
+}
+
 /* --- jobs ----------------------------------------------------------------------------------- */
 
 static void one_image_as_png(void **state)
@@ -395,8 +467,8 @@ static void one_key_one_job(void **state)
     http_form_text(&f, "seed", "2");
     http_form_close(&f);
     assert_true(http_send_form(d.port, "/inpaint", key, &f, &first));
-    assert_true(http_send_body(d.port, "/inpaint", "application/json", key, text, strlen(text),
-                               &second));
+    assert_true(
+        http_send_body(d.port, "/inpaint", "application/json", key, text, strlen(text), &second));
     assert_int_equal(first.status, 200);
     assert_int_equal(second.status, 200);
     assert_string_equal(http_header(&first, "X-Job-Id", a, sizeof(a)),
@@ -434,9 +506,9 @@ static json_t *wait_for(const char *id)
 /* Killed on the way, the job ends with the command's bytes in the next process. */
 static void after_kill(void **state)
 {
-    json_t *body = json_pack("{s:s, s:o, s:o, s:i, s:i, s:b, s:i}", "model", "slow", "image",
-                             base64(&one), "mask", base64(&mask), "n", 3, "seed", 2, "ensemble", 1,
-                             "steps_per_level", 60);
+    json_t *body =
+        json_pack("{s:s, s:o, s:o, s:i, s:i, s:b, s:i}", "model", "slow", "image", base64(&one),
+                  "mask", base64(&mask), "n", 3, "seed", 2, "ensemble", 1, "steps_per_level", 60);
     char *text = json_dumps(body, 0), id[64] = "";
     http_reply r;
     json_t *root;
@@ -462,15 +534,11 @@ static void after_kill(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(inpaint),
-        cmocka_unit_test(masks),
-        cmocka_unit_test(interpolate),
-        cmocka_unit_test(edit_with_levels),
-        cmocka_unit_test(compositions),
-        cmocka_unit_test(pictures_of_another_kind),
-        cmocka_unit_test(one_image_as_png),
-        cmocka_unit_test(one_key_one_job),
-        cmocka_unit_test(after_kill),
+        cmocka_unit_test(inpaint),         cmocka_unit_test(masks),
+        cmocka_unit_test(interpolate),     cmocka_unit_test(edit_with_levels),
+        cmocka_unit_test(compositions),    cmocka_unit_test(pictures_of_another_kind),
+        cmocka_unit_test(energies),        cmocka_unit_test(one_image_as_png),
+        cmocka_unit_test(one_key_one_job), cmocka_unit_test(after_kill),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -232,7 +232,8 @@ static const struct {
     ebm_op_kind kind;
 } operations[] = {{"/v1/sample", EBM_OP_SAMPLE},
                   {"/v1/inpaint", EBM_OP_INPAINT},
-                  {"/v1/interpolate", EBM_OP_INTERPOLATE}};
+                  {"/v1/interpolate", EBM_OP_INTERPOLATE},
+                  {"/v1/energy", EBM_OP_ENERGY}};
 
 void negative_json_cases(void)
 {

@@ -127,7 +127,7 @@ EBM_API const char *ebma_job_status_name(ebma_job_status status);
 
 /* What a job has cost. */
 typedef struct ebma_usage {
-    int64_t grad_evals, energy_evals;
+    int64_t grad_evals, energy_evals, langevin_steps;
     double batch_mean; /* chains at work side by side, on average */
 } ebma_usage;
 

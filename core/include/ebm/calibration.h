@@ -3,6 +3,7 @@
 #ifndef EBM_CALIBRATION_H
 #define EBM_CALIBRATION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "ebm/diagnostics.h"
@@ -30,6 +31,20 @@ EBM_API void ebm_score_image(const ebm_scoring *how, const float *image, uint32_
  * @shape image, grad [dim], work [3 dim] @unit nats per unit of x in [-1,1] */
 EBM_API void ebm_score_gradient(const ebm_scoring *how, const float *image, uint32_t index,
                                 float *work, float *grad);
+
+/* Scores of one image on their way. @shape logp [T]: what is not done yet is undefined; grad [dim],
+ * or NULL: not wanted @own the caller's, who begins with done = 0 */
+typedef struct ebm_score {
+    int64_t done; /* evaluations */
+    double *logp;
+    float *grad;
+} ebm_score;
+/* Evaluations of a whole score. */
+EBM_API int64_t ebm_score_evals(const ebm_scoring *how, bool gradient);
+/* Goes on for at most max_evals evaluations: the results of ebm_score_image() and, where wanted,
+ * ebm_score_gradient(), bit for bit, however the work is divided. @shape work [3 dim] */
+EBM_API void ebm_score_advance(const ebm_scoring *how, const float *image, uint32_t index,
+                               int64_t max_evals, float *work, ebm_score *score);
 
 #define EBM_QUANTILES             101 /* 0, 1, ..., 100 % */
 #define EBM_CALIBRATION_FILE      "energy.json"

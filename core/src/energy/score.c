@@ -21,36 +21,64 @@ static void noised(const ebm_scoring *how, const float *image, uint32_t index, i
         y[i] = keep * image[i] + add * e[i];
 }
 
+/* One draw of a level's mean; after the last one the sum becomes the mean. */
+static void add_logp(const ebm_scoring *how, const float *image, uint32_t index, int64_t number,
+                     float *work, double *logp)
+{
+    const ebm_density *d = how->density;
+    const int32_t t = (int32_t)(number / how->draws), k = (int32_t)(number % how->draws);
+    float net = 0.0f;
+    noised(how, image, index, t, k, work, work + d->dim);
+    d->gradient(d->self, work, t, &net, work + 2 * d->dim);
+    logp[t] = (k == 0 ? 0.0 : logp[t]) + (double)net / how->levels->step2[t];
+    if (k == how->draws - 1)
+        logp[t] /= how->draws;
+}
+
+static void add_gradient(const ebm_scoring *how, const float *image, uint32_t index, int32_t draw,
+                         float *work, float *grad)
+{
+    const ebm_density *d = how->density;
+    const ebm_levels *l = how->levels;
+    float *one = work + 2 * d->dim;
+    /* nats, chain rule through y, mean */
+    const float factor = (float)(l->scale[0] * l->abar[0] / l->step2[0] / (double)how->draws);
+    if (draw == 0)
+        memset(grad, 0, d->dim * sizeof *grad);
+    noised(how, image, index, 0, draw, work, work + d->dim);
+    d->gradient(d->self, work, 0, NULL, one);
+    for (size_t i = 0; i < d->dim; i++)
+        grad[i] += factor * one[i];
+}
+
+int64_t ebm_score_evals(const ebm_scoring *how, bool gradient)
+{
+    return (int64_t)how->draws * (how->levels->count + (gradient ? 1 : 0));
+}
+
+void ebm_score_advance(const ebm_scoring *how, const float *image, uint32_t index,
+                       int64_t max_evals, float *work, ebm_score *score)
+{
+    const int64_t all = ebm_score_evals(how, score->grad != NULL);
+    const int64_t levels = ebm_score_evals(how, false);
+    for (; max_evals > 0 && score->done < all; max_evals--, score->done++) {
+        if (score->done < levels)
+            add_logp(how, image, index, score->done, work, score->logp);
+        else
+            add_gradient(how, image, index, (int32_t)(score->done - levels), work, score->grad);
+    }
+}
+
 void ebm_score_image(const ebm_scoring *how, const float *image, uint32_t index, float *work,
                      double *logp)
 {
-    const ebm_density *d = how->density;
-    float *y = work, *e = work + d->dim, *grad = e + d->dim;
-    for (int32_t t = 0; t < how->levels->count; t++) {
-        double sum = 0.0;
-        for (int32_t k = 0; k < how->draws; k++) {
-            float net = 0.0f;
-            noised(how, image, index, t, k, y, e);
-            d->gradient(d->self, y, t, &net, grad);
-            sum += (double)net / how->levels->step2[t];
-        }
-        logp[t] = sum / how->draws;
-    }
+    ebm_score score = {.logp = logp};
+    ebm_score_advance(how, image, index, INT64_MAX, work, &score);
 }
 
 void ebm_score_gradient(const ebm_scoring *how, const float *image, uint32_t index, float *work,
                         float *grad)
 {
-    const ebm_density *d = how->density;
-    const ebm_levels *l = how->levels;
-    float *y = work, *e = work + d->dim, *one = e + d->dim;
-    /* nats, chain rule through y, mean */
-    const float factor = (float)(l->scale[0] * l->abar[0] / l->step2[0] / (double)how->draws);
-    memset(grad, 0, d->dim * sizeof *grad);
-    for (int32_t k = 0; k < how->draws; k++) {
-        noised(how, image, index, 0, k, y, e);
-        d->gradient(d->self, y, 0, NULL, one);
-        for (size_t i = 0; i < d->dim; i++)
-            grad[i] += factor * one[i];
-    }
+    for (int32_t k = 0; k < how->draws; k++)
+        add_gradient(how, image, index, k, work, grad);
 }

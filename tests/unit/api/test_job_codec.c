@@ -71,7 +71,10 @@ static ebma_job *make_job(made *m, const ebm_model_info *model, const ebma_op_re
                         .created_ms = 1767323045678,
                         .models = m->models,
                         .request = request,
-                        .usage = {.grad_evals = 120, .energy_evals = 2, .batch_mean = 1.755},
+                        .usage = {.grad_evals = 120,
+                                  .energy_evals = 2,
+                                  .langevin_steps = 120,
+                                  .batch_mean = 1.755},
                         .build = "ebmd 1"}};
     m->results.drawn = &m->drawn;
     m->job.results = images ? &m->results : NULL;

@@ -75,6 +75,29 @@ static void test_gradient_by_differences(void **state)
     ebm_levels_clear(&l);
 }
 
+/* However a score's work is divided, the numbers are the same. */
+static void test_scores_in_parts(void **state)
+{
+    ebm_levels l = analytic_levels();
+    analytic_gauss g = {.levels = &l, .n = 1, .copies = DIM, .cov = {{0.25}}};
+    ebm_density d = analytic_gauss_density(&g);
+    const ebm_scoring how = {&d, &l, 3, 5};
+    float image[DIM] = {0.1f, -0.4f, 0.3f}, work[3 * DIM], grad[DIM], part_grad[DIM];
+    double logp[LEVELS], part_logp[LEVELS];
+    (void)state;
+    ebm_score_image(&how, image, 2, work, logp);
+    ebm_score_gradient(&how, image, 2, work, grad);
+    assert_int_equal(ebm_score_evals(&how, true), 5 * (LEVELS + 1));
+    for (int64_t size = 1; size < 40; size += 3) {
+        ebm_score score = {.logp = part_logp, .grad = part_grad};
+        while (score.done < ebm_score_evals(&how, true))
+            ebm_score_advance(&how, image, 2, size, work, &score);
+        assert_memory_equal(part_logp, logp, sizeof logp);
+        assert_memory_equal(part_grad, grad, sizeof grad);
+    }
+    ebm_levels_clear(&l);
+}
+
 /* Scores 0..COUNT-1 at each level, times t+1 and moved. */
 static void make(ebm_calibration *c)
 {
@@ -189,6 +212,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mean_over_noise),
         cmocka_unit_test(test_gradient_by_differences),
+        cmocka_unit_test(test_scores_in_parts),
         cmocka_unit_test(test_percentiles),
         cmocka_unit_test(test_refused_scores),
         cmocka_unit_test_setup_teardown(test_file_round_trip, temp_dir_set_up, temp_dir_tear_down),
