@@ -189,9 +189,8 @@ static ebm_status present_data(json_t *root, const ebma_job_state *s, ebm_error 
             value = image_value(s->images, k, &st, err);
         if (value && json_object_set_new(item, "b64_json", value) != 0)
             st = ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for an image");
-        /* numbers of a chain are named alike: only a list is one of images */
-        if (json_is_array(json_object_get(item, "levels")))
-            present_levels(json_object_get(item, "levels"), s->images, k, n, &st, err);
+        present_levels(json_object_get(item, "levels"), s->images, k, n, &st, err);
+        present_levels(json_object_get(item, "snapshots"), s->images, k, n, &st, err);
     }
     return st;
 }

@@ -52,10 +52,14 @@ static json_t *image_object(const ebma_op_request *r, const ebma_results *all, i
     ebma__set(o, "index", json_integer((json_int_t)(d->first_index + k)), &ok);
     if (r->format == EBMA_FORMAT_B64_JSON)
         ebma__set(o, "b64_json", json_null(), &ok); /* the place where the bytes will go */
-    ebma__set(o, "energy", json_real(ebma_energy(d->image[k].logp)), &ok);
+    ebma__set(o, "energy",
+              isfinite(d->image[k].logp) ? json_real(ebma_energy(d->image[k].logp)) : json_null(),
+              &ok);
     ebma__set(o, "sha256", json_string(d->image[k].sha256), &ok);
     if (d->levels > 0 && r->format == EBMA_FORMAT_B64_JSON)
         ebma__set(o, "levels", nulls(d->levels), &ok);
+    if (d->snapshots > 0 && r->format == EBMA_FORMAT_B64_JSON)
+        ebma__set(o, "snapshots", nulls(d->snapshots), &ok);
     if (all->chains)
         set_chain(o, all->chains, k, &ok);
     if (!ok) {
@@ -65,10 +69,25 @@ static json_t *image_object(const ebma_op_request *r, const ebma_results *all, i
     return o;
 }
 
+static json_t *marks_array(const ebma_drawn *d)
+{
+    json_t *a = json_array();
+
+    for (int32_t i = 0; a && i < d->snapshots; i++) {
+        if (json_array_append_new(a, json_integer((json_int_t)d->mark[i])) != 0) {
+            json_decref(a);
+            return NULL;
+        }
+    }
+    return a;
+}
+
 static void set_joint(json_t *root, const ebma_drawn *d, bool *ok)
 {
     for (size_t i = 0; i < d->n_joint; i++)
         ebma__set_path(root, d->joint[i].name, bytes(d->joint[i].png, d->joint[i].size), ok);
+    if (d->snapshots > 0)
+        ebma__set(root, "snapshot_steps", marks_array(d), ok);
     if (d->mask_coverage > 0.0)
         ebma__set(root, "mask_coverage", json_real(d->mask_coverage), ok);
 }

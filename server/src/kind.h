@@ -70,6 +70,7 @@ typedef struct ebmd_facts {
     const ebmd_result *results; /* [parts], or NULL while there are none */
     int64_t grad_evals;         /* read if there are results, as the next one */
     double batch_mean;          /* chains at work side by side, on average over its quanta */
+    bool partial;               /* results of a job that was stopped before its end */
 } ebmd_facts;
 
 /* One quantum of one part. */
@@ -82,6 +83,7 @@ typedef struct ebmd_quantum {
 struct ebmd_kind {
     const char *name; /* "sample": the kind member of job objects; at most 15 characters */
     ebm_op_kind operation;
+    bool keeps; /* a job that was stopped keeps what its parts had come to */
 
     /* Checks a request body, or the canonical form that canon() wrote, which must give the same
      * plan; finds the models; fills all of *plan but `kind`, which the caller has set.
@@ -103,7 +105,8 @@ struct ebmd_kind {
      * @err DIVERGED; the job fails */
     ebm_status (*advance)(const ebmd_plan *plan, int32_t part, void *state, ebmd_tools *tools,
                           ebmd_quantum *q, ebm_error *err);
-    /* Makes the result of a part that is through. out->output has plan->outputs places, all empty.
+    /* Makes the result of a part that is through; if `keeps`, also of one that is not, without
+     * tools (NULL), when the job was stopped. out->output has plan->outputs places, all empty.
      * @own out->output[] @err DIVERGED, NOMEM */
     ebm_status (*collect)(const ebmd_plan *plan, int32_t part, void *state, ebmd_tools *tools,
                           ebmd_result *out, ebm_error *err);
@@ -124,5 +127,6 @@ extern const ebmd_kind ebmd_kind_sample;
 extern const ebmd_kind ebmd_kind_inpaint;
 extern const ebmd_kind ebmd_kind_interpolate;
 extern const ebmd_kind ebmd_kind_energy;
+extern const ebmd_kind ebmd_kind_mcmc;
 
 #endif

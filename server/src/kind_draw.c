@@ -199,24 +199,6 @@ static ebm_status draw_advance(const ebmd_plan *plan, int32_t part, void *state,
 
 /* --- results ------------------------------------------------------------------------------- */
 
-static ebm_status encode(const ebmd_op *op, const uint8_t *pixels, const ebm_receipt *receipt,
-                         ebmd_output *out, ebm_error *err)
-{
-    ebm_image image = {op->shape.width, op->shape.height, op->shape.channels, NULL};
-    ebm_png_text text = {.key = EBM_RECEIPT_KEY};
-    char *json = NULL;
-    ebm_status st = EBM_OK;
-
-    memcpy(&image.pixels, &pixels, sizeof(pixels)); /* only read */
-    if (receipt)
-        st = ebm_receipt_text(receipt, &json, err);
-    text.text = json;
-    if (st == EBM_OK)
-        st = ebm_png_encode(&image, &text, receipt ? 1 : 0, &out->data, &out->size, err);
-    ebm_free(json);
-    return st;
-}
-
 /* The image with its receipt, as the command writes both; then the levels. */
 static ebm_status encode_all(const ebmd_op *op, int32_t part, draw_state *s, uint8_t *pixels,
                              ebmd_result *out, ebm_error *err)
@@ -225,9 +207,9 @@ static ebm_status encode_all(const ebmd_op *op, int32_t part, draw_state *s, uin
     ebm_status st;
 
     ebm_receipt_item(&op->receipt, part, 0, pixels, op->dim, &receipt);
-    st = encode(op, pixels, &receipt, &out->output[0], err);
+    st = ebmd_op_encode(op, pixels, &receipt, &out->output[0], err);
     for (int32_t t = 0; t < levels_kept(op) && st == EBM_OK; t++)
-        st = encode(op, level_pixels(op, s, t), NULL, &out->output[1 + t], err);
+        st = ebmd_op_encode(op, level_pixels(op, s, t), NULL, &out->output[1 + t], err);
     return st;
 }
 

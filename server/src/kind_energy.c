@@ -45,7 +45,8 @@ static ebm_status energy_parse(const ebmd_engine *engine, const char *json, size
     if (st != EBM_OK)
         return st;
     how = how_of(op, NULL);
-    numbers = levels_of(op) * sizeof(double) + (op->call.params.gradient ? op->dim : 0) * sizeof(float);
+    numbers =
+        levels_of(op) * sizeof(double) + (op->call.params.gradient ? op->dim : 0) * sizeof(float);
     plan->parts = op->request.n_images;
     plan->outputs = 1;
     plan->images = 0;
@@ -63,7 +64,8 @@ static ebm_status energy_parse(const ebmd_engine *engine, const char *json, size
 static bool gather(const ebmd_op *op, const ebmd_result *results, int32_t n, double *logp,
                    float *gradient)
 {
-    const size_t head = levels_of(op) * sizeof(double), tail = gradient ? op->dim * sizeof(float) : 0;
+    const size_t head = levels_of(op) * sizeof(double),
+                 tail = gradient ? op->dim * sizeof(float) : 0;
 
     for (int32_t k = 0; k < n; k++) {
         const ebmd_output *o = &results[k].output[0];
@@ -161,8 +163,8 @@ static ebm_status energy_collect(const ebmd_plan *plan, int32_t part, void *stat
     (void)tools;
     for (size_t t = 0; t < levels_of(op); t++) {
         if (!isfinite(s->logp[t]))
-            return ebm_error_set(err, EBM_ERR_DIVERGED, NULL, "the energy of picture %d is not finite",
-                                 (int)part);
+            return ebm_error_set(err, EBM_ERR_DIVERGED, NULL,
+                                 "the energy of picture %d is not finite", (int)part);
     }
     out->output[0].data = ebm_alloc(size, 1);
     if (!out->output[0].data)
@@ -181,7 +183,8 @@ static void energy_checkpoint(const ebmd_plan *plan, int32_t part, const void *s
 }
 
 /* Whatever the sums are, going on with them is safe. */
-static ebm_status energy_restore(const ebmd_plan *plan, int32_t part, const void *bytes, void *state)
+static ebm_status energy_restore(const ebmd_plan *plan, int32_t part, const void *bytes,
+                                 void *state)
 {
     score_state *s = state;
 

@@ -4,7 +4,8 @@
 #include "kind.h"
 
 static const ebmd_kind *const kinds[] = {&ebmd_kind_sample, &ebmd_kind_inpaint,
-                                         &ebmd_kind_interpolate, &ebmd_kind_energy};
+                                         &ebmd_kind_interpolate, &ebmd_kind_energy,
+                                         &ebmd_kind_mcmc};
 
 const ebmd_kind *ebmd_kind_find(const char *name)
 {

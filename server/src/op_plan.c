@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ebm/io.h"
+#include "ebm/memory.h"
+
 const ebmd_op *ebmd_op_of(const ebmd_plan *plan)
 {
     return plan->request;
@@ -228,4 +231,24 @@ ebm_status ebmd_op_document(const ebmd_plan *plan, const ebmd_facts *facts,
     for (int32_t i = 0; i < plan->n_models; i++)
         models[i] = ebm_model_describe(plan->model[i]);
     return ebma_job_encode(&job, json, size, err);
+}
+
+/* --- images -------------------------------------------------------------------------------- */
+
+ebm_status ebmd_op_encode(const ebmd_op *op, const uint8_t *pixels, const ebm_receipt *receipt,
+                          ebmd_output *out, ebm_error *err)
+{
+    ebm_image image = {op->shape.width, op->shape.height, op->shape.channels, NULL};
+    ebm_png_text text = {.key = EBM_RECEIPT_KEY};
+    char *json = NULL;
+    ebm_status st = EBM_OK;
+
+    memcpy(&image.pixels, &pixels, sizeof(pixels)); /* only read */
+    if (receipt)
+        st = ebm_receipt_text(receipt, &json, err);
+    text.text = json;
+    if (st == EBM_OK)
+        st = ebm_png_encode(&image, &text, receipt ? 1 : 0, &out->data, &out->size, err);
+    ebm_free(json);
+    return st;
 }

@@ -25,6 +25,9 @@ typedef struct ebmd_op {
     ebm_mcmc_plan chains;
     int32_t first_level;
     ebm_calibration calibration; /* of a single model; mean NULL: there is none */
+    const float *directions;     /* mcmc: what traces project on */
+    bool together;               /* mcmc: all chains are one part */
+    bool forked;                 /* mcmc: from states of other seeds: no receipt tells how */
 } ebmd_op;
 
 /* The part of parse() that all operations share. Afterwards everything of *plan is set but parts,
@@ -43,6 +46,11 @@ EBM_MUST_CHECK ebm_status ebmd_op_document(const ebmd_plan *plan, const ebmd_fac
                                            const ebma_results *results, char **json, size_t *size,
                                            ebm_error *err);
 const ebmd_op *ebmd_op_of(const ebmd_plan *plan);
+/* Makes a PNG of an image, as the command writes it. receipt NULL: without one.
+ * @shape pixels [H,W,C] @own out->data @err NOMEM */
+EBM_MUST_CHECK ebm_status ebmd_op_encode(const ebmd_op *op, const uint8_t *pixels,
+                                         const ebm_receipt *receipt, ebmd_output *out,
+                                         ebm_error *err);
 /* False if one of the numbers is not finite. */
 bool ebmd_op_finite(const float *x, size_t n);
 

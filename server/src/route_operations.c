@@ -20,3 +20,8 @@ void ebmd_route_energy(const ebmd_app *app, ebmd_request *r)
 {
     ebmd_submit(app, r, &ebmd_kind_energy);
 }
+
+void ebmd_route_mcmc(const ebmd_app *app, ebmd_request *r)
+{
+    ebmd_submit(app, r, &ebmd_kind_mcmc);
+}

@@ -28,6 +28,8 @@ static const ebmd_route routes[] = {
     {EBMD_POST, "/interpolate", WORK, ebmd_route_interpolate, ebmd_submit_done},
     {EBMD_POST, "/v1/energy", WORK, ebmd_route_energy, ebmd_submit_done},
     {EBMD_POST, "/energy", WORK, ebmd_route_energy, ebmd_submit_done},
+    {EBMD_POST, "/v1/mcmc", WORK, ebmd_route_mcmc, ebmd_submit_done},
+    {EBMD_POST, "/mcmc", WORK, ebmd_route_mcmc, ebmd_submit_done},
 };
 
 const ebmd_route *ebmd_routes(size_t *n)

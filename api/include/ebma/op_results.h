@@ -28,7 +28,9 @@ typedef struct ebma_drawn {
     int32_t n;
     int64_t first_index;
     const ebma_image *image;
-    int32_t levels; /* images of levels beside each one: progressive; else 0 */
+    int32_t levels;      /* images of levels beside each one: progressive; else 0 */
+    int32_t snapshots;   /* in their place: images on a chain's way */
+    const int64_t *mark; /* [snapshots]: after how many steps */
     const ebma_joint_image *joint;
     size_t n_joint;
     double mask_coverage; /* 0: there is no mask */
@@ -40,7 +42,7 @@ typedef struct ebma_chains {
     const ebm_chains_report *report;
     bool metropolis; /* acceptance and step size mean something */
     bool stopped;    /* by a rule of `until` */
-    bool partial;    /* by a cancel: there is more to do */
+    bool partial;    /* by a cancel, or because one diverged: there is more to do */
 } ebma_chains;
 
 /* Scores of images. @shape logp [n,levels]; gradient [n,dim] of logp, or NULL */

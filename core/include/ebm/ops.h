@@ -128,6 +128,12 @@ EBM_API EBM_MUST_CHECK ebm_status ebm_chains_report_of(const ebm_trace *traces, 
                                                        int64_t warmup, const ebm_band *band,
                                                        ebm_chains_report *out, ebm_error *err);
 
+/* Where a run of `total` steps that has come to `at` is looked at next: at one of 20 places between
+ * warm-up and end if there is a rule in `until`, at each of the `keep` snapshots, at the end.
+ * @range at < total; *snapshot receives whether it is one */
+EBM_API int64_t ebm_until_next(const ebm_op_params *params, int64_t total, int64_t at,
+                               bool *snapshot);
+
 /* True when the rules of `until` are met: ess and rhat both where both are given, or max_seconds.
  * Without rules it is false. */
 EBM_API bool ebm_until_met(const ebm_op_params *params, const ebm_chains_report *report,

@@ -5,6 +5,7 @@
 #include "ebm/ops.h"
 
 #define MIN_DRAWS 8
+#define ROUNDS    20 /* between the warm-up and the end, when there is a rule to look at */
 
 typedef struct traces {
     const ebm_trace *at;
@@ -96,6 +97,23 @@ ebm_status ebm_chains_report_of(const ebm_trace *at, size_t chains, int64_t warm
     ebm_status st = t.draws < MIN_DRAWS ? EBM_OK : diagnose(&t, band, column, out, err);
     ebm_free(column);
     return st;
+}
+
+int64_t ebm_until_next(const ebm_op_params *p, int64_t total, int64_t at, bool *snapshot)
+{
+    const int64_t span = total - p->warmup;
+    int64_t next = total;
+    *snapshot = false;
+    if (p->until_ess > 0 || p->until_rhat > 0 || p->until_max_seconds > 0)
+        next = at + (span + ROUNDS - 1) / ROUNDS;
+    for (int64_t i = 1; i <= p->keep; i++) {
+        int64_t mark = p->warmup + i * span / p->keep;
+        if (mark > at && mark <= next) {
+            next = mark;
+            *snapshot = true;
+        }
+    }
+    return next < total ? next : total;
 }
 
 bool ebm_until_met(const ebm_op_params *p, const ebm_chains_report *r, double seconds)

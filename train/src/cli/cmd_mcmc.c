@@ -10,7 +10,6 @@
 #include "ebm/memory.h"
 
 #define AT(member) offsetof(ebmt__op_args, member)
-#define ROUNDS     20 /* between the warm-up and the end, when there is a rule to look at */
 
 static const ebmt_option rows[] = {
     {"--out", EBMT_OPT_STRING, AT(out), 0, 0, NULL, "DIR",
@@ -208,25 +207,6 @@ static ebm_status diagnose(ebmt__mcmc *m, ebm_error *err)
                                 &m->report, err);
 }
 
-/* The next place where somebody looks: a snapshot, or a rule. */
-static int64_t next_boundary(const ebmt__mcmc *m, int64_t at, bool *snapshot)
-{
-    const ebm_op_params *p = &m->run.call.params;
-    const int64_t span = m->total - p->warmup;
-    int64_t next = m->total;
-    *snapshot = false;
-    if (p->until_ess > 0 || p->until_rhat > 0 || p->until_max_seconds > 0)
-        next = at + (span + ROUNDS - 1) / ROUNDS;
-    for (int64_t i = 1; i <= p->keep; i++) {
-        int64_t mark = p->warmup + i * span / p->keep;
-        if (mark > at && mark <= next) {
-            next = mark;
-            *snapshot = true;
-        }
-    }
-    return next < m->total ? next : m->total;
-}
-
 static int64_t least_done(const ebmt__mcmc *m)
 {
     int64_t least = INT64_MAX;
@@ -242,7 +222,7 @@ static ebm_status run_rounds(ebmt__mcmc *m, ebm_error *err)
     int64_t at = least_done(m);
     while (st == EBM_OK && at < m->total && !m->stopped) {
         bool snapshot;
-        m->boundary = at = next_boundary(m, at, &snapshot);
+        m->boundary = at = ebm_until_next(&m->run.call.params, m->total, at, &snapshot);
         st = ebmt__op_each(&m->run, m->n, advance_task, m, err);
         if (st == EBM_OK && snapshot)
             st = snapshots(m, err);

@@ -1,0 +1,14 @@
+/* What jobs of long chains share, whether they begin here or go on with kept ones. */
+#ifndef EBMD_KIND_MCMC_H
+#define EBMD_KIND_MCMC_H
+
+#include "chain_keep.h"
+
+/* Sets what a plan needs beside its operation: parts, sizes, work. @err RANGE, NOMEM */
+EBM_MUST_CHECK ebm_status ebmd_mcmc_measure(ebm_arena *arena, ebmd_plan *plan,
+                                            ebma_problem *problem);
+/* document() of chains. */
+EBM_MUST_CHECK ebm_status ebmd_mcmc_document(const ebmd_plan *plan, const ebmd_facts *facts,
+                                             char **json, size_t *size, ebm_error *err);
+
+#endif
