@@ -67,22 +67,21 @@ static void decode_group(ebma__decoder *d, const ebma_table *table, const char *
     }
 }
 
-static void decode_members(ebma__decoder *d, json_t *root)
+static void decode_members(ebma__decoder *d, const ebma_table *table, json_t *root)
 {
-    ebma_table table = ebma_op_table(d->out->operation->kind);
     const char *name;
     json_t *value;
 
     json_object_foreach(root, name, value)
     {
-        const ebm_param *row = strchr(name, '.') ? NULL : find_row(&table, name);
+        const ebm_param *row = strchr(name, '.') ? NULL : find_row(table, name);
 
         if (row)
             ebma__decode_member(d, row, value);
-        else if (is_group(&table, name))
-            decode_group(d, &table, name, value);
+        else if (is_group(table, name))
+            decode_group(d, table, name, value);
         else
-            refuse_unknown(d, name, ebma__suggest(&table, name));
+            refuse_unknown(d, name, ebma__suggest(table, name));
     }
 }
 
@@ -207,31 +206,52 @@ ebm_status ebma_body_canonical(const char *json, size_t size, char **out, size_t
     return ebma__json_write_sorted(root, out, out_size, err);
 }
 
-ebm_status ebma_op_decode(const ebm_operation *op, const char *json, size_t len, ebm_arena *arena,
-                          ebma_op_request *out, ebma_problem *problem)
+/* Reads an object's members by the rows of a table. */
+static ebm_status read_body(ebma__decoder *d, const ebma_table *table, const char *json, size_t len)
 {
-    ebma__decoder d = {.arena = arena, .problem = problem, .out = out};
     json_t *root = NULL;
     ebm_status st;
 
-    memset(problem, 0, sizeof(*problem));
-    st = scan(json, len, arena, problem);
+    memset(d->problem, 0, sizeof(*d->problem));
+    st = scan(json, len, d->arena, d->problem);
     if (st != EBM_OK)
         return st;
     root = json_loadb(json, len, JSON_REJECT_DUPLICATES, NULL);
     if (!root) {
-        problem->code = EBMA_MALFORMED_JSON;
+        d->problem->code = EBMA_MALFORMED_JSON;
         return EBM_ERR_ARG;
     }
-    if (!json_is_object(root)) {
-        st = refuse_body(arena, problem, "wrong_type", "the body must be a JSON object");
-        goto out;
-    }
-    presets(op, out);
-    decode_members(&d, root);
-    check_together(&d);
-    st = finish(&d);
-out:
+    if (json_is_object(root))
+        decode_members(d, table, root);
+    else
+        st = refuse_body(d->arena, d->problem, "wrong_type", "the body must be a JSON object");
     json_decref(root);
     return st;
+}
+
+ebm_status ebma_op_decode(const ebm_operation *op, const char *json, size_t len, ebm_arena *arena,
+                          ebma_op_request *out, ebma_problem *problem)
+{
+    const ebma_table table = ebma_op_table(op->kind);
+    ebma__decoder d = {.arena = arena, .problem = problem, .out = out};
+    ebm_status st;
+
+    presets(op, out);
+    st = read_body(&d, &table, json, len);
+    if (st != EBM_OK)
+        return st;
+    check_together(&d);
+    return finish(&d);
+}
+
+ebm_status ebma_chain_decode(ebma_chain_call call, const char *json, size_t len, ebm_arena *arena,
+                             ebma_op_request *out, ebma_problem *problem)
+{
+    const ebma_table table = ebma_chain_table(call);
+    ebma__decoder d = {.arena = arena, .problem = problem, .out = out};
+    ebm_status st;
+
+    presets(ebm_operation_of(EBM_OP_MCMC), out);
+    st = read_body(&d, &table, json, len);
+    return st == EBM_OK ? finish(&d) : st;
 }

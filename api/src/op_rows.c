@@ -1,5 +1,7 @@
 /* The rows of requests: core's tables with what only a server has around them.
  * Knows rows; not values. */
+#include <string.h>
+
 #include "ebma/op_request.h"
 
 static const ebm_param model_row = {
@@ -100,4 +102,21 @@ bool ebma_op_takes_pictures(const ebm_operation *op)
     for (size_t i = 0; i < op->n_params; i++)
         takes = takes || op->params[i].type == EBM_PARAM_IMAGE;
     return takes;
+}
+
+ebma_table ebma_chain_table(ebma_chain_call call)
+{
+    static const char *const names[] = {"keep",     "until.ess", "until.rhat", "until.max_seconds",
+                                        "priority", "timeout_s", "steps",      "seed"};
+    const size_t n = call == EBMA_CHAINS_FORK ? 8 : call == EBMA_CHAINS_EXTEND ? 7 : 6;
+    const ebma_table all = ebma_op_table(EBM_OP_MCMC);
+    ebma_table t = {.n = 0};
+
+    for (size_t i = 0; i < all.n; i++) {
+        for (size_t k = 0; k < n; k++) {
+            if (strcmp(all.row[i]->name, names[k]) == 0)
+                t.row[t.n++] = all.row[i];
+        }
+    }
+    return t;
 }

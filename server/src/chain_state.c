@@ -66,7 +66,7 @@ ebmd_chain_slot *ebmd_chain_slot_at(const ebmd_chain_layout *l, void *state, int
     return (ebmd_chain_slot *)(void *)slot_bytes(l, state, i);
 }
 
-static float *y_of(const ebmd_chain_layout *l, void *state, int32_t i)
+float *ebmd_chain_y(const ebmd_chain_layout *l, void *state, int32_t i)
 {
     return (float *)(void *)(slot_bytes(l, state, i) + floats_at());
 }
@@ -85,7 +85,7 @@ static const ebm_call *call_of(const ebmd_chain_layout *l, const ebmd_chain_slot
 ebm_mcmc ebmd_chain_view(const ebmd_chain_layout *l, void *state, int32_t i)
 {
     const ebmd_chain_slot *s = ebmd_chain_slot_at(l, state, i);
-    float *y = y_of(l, state, i);
+    float *y = ebmd_chain_y(l, state, i);
 
     return (ebm_mcmc){.noise = ebm_call_noise(call_of(l, s), l->first + i),
                       .level = s->level,
@@ -114,13 +114,12 @@ void ebmd_chain_put_back(const ebmd_chain_layout *l, void *state, int32_t i, con
 
 ebm_trace ebmd_chain_trace(const ebmd_chain_layout *l, void *state, int32_t i)
 {
-    return (ebm_trace){
-        .thin = l->op->call.params.thin,
-        .n_directions = EBM_TRACE_DIRECTIONS,
-        .directions = l->directions,
-        .room = l->room,
-        .count = (size_t)ebmd_chain_slot_at(l, state, i)->rows,
-        .scalars = (double *)(void *)(slot_bytes(l, state, i) + scalars_at(l))};
+    return (ebm_trace){.thin = l->op->call.params.thin,
+                       .n_directions = EBM_TRACE_DIRECTIONS,
+                       .directions = l->directions,
+                       .room = l->room,
+                       .count = (size_t)ebmd_chain_slot_at(l, state, i)->rows,
+                       .scalars = (double *)(void *)(slot_bytes(l, state, i) + scalars_at(l))};
 }
 
 /* --- running ------------------------------------------------------------------------------- */
@@ -146,8 +145,8 @@ void ebmd_chain_begin(const ebmd_chain_layout *l, void *state, int32_t i)
     start(l, state, i, NULL);
 }
 
-static ebm_status step_origin(const ebmd_chain_layout *l, void *state, int32_t i,
-                              ebmd_tools *tools, int64_t *evals, ebm_error *err)
+static ebm_status step_origin(const ebmd_chain_layout *l, void *state, int32_t i, ebmd_tools *tools,
+                              int64_t *evals, ebm_error *err)
 {
     const ebm_mcmc_setup setup = {&tools->density, l->op->levels, &l->origin_plan};
     ebm_mcmc chain = ebmd_chain_view(l, state, i);
@@ -247,14 +246,15 @@ static bool slot_ok(const ebmd_chain_layout *l, const ebmd_chain_slot *s)
 bool ebmd_chain_state_ok(const ebmd_chain_layout *l, void *state)
 {
     const ebmd_chain_head *h = state;
-    bool ok = h->at >= 0 && h->at <= l->total && isfinite(h->seconds) && h->seconds >= 0.0 && h->snapshots >= 0 &&
-              h->snapshots <= l->op->call.params.keep && (h->stopped == 0 || h->stopped == 1);
+    bool ok = h->at >= 0 && h->at <= l->total && isfinite(h->seconds) && h->seconds >= 0.0 &&
+              h->snapshots >= 0 && h->snapshots <= l->op->call.params.keep &&
+              (h->stopped == 0 || h->stopped == 1);
 
     for (int32_t j = 0; ok && j < h->snapshots; j++)
         ok = h->mark[j] >= 0 && h->mark[j] <= l->total;
     for (int32_t i = 0; i < l->chains && ok; i++)
         ok = slot_ok(l, ebmd_chain_slot_at(l, state, i)) &&
-             ebmd_op_finite(y_of(l, state, i), 2 * l->op->dim);
+             ebmd_op_finite(ebmd_chain_y(l, state, i), 2 * l->op->dim);
     return ok;
 }
 

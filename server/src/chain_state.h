@@ -44,6 +44,8 @@ typedef struct ebmd_chain_slot {
 ebmd_chain_layout ebmd_chain_layout_of(const ebmd_op *op, int32_t part, bool together,
                                        const float *directions);
 ebmd_chain_slot *ebmd_chain_slot_at(const ebmd_chain_layout *l, void *state, int32_t i);
+/* State and anchor of chain i. @shape [2, dim] */
+float *ebmd_chain_y(const ebmd_chain_layout *l, void *state, int32_t i);
 /* The chain i of the part, whose arrays lie in the state. */
 ebm_mcmc ebmd_chain_view(const ebmd_chain_layout *l, void *state, int32_t i);
 void ebmd_chain_put_back(const ebmd_chain_layout *l, void *state, int32_t i, const ebm_mcmc *chain);
@@ -53,8 +55,8 @@ uint8_t *ebmd_chain_snapshot(const ebmd_chain_layout *l, void *state, int32_t i,
 
 /* Puts chain i where it begins. */
 void ebmd_chain_begin(const ebmd_chain_layout *l, void *state, int32_t i);
-/* Goes on with chain i for at most `evals` evaluations, up to `until` steps in all; returns how many
- * were spent. @err DIVERGED */
+/* Goes on with chain i for at most `evals` evaluations, up to `until` steps in all; returns how
+ * many were spent. @err DIVERGED */
 EBM_MUST_CHECK ebm_status ebmd_chain_step(const ebmd_chain_layout *l, void *state, int32_t i,
                                           int64_t until, ebmd_tools *tools, int64_t *evals,
                                           ebm_error *err);

@@ -13,7 +13,7 @@
 
 /* What a client may go on sending after its body is too long, before the line is cut: enough
  * for an honest one to finish and read its 413. */
-#define DISCARD_MAX (8u * 1024u * 1024u)
+#define DISCARD_MAX (EBMA_CHAINS_MAX + 4u * 1024u * 1024u)
 #define FIRST_ROOM  1024u
 
 static void take_id(ebmd_request *r)
@@ -140,6 +140,8 @@ static void check_key(const ebmd_app *app, ebmd_request *r)
 
 static size_t body_max(const ebmd_request *r)
 {
+    if (r->route->flags & EBMD_TAKES_BYTES)
+        return EBMA_CHAINS_MAX;
     return (r->route->flags & EBMD_TAKES_PICTURES) ? EBMA_UPLOAD_MAX : EBMA_BODY_MAX;
 }
 
@@ -147,6 +149,8 @@ static bool media_fits(const ebmd_request *r)
 {
     const char *type = ebmd_request_header(r, "Content-Type");
 
+    if (r->route->flags & EBMD_TAKES_BYTES)
+        return ebmd_media_is_bytes(type);
     return ebmd_media_is_json(type) ||
            ((r->route->flags & EBMD_TAKES_PICTURES) && ebmd_media_is_form(type));
 }
@@ -157,7 +161,7 @@ static void check_early(const ebmd_app *app, ebmd_request *r)
     unsigned long long length = 0;
     ebma_problem_code phase;
 
-    if (r->route->flags & EBMD_TAKES_JSON) {
+    if (r->route->flags & (EBMD_TAKES_JSON | EBMD_TAKES_BYTES)) {
         if (ebmd_guard_content_length(&r->head, &length) && length > body_max(r))
             refuse(r, EBMA_PAYLOAD_TOO_LARGE);
         else if (!media_fits(r))
@@ -206,7 +210,7 @@ static bool grow(ebmd_request *r, size_t need)
     char *bigger;
 
     while (room < need)
-        room *= 2; /* need is at most EBMA_UPLOAD_MAX: this ends at 4 MiB */
+        room *= 2; /* need is at most EBMA_CHAINS_MAX: this ends there */
     if (room == r->body_room)
         return true;
     bigger = ebm_alloc(room, 1);
@@ -237,7 +241,7 @@ bool ebmd_exchange_body(ebmd_request *r, const char *data, size_t n)
 
 void ebmd_exchange_run(const ebmd_app *app, ebmd_request *r)
 {
-    bool takes_body = (r->route->flags & EBMD_TAKES_JSON) != 0;
+    bool takes_body = (r->route->flags & (EBMD_TAKES_JSON | EBMD_TAKES_BYTES)) != 0;
 
     if (!takes_body && r->body_seen > 0)
         refuse(r, EBMA_UNEXPECTED_BODY);

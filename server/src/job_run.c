@@ -365,6 +365,25 @@ static double batch_mean(const ebmd_run *run)
     return run->quanta > 0 ? run->side_sum / (double)run->quanta : 0.0;
 }
 
+/* What the parts of a job that was stopped have come to, as results; false: it cannot be kept. May
+ * be repeated. */
+static bool keep_parts(ebmd_run *run)
+{
+    const ebmd_kind *kind = run->plan.kind;
+    bool ok = kind->keeps && run->part;
+
+    for (int32_t k = 0; ok && k < run->plan.parts; k++) {
+        ebmd_part *p = &run->part[k];
+
+        if (p->phase == EBMD_PART_NEW)
+            (void)begin(run, k, NULL);
+        if (p->phase == EBMD_PART_BEGUN && collect(run, k, NULL, NULL) == EBM_OK)
+            p->phase = EBMD_PART_DONE;
+        ok = p->phase == EBMD_PART_DONE;
+    }
+    return ok;
+}
+
 static ebm_status describe(const ebmd_run_env *env, const ebmd_run *run, ebmd_blob *out,
                            ebm_error *err)
 {
@@ -372,7 +391,8 @@ static ebm_status describe(const ebmd_run_env *env, const ebmd_run *run, ebmd_bl
                         .build = env->build,
                         .created_ms = run->lease.created_ms,
                         .grad_evals = run->grad_evals,
-                        .batch_mean = batch_mean(run)};
+                        .batch_mean = batch_mean(run),
+                        .partial = run->error != EBMA_OK};
     ebmd_result *results = results_of(run);
     char *json = NULL;
     ebm_status st;
@@ -419,7 +439,8 @@ ebm_status ebmd_run_finish(const ebmd_run_env *env, ebmd_run *run, ebm_error *er
 
     if (run->error != EBMA_OK)
         o.code = ebma_problem_describe(run->error)->code;
-    if (o.state == EBMD_JOB_SUCCEEDED) {
+    if (o.state == EBMD_JOB_SUCCEEDED ||
+        ((o.state == EBMD_JOB_CANCELED || run->error == EBMA_DIVERGED) && keep_parts(run))) {
         blobs = ebm_alloc(blobs_max(run), sizeof(*blobs));
         st = blobs ? describe(env, run, &document, err)
                    : ebm_error_set(err, EBM_ERR_NOMEM, run->lease.id, "no memory for a result");

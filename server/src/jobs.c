@@ -273,8 +273,9 @@ static bool is_full(const ebmd_jobs *j, int64_t work)
 static ebm_status accept(ebmd_jobs *j, const ebmd_spec *s, ebmd__node *n, ebm_error *err)
 {
     const ebmd_blob blobs[] = {{EBMD_BLOB_REQUEST, 0, s->request, s->request_size},
-                               {EBMD_BLOB_DOCUMENT, 0, s->document, s->document_size}};
-    ebmd_change change = {.row = &n->row, .blobs = blobs, .n_blobs = 2};
+                               {EBMD_BLOB_DOCUMENT, 0, s->document, s->document_size},
+                               {EBMD_BLOB_CHECKPOINT, 0, s->checkpoint, s->checkpoint_size}};
+    ebmd_change change = {.row = &n->row, .blobs = blobs, .n_blobs = s->checkpoint ? 3 : 2};
 
     ebmd__jobs_count_bytes(&n->row, &change);
     if (!ebmd__table_insert(&j->table, n))

@@ -94,6 +94,8 @@ typedef struct ebmd_spec {
     int32_t parts, priority;
     const char *request, *document;
     size_t request_size, document_size;
+    const void *checkpoint; /* where the job begins; NULL: at the beginning */
+    size_t checkpoint_size;
 } ebmd_spec;
 
 typedef enum ebmd_submit_outcome {

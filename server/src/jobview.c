@@ -59,7 +59,7 @@ ebm_status ebmd_jobview_json(const ebmd_app *app, const ebmd_view *view, char **
                                           &document_size, err);
 
     *json = NULL;
-    if (row->state == EBMD_JOB_SUCCEEDED)
+    if (ebmd_job_state_final(row->state) && row->bytes[EBMD_BLOB_PART] > 0)
         state.images = &images;
     if (st == EBM_OK)
         st = ebma_job_present(document, document_size, &state, json, size, err);

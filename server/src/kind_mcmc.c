@@ -1,5 +1,5 @@
-/* Jobs of the kind "mcmc": long chains, each a part of its own unless a rule of `until` looks at all
- * of them. Knows chains, traces and diagnostics; not who asks, nor where results are kept. */
+/* Jobs of the kind "mcmc": long chains, each a part of its own unless a rule of `until` looks at
+ * all of them. Knows chains, traces and diagnostics; not who asks, nor where results are kept. */
 #include "kind_mcmc.h"
 
 #include <math.h>
@@ -9,7 +9,7 @@
 #include "ebm/io.h"
 #include "ebm/memory.h"
 
-static ebmd_chain_layout layout(const ebmd_plan *plan, int32_t part)
+ebmd_chain_layout ebmd_mcmc_layout(const ebmd_plan *plan, int32_t part)
 {
     const ebmd_op *op = ebmd_op_of(plan);
 
@@ -42,7 +42,7 @@ ebm_status ebmd_mcmc_measure(ebm_arena *arena, ebmd_plan *plan, ebma_problem *pr
     ebm_trace_directions(EBM_TRACE_DIRECTIONS, op->dim, directions);
     op->directions = directions;
     op->together = has_rule(&op->call.params);
-    l = layout(plan, 0);
+    l = ebmd_mcmc_layout(plan, 0);
     plan->parts = op->together ? 1 : chains;
     plan->images = chains;
     plan->outputs = outputs_of_chain(op) * l.chains;
@@ -71,11 +71,11 @@ static const ebmd_output *output_of(const ebmd_plan *plan, const ebmd_result *re
 }
 
 typedef struct story {
-    ebma_image *image;   /* [n] */
-    ebm_mcmc *chain;     /* [n] */
-    ebm_trace *trace;    /* [n] */
-    double *scalars;     /* of all traces */
-    ebmd_kept last;      /* of the last chain that was read */
+    ebma_image *image; /* [n] */
+    ebm_mcmc *chain;   /* [n] */
+    ebm_trace *trace;  /* [n] */
+    double *scalars;   /* of all traces */
+    ebmd_kept last;    /* of the last chain that was read */
     ebm_chains_report report;
 } story;
 
@@ -172,7 +172,7 @@ ebm_status ebmd_mcmc_document(const ebmd_plan *plan, const ebmd_facts *facts, ch
 
 static void mcmc_start(const ebmd_plan *plan, int32_t part, void *state)
 {
-    const ebmd_chain_layout l = layout(plan, part);
+    const ebmd_chain_layout l = ebmd_mcmc_layout(plan, part);
 
     for (int32_t i = 0; i < l.chains; i++)
         ebmd_chain_begin(&l, state, i);
@@ -180,7 +180,7 @@ static void mcmc_start(const ebmd_plan *plan, int32_t part, void *state)
 
 static int64_t mcmc_spent(const ebmd_plan *plan, int32_t part, const void *state)
 {
-    const ebmd_chain_layout l = layout(plan, part);
+    const ebmd_chain_layout l = ebmd_mcmc_layout(plan, part);
     int64_t sum = 0;
 
     for (int32_t i = 0; i < l.chains; i++)
@@ -260,7 +260,7 @@ static ebm_status move(const ebmd_chain_layout *l, void *state, ebmd_tools *tool
 static ebm_status mcmc_advance(const ebmd_plan *plan, int32_t part, void *state, ebmd_tools *tools,
                                ebmd_quantum *q, ebm_error *err)
 {
-    const ebmd_chain_layout l = layout(plan, part);
+    const ebmd_chain_layout l = ebmd_mcmc_layout(plan, part);
     const double start = ebmd_clock_ms();
     ebmd_chain_head *h = state;
     ebm_status st = EBM_OK;
@@ -337,7 +337,7 @@ static ebm_status collect_chain(const chain_at *c, ebmd_tools *tools, float *x, 
 static ebm_status mcmc_collect(const ebmd_plan *plan, int32_t part, void *state, ebmd_tools *tools,
                                ebmd_result *out, ebm_error *err)
 {
-    const ebmd_chain_layout l = layout(plan, part);
+    const ebmd_chain_layout l = ebmd_mcmc_layout(plan, part);
     const double start = ebmd_clock_ms();
     float *x = ebm_alloc(l.op->dim, sizeof(*x));
     uint8_t *pixels = ebm_alloc(l.op->dim, 1);
@@ -368,7 +368,7 @@ static void mcmc_checkpoint(const ebmd_plan *plan, int32_t part, const void *sta
 
 static ebm_status mcmc_restore(const ebmd_plan *plan, int32_t part, const void *bytes, void *state)
 {
-    const ebmd_chain_layout l = layout(plan, part);
+    const ebmd_chain_layout l = ebmd_mcmc_layout(plan, part);
 
     memcpy(state, bytes, plan->state_size);
     return ebmd_chain_state_ok(&l, state) ? EBM_OK : EBM_ERR_FORMAT;

@@ -7,6 +7,8 @@
 /* Sets what a plan needs beside its operation: parts, sizes, work. @err RANGE, NOMEM */
 EBM_MUST_CHECK ebm_status ebmd_mcmc_measure(ebm_arena *arena, ebmd_plan *plan,
                                             ebma_problem *problem);
+/* Where the chains of a part lie in its state. */
+ebmd_chain_layout ebmd_mcmc_layout(const ebmd_plan *plan, int32_t part);
 /* document() of chains. */
 EBM_MUST_CHECK ebm_status ebmd_mcmc_document(const ebmd_plan *plan, const ebmd_facts *facts,
                                              char **json, size_t *size, ebm_error *err);

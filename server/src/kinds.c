@@ -1,11 +1,11 @@
 /* The kinds of jobs there are. */
 #include <string.h>
 
-#include "kind.h"
+#include "kind_chains.h"
 
-static const ebmd_kind *const kinds[] = {&ebmd_kind_sample, &ebmd_kind_inpaint,
+static const ebmd_kind *const kinds[] = {&ebmd_kind_sample,      &ebmd_kind_inpaint,
                                          &ebmd_kind_interpolate, &ebmd_kind_energy,
-                                         &ebmd_kind_mcmc};
+                                         &ebmd_kind_mcmc,        &ebmd_kind_chains};
 
 const ebmd_kind *ebmd_kind_find(const char *name)
 {

@@ -66,6 +66,14 @@ bool ebmd_media_is_form(const char *content_type)
     return cut(&rest, ';', &part) && is(part, "multipart/form-data");
 }
 
+bool ebmd_media_is_bytes(const char *content_type)
+{
+    span rest = {content_type, content_type ? strlen(content_type) : 0};
+    span part;
+
+    return cut(&rest, ';', &part) && is(part, "application/octet-stream") && !rest.text;
+}
+
 /* q in thousandths; a q that breaks the grammar counts as 0, so it never wins. */
 static int parse_q(span s)
 {

@@ -8,6 +8,8 @@
 typedef enum ebmd_media { EBMD_MEDIA_NONE, EBMD_MEDIA_JSON, EBMD_MEDIA_PNG } ebmd_media;
 
 /* True for application/json, alone or with charset=utf-8. */
+/* True for application/octet-stream. */
+bool ebmd_media_is_bytes(const char *content_type);
 /* True for multipart/form-data, whatever its parameters. */
 bool ebmd_media_is_form(const char *content_type);
 bool ebmd_media_is_json(const char *content_type);

@@ -157,23 +157,19 @@ static ebm_status fill(ebmd_op *op, ebm_arena *arena, ebmd_plan *plan, ebma_prob
     return st;
 }
 
-ebm_status ebmd_op_parse(const ebmd_engine *engine, const char *json, size_t size, ebm_arena *arena,
-                         ebmd_plan *plan, ebma_problem *problem)
+static ebm_status out_of_memory(ebma_problem *problem)
 {
-    const ebm_operation *operation = ebm_operation_of(plan->kind->operation);
-    ebmd_op *op = ebm_arena_alloc(arena, 1, sizeof(*op));
-    const ebm_calibration *calibration = NULL;
-    ebm_status st;
+    problem->code = EBMA_OUT_OF_MEMORY;
+    return EBM_ERR_NOMEM;
+}
 
-    memset(problem, 0, sizeof(*problem));
-    if (!op) {
-        problem->code = EBMA_OUT_OF_MEMORY;
-        return EBM_ERR_NOMEM;
-    }
-    st = ebma_op_decode(operation, json, size, arena, &op->request, problem);
-    if (st != EBM_OK)
-        return st;
-    op->call.operation = operation;
+/* Everything behind the reading of op->request. */
+static ebm_status plan_op(const ebmd_engine *engine, ebmd_op *op, ebm_arena *arena, ebmd_plan *plan,
+                          ebma_problem *problem)
+{
+    const ebm_calibration *calibration = NULL;
+
+    op->call.operation = op->request.operation;
     plan->request = op;
     plan->priority = op->request.priority;
     plan->timeout_ms = (int64_t)(op->request.timeout_s * 1e3);
@@ -181,11 +177,34 @@ ebm_status ebmd_op_parse(const ebmd_engine *engine, const char *json, size_t siz
         problem->code = EBMA_MODEL_NOT_FOUND;
         return EBM_ERR_NOT_FOUND;
     }
-    if (calibration && !copy_calibration(calibration, arena, &op->calibration)) {
-        problem->code = EBMA_OUT_OF_MEMORY;
-        return EBM_ERR_NOMEM;
-    }
+    if (calibration && !copy_calibration(calibration, arena, &op->calibration))
+        return out_of_memory(problem);
     return fill(op, arena, plan, problem);
+}
+
+ebm_status ebmd_op_plan(const ebmd_engine *engine, const ebma_op_request *request, ebm_arena *arena,
+                        ebmd_plan *plan, ebma_problem *problem)
+{
+    ebmd_op *op = ebm_arena_alloc(arena, 1, sizeof(*op));
+
+    if (!op)
+        return out_of_memory(problem);
+    op->request = *request;
+    return plan_op(engine, op, arena, plan, problem);
+}
+
+ebm_status ebmd_op_parse(const ebmd_engine *engine, const char *json, size_t size, ebm_arena *arena,
+                         ebmd_plan *plan, ebma_problem *problem)
+{
+    const ebm_operation *operation = ebm_operation_of(plan->kind->operation);
+    ebmd_op *op = ebm_arena_alloc(arena, 1, sizeof(*op));
+    ebm_status st;
+
+    memset(problem, 0, sizeof(*problem));
+    if (!op)
+        return out_of_memory(problem);
+    st = ebma_op_decode(operation, json, size, arena, &op->request, problem);
+    return st == EBM_OK ? plan_op(engine, op, arena, plan, problem) : st;
 }
 
 ebm_status ebmd_op_bound(ebm_arena *arena, const char *row, double bytes, double work,

@@ -27,6 +27,7 @@ typedef struct ebmd_op {
     ebm_calibration calibration; /* of a single model; mean NULL: there is none */
     const float *directions;     /* mcmc: what traces project on */
     bool together;               /* mcmc: all chains are one part */
+    bool continued;              /* mcmc: begins with a checkpoint, never at the beginning */
     bool forked;                 /* mcmc: from states of other seeds: no receipt tells how */
 } ebmd_op;
 
@@ -34,6 +35,10 @@ typedef struct ebmd_op {
  * part_work, state_size, work, outputs, images. @err as parse() */
 EBM_MUST_CHECK ebm_status ebmd_op_parse(const ebmd_engine *engine, const char *json, size_t size,
                                         ebm_arena *arena, ebmd_plan *plan, ebma_problem *problem);
+/* The same for a request that somebody has made: everything behind the reading of JSON. The request
+ * is copied, its pictures are borrowed. */
+EBM_MUST_CHECK ebm_status ebmd_op_plan(const ebmd_engine *engine, const ebma_op_request *request,
+                                       ebm_arena *arena, ebmd_plan *plan, ebma_problem *problem);
 /* Refuses what the kind's numbers make too large: its results, its work.
  * @unit bytes of all results; work in gradient evaluations @err RANGE */
 EBM_MUST_CHECK ebm_status ebmd_op_bound(ebm_arena *arena, const char *row, double bytes,

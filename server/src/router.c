@@ -6,8 +6,11 @@
 
 #include "submit.h"
 
-#define OPEN (EBMD_ON_MAIN | EBMD_ON_ADMIN | EBMD_IS_PUBLIC)
-#define WORK (EBMD_ON_MAIN | EBMD_TAKES_JSON | EBMD_TAKES_PICTURES | EBMD_IS_WORK)
+#define OPEN   (EBMD_ON_MAIN | EBMD_ON_ADMIN | EBMD_IS_PUBLIC)
+#define WORK   (EBMD_ON_MAIN | EBMD_TAKES_JSON | EBMD_TAKES_PICTURES | EBMD_IS_WORK)
+#define CHAINS (EBMD_ON_MAIN | EBMD_IS_JOBS)
+#define GO_ON  (EBMD_ON_MAIN | EBMD_TAKES_JSON | EBMD_IS_WORK)
+#define IMPORT (EBMD_ON_MAIN | EBMD_TAKES_BYTES | EBMD_IS_WORK)
 
 static const ebmd_route routes[] = {
     {EBMD_GET, "/healthz", OPEN, ebmd_route_live, NULL},
@@ -30,6 +33,14 @@ static const ebmd_route routes[] = {
     {EBMD_POST, "/energy", WORK, ebmd_route_energy, ebmd_submit_done},
     {EBMD_POST, "/v1/mcmc", WORK, ebmd_route_mcmc, ebmd_submit_done},
     {EBMD_POST, "/mcmc", WORK, ebmd_route_mcmc, ebmd_submit_done},
+    {EBMD_GET, "/v1/chains/{id}", CHAINS, ebmd_route_chains, NULL},
+    {EBMD_GET, "/v1/chains/{id}/diagnostics", CHAINS, ebmd_route_chains_diagnostics, NULL},
+    {EBMD_GET, "/v1/chains/{id}/checkpoint", CHAINS, ebmd_route_chains_checkpoint, NULL},
+    {EBMD_POST, "/v1/chains/{id}/pause", CHAINS, ebmd_route_chains_pause, NULL},
+    {EBMD_POST, "/v1/chains/{id}/resume", GO_ON, ebmd_route_chains_resume, ebmd_submit_done},
+    {EBMD_POST, "/v1/chains/{id}/extend", GO_ON, ebmd_route_chains_extend, ebmd_submit_done},
+    {EBMD_POST, "/v1/chains/{id}/fork", GO_ON, ebmd_route_chains_fork, ebmd_submit_done},
+    {EBMD_POST, "/v1/chains", IMPORT, ebmd_route_chains_import, ebmd_submit_done},
 };
 
 const ebmd_route *ebmd_routes(size_t *n)

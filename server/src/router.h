@@ -13,6 +13,7 @@ enum {
     EBMD_IS_WORK = 8,          /* refused with 503 unless the daemon is ready, with 429 when full */
     EBMD_IS_PUBLIC = 16,       /* needs no key; every other row of the main listener does */
     EBMD_TAKES_PICTURES = 256, /* the body may be longer, and multipart/form-data */
+    EBMD_TAKES_BYTES = 512,    /* the body must be application/octet-stream */
     EBMD_IS_JOBS = 32 /* needs a key of the scope jobs; a row that is work, one of sample */
 };
 
@@ -57,5 +58,13 @@ void ebmd_route_inpaint(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_interpolate(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_energy(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_mcmc(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_chains(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_chains_diagnostics(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_chains_checkpoint(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_chains_pause(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_chains_resume(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_chains_extend(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_chains_fork(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_chains_import(const ebmd_app *app, ebmd_request *r);
 
 #endif

@@ -95,14 +95,29 @@ typedef struct idem {
     char key[EBMD_HEX_SIZE], body[EBMD_HEX_SIZE]; /* "" without the header */
 } idem;
 
-/* The body counts in its canonical form: spelling and order of members do not matter. */
-static bool read_idem(ebmd_request *r, const ebmd_kind *kind, idem *out)
+/* JSON counts in its canonical form: spelling and order of members do not matter. */
+static ebm_status body_form(const ebmd_request *r, char **out)
+{
+    size_t size;
+    char digest[EBMD_HEX_SIZE];
+
+    if (ebma_body_canonical(r->body ? r->body : "", r->body_size, out, &size, NULL) == EBM_OK)
+        return EBM_OK;
+    ebm_sha256_hex(r->body ? r->body : "", r->body_size, digest);
+    *out = ebm_alloc(1, sizeof(digest));
+    if (!*out)
+        return EBM_ERR_NOMEM;
+    memcpy(*out, digest, sizeof(digest));
+    return EBM_OK;
+}
+
+static bool read_idem(ebmd_request *r, const ebmd_ready *ready, idem *out)
 {
     const char *header = ebmd_request_header(r, "Idempotency-Key");
-    const char *key_words[] = {r->grant.owner, kind->name, header};
-    const char *body_words[] = {kind->name, NULL};
+    const char *kind = ready->plan->kind->name;
+    const char *key_words[] = {r->grant.owner, kind, header};
+    const char *body_words[] = {kind, ready->subject, NULL};
     char *canonical = NULL;
-    size_t size;
     bool ok;
 
     memset(out, 0, sizeof(*out));
@@ -112,10 +127,9 @@ static bool read_idem(ebmd_request *r, const ebmd_kind *kind, idem *out)
         ebmd_reply_code(r, EBMA_BAD_IDEMPOTENCY_KEY);
         return false;
     }
-    ok = ebma_body_canonical(r->body ? r->body : "", r->body_size, &canonical, &size, NULL) ==
-         EBM_OK;
-    body_words[1] = canonical;
-    ok = ok && digest_words(key_words, 3, out->key) && digest_words(body_words, 2, out->body);
+    ok = body_form(r, &canonical) == EBM_OK;
+    body_words[2] = canonical;
+    ok = ok && digest_words(key_words, 3, out->key) && digest_words(body_words, 3, out->body);
     ebm_free(canonical);
     if (!ok)
         ebmd_reply_code(r, EBMA_OUT_OF_MEMORY);
@@ -264,19 +278,22 @@ static bool charge(const ebmd_app *app, ebmd_request *r, const ebmd_plan *plan)
     return false;
 }
 
-static void submit_plan(const ebmd_app *app, ebmd_request *r, const ebmd_plan *plan)
+static void accept_ready(const ebmd_app *app, ebmd_request *r, const ebmd_ready *ready)
 {
+    const ebmd_plan *plan = ready->plan;
     ebm_error err = {0};
     idem key;
     draft d;
     ebm_status st;
 
-    if (!read_idem(r, plan->kind, &key) || !charge(app, r, plan))
+    if (!read_idem(r, ready, &key) || !charge(app, r, plan))
         return;
     st = draft_make(app, plan, &d, &err);
     if (st == EBM_OK) {
         ebmd_spec spec = spec_of(r, plan, &d, &key);
 
+        spec.checkpoint = ready->checkpoint;
+        spec.checkpoint_size = ready->checkpoint_size;
         write_down(app, r, &spec);
     } else {
         refuse_error(app, r, st, &err);
@@ -334,27 +351,41 @@ static ebm_status read_plan(const ebmd_app *app, ebmd_request *r, ebm_arena *are
                              problem);
 }
 
-void ebmd_submit(const ebmd_app *app, ebmd_request *r, const ebmd_kind *kind)
+/* What the client wants back. @err false: what we cannot give */
+static bool read_wishes(ebmd_request *r)
 {
     ebmd_media media = ebmd_media_accept(ebmd_request_header(r, "Accept"));
-    ebm_arena *arena = ebm_arena_create(EBMD_PLAN_ARENA);
-    ebmd_plan plan = {.kind = kind};
-    ebma_problem problem = {.code = EBMA_OUT_OF_MEMORY};
-    ebm_status st = EBM_ERR_NOMEM;
 
     r->prefers_async = prefers_async(r);
     r->wants_png = media == EBMD_MEDIA_PNG && !r->prefers_async;
-    if (arena && media != EBMD_MEDIA_NONE)
-        st = read_plan(app, r, arena, &plan, &problem);
-    if (media == EBMD_MEDIA_NONE || (st == EBM_OK && r->wants_png && plan.images != 1))
+    return media != EBMD_MEDIA_NONE;
+}
+
+void ebmd_submit_ready(const ebmd_app *app, ebmd_request *r, const ebmd_ready *ready)
+{
+    if (!read_wishes(r) || (r->wants_png && ready->plan->images != 1))
         ebmd_reply_code(r, EBMA_NOT_ACCEPTABLE);
-    else if (st != EBM_OK)
+    else
+        accept_ready(app, r, ready);
+    ebm_free(r->body); /* a request may wait for long: without its pictures */
+    r->body = NULL;
+    r->body_size = r->body_room = 0;
+}
+
+void ebmd_submit(const ebmd_app *app, ebmd_request *r, const ebmd_kind *kind)
+{
+    ebm_arena *arena = ebm_arena_create(EBMD_PLAN_ARENA);
+    ebmd_plan plan = {.kind = kind};
+    const ebmd_ready ready = {.plan = &plan, .subject = ""};
+    ebma_problem problem = {.code = EBMA_OUT_OF_MEMORY};
+
+    if (!read_wishes(r))
+        ebmd_reply_code(r, EBMA_NOT_ACCEPTABLE);
+    else if (!arena || read_plan(app, r, arena, &plan, &problem) != EBM_OK)
         ebmd_reply_problem(r, &problem);
     else
-        submit_plan(app, r, &plan);
-    ebm_arena_free(arena); /* a request may wait for long: without its pictures */
-    ebm_free(r->body);
-    r->body = NULL;
+        ebmd_submit_ready(app, r, &ready);
+    ebm_arena_free(arena);
 }
 
 /* --- the end ------------------------------------------------------------------------------ */

@@ -9,6 +9,15 @@
 /* Takes the body as a request of this kind: refuses it, accepts it and lets the connection wait,
  * or answers 202 at once (Prefer: respond-async). */
 void ebmd_submit(const ebmd_app *app, ebmd_request *r, const ebmd_kind *kind);
+/* A job that somebody else has planned. @own borrowed */
+typedef struct ebmd_ready {
+    const ebmd_plan *plan;
+    const char *subject;    /* what the body is about besides itself, for Idempotency-Key; "" */
+    const void *checkpoint; /* where the job begins; NULL: at the beginning */
+    size_t checkpoint_size;
+} ebmd_ready;
+/* Accepts it, as ebmd_submit() does once the body is understood. */
+void ebmd_submit_ready(const ebmd_app *app, ebmd_request *r, const ebmd_ready *ready);
 /* The wait is over: answers with the job object, or the image. */
 void ebmd_submit_done(const ebmd_app *app, ebmd_request *r);
 /* True when a new job would be refused for its number alone; costs nothing. */

@@ -233,7 +233,8 @@ static const struct {
 } operations[] = {{"/v1/sample", EBM_OP_SAMPLE},
                   {"/v1/inpaint", EBM_OP_INPAINT},
                   {"/v1/interpolate", EBM_OP_INTERPOLATE},
-                  {"/v1/energy", EBM_OP_ENERGY}};
+                  {"/v1/energy", EBM_OP_ENERGY},
+                  {"/v1/mcmc", EBM_OP_MCMC}};
 
 void negative_json_cases(void)
 {

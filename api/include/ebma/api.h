@@ -13,11 +13,12 @@
 #include "ebm/params.h"
 #include "ebm/status.h"
 
-#define EBMA_BODY_MAX   65536      /* bytes of a JSON body, pictures not counted */
-#define EBMA_UPLOAD_MAX (4u << 20) /* bytes of a body with pictures */
-#define EBMA_DEPTH_MAX  16         /* nested arrays and objects */
-#define EBMA_KEYS_MAX   256        /* members of all objects of a body together */
-#define EBMA_TIME_SIZE  25         /* "2026-01-02T03:04:05.678Z" and the zero */
+#define EBMA_BODY_MAX   65536       /* bytes of a JSON body, pictures not counted */
+#define EBMA_UPLOAD_MAX (4u << 20)  /* bytes of a body with pictures */
+#define EBMA_CHAINS_MAX (16u << 20) /* bytes of a file of chains */
+#define EBMA_DEPTH_MAX  16          /* nested arrays and objects */
+#define EBMA_KEYS_MAX   256         /* members of all objects of a body together */
+#define EBMA_TIME_SIZE  25          /* "2026-01-02T03:04:05.678Z" and the zero */
 
 /* Seeds the JSON library's hash from the kernel's randomness. Call once, before any thread. */
 EBM_API void ebma_setup(void);
@@ -40,6 +41,8 @@ typedef enum ebma_problem_code {
     EBMA_MODEL_NOT_FOUND,
     EBMA_JOB_NOT_FOUND,
     EBMA_JOB_GONE,
+    EBMA_CHAINS_AT_WORK,
+    EBMA_NO_CHAINS,
     EBMA_METHOD_NOT_ALLOWED,
     EBMA_NOT_ACCEPTABLE,
     EBMA_PAYLOAD_TOO_LARGE,

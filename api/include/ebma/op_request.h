@@ -57,6 +57,45 @@ typedef struct ebma_op_request {
 EBM_API EBM_MUST_CHECK ebm_status ebma_op_decode(const ebm_operation *op, const char *json,
                                                  size_t len, ebm_arena *arena, ebma_op_request *out,
                                                  ebma_problem *problem);
+/* --- kept chains --------------------------------------------------------------------------- */
+
+/* What may be asked of chains that are kept. */
+typedef enum ebma_chain_call {
+    EBMA_CHAINS_EXTEND, /* further steps */
+    EBMA_CHAINS_FORK,   /* further steps with another seed */
+    EBMA_CHAINS_RESUME  /* the steps that were asked for once */
+} ebma_chain_call;
+
+/* The rows of such a request: some of those of mcmc; steps are further ones. */
+EBM_API ebma_table ebma_chain_table(ebma_chain_call call);
+/* Parses and checks such a body, as ebma_op_decode(); what it does not hold are presets. Rules
+ * between fields are the caller's, who knows the chains. */
+EBM_API EBM_MUST_CHECK ebm_status ebma_chain_decode(ebma_chain_call call, const char *json,
+                                                    size_t len, ebm_arena *arena,
+                                                    ebma_op_request *out, ebma_problem *problem);
+
+/* A stored request to go on with chains: their run as it shall be. */
+typedef struct ebma_chains_request {
+    ebm_receipt run;
+    bool forked; /* states come from other seeds than the run's */
+} ebma_chains_request;
+/* @own *json: ebm_free() @err NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebma_chains_encode(const ebma_chains_request *request,
+                                                     char **json, size_t *size, ebm_error *err);
+/* @err FORMAT; NOMEM; what ebm_receipt_parse() says */
+EBM_API EBM_MUST_CHECK ebm_status ebma_chains_decode(const char *json, size_t size,
+                                                     ebma_chains_request *out, ebm_error *err);
+/* Reads from a job object of chains how many there are and how many snapshots each has.
+ * @range 1..64, 0..64 @err FORMAT */
+EBM_API EBM_MUST_CHECK ebm_status ebma_chains_count(const char *json, size_t size, int32_t *chains,
+                                                    int32_t *keep, ebm_error *err);
+/* Writes what a job object says of its chains: id, status, diagnostics. @own *out: ebm_free()
+ * @err FORMAT, NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebma_chains_diagnostics(const char *json, size_t size, char **out,
+                                                          size_t *out_size, ebm_error *err);
+
+/* --- forms --------------------------------------------------------------------------------- */
+
 /* A body of multipart/form-data. */
 typedef struct ebma_form {
     const char *content_type; /* with the boundary */

@@ -224,8 +224,7 @@ static void check_number(json_t *schema, const ebm_param *p)
     assert_true(type_is(schema, p->type == EBM_PARAM_REAL ? "number" : "integer"));
     assert_true(json_number_value(json_object_get(schema, "minimum")) == min);
     assert_true(json_number_value(json_object_get(schema, "maximum")) == p->max);
-    /* a real one that depends on the model has no default of its own */
-    if (preset && p->type == EBM_PARAM_INT)
+    if (preset && p->type != EBM_PARAM_SEED)
         assert_true(json_number_value(json_object_get(schema, "default")) == p->preset);
     else
         assert_true(type_is(schema, "null") && !json_object_get(schema, "default"));

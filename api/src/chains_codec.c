@@ -1,0 +1,85 @@
+/* Kept chains in JSON: the stored request to go on with them, and what their job object says.
+ * Knows members; not chains. */
+#include <string.h>
+
+#include "api_internal.h"
+
+ebm_status ebma_chains_encode(const ebma_chains_request *request, char **json, size_t *size,
+                              ebm_error *err)
+{
+    char *text = NULL;
+    ebm_status st = ebm_receipt_text(&request->run, &text, err);
+
+    *json = NULL;
+    *size = 0;
+    if (st == EBM_OK)
+        st = ebma__json_write(json_pack("{s:s, s:b}", "receipt", text, "forked", request->forked),
+                              json, size, err);
+    ebm_free(text);
+    return st;
+}
+
+ebm_status ebma_chains_decode(const char *json, size_t size, ebma_chains_request *out,
+                              ebm_error *err)
+{
+    json_t *root = json_loadb(json, size, JSON_REJECT_DUPLICATES, NULL);
+    const json_t *text = json_object_get(root, "receipt");
+    const json_t *forked = json_object_get(root, "forked");
+    ebm_status st;
+
+    if (json_is_string(text) && json_is_boolean(forked))
+        st = ebm_receipt_parse(json_string_value(text), json_string_length(text), &out->run, err);
+    else
+        st = ebm_error_set(err, EBM_ERR_FORMAT, "receipt", "not a request to go on with chains");
+    out->forked = json_is_true(forked);
+    json_decref(root);
+    return st;
+}
+
+static bool take_count(const json_t *params, const char *name, json_int_t min, int32_t *out)
+{
+    const json_t *value = json_object_get(params, name);
+    json_int_t v = json_integer_value(value);
+
+    *out = (int32_t)v;
+    return json_is_integer(value) && v >= min && v <= EBM_CHAIN_SET_MAX;
+}
+
+ebm_status ebma_chains_count(const char *json, size_t size, int32_t *chains, int32_t *keep,
+                             ebm_error *err)
+{
+    json_t *root = json_loadb(json, size, JSON_REJECT_DUPLICATES, NULL);
+    const json_t *params = json_object_get(root, "params");
+    bool ok = take_count(params, "chains", 1, chains) && take_count(params, "keep", 0, keep);
+
+    json_decref(root);
+    return ok ? EBM_OK : ebm_error_set(err, EBM_ERR_FORMAT, NULL, "not a job object of chains");
+}
+
+ebm_status ebma_chains_diagnostics(const char *json, size_t size, char **out, size_t *out_size,
+                                   ebm_error *err)
+{
+    static const char *const members[] = {"id", "status", "diagnostics"};
+    json_t *root = json_loadb(json, size, JSON_REJECT_DUPLICATES, NULL);
+    json_t *told = json_object();
+    bool ok = told != NULL;
+
+    *out = NULL;
+    *out_size = 0;
+    if (!json_is_object(root)) {
+        json_decref(root);
+        json_decref(told);
+        return ebm_error_set(err, EBM_ERR_FORMAT, NULL, "not a job object");
+    }
+    for (size_t i = 0; i < 3; i++) {
+        json_t *value = json_object_get(root, members[i]);
+
+        ebma__set(told, members[i], value ? json_incref(value) : json_null(), &ok);
+    }
+    json_decref(root);
+    if (!ok) {
+        json_decref(told);
+        told = NULL;
+    }
+    return ebma__json_write(told, out, out_size, err);
+}

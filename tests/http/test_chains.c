@@ -1,0 +1,440 @@
+/* Chains over the wire: the command's images and diagnostics; runs in parts, across jobs, files and
+ * the command, have the bits of the undivided one; pause, resume, fork, import; kill -9 on the way. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <jansson.h>
+#include <nettle/base64.h>
+#include <signal.h>
+
+#include "daemon_process.h"
+#include "ebm/io.h"
+#include "ebm/memory.h"
+#include "http_client.h"
+#include "http_form.h"
+#include "tiny_model.h"
+
+#define LONG                                                                                       \
+    "{\"model\":\"a-tiny\",\"chains\":2,\"steps\":20000,\"thin\":100,\"seed\":5}"
+
+static daemon_process d;
+
+static int start(void)
+{
+    char store[TEMP_PATH_MAX + 16];
+    const char *const more[] = {"--workers", "2", "--store", store, NULL};
+
+    snprintf(store, sizeof(store), "sqlite:%s/jobs.db", d.dir);
+    return daemon_start(&d, more) ? 0 : -1;
+}
+
+static int setup(void **state)
+{
+    static const tiny_model models[] = {
+        {.id = "a-tiny", .levels = 3, .steps = 5, .seed = 1, .step_scale = 1.0},
+        {.id = "b-wild", .levels = 2, .steps = 5, .seed = 2, .step_scale = 1e6}};
+
+    (void)state;
+    if (!daemon_prepare(&d) || !tiny_model_write(d.models, &models[0]) ||
+        !tiny_model_write(d.models, &models[1]))
+        return -1;
+    return start();
+}
+
+static int teardown(void **state)
+{
+    int rc = daemon_stop(&d, SIGTERM, 10000);
+
+    (void)state;
+    daemon_clean(&d);
+    return rc;
+}
+
+/* --- calls --------------------------------------------------------------------------------- */
+
+static json_t *call(const char *method, const char *path, const char *body, int status)
+{
+    http_reply r;
+    json_t *root;
+
+    assert_true(http_call(d.port, method, path, body ? "Content-Type: application/json\r\n" : "",
+                          body, &r));
+    if (r.status != status)
+        fail_msg("%s %s %s: %d %s", method, path, body ? body : "", r.status, r.body);
+    root = json_loadb(r.body, r.size, JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(root);
+    http_reply_clear(&r);
+    return root;
+}
+
+static const char *id_of(const json_t *job)
+{
+    return json_string_value(json_object_get(job, "id"));
+}
+
+static json_t *ask(const json_t *job, const char *what, const char *body, int status)
+{
+    char path[160];
+
+    snprintf(path, sizeof(path), "/v1/chains/%s%s%s", id_of(job), what[0] ? "/" : "", what);
+    return call(body ? "POST" : "GET", path, body, status);
+}
+
+/* The file of a job's chains, also written to d.dir/name. @own free() */
+static http_reply checkpoint(const json_t *job, const char *name)
+{
+    char path[160];
+    http_reply r;
+
+    snprintf(path, sizeof(path), "/v1/chains/%s/checkpoint", id_of(job));
+    assert_true(http_call(d.port, "GET", path, "", NULL, &r));
+    assert_int_equal(r.status, 200);
+    assert_true(temp_dir_write(d.dir, name, r.body, r.size));
+    return r;
+}
+
+static json_t *bring(const void *bytes, size_t size, int status)
+{
+    http_reply r;
+    json_t *root;
+
+    assert_true(http_send_body(d.port, "/v1/chains", "application/octet-stream", "", bytes, size, &r));
+    if (r.status != status)
+        fail_msg("%d %s", r.status, r.body);
+    root = json_loadb(r.body, r.size, 0, NULL);
+    assert_non_null(root);
+    http_reply_clear(&r);
+    return root;
+}
+
+static void command(const char *arguments)
+{
+    char text[4 * TEMP_PATH_MAX];
+
+    snprintf(text, sizeof(text),
+             "rm -rf %s/out; cd %s && " EBM_BINARY " %s --models models --threads 1 --out out"
+             " >lines",
+             d.dir, d.dir, arguments);
+    assert_int_equal(system(text), 0);
+}
+
+/* A string of base64 is the file d.dir/name. */
+static void assert_file(const json_t *value, const char *name)
+{
+    unsigned char *bytes;
+    char *text;
+    size_t size;
+
+    assert_int_equal(ebm_file_read(d.dir, name, 1u << 20, &bytes, &size, NULL), EBM_OK);
+    text = calloc(1, BASE64_ENCODE_RAW_LENGTH(size) + 1);
+    base64_encode_raw(text, size, bytes);
+    if (!json_is_string(value) || strcmp(json_string_value(value), text) != 0)
+        fail_msg("%s differs", name);
+    free(text);
+    ebm_free(bytes);
+}
+
+static void assert_chains(const json_t *job, size_t n)
+{
+    char name[64];
+
+    assert_int_equal(json_array_size(json_object_get(job, "data")), n);
+    for (size_t k = 0; k < n; k++) {
+        snprintf(name, sizeof(name), "out/chain%06zu.png", k);
+        assert_file(json_object_get(json_array_get(json_object_get(job, "data"), k), "b64_json"),
+                    name);
+    }
+}
+
+static void assert_same(const json_t *a, const json_t *b)
+{
+    assert_true(json_equal(json_object_get(a, "data"), json_object_get(b, "data")));
+    assert_true(
+        json_equal(json_object_get(a, "diagnostics"), json_object_get(b, "diagnostics")));
+}
+
+/* --- the same as the command's -------------------------------------------------------------- */
+
+static void images_and_snapshots(void **state)
+{
+    const json_t *marks, *item;
+    json_t *job;
+    char name[64];
+
+    (void)state;
+    command("mcmc --model a-tiny --chains 3 --steps 60 --warmup 20 --sampler mala --level 1 "
+            "--init samples --keep 2 --seed 3");
+    job = call("POST", "/mcmc",
+               "{\"model\":\"a-tiny\",\"chains\":3,\"steps\":60,\"warmup\":20,\"sampler\":\"mala\","
+               "\"level\":1,\"init\":\"samples\",\"keep\":2,\"seed\":3}",
+               200);
+    assert_chains(job, 3);
+    marks = json_object_get(job, "snapshot_steps");
+    assert_int_equal(json_array_size(marks), 2);
+    for (size_t k = 0; k < 3; k++) {
+        item = json_array_get(json_object_get(job, "data"), k);
+        for (size_t j = 0; j < 2; j++) {
+            snprintf(name, sizeof(name), "out/chain%06zu-step%d.png", k,
+                     (int)json_integer_value(json_array_get(marks, j)));
+            assert_file(json_array_get(json_object_get(item, "snapshots"), j), name);
+        }
+    }
+    json_decref(job);
+    command("mcmc --model a-tiny --chains 2 --steps 4 --ladder --seed 3");
+    job = call("POST", "/v1/mcmc",
+               "{\"model\":\"a-tiny\",\"chains\":2,\"steps\":4,\"ladder\":true,\"seed\":3}", 200);
+    assert_chains(job, 2);
+    json_decref(job);
+}
+
+/* Rules stop the run where they stop the command's. */
+static void stop_rules(void **state)
+{
+    json_t *job;
+
+    (void)state;
+    command("mcmc --model a-tiny --chains 4 --steps 4000 --warmup 100 --sampler hmc --level 2 "
+            "--seed 3 --until-rhat 9.9");
+    job = call("POST", "/mcmc",
+               "{\"model\":\"a-tiny\",\"chains\":4,\"steps\":4000,\"warmup\":100,\"sampler\":"
+               "\"hmc\",\"level\":2,\"seed\":3,\"until\":{\"rhat\":9.9}}",
+               200);
+    assert_chains(job, 4);
+    assert_true(
+        json_is_true(json_object_get(json_object_get(job, "diagnostics"), "stopped_by_until")));
+    json_decref(job);
+}
+
+/* --- runs in parts -------------------------------------------------------------------------- */
+
+#define RUN                                                                                        \
+    "\"model\":\"a-tiny\",\"chains\":2,\"seed\":3,\"warmup\":10,\"init\":\"samples\","              \
+    "\"level\":1,\"sampler\":\"%s\",\"steps\":%d"
+
+static json_t *run(const char *sampler, int steps)
+{
+    char body[256];
+
+    snprintf(body, sizeof(body), "{" RUN "}", sampler, steps);
+    return call("POST", "/mcmc", body, 200);
+}
+
+static void split_runs(void **state)
+{
+    static const char *const samplers[] = {"langevin", "mala", "hmc"};
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        json_t *whole = run(samplers[i], 90), *first = run(samplers[i], 40);
+        json_t *second = ask(first, "extend", "{\"steps\":20}", 200);
+        json_t *third = ask(second, "extend", "{\"steps\":30}", 200), *brought, *longer;
+        http_reply file = checkpoint(first, "first.ebm"), end = checkpoint(whole, "whole.ebm");
+        unsigned char *bytes;
+        size_t size;
+
+        assert_same(whole, third);
+        command("mcmc --model a-tiny --resume first.ebm --steps 90 --checkpoint command.ebm");
+        assert_chains(whole, 2);
+        assert_int_equal(
+            ebm_file_read(d.dir, "command.ebm", 1u << 24, &bytes, &size, NULL), EBM_OK);
+        assert_int_equal(size, end.size);
+        assert_memory_equal(bytes, end.body, size);
+        brought = bring(file.body, file.size, 200);
+        assert_same(first, brought);
+        longer = ask(brought, "extend", "{\"steps\":50}", 200);
+        assert_same(whole, longer);
+        ebm_free(bytes);
+        http_reply_clear(&file);
+        http_reply_clear(&end);
+        json_decref(whole);
+        json_decref(first);
+        json_decref(second);
+        json_decref(third);
+        json_decref(brought);
+        json_decref(longer);
+    }
+}
+
+/* A fork leaves the chains as they are and goes another way; its images carry no receipt. */
+static void forks(void **state)
+{
+    json_t *first = run("mala", 40), *whole = run("mala", 60);
+    json_t *fork = ask(first, "fork", "{\"steps\":20,\"seed\":99}", 200);
+    json_t *again = ask(first, "fork", "{\"steps\":20,\"seed\":99}", 200);
+
+    (void)state;
+    assert_same(fork, again);
+    assert_false(json_equal(json_object_get(fork, "data"), json_object_get(whole, "data")));
+    assert_int_equal(json_integer_value(json_object_get(fork, "seed")), 99);
+    json_decref(first);
+    json_decref(whole);
+    json_decref(fork);
+    json_decref(again);
+}
+
+static json_t *wait_for(const char *id)
+{
+    char path[128];
+
+    snprintf(path, sizeof(path), "/v1/chains/%s", id);
+    for (int i = 0; i < 20000; i++) {
+        json_t *job = call("GET", path, NULL, 200);
+        const char *status = json_string_value(json_object_get(job, "status"));
+
+        if (strcmp(status, "queued") != 0 && strcmp(status, "running") != 0)
+            return job;
+        json_decref(job);
+    }
+    fail_msg("%s does not end", id);
+    return NULL;
+}
+
+static void begin_long(char id[64])
+{
+    http_reply r;
+
+    assert_true(http_call(d.port, "POST", "/mcmc",
+                          "Content-Type: application/json\r\nPrefer: respond-async\r\n", LONG, &r));
+    assert_int_equal(r.status, 202);
+    assert_non_null(http_header(&r, "X-Job-Id", id, 64));
+    http_reply_clear(&r);
+}
+
+/* Paused on the way and gone on with; killed on the way: the bytes of the undisturbed run. */
+static void pause_resume_and_kill(void **state)
+{
+    char path[128], id[64] = "";
+    json_t *whole = call("POST", "/mcmc", LONG, 200), *job, *resumed;
+    http_reply r;
+
+    (void)state;
+    begin_long(id);
+    snprintf(path, sizeof(path), "/v1/chains/%s/checkpoint", id);
+    assert_true(http_call(d.port, "GET", path, "", NULL, &r));
+    assert_int_equal(r.status, 409);
+    http_reply_clear(&r);
+    for (bool begun = false; !begun;) { /* a chain that has not begun cannot be kept */
+        snprintf(path, sizeof(path), "/v1/chains/%s", id);
+        job = call("GET", path, NULL, 200);
+        begun = json_number_value(json_object_get(json_object_get(job, "progress"), "fraction")) >
+                0.02;
+        json_decref(job);
+    }
+    snprintf(path, sizeof(path), "/v1/chains/%s/pause", id);
+    assert_true(http_call(d.port, "POST", path, "", NULL, &r));
+    assert_true(r.status == 200 || r.status == 202);
+    http_reply_clear(&r);
+    job = wait_for(id);
+    assert_string_equal(json_string_value(json_object_get(job, "status")), "canceled");
+    assert_true(json_is_false(json_object_get(json_object_get(job, "diagnostics"), "complete")));
+    resumed = ask(job, "resume", "{}", 200);
+    assert_same(whole, resumed);
+    json_decref(resumed);
+    json_decref(job);
+    begin_long(id);
+    assert_int_equal(daemon_stop(&d, SIGKILL, 10000), -1);
+    assert_int_equal(start(), 0);
+    job = wait_for(id);
+    assert_same(whole, job);
+    json_decref(job);
+    json_decref(whole);
+}
+
+/* M05: what led to the end of a chain that left the finite numbers is kept. */
+static void divergence(void **state)
+{
+    static const char body[] = "{\"model\":\"b-wild\",\"chains\":2,\"steps\":300,\"ladder\":true,\"seed\":1}";
+    char id[64] = "";
+    http_reply r;
+    json_t *job, *told;
+
+    (void)state;
+    assert_true(http_call(d.port, "POST", "/mcmc",
+                          "Content-Type: application/json\r\nPrefer: respond-async\r\n", body, &r));
+    assert_non_null(http_header(&r, "X-Job-Id", id, sizeof(id)));
+    http_reply_clear(&r);
+    job = wait_for(id);
+    assert_string_equal(json_string_value(json_object_get(job, "status")), "failed");
+    assert_string_equal(
+        json_string_value(json_object_get(json_object_get(job, "error"), "code")), "diverged");
+    told = ask(job, "diagnostics", NULL, 200);
+    assert_non_null(json_object_get(told, "diagnostics"));
+    json_decref(told);
+    json_decref(job);
+}
+
+/* --- hostile -------------------------------------------------------------------------------- */
+
+static void refusals(void **state)
+{
+    static const struct {
+        const char *what, *body;
+        int status;
+        const char *pointer;
+    } rows[] = {{"extend", "{\"steps\":0}", 422, "/steps"},
+                {"extend", "{\"steps\":100000}", 422, "/steps"},
+                {"extend", "{\"seed\":1}", 422, "/seed"},
+                {"extend", "{\"until\":{\"ess\":0}}", 422, "/until/ess"},
+                {"extend", "{\"keep\":65}", 422, "/keep"},
+                {"fork", "{\"seed\":-2}", 422, "/seed"},
+                {"resume", "{\"steps\":5}", 422, "/steps"},
+                {"resume", "[]", 422, ""},
+                {"resume", "{", 400, NULL}};
+    json_t *job = run("langevin", 20);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        json_t *p = ask(job, rows[i].what, rows[i].body, rows[i].status);
+        json_t *first = json_array_get(json_object_get(p, "errors"), 0);
+
+        if (rows[i].pointer)
+            assert_string_equal(json_string_value(json_object_get(first, "pointer")),
+                                rows[i].pointer);
+        json_decref(p);
+    }
+    json_decref(job);
+    job = call("POST", "/sample", "{\"model\":\"a-tiny\"}", 200);
+    json_decref(ask(job, "", NULL, 404)); /* a job, but not of chains */
+    json_decref(job);
+    json_decref(call("GET", "/v1/chains/job_00000000000000000000000000", NULL, 404));
+    json_decref(call("GET", "/v1/chains/x/diagnostics", NULL, 404));
+    json_decref(call("POST", "/mcmc",
+                     "{\"model\":\"a-tiny\",\"chains\":64,\"steps\":15000,\"thin\":1}", 422)); /* M03 */
+}
+
+/* A file that was cut off or changed anywhere is refused, and nothing is kept of it. */
+static void damaged_files(void **state)
+{
+    json_t *job = run("hmc", 20);
+    http_reply file = checkpoint(job, "good.ebm");
+
+    (void)state;
+    for (size_t i = 0; i < file.size; i += file.size / 40) {
+        json_decref(bring(file.body, i, 422));
+        file.body[i] = (char)(file.body[i] ^ 1);
+        json_decref(bring(file.body, file.size, 422));
+        file.body[i] = (char)(file.body[i] ^ 1);
+    }
+    json_decref(bring(file.body, file.size, 200));
+    http_reply_clear(&file);
+    json_decref(job);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(images_and_snapshots),  cmocka_unit_test(stop_rules),
+        cmocka_unit_test(split_runs),            cmocka_unit_test(forks),
+        cmocka_unit_test(pause_resume_and_kill), cmocka_unit_test(divergence),
+        cmocka_unit_test(refusals),              cmocka_unit_test(damaged_files),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
