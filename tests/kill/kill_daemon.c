@@ -25,8 +25,8 @@
 #define BODIES     10
 #define JOBS_MAX   6000
 #define PER_CYCLE  12
-#define READY_MAX   10.0 /* seconds; a start takes a fifth of one: machines may be busy */
-#define FINISH_MAX  600  /* seconds for the last process to do what is left */
+#define READY_MAX  10.0 /* seconds; a start takes a fifth of one: machines may be busy */
+#define FINISH_MAX 600  /* seconds for the last process to do what is left */
 
 typedef struct sent {
     int body;

@@ -487,6 +487,50 @@ static void check_pools(const ebm_kernels *k)
         check_pool(k, channels);
 }
 
+/* The way back from a pool, by hand: an odd edge has the residual alone; its gradient sums. Nothing
+ * depends on whether somebody reads the value too. */
+static void check_up(const ebm_kernels *k, int32_t channels)
+{
+    const float want[15] = {4, 5, -6, -5, 5, 9, 10, -1, 0, 10, 11, 12, 13, 14, 15};
+    const ebm_map_shape large = {channels, 3, 5}, small = {channels, 1, 2};
+    const size_t c = (size_t)channels;
+    float *x = floats(2 * c), *y = floats(15 * c), *dy = floats(15 * c);
+    for (size_t i = 0; i < 2 * c; i++)
+        x[i] = i % 2 ? -9.0f : 3.0f;
+    for (size_t i = 0; i < 15 * c; i++) {
+        y[i] = (float)(i % 15 + 1);
+        dy[i] = (float)(i % 7) - 3.0f;
+    }
+    float *mx = as_value(k, small, x), *residual = as_value(k, large, y);
+    float *my = used_value(k, large), *ma = used_operand(k, large);
+    float *mg = as_operand(k, large, dy), *mdx = used_operand(k, small);
+    for (int read = 0; read < 2; read++) {
+        const ebm_conv_result out = {.residual = residual,
+                                     .y = read ? my : NULL,
+                                     .act = act_of(EBM_ACT_RELU),
+                                     .activated = ma};
+        k->up_forward(&large, mx, &out, EBM_ALONE);
+        k->operand_store(&large, ma, y);
+        for (size_t i = 0; i < 15 * c; i++)
+            assert_true(y[i] == (want[i % 15] > 0 ? want[i % 15] : 0.0f));
+    }
+    from_value(k, large, my, y);
+    for (size_t i = 0; i < 15 * c; i++)
+        assert_true(y[i] == want[i % 15]);
+    k->up_backward(&large, mg, mdx, EBM_ALONE);
+    k->operand_store(&small, mdx, x);
+    assert_true(x[0] == dy[0] + dy[1] + dy[5] + dy[6] && x[1] == dy[2] + dy[3] + dy[7] + dy[8]);
+    float *all[] = {x, y, dy, mx, residual, my, ma, mg, mdx};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        ebm_free(all[i]);
+}
+
+static void check_ups(const ebm_kernels *k)
+{
+    for (int32_t channels = 1; channels < 70; channels += 34)
+        check_up(k, channels);
+}
+
 /* The head's sums and their gradient. */
 static void check_head(const ebm_kernels *k)
 {
@@ -500,6 +544,12 @@ static void check_head(const ebm_kernels *k)
     k->head_backward(act_of(EBM_ACT_RELU), &m, mx, d, mdx, EBM_ALONE);
     k->operand_store(&m, mdx, dx);
     assert_memory_equal(dx, want, sizeof want);
+    k->head_sum(act_of(EBM_ACT_SQUARE), &m, mx, sums, EBM_ALONE);
+    assert_true(sums[0] == 7.0f && sums[1] == 38.5f); /* halves of 1+4+9 and 16+25+36 */
+    k->head_backward(act_of(EBM_ACT_SQUARE), &m, mx, d, mdx, EBM_ALONE);
+    k->operand_store(&m, mdx, dx);
+    for (int i = 0; i < 6; i++)
+        assert_true(dx[i] == x[i] * d[i / 3]);
     ebm_free(mx);
     ebm_free(mdx);
 }
@@ -688,6 +738,7 @@ static void test_maps(void **state)
     for_each_set(check_silu);
     for_each_set(check_wide_maps);
     for_each_set(check_pools);
+    for_each_set(check_ups);
     for_each_set(check_head);
 }
 
