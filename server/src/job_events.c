@@ -47,6 +47,7 @@ void ebmd_job_event(void *arg, ebmd_event event, const ebmd_row *row)
         break;
     case EBMD_EVENT_ENDED:
         count_end(app->metrics, row);
+        ebmd_sched_forget(app->sched, row->id);
         ebmd_waiters_end(app->waiters, row->id);
         break;
     }

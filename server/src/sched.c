@@ -392,6 +392,18 @@ void ebmd_sched_cancel(ebmd_sched *s, const char *id)
     pthread_mutex_unlock(&s->lock);
 }
 
+void ebmd_sched_forget(ebmd_sched *s, const char *id)
+{
+    pthread_mutex_lock(&s->lock);
+    for (ebmd_run *run = s->runs; run; run = run->next) {
+        /* who is in service is ending it right now, or will hear that the lease is lost */
+        if (strcmp(run->lease.id, id) == 0 && !run->in_service)
+            run->lost = true;
+    }
+    pthread_cond_broadcast(&s->more);
+    pthread_mutex_unlock(&s->lock);
+}
+
 typedef struct beat {
     ebmd_lease lease;
     ebmd_progress progress;

@@ -158,6 +158,7 @@ static ebmd_spec spec_of(const ebmd_request *r, const ebmd_plan *plan, const dra
     return (ebmd_spec){.id = d->id,
                        .kind = plan->kind->name,
                        .owner = r->grant.owner,
+                       .model = ebm_model_describe(plan->model)->id,
                        .idem = key->key,
                        .digest = key->body,
                        .created_ms = d->created_ms,
