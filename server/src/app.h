@@ -28,7 +28,8 @@ typedef struct ebmd_app {
     const char *version; /* "0.1.0" */
     const char *kernel_class;
     unsigned workers;
-    size_t queue_max; /* jobs that may wait */
+    size_t queue_max;      /* jobs that may wait */
+    unsigned sync_limit_s; /* how long a request waits for its job by itself */
 } ebmd_app;
 
 #endif

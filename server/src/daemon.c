@@ -318,6 +318,7 @@ static bool drain(daemon_parts *d, int number)
     log_drain(d, "draining", number);
     ebmd_notify_say(&d->notify, "STOPPING=1");
     ebmd_state_set(&d->state, EBMD_DRAINING);
+    ebmd_waiters_end_polls(d->app.waiters);
     if (ebmd_state_get(&d->state) == EBMD_DRAINING && !wait_clients(d, d->opt->drain_seconds * 1e3))
         log_drain(d, "releasing", number);
     ebmd_sched_close(d->app.sched);
@@ -404,6 +405,7 @@ int ebmd_daemon_run(const ebmd_options *options, bool *abrupt, ebm_error *err)
     d.app.build = "ebmd " EBMD_VERSION;
     d.app.version = EBMD_VERSION;
     d.app.workers = options->workers;
+    d.app.sync_limit_s = options->sync_limit;
     ebmd_notify_open(&d.notify, getenv);
     rc = start_all(&d, err);
     if (rc == EBMD_EX_OK)

@@ -181,7 +181,8 @@ void ebmd_exchange_head(const ebmd_app *app, ebmd_request *r, unsigned listener,
     if (r->reply.status == 0 && app->keys && listener == EBMD_ON_MAIN &&
         !(r->route->flags & EBMD_IS_PUBLIC))
         check_key(app, r);
-    if (r->reply.status == 0 && strchr(r->head.target, '?'))
+    if (r->reply.status == 0 && strchr(r->head.target, '?') &&
+        !(r->route->flags & EBMD_TAKES_QUERY))
         refuse(r, EBMA_BAD_QUERY);
     if (r->reply.status == 0)
         check_early(app, r);

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "clock.h"
 #include "ebm/memory.h"
 
 #define BUSY_MS 50  /* between two rounds while there are jobs: bounds how late a deadline is */
@@ -53,6 +54,7 @@ static long tend(const ebmd_keeper *k)
 
     ebmd_sched_heartbeat(k->opt.sched); /* first, so that a pause of the process costs no lease */
     cancel_unwanted(k);
+    ebmd_waiters_lapse(k->opt.waiters, ebmd_clock_ms());
     judge(k, store->ops->sweep(store, &err), &err);
     store->ops->stats(store, &stats);
     if (stats.queued > 0 || stats.running > 0)

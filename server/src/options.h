@@ -54,7 +54,7 @@ typedef struct ebmd_options {
     char api_keys[EBMD_PATH_MAX];                         /* "": nobody needs a key */
     char tls_cert[EBMD_PATH_MAX], tls_key[EBMD_PATH_MAX]; /* "": plain HTTP */
     ebmd_proxies proxies;
-    unsigned workers, slots, queue, queue_work, result_ttl, connections, drain_seconds;
+    unsigned workers, slots, queue, queue_work, result_ttl, connections, drain_seconds, sync_limit;
     ebmd_action action;
     const char *key_id; /* for MAKE_KEY; an argument of the command line */
 } ebmd_options;

@@ -34,8 +34,11 @@ ebmd_method ebmd_method_of(const char *method)
     static const struct {
         const char *name;
         ebmd_method method;
-    } known[] = {
-        {"GET", EBMD_GET}, {"HEAD", EBMD_HEAD}, {"POST", EBMD_POST}, {"OPTIONS", EBMD_OPTIONS}};
+    } known[] = {{"GET", EBMD_GET},
+                 {"HEAD", EBMD_HEAD},
+                 {"POST", EBMD_POST},
+                 {"OPTIONS", EBMD_OPTIONS},
+                 {"DELETE", EBMD_DELETE}};
 
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (strcmp(known[i].name, method) == 0)

@@ -9,6 +9,7 @@
 #include "ebma/api.h"
 #include "ids.h"
 #include "keys.h"
+#include "prefer.h"
 #include "proxies.h"
 #include "waiters.h"
 
@@ -22,7 +23,8 @@ typedef enum ebmd_method {
     EBMD_GET = 1,
     EBMD_HEAD = 2,
     EBMD_POST = 4,
-    EBMD_OPTIONS = 8
+    EBMD_OPTIONS = 8,
+    EBMD_DELETE = 16
 } ebmd_method;
 
 /* One header line as it arrived. @own the HTTP library's, valid as long as the request */
@@ -73,7 +75,8 @@ typedef struct ebmd_request {
     size_t body_size, body_room;
     size_t body_seen; /* bytes the client sent, kept or not */
     bool waits;       /* for the end of the job waiter.id */
-    bool prefers_async, wants_png;
+    ebmd_prefer prefer;
+    bool wants_png;
     ebmd_waiter waiter; /* wake and arg are set by the listener */
     ebmd_reply reply;
 } ebmd_request;

@@ -223,6 +223,24 @@ EBM_API EBM_MUST_CHECK ebm_status ebma_job_encode(const ebma_job *job, char **js
 EBM_API EBM_MUST_CHECK ebm_status ebma_job_present(const char *json, size_t size,
                                                    const ebma_job_state *state, char **out,
                                                    size_t *out_size, ebm_error *err);
+/* One job of a list. Times 0: not yet. */
+typedef struct ebma_job_brief {
+    const char *id, *kind, *model;
+    const char *owner; /* NULL: left out */
+    ebma_job_status status;
+    bool cancel_requested;
+    int64_t created_ms, started_ms, completed_ms;
+    int32_t priority;
+    ebma_problem_code error; /* read when it ended otherwise than SUCCEEDED */
+} ebma_job_brief;
+typedef struct ebma_job_page {
+    const ebma_job_brief *jobs; /* [n] */
+    size_t n;
+    const char *next_cursor; /* NULL: this is the last page */
+} ebma_job_page;
+/* Writes a page of a list of jobs. @own *json: ebm_free() @err NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebma_job_list_encode(const ebma_job_page *page, char **json,
+                                                       size_t *size, ebm_error *err);
 /* Reads seed and first energy of a job object with a result. @err FORMAT */
 EBM_API EBM_MUST_CHECK ebm_status ebma_job_read(const char *json, size_t size, uint64_t *seed,
                                                 double *energy, ebm_error *err);
@@ -249,6 +267,9 @@ EBM_API EBM_MUST_CHECK ebm_status ebma_pairs_encode(const ebma_pair *pairs, size
                                                     size_t *size, ebm_error *err);
 /* The OpenAPI 3.1 document of the daemon, as JSON; no zero follows it. @own static */
 EBM_API const char *ebma_openapi(size_t *size);
+/* Reads a time as ebma_time_format() writes it; fractions of a second may be left out.
+ * @range years 1970..9999 @err false: anything else */
+EBM_API EBM_MUST_CHECK bool ebma_time_parse(const char *text, int64_t *unix_ms);
 /* Formats Unix milliseconds as RFC 3339 in UTC. */
 EBM_API void ebma_time_format(int64_t unix_ms, char out[EBMA_TIME_SIZE]);
 
