@@ -99,6 +99,11 @@ ebm_status ebma__json_write_sorted(json_t *root, char **json, size_t *size, ebm_
     return write_tree(root, JSON_SORT_KEYS | JSON_ENCODE_ANY, json, size, err);
 }
 
+double ebma__digits(double value, double scale)
+{
+    return value > 0.0 && value < 1e12 ? (double)(int64_t)(value * scale + 0.5) / scale : 0.0;
+}
+
 void ebma__set(json_t *object, const char *key, json_t *value, bool *ok)
 {
     if (json_object_set_new(object, key, value) != 0)

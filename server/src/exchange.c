@@ -273,6 +273,8 @@ void ebmd_exchange_seal(const ebmd_app *app, ebmd_request *r)
 /* Which part of the exchange a client that left did not wait for. */
 static ebmd_gone gone_in(const ebmd_request *r)
 {
+    if (r->reply.streams)
+        return EBMD_GONE_STREAM;
     if (atomic_load(&r->waiter.gone))
         return EBMD_GONE_WAITING;
     return r->reply.status == 0 ? EBMD_GONE_READING : EBMD_GONE_REPLY;

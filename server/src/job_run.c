@@ -186,7 +186,11 @@ ebmd_progress ebmd_run_progress(const ebmd_run *run)
     double all = (double)run->lease.work;
 
     return (ebmd_progress){.fraction = all > 0.0 ? (double)spent(run) / all : 1.0,
-                           .parts_done = run->done};
+                           .parts_done = run->done,
+                           .level = run->sight.level,
+                           .levels = run->sight.levels,
+                           .step = run->sight.step,
+                           .steps = run->sight.steps};
 }
 
 int32_t ebmd_run_next_part(const ebmd_run *run)
@@ -242,6 +246,55 @@ ebm_status ebmd_run_step(ebmd_run *run, int32_t part, ebmd_workbench *bench, ebm
     if (st == EBM_OK && q->finished)
         st = kind->collect(&run->plan, part, p->state, bench, &p->result, err);
     return st;
+}
+
+void ebmd_run_note(ebmd_run *run, int32_t part)
+{
+    const ebmd_kind *kind = run->plan.kind;
+    ebmd_part *p = &run->part[part];
+
+    p->spent = kind->spent(&run->plan, part, p->state);
+    if (kind->look)
+        kind->look(&run->plan, part, p->state, &run->sight);
+}
+
+static void show_preview(const ebmd_run_env *env, ebmd_run *run, int32_t part,
+                         ebmd_workbench *bench)
+{
+    const ebmd_kind *kind = run->plan.kind;
+    ebma_event e = {.type = EBMA_EVENT_PREVIEW, .index = part};
+    ebmd_part *p = &run->part[part];
+    unsigned char *png = NULL;
+    ebmd_sight at = {0};
+
+    kind->look(&run->plan, part, p->state, &at);
+    if (!ebmd_live_wants(env->live, run->lease.id, at.level, p->shown - 1) ||
+        kind->preview(&run->plan, part, p->state, bench, &png, &e.png_size, NULL) != EBM_OK)
+        return;
+    e.png = png;
+    e.progress.level = at.level;
+    e.progress.step = at.step;
+    ebmd_live_show(env->live, run->lease.id, &e);
+    p->shown = at.level + 1;
+    ebm_free(png);
+}
+
+void ebmd_run_show(const ebmd_run_env *env, ebmd_run *run, int32_t part, ebmd_workbench *bench,
+                   bool finished)
+{
+    const ebmd_kind *kind = run->plan.kind;
+    const ebmd_result *result = &run->part[part].result;
+    ebma_event e = {.type = EBMA_EVENT_IMAGE, .index = part};
+
+    if (!env->live || !ebmd_live_watched(env->live, run->lease.id))
+        return;
+    if (!finished && kind->look && kind->preview)
+        show_preview(env, run, part, bench);
+    if (!finished || !kind->media || strcmp(kind->media, "image/png") != 0)
+        return;
+    e.png = result->payload;
+    e.png_size = result->size;
+    ebmd_live_show(env->live, run->lease.id, &e);
 }
 
 /* --- writing down ------------------------------------------------------------------------- */

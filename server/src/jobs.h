@@ -74,9 +74,10 @@ typedef struct ebmd_limits {
 ebmd_limits ebmd_limits_default(void);
 
 typedef enum ebmd_event {
-    EBMD_EVENT_QUEUED, /* there is something to claim */
-    EBMD_EVENT_CANCEL, /* the holder of the lease should stop */
-    EBMD_EVENT_ENDED   /* the job is in a final state, durably */
+    EBMD_EVENT_QUEUED,  /* there is something to claim */
+    EBMD_EVENT_STARTED, /* somebody has claimed it */
+    EBMD_EVENT_CANCEL,  /* the holder of the lease should stop */
+    EBMD_EVENT_ENDED    /* the job is in a final state, durably */
 } ebmd_event;
 /* Told after the change is durable; must not call back into the core. @own row: for the call */
 typedef void (*ebmd_listener)(void *arg, ebmd_event event, const ebmd_row *row);
@@ -129,6 +130,8 @@ typedef enum ebmd_beat_verdict { EBMD_KEEP, EBMD_STOP, EBMD_LOST } ebmd_beat_ver
 typedef struct ebmd_progress {
     double fraction; /* 0..1 of the work */
     int32_t parts_done;
+    /* where the part stands that was worked on last; levels 0: nowhere in particular */
+    int32_t level, levels, step, steps;
 } ebmd_progress;
 
 /* A checkpoint on its way in. */

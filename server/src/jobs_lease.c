@@ -74,6 +74,7 @@ ebm_status ebmd_jobs_claim(ebmd_jobs *j, const ebmd_wish *wish, ebmd_lease *out,
         j->table.vtime = row.vtime;
     j->redelivered += row.fence > 1 ? 1 : 0;
     lease_of(n, out);
+    ebmd__jobs_tell(j, EBMD_EVENT_STARTED, &row);
     return EBM_OK;
 }
 

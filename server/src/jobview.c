@@ -13,9 +13,17 @@ ebma_job_status ebmd_jobview_status(ebmd_job_state state)
     return table[state];
 }
 
+static int64_t work_left(const ebmd_view *v)
+{
+    if (v->row.state == EBMD_JOB_QUEUED)
+        return v->work_left;
+    return (int64_t)((1.0 - v->progress.fraction) * (double)v->row.work);
+}
+
 static ebma_job_state state_of(const ebmd_app *app, const ebmd_view *view)
 {
     const ebmd_row *r = &view->row;
+    const ebmd_progress *p = &view->progress;
 
     return (ebma_job_state){
         .status = ebmd_jobview_status(r->state),
@@ -26,9 +34,8 @@ static ebma_job_state state_of(const ebmd_app *app, const ebmd_view *view)
         .compute_ms = r->timings.compute_ms,
         .encode_ms = r->timings.encode_ms,
         .position = view->position,
-        .eta_s = ebmd_sched_seconds(app->sched, view->work_left),
-        .fraction = view->progress.fraction,
-        .parts_done = view->progress.parts_done,
+        .eta_s = ebmd_sched_seconds(app->sched, work_left(view)),
+        .progress = {p->fraction, p->parts_done, p->level, p->levels, p->step, p->steps},
         .error = ebma_problem_find(r->code),
     };
 }

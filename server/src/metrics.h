@@ -47,6 +47,7 @@ typedef enum ebmd_gauge {
     EBMD_GAUGE_ACCEPT_RATIO, /* of the last adjusted sampler, 0..1 */
     EBMD_GAUGE_IN_FLIGHT,    /* HTTP requests between head and end */
     EBMD_GAUGE_CONNECTIONS,
+    EBMD_GAUGE_STREAMS,
     EBMD_GAUGES
 } ebmd_gauge;
 
@@ -67,6 +68,7 @@ typedef enum ebmd_gone {
     EBMD_GONE_READING, /* head or body */
     EBMD_GONE_WAITING, /* for its job */
     EBMD_GONE_REPLY,
+    EBMD_GONE_STREAM,
     EBMD_GONE_PHASES
 } ebmd_gone;
 

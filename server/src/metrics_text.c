@@ -154,6 +154,7 @@ static void put_gauges(text *t, const ebmd_metrics *m)
         [EBMD_GAUGE_IN_FLIGHT] = {"ebm_http_requests_in_flight", "",
                                   "Requests between their head and their end."},
         [EBMD_GAUGE_CONNECTIONS] = {"ebm_http_connections", "", "Open connections."},
+        [EBMD_GAUGE_STREAMS] = {"ebm_streams", "", "Open event streams."},
     };
 
     for (size_t i = 0; i < EBMD_GAUGES; i++) {
@@ -225,7 +226,7 @@ static void put_set(text *t, const char *name, const char *label, const char *co
 
 static void put_sets(text *t, const ebmd_metrics *m)
 {
-    static const char *const phases[EBMD_GONE_PHASES] = {"reading", "waiting", "reply"};
+    static const char *const phases[EBMD_GONE_PHASES] = {"reading", "waiting", "reply", "stream"};
     static const char *const denials[EBMD_DENIALS] = {"missing", "unknown", "scope", "rate",
                                                       "work"};
 

@@ -113,6 +113,9 @@ void ebmd_request_free(ebmd_request *r)
 
     ebm_free(r->body);
     ebm_free(r->reply.body);
+    if (r->stream.stays)
+        ebmd_waiters_keep(&r->waiter);
     ebmd_waiters_remove(&r->waiter);
+    ebmd_stream_clear(&r->stream);
     ebm_arena_free(arena);
 }

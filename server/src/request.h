@@ -11,6 +11,7 @@
 #include "keys.h"
 #include "prefer.h"
 #include "proxies.h"
+#include "stream.h"
 #include "waiters.h"
 
 #define EBMD_HEADERS_MAX       64
@@ -54,7 +55,8 @@ typedef struct ebmd_reply {
     const char *content_type;
     char *body; /* ebm_free() */
     size_t size;
-    bool close; /* end the connection afterwards */
+    bool close;   /* end the connection afterwards */
+    bool streams; /* the body comes from the request's stream, piece by piece */
     size_t n_headers;
     ebmd_reply_header header[EBMD_REPLY_HEADERS_MAX];
 } ebmd_reply;
@@ -76,7 +78,8 @@ typedef struct ebmd_request {
     size_t body_seen; /* bytes the client sent, kept or not */
     bool waits;       /* for the end of the job waiter.id */
     ebmd_prefer prefer;
-    bool wants_png;
+    bool wants_png, wants_events;
+    ebmd_stream stream; /* watch.wake and watch.arg are set by the listener */
     ebmd_waiter waiter; /* wake and arg are set by the listener */
     ebmd_reply reply;
 } ebmd_request;

@@ -8,7 +8,7 @@
 
 #define OPEN (EBMD_ON_MAIN | EBMD_ON_ADMIN | EBMD_IS_PUBLIC)
 #define JOBS (EBMD_ON_MAIN | EBMD_IS_JOBS)
-#define WORK (EBMD_ON_MAIN | EBMD_TAKES_JSON | EBMD_IS_WORK)
+#define WORK (EBMD_ON_MAIN | EBMD_TAKES_JSON | EBMD_IS_WORK | EBMD_TAKES_QUERY)
 
 static const ebmd_route routes[] = {
     {EBMD_GET, "/healthz", OPEN, ebmd_route_live, NULL},
@@ -22,6 +22,7 @@ static const ebmd_route routes[] = {
     {EBMD_GET, "/v1/jobs", JOBS | EBMD_TAKES_QUERY, ebmd_route_job_list, NULL},
     {EBMD_GET | EBMD_DELETE, "/v1/jobs/{id}", JOBS | EBMD_TAKES_QUERY, ebmd_route_job,
      ebmd_route_job_waited},
+    {EBMD_GET, "/v1/jobs/{id}/events", JOBS | EBMD_TAKES_QUERY, ebmd_route_job_events, NULL},
     {EBMD_POST, "/v1/jobs/{id}/cancel", JOBS, ebmd_route_job_cancel, NULL},
     {EBMD_POST, "/v1/sample", WORK, ebmd_route_sample, ebmd_submit_done},
     {EBMD_POST, "/sample", WORK, ebmd_route_sample, ebmd_submit_done},

@@ -54,6 +54,7 @@ void ebmd_route_job_list(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_job_waited(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_job(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_job_cancel(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_job_events(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_sample(const ebmd_app *app, ebmd_request *r);
 
 #endif

@@ -335,7 +335,7 @@ void ebmd_sched_stepped(ebmd_sched *s, const ebmd_task *task, const ebmd_quantum
     if (problem == EBMA_OK && q->finished)
         complete_part(run, p);
     else if (problem == EBMA_OK)
-        p->spent = run->plan.kind->spent(&run->plan, task->part, p->state);
+        ebmd_run_note(run, task->part);
     if (wants_save(s, run))
         run->held = true;
     pthread_cond_broadcast(&s->more);

@@ -9,6 +9,7 @@
 #include "ebm/memory.h"
 #include "jobview.h"
 #include "media.h"
+#include "query.h"
 
 #define IDEM_KEY_MAX 255
 
@@ -240,7 +241,11 @@ static void answer(const ebmd_app *app, ebmd_request *r, ebmd_submit_outcome how
     } else {
         if (how == EBMD_SUBMIT_REPLAYED)
             ebmd_reply_add(r, "Idempotency-Replayed", "true");
-        if (!will_wait(r))
+        if (r->wants_events)
+            ebmd_reply_addf(r, "Location", "/v1/jobs/%s", id);
+        if (r->wants_events)
+            ebmd_stream_join(app, r, id);
+        else if (!will_wait(r))
             reply_async(app, r, id, how == EBMD_SUBMIT_REPLAYED);
         else
             r->waits = true;
@@ -251,14 +256,14 @@ static void answer(const ebmd_app *app, ebmd_request *r, ebmd_submit_outcome how
  * could be missed. */
 static void write_down(const ebmd_app *app, ebmd_request *r, const ebmd_spec *spec)
 {
-    bool waits = will_wait(r);
+    bool waits = will_wait(r) || r->wants_events;
     ebmd_submit_outcome how = EBMD_SUBMIT_FULL;
     char id[EBMD_ID_SIZE] = "";
     ebm_error err = {0};
     ebm_status st;
 
     r->waiter.keep_job = spec->idem[0] != '\0';
-    r->waiter.until = ebmd_clock_ms() + 1e3 * wait_seconds(app, r);
+    r->waiter.until = r->wants_events ? 0.0 : ebmd_clock_ms() + 1e3 * wait_seconds(app, r);
     memcpy(r->waiter.id, spec->id, strlen(spec->id) + 1);
     if (waits)
         ebmd_waiters_add(app->waiters, &r->waiter);
@@ -299,7 +304,8 @@ static void submit_plan(const ebmd_app *app, ebmd_request *r, const ebmd_plan *p
     draft d;
     ebm_status st;
 
-    if (!read_idem(r, plan->kind, &key) || !charge(app, r, plan))
+    if (!read_idem(r, plan->kind, &key) || (r->wants_events && !ebmd_stream_admit(app, r)) ||
+        !charge(app, r, plan))
         return;
     st = draft_make(app, plan, &d, &err);
     if (st == EBM_OK) {
@@ -322,6 +328,8 @@ void ebmd_submit(const ebmd_app *app, ebmd_request *r, const ebmd_kind *kind)
         ebmd_reply_code(r, EBMA_NOT_ACCEPTABLE);
         return;
     }
+    if (!(media == EBMD_MEDIA_EVENTS ? ebmd_stream_query(r) : ebmd_query_read(r, NULL, 0)))
+        return;
     if (kind->parse(app->engine, r->body ? r->body : "", r->body_size, r->arena, &plan, &problem) !=
         EBM_OK) {
         ebmd_reply_problem(r, &problem);
@@ -329,6 +337,7 @@ void ebmd_submit(const ebmd_app *app, ebmd_request *r, const ebmd_kind *kind)
     }
     plan.kind = kind;
     r->prefer = ebmd_prefer_read(ebmd_request_header(r, "Prefer"));
+    r->wants_events = media == EBMD_MEDIA_EVENTS;
     r->wants_png = media == EBMD_MEDIA_PNG && will_wait(r);
     if (r->wants_png && plan.parts != 1)
         ebmd_reply_code(r, EBMA_NOT_ACCEPTABLE);

@@ -102,6 +102,15 @@ bool ebmd_waiters_remove(ebmd_waiter *one)
     return true;
 }
 
+void ebmd_waiters_keep(ebmd_waiter *one)
+{
+    if (!one->home)
+        return;
+    pthread_mutex_lock(&one->home->lock);
+    one->keep_job = true;
+    pthread_mutex_unlock(&one->home->lock);
+}
+
 void ebmd_waiters_end(ebmd_waiters *w, const char *id)
 {
     ebmd_waiter *next;

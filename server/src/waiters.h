@@ -36,6 +36,8 @@ void ebmd_waiters_add(ebmd_waiters *w, ebmd_waiter *one);
 /* Takes it out if it still waits; afterwards nobody calls it. It counts as having left unless the
  * job is to be kept. @err false: it has been woken before */
 bool ebmd_waiters_remove(ebmd_waiter *one);
+/* From now on the job is wanted even if this one leaves. */
+void ebmd_waiters_keep(ebmd_waiter *one);
 /* The job has ended. */
 void ebmd_waiters_end(ebmd_waiters *w, const char *id);
 /* Wakes those whose time is up. */

@@ -97,6 +97,8 @@ static void step(worker *w, const ebmd_task *task)
         if (together)
             return_team(w, bench);
         ebmd_workbench_note(bench, q.evals, ms);
+        if (st == EBM_OK)
+            ebmd_run_show(w->all->opt.env, task->run, task->part, bench, q.finished);
     }
     if (st != EBM_OK)
         report_part(w, task, &err);

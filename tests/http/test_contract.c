@@ -111,8 +111,9 @@ static bool listed(json_t *list, const json_t *value)
 /* Members that are there only sometimes. */
 static bool optional(const char *name)
 {
-    static const char *const names[] = {"b64_json",  "errors",           "min",  "max", "priority",
-                                        "timeout_s", "cancel_requested", "owner"};
+    static const char *const names[] = {
+        "b64_json",  "errors",           "min",   "max",  "priority",
+        "timeout_s", "cancel_requested", "owner", "level"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strcmp(names[i], name) == 0)

@@ -188,6 +188,14 @@ typedef struct ebma_payload {
     size_t size;
 } ebma_payload;
 
+/* How far a job at work is. */
+typedef struct ebma_progress {
+    double fraction; /* 0..1 of the work */
+    int32_t parts_done;
+    /* of the part that was worked on last; levels 0: it has none */
+    int32_t level, levels, step, steps;
+} ebma_progress;
+
 /* What changes in a job object while the job goes its way. Times 0: not yet. */
 typedef struct ebma_job_state {
     ebma_job_status status;
@@ -195,11 +203,10 @@ typedef struct ebma_job_state {
     int64_t started_ms, completed_ms;
     double queue_ms, compute_ms, encode_ms; /* read when SUCCEEDED */
     size_t position;                        /* read when QUEUED: jobs before this one */
-    double eta_s;                           /* and seconds until its end */
-    double fraction;                        /* read when RUNNING: 0..1 of the work */
-    int32_t parts_done;
-    ebma_problem_code error;      /* read when it ended otherwise than SUCCEEDED */
-    const ebma_payload *payloads; /* [n_payloads], or NULL: leave the data out */
+    double eta_s;                           /* and seconds until its end; also when RUNNING */
+    ebma_progress progress;                 /* read when RUNNING */
+    ebma_problem_code error;                /* read when it ended otherwise than SUCCEEDED */
+    const ebma_payload *payloads;           /* [n_payloads], or NULL: leave the data out */
     size_t n_payloads;
 } ebma_job_state;
 
@@ -223,6 +230,42 @@ EBM_API EBM_MUST_CHECK ebm_status ebma_job_encode(const ebma_job *job, char **js
 EBM_API EBM_MUST_CHECK ebm_status ebma_job_present(const char *json, size_t size,
                                                    const ebma_job_state *state, char **out,
                                                    size_t *out_size, ebm_error *err);
+/* --- events of a job ---------------------------------------------------------------------- */
+
+/* In the order in which a client may meet them. */
+typedef enum ebma_event_type {
+    EBMA_EVENT_RESET, /* events were missed: data is the job object as it stands */
+    EBMA_EVENT_QUEUED,
+    EBMA_EVENT_STARTED,
+    EBMA_EVENT_PROGRESS,
+    EBMA_EVENT_PREVIEW, /* what a chain looks like on its way */
+    EBMA_EVENT_IMAGE,   /* a finished one */
+    EBMA_EVENT_DRAINING,
+    EBMA_EVENT_BYE, /* the stream is old: connect again */
+    EBMA_EVENT_SUCCEEDED,
+    EBMA_EVENT_FAILED,
+    EBMA_EVENT_CANCELED,
+    EBMA_EVENT_EXPIRED /* the last four: data is the job object, and nothing follows */
+} ebma_event_type;
+/* The name after "event:". @own static, never NULL */
+EBM_API const char *ebma_event_name(ebma_event_type type);
+
+/* What the data of an event is made from; those whose data is a job object are not made here. */
+typedef struct ebma_event {
+    ebma_event_type type;
+    const char *id, *kind, *model; /* QUEUED: id; STARTED: all */
+    size_t position;               /* QUEUED */
+    double eta_s;                  /* QUEUED, PROGRESS */
+    ebma_progress progress;        /* PROGRESS; of PREVIEW level and step */
+    int32_t index;                 /* PREVIEW, IMAGE: number of the part */
+    const void *png;               /* PREVIEW, IMAGE */
+    size_t png_size;
+    int retry_ms; /* DRAINING, BYE: when to connect again */
+} ebma_event;
+/* Writes the data of an event, in one line. @own *json: ebm_free() @err NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebma_event_encode(const ebma_event *event, char **json,
+                                                    size_t *size, ebm_error *err);
+
 /* One job of a list. Times 0: not yet. */
 typedef struct ebma_job_brief {
     const char *id, *kind, *model;
