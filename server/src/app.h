@@ -30,7 +30,8 @@ typedef struct ebmd_app {
     const char *version; /* "0.1.0" */
     const char *kernel_class;
     unsigned workers;
-    size_t queue_max; /* jobs that may wait */
+    size_t queue_max;   /* jobs that may wait */
+    int64_t queue_work; /* and their work */
     unsigned stream_heartbeat_s;
     unsigned sync_limit_s; /* how long a request waits for its job by itself */
 } ebmd_app;

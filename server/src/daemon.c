@@ -196,7 +196,7 @@ static int start_store(daemon_parts *d, ebm_error *err)
     ebm_status st;
 
     limits.queued = d->app.queue_max = d->opt->queue;
-    limits.queued_work = d->opt->queue_work;
+    limits.queued_work = d->app.queue_work = d->opt->queue_work;
     limits.result_ttl_ms = (int64_t)d->opt->result_ttl * 1000;
     st = ebmd_store_open(d->opt->store, &limits, &d->app.store, err);
     if (st != EBM_OK)

@@ -208,6 +208,14 @@ int32_t ebmd_run_next_part(const ebmd_run *run)
     return fresh;
 }
 
+void ebmd_run_stop(ebmd_run *run)
+{
+    if (atomic_load(&run->stop))
+        return;
+    run->asked_at = ebmd_clock_ms();
+    atomic_store(&run->stop, true);
+}
+
 bool ebmd_run_is_over(ebmd_run *run, double now_ms)
 {
     if (atomic_load(&run->stop) && run->error == EBMA_OK && run->done < run->plan.parts)
@@ -416,6 +424,25 @@ static ebmd_job_state state_of(ebma_problem_code error)
     return error == EBMA_CANCELED || error == EBMA_DEADLINE ? EBMD_JOB_CANCELED : EBMD_JOB_FAILED;
 }
 
+static ebm_status hand_in(const ebmd_run_env *env, const ebmd_run *run, const ebmd_outcome *o,
+                          ebm_error *err)
+{
+    double start = ebmd_clock_ms();
+    ebm_status st = env->store->ops->finish(env->store, &run->lease, o, err);
+
+    ebmd_metrics_observe(env->metrics, EBMD_TIME_STORE_FINISH, (ebmd_clock_ms() - start) / 1e3);
+    return st;
+}
+
+static void measure(const ebmd_run_env *env, ebmd_run *run)
+{
+    ebmd_metrics_count(env->metrics, EBMD_COUNT_LANGEVIN_STEPS, (uint64_t)run->grad_evals);
+    ebmd_metrics_observe(env->metrics, EBMD_BATCH_ROWS, batch_mean(run));
+    if (run->error == EBMA_CANCELED && atomic_load(&run->stop))
+        ebmd_metrics_observe(env->metrics, EBMD_TIME_CANCEL,
+                             (ebmd_clock_ms() - run->asked_at) / 1e3);
+}
+
 ebm_status ebmd_run_finish(const ebmd_run_env *env, ebmd_run *run, ebm_error *err)
 {
     ebmd_outcome o = {.state = state_of(run->error), .timings = timings_of(run), .code = ""};
@@ -433,12 +460,11 @@ ebm_status ebmd_run_finish(const ebmd_run_env *env, ebmd_run *run, ebm_error *er
     if (st == EBM_OK) {
         o.blobs = blobs;
         o.n_blobs = blobs ? list_blobs(run, &document, blobs) : 0;
-        st = env->store->ops->finish(env->store, &run->lease, &o, err);
+        st = hand_in(env, run, &o, err);
     }
     if (st == EBM_OK) {
         report(env, run, &o);
-        ebmd_metrics_count(env->metrics, EBMD_COUNT_LANGEVIN_STEPS, (uint64_t)run->grad_evals);
-        ebmd_metrics_observe(env->metrics, EBMD_BATCH_ROWS, batch_mean(run));
+        measure(env, run);
     }
     ebm_free((void *)(uintptr_t)document.data);
     ebm_free(blobs);

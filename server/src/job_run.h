@@ -48,6 +48,7 @@ struct ebmd_run {
     ebmd_sight sight;     /* and where its part stood then */
     ebma_problem_code error;
     atomic_bool stop; /* somebody asked to cancel */
+    double asked_at;  /* when; written before stop is set */
 
     /* the scheduler's */
     bool held;       /* no more quanta until it is saved, given back or ended */
@@ -86,6 +87,8 @@ int64_t ebmd_run_work_left(const ebmd_run *run);
 ebmd_progress ebmd_run_progress(const ebmd_run *run);
 /* A part that a worker could take, or -1. Begun ones first: fewer chains are open that way. */
 int32_t ebmd_run_next_part(const ebmd_run *run);
+/* Asks it to stop; the scheduler holds its lock. */
+void ebmd_run_stop(ebmd_run *run);
 /* True when it should not go on: all done, failed, canceled or too late. */
 bool ebmd_run_is_over(ebmd_run *run, double now_ms);
 

@@ -1,6 +1,7 @@
 /* Job objects, see jobview.h. */
 #include "jobview.h"
 
+#include "clock.h"
 #include "ebm/memory.h"
 
 ebma_job_status ebmd_jobview_status(ebmd_job_state state)
@@ -71,6 +72,7 @@ ebm_status ebmd_jobview_json(const ebmd_app *app, const ebmd_view *view, char **
 {
     const ebmd_row *row = &view->row;
     ebma_job_state state = state_of(app, view);
+    double start = ebmd_clock_ms();
     ebma_payload *parts = NULL;
     char *document = NULL;
     size_t document_size;
@@ -80,6 +82,7 @@ ebm_status ebmd_jobview_json(const ebmd_app *app, const ebmd_view *view, char **
     *json = NULL;
     if (st == EBM_OK && row->state == EBMD_JOB_SUCCEEDED)
         st = read_parts(app, row, &parts, err);
+    ebmd_metrics_observe(app->metrics, EBMD_TIME_STORE_GET, (ebmd_clock_ms() - start) / 1e3);
     if (st == EBM_OK) {
         state.payloads = parts;
         state.n_payloads = parts ? (size_t)row->parts : 0;

@@ -112,6 +112,8 @@ struct ebmd_kind {
     ebm_status (*restore)(const ebmd_plan *plan, int32_t part, const void *bytes, void *state);
 };
 
+/* One after the other; NULL: there are no more. */
+const ebmd_kind *ebmd_kind_at(size_t i);
 /* @err NULL: no kind of this name */
 const ebmd_kind *ebmd_kind_find(const char *name);
 

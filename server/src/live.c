@@ -195,6 +195,11 @@ void ebmd_live_leave(ebmd_watch *w)
     w->topic = NULL;
 }
 
+size_t ebmd_live_limit(const ebmd_live *l)
+{
+    return l->opt.streams;
+}
+
 size_t ebmd_live_count(ebmd_live *l)
 {
     size_t n;

@@ -98,5 +98,6 @@ bool ebmd_live_watched(ebmd_live *l, const char *id);
 void ebmd_live_show(ebmd_live *l, const char *id, const ebma_event *event);
 
 size_t ebmd_live_count(ebmd_live *l); /* streams */
+size_t ebmd_live_limit(const ebmd_live *l);
 
 #endif

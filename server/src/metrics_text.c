@@ -143,11 +143,12 @@ static void put_gauges(text *t, const ebmd_metrics *m)
     static const struct {
         const char *name, *label, *help;
     } rows[EBMD_GAUGES] = {
-        [EBMD_GAUGE_QUEUE_DEPTH] = {"ebm_queue_depth", "", "Jobs accepted and not finished."},
+        [EBMD_GAUGE_QUEUE_DEPTH] = {"ebm_queue_depth", "", "Jobs that wait."},
         [EBMD_GAUGE_QUEUE_OLDEST] = {"ebm_queue_oldest_seconds", "",
                                      "How long the first job in the queue has waited."},
         [EBMD_GAUGE_BACKLOG] = {"ebm_backlog_work_seconds", "", "Seconds of work that wait."},
-        [EBMD_GAUGE_SLOTS_BUSY] = {"ebm_slots", "{state=\"busy\"}", "Places for chains."},
+        [EBMD_GAUGE_SLOTS_BUSY] = {"ebm_slots", "{state=\"busy\"}",
+                                   "Places for jobs that are worked on."},
         [EBMD_GAUGE_SLOTS_IDLE] = {"ebm_slots", "{state=\"idle\"}", NULL},
         [EBMD_GAUGE_ACCEPT_RATIO] = {"ebm_accept_ratio", "",
                                      "Accepted share of the proposals of adjusted samplers."},

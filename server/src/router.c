@@ -19,6 +19,8 @@ static const ebmd_route routes[] = {
     {EBMD_GET, "/metrics", EBMD_ON_ADMIN, ebmd_route_metrics, NULL},
     {EBMD_GET, "/v1/models", EBMD_ON_MAIN, ebmd_route_models, NULL},
     {EBMD_GET, "/v1/models/{id}", EBMD_ON_MAIN, ebmd_route_model, NULL},
+    {EBMD_GET, "/v1/capabilities", EBMD_ON_MAIN, ebmd_route_capabilities, NULL},
+    {EBMD_GET, "/v1/queue", EBMD_ON_MAIN, ebmd_route_queue, NULL},
     {EBMD_GET, "/v1/jobs", JOBS | EBMD_TAKES_QUERY, ebmd_route_job_list, NULL},
     {EBMD_GET | EBMD_DELETE, "/v1/jobs/{id}", JOBS | EBMD_TAKES_QUERY, ebmd_route_job,
      ebmd_route_job_waited},

@@ -57,6 +57,8 @@ void ebmd_sched_heartbeat(ebmd_sched *s);
 /* Claims nothing more and gives every job back; workers end when that is done. */
 void ebmd_sched_close(ebmd_sched *s);
 
+/* Jobs that may be open here side by side. */
+size_t ebmd_sched_slots(const ebmd_sched *s);
 /* Jobs that are open here. */
 size_t ebmd_sched_open(ebmd_sched *s);
 /* Seconds that this process needs for so much work, by what it has measured. */

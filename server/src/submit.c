@@ -46,6 +46,7 @@ static void refuse_error(const ebmd_app *app, ebmd_request *r, ebm_status st, co
 {
     ebmd_field field = {.key = "text", .text = err->text};
 
+    ebmd_metrics_count(app->metrics, EBMD_COUNT_STORE_ERRORS, 1);
     ebmd_log_event(app->log, EBMD_ERROR, "submit_failed", &field, 1);
     if (st == EBM_ERR_IO)
         ebmd_state_set(app->state, EBMD_BROKEN);
@@ -252,6 +253,16 @@ static void answer(const ebmd_app *app, ebmd_request *r, ebmd_submit_outcome how
     }
 }
 
+static ebm_status hand_in(const ebmd_app *app, const ebmd_spec *spec, ebmd_submit_outcome *how,
+                          char id[EBMD_ID_SIZE], ebm_error *err)
+{
+    double start = ebmd_clock_ms();
+    ebm_status st = app->store->ops->submit(app->store, spec, how, id, err);
+
+    ebmd_metrics_observe(app->metrics, EBMD_TIME_STORE_ACCEPT, (ebmd_clock_ms() - start) / 1e3);
+    return st;
+}
+
 /* Writes the job down. One that will be waited for is listened to before it exists, or its end
  * could be missed. */
 static void write_down(const ebmd_app *app, ebmd_request *r, const ebmd_spec *spec)
@@ -267,7 +278,7 @@ static void write_down(const ebmd_app *app, ebmd_request *r, const ebmd_spec *sp
     memcpy(r->waiter.id, spec->id, strlen(spec->id) + 1);
     if (waits)
         ebmd_waiters_add(app->waiters, &r->waiter);
-    st = app->store->ops->submit(app->store, spec, &how, id, &err);
+    st = hand_in(app, spec, &how, id, &err);
     if (waits && (st != EBM_OK || how != EBMD_SUBMIT_ACCEPTED)) {
         r->waiter.keep_job = true; /* there is no such job: nothing to cancel */
         ebmd_waiters_remove(&r->waiter);

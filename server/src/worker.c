@@ -121,6 +121,7 @@ static void judge(const worker *w, const ebmd_task *task, ebm_status st, const e
         ebmd_log_event(opt->env->log, EBMD_WARN, "lease_lost", fields, 1);
         return;
     }
+    ebmd_metrics_count(opt->env->metrics, EBMD_COUNT_STORE_ERRORS, 1);
     ebmd_log_event(opt->env->log, EBMD_ERROR, "store_failed", fields, 3);
     if (st != EBM_ERR_NOMEM && st != EBM_ERR_LIMIT)
         ebmd_state_set(opt->state, EBMD_BROKEN);

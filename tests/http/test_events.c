@@ -110,6 +110,7 @@ static void wait_until(const char *id, const char *status)
         fail_msg("%s is not %s", id, status);
 }
 
+/* Value of the series whose line begins so; -1: there is none. */
 static double metric(const char *name)
 {
     http_reply r;

@@ -301,6 +301,27 @@ EBM_API EBM_MUST_CHECK ebm_status ebma_model_encode(const ebm_model_info *model,
 EBM_API EBM_MUST_CHECK ebm_status ebma_model_list_encode(const ebm_model_info *const *models,
                                                          size_t n, char **json, size_t *size,
                                                          ebm_error *err);
+/* How busy the daemon is. @unit work in gradient evaluations */
+typedef struct ebma_queue {
+    size_t queued, running, slots, workers, max_jobs;
+    int64_t work, max_work;
+    double backlog_s, oldest_wait_s;
+    bool accepting; /* a job that is sent now would be taken */
+} ebma_queue;
+/* @own *json: ebm_free() @err NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebma_queue_encode(const ebma_queue *queue, char **json,
+                                                    size_t *size, ebm_error *err);
+/* What the daemon can do. */
+typedef struct ebma_capabilities {
+    const char *version, *kernel_class, *durability;
+    const char *const *kinds; /* [n_kinds] of jobs */
+    size_t n_kinds, streams;
+    bool keys; /* it wants API keys */
+    int32_t sync_limit_s, wait_max_s, heartbeat_s;
+} ebma_capabilities;
+/* @own *json: ebm_free() @err NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebma_capabilities_encode(const ebma_capabilities *c, char **json,
+                                                           size_t *size, ebm_error *err);
 /* One pair of a flat JSON object. */
 typedef struct ebma_pair {
     const char *key, *value;
