@@ -54,6 +54,12 @@ typedef struct ebmd_facts {
     double batch_mean;          /* chains at work side by side, on average over its quanta */
 } ebmd_facts;
 
+/* Where a part stands on its way. */
+typedef struct ebmd_sight {
+    int32_t level, levels; /* noise level it is at, of so many; levels 0: it knows none */
+    int32_t step, steps;   /* within the level */
+} ebmd_sight;
+
 /* One quantum of one part. */
 typedef struct ebmd_quantum {
     int64_t max_evals; /* stop after so many gradient evaluations */
@@ -90,6 +96,15 @@ struct ebmd_kind {
     /* Gradient evaluations that a part has behind it: work units, and usage. */
     int64_t (*spent)(const ebmd_plan *plan, int32_t part, const void *state);
 
+    /* What the payloads of results are, e.g. "image/png"; NULL: nothing that a client is shown. */
+    const char *media;
+    /* Tells where a part stands that is not through. NULL: it cannot be told. */
+    void (*look)(const ebmd_plan *plan, int32_t part, const void *state, ebmd_sight *out);
+    /* Makes a PNG of a part that is not through. NULL: there is nothing to see.
+     * @own *png: ebm_free() @err DIVERGED, NOMEM */
+    ebm_status (*preview)(const ebmd_plan *plan, int32_t part, const void *state,
+                          ebmd_workbench *bench, unsigned char **png, size_t *size, ebm_error *err);
+
     /* Writes a part's state as plan->state_size bytes that another process can read. */
     void (*checkpoint)(const ebmd_plan *plan, int32_t part, const void *state, void *bytes);
     /* Takes a state back. The bytes are hostile: whatever they hold, advance() must be safe.
@@ -97,6 +112,8 @@ struct ebmd_kind {
     ebm_status (*restore)(const ebmd_plan *plan, int32_t part, const void *bytes, void *state);
 };
 
+/* One after the other; NULL: there are no more. */
+const ebmd_kind *ebmd_kind_at(size_t i);
 /* @err NULL: no kind of this name */
 const ebmd_kind *ebmd_kind_find(const char *name);
 

@@ -265,6 +265,33 @@ static ebm_status sample_collect(const ebmd_plan *plan, int32_t part, void *stat
     return st;
 }
 
+/* --- on the way --------------------------------------------------------------------------- */
+
+static void sample_look(const ebmd_plan *plan, int32_t part, const void *state, ebmd_sight *out)
+{
+    const image_state *s = state;
+
+    (void)part;
+    *out = (ebmd_sight){.level = s->level,
+                        .levels = ebm_model_describe(plan->model)->levels->count,
+                        .step = s->step,
+                        .steps =
+                            (int32_t)(steps_from(plan, s->level) - steps_from(plan, s->level - 1))};
+}
+
+static ebm_status sample_preview(const ebmd_plan *plan, int32_t part, const void *state,
+                                 ebmd_workbench *bench, unsigned char **png, size_t *size,
+                                 ebm_error *err)
+{
+    const ebm_graph_info *g = ebm_model_describe(plan->model)->graph;
+    ebm_image image = {g->width, g->height, g->channels, bench->pixels};
+    const image_state *s = state;
+
+    (void)part;
+    ebm_image_from_tensor(s->y, g->channels, g->height, g->width, bench->pixels);
+    return ebm_png_encode(&image, NULL, 0, png, size, err);
+}
+
 /* --- checkpoints -------------------------------------------------------------------------- */
 
 /* The state is its own portable form: fixed-width members, read back by the same kind of machine
@@ -308,6 +335,9 @@ const ebmd_kind ebmd_kind_sample = {
     .advance = sample_advance,
     .collect = sample_collect,
     .spent = sample_spent,
+    .media = "image/png",
+    .look = sample_look,
+    .preview = sample_preview,
     .checkpoint = sample_checkpoint,
     .restore = sample_restore,
 };

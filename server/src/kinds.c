@@ -5,6 +5,11 @@
 
 static const ebmd_kind *const kinds[] = {&ebmd_kind_sample};
 
+const ebmd_kind *ebmd_kind_at(size_t i)
+{
+    return i < sizeof(kinds) / sizeof(kinds[0]) ? kinds[i] : NULL;
+}
+
 const ebmd_kind *ebmd_kind_find(const char *name)
 {
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {

@@ -7,7 +7,8 @@
 #include "submit.h"
 
 #define OPEN (EBMD_ON_MAIN | EBMD_ON_ADMIN | EBMD_IS_PUBLIC)
-#define WORK (EBMD_ON_MAIN | EBMD_TAKES_JSON | EBMD_IS_WORK)
+#define JOBS (EBMD_ON_MAIN | EBMD_IS_JOBS)
+#define WORK (EBMD_ON_MAIN | EBMD_TAKES_JSON | EBMD_IS_WORK | EBMD_TAKES_QUERY)
 
 static const ebmd_route routes[] = {
     {EBMD_GET, "/healthz", OPEN, ebmd_route_live, NULL},
@@ -18,8 +19,13 @@ static const ebmd_route routes[] = {
     {EBMD_GET, "/metrics", EBMD_ON_ADMIN, ebmd_route_metrics, NULL},
     {EBMD_GET, "/v1/models", EBMD_ON_MAIN, ebmd_route_models, NULL},
     {EBMD_GET, "/v1/models/{id}", EBMD_ON_MAIN, ebmd_route_model, NULL},
-    {EBMD_GET, "/v1/jobs/{id}", EBMD_ON_MAIN | EBMD_IS_JOBS, ebmd_route_job, NULL},
-    {EBMD_POST, "/v1/jobs/{id}/cancel", EBMD_ON_MAIN | EBMD_IS_JOBS, ebmd_route_job_cancel, NULL},
+    {EBMD_GET, "/v1/capabilities", EBMD_ON_MAIN, ebmd_route_capabilities, NULL},
+    {EBMD_GET, "/v1/queue", EBMD_ON_MAIN, ebmd_route_queue, NULL},
+    {EBMD_GET, "/v1/jobs", JOBS | EBMD_TAKES_QUERY, ebmd_route_job_list, NULL},
+    {EBMD_GET | EBMD_DELETE, "/v1/jobs/{id}", JOBS | EBMD_TAKES_QUERY, ebmd_route_job,
+     ebmd_route_job_waited},
+    {EBMD_GET, "/v1/jobs/{id}/events", JOBS | EBMD_TAKES_QUERY, ebmd_route_job_events, NULL},
+    {EBMD_POST, "/v1/jobs/{id}/cancel", JOBS, ebmd_route_job_cancel, NULL},
     {EBMD_POST, "/v1/sample", WORK, ebmd_route_sample, ebmd_submit_done},
     {EBMD_POST, "/sample", WORK, ebmd_route_sample, ebmd_submit_done},
 };
@@ -88,8 +94,11 @@ void ebmd_router_allow(unsigned methods, char out[64])
     static const struct {
         unsigned bit;
         const char *name;
-    } names[] = {
-        {EBMD_GET, "GET"}, {EBMD_HEAD, "HEAD"}, {EBMD_POST, "POST"}, {EBMD_OPTIONS, "OPTIONS"}};
+    } names[] = {{EBMD_GET, "GET"},
+                 {EBMD_HEAD, "HEAD"},
+                 {EBMD_POST, "POST"},
+                 {EBMD_DELETE, "DELETE"},
+                 {EBMD_OPTIONS, "OPTIONS"}};
     size_t used = 0;
 
     out[0] = '\0';

@@ -9,6 +9,8 @@
 /* Takes the body as a request of this kind: refuses it, accepts it and lets the connection wait,
  * or answers 202 at once (Prefer: respond-async). */
 void ebmd_submit(const ebmd_app *app, ebmd_request *r, const ebmd_kind *kind);
+/* Lets the request wait for a job that is there already, as r->waiter says. */
+void ebmd_submit_await(const ebmd_app *app, ebmd_request *r, const char *id);
 /* The wait is over: answers with the job object, or the image. */
 void ebmd_submit_done(const ebmd_app *app, ebmd_request *r);
 /* True when a new job would be refused for its number alone; costs nothing. */

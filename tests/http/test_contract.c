@@ -111,8 +111,9 @@ static bool listed(json_t *list, const json_t *value)
 /* Members that are there only sometimes. */
 static bool optional(const char *name)
 {
-    static const char *const names[] = {"b64_json",  "errors",          "min", "max", "priority",
-                                        "timeout_s", "cancel_requested"};
+    static const char *const names[] = {
+        "b64_json",  "errors",           "min",   "max",  "priority",
+        "timeout_s", "cancel_requested", "owner", "level"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strcmp(names[i], name) == 0)
@@ -179,6 +180,10 @@ static void replies(void **state)
         {"POST", "/sample", "{\"response_format\":\"none\",\"seed\":3}", 200, "Job"},
         {"POST", "/v1/sample", "{\"n\":0,\"nn\":1,\"model\":7}", 422, "Problem"},
         {"POST", "/v1/sample", "{", 400, "Problem"},
+        {"GET", "/v1/jobs", NULL, 200, "JobList"},
+        {"GET", "/v1/queue", NULL, 200, "Queue"},
+        {"GET", "/v1/capabilities", NULL, 200, "Capabilities"},
+        {"GET", "/v1/jobs?limit=x&nope=1", NULL, 422, "Problem"},
         {"GET", "/v1/models/none", NULL, 404, "Problem"},
         {"GET", "/v1/jobs/none", NULL, 404, "Problem"},
         {"GET", "/none", NULL, 404, "Problem"},
