@@ -1,6 +1,6 @@
-/* The residual network of diffusion recovery likelihood, led back to full size, with an energy that is
- * a sum of squares. A sum over the last small map sees details of an image only through all layers
- * below; here every pixel has its own term, and slopes reach it by the short way.
+/* The residual network of diffusion recovery likelihood, led back to full size, with an energy that
+ * is a sum of squares. A sum over the last small map sees details of an image only through all
+ * layers below; here every pixel has its own term, and slopes reach it by the short way.
  * @eq docs/math/energy_network.md, "drl-unet" */
 #include "arch.h"
 

@@ -1,5 +1,5 @@
-/* The network that goes back to full size: its tensors and shapes, sizes that cannot be halved evenly,
- * and that its energy is a sum of squares. */
+/* The network that goes back to full size: its tensors and shapes, sizes that cannot be halved
+ * evenly, and that its energy is a sum of squares. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,8 +23,9 @@ static ebm_network_config unet(int32_t height, int32_t width)
     return c;
 }
 
-/* ch 8: temb 32*8+32 + 32*32+32; conv_in 9*8+8; down: a block of 8 channels and one from 8 to 16 with
- * its shortcut; back: a convolution from 16 to 8 and a block of 8. The head has no parameters. */
+/* ch 8: temb 32*8+32 + 32*32+32; conv_in 9*8+8; down: a block of 8 channels and one from 8 to 16
+ * with its shortcut; back: a convolution from 16 to 8 and a block of 8. The head has no parameters.
+ */
 static void test_parameter_count(void **state)
 {
     const ebm_network_config c = unet(8, 8);
