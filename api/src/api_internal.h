@@ -33,6 +33,11 @@ void ebma__set(json_t *object, const char *key, json_t *value, bool *ok);
 
 /* The same for "a.b": the member b of the object a, which is made if it is missing. */
 void ebma__set_path(json_t *root, const char *path, json_t *value, bool *ok);
+/* A duration or share with as many digits as mean something; scale is a power of ten. */
+double ebma__digits(double value, double scale);
+
+/* The progress member of job objects and the data of progress events, or NULL. */
+json_t *ebma__progress_object(const ebma_progress *p, double eta_s);
 
 /* A JSON string of bytes in base64, or NULL. */
 json_t *ebma__base64(const unsigned char *data, size_t size);

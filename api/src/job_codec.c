@@ -55,16 +55,12 @@ static json_t *models_array(const ebma_job *job)
 
 /* --- what is fixed ------------------------------------------------------------------------ */
 
-static double digits(double value, double scale)
-{
-    return value > 0.0 && value < 1e12 ? (double)(int64_t)(value * scale + 0.5) / scale : 0.0;
-}
-
 static json_t *usage_object(const ebma_usage *u)
 {
     return json_pack("{s:I, s:I, s:I, s:f}", "grad_evals", (json_int_t)u->grad_evals,
                      "energy_evals", (json_int_t)u->energy_evals, "langevin_steps",
-                     (json_int_t)u->langevin_steps, "batch_mean", digits(u->batch_mean, 100.0));
+                     (json_int_t)u->langevin_steps, "batch_mean",
+                     ebma__digits(u->batch_mean, 100.0));
 }
 
 static void set_head(json_t *root, const ebma_job *job, bool *ok)
@@ -125,21 +121,19 @@ static void present_wait(json_t *root, const ebma_job_state *s, bool *ok)
     if (s->status == EBMA_JOB_QUEUED)
         ebma__set(root, "queue",
                   json_pack("{s:I, s:f}", "position", (json_int_t)s->position, "eta_s",
-                            digits(s->eta_s, 10.0)),
+                            ebma__digits(s->eta_s, 10.0)),
                   ok);
     else if (s->status == EBMA_JOB_RUNNING)
-        ebma__set(root, "progress",
-                  json_pack("{s:f, s:i}", "fraction", digits(s->fraction, 1000.0), "images_done",
-                            s->parts_done),
-                  ok);
+        ebma__set(root, "progress", ebma__progress_object(&s->progress, s->eta_s), ok);
 }
 
 static void present_end(json_t *root, const ebma_job_state *s, bool *ok)
 {
     if (s->status == EBMA_JOB_SUCCEEDED)
         ebma__set(root, "timings",
-                  json_pack("{s:f, s:f, s:f}", "queue_ms", digits(s->queue_ms, 10.0), "compute_ms",
-                            digits(s->compute_ms, 10.0), "encode_ms", digits(s->encode_ms, 10.0)),
+                  json_pack("{s:f, s:f, s:f}", "queue_ms", ebma__digits(s->queue_ms, 10.0),
+                            "compute_ms", ebma__digits(s->compute_ms, 10.0), "encode_ms",
+                            ebma__digits(s->encode_ms, 10.0)),
                   ok);
     else if (s->status != EBMA_JOB_QUEUED && s->status != EBMA_JOB_RUNNING)
         ebma__set(root, "error", ebma__problem_object(s->error), ok);

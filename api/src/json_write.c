@@ -99,6 +99,11 @@ ebm_status ebma__json_write_sorted(json_t *root, char **json, size_t *size, ebm_
     return write_tree(root, JSON_SORT_KEYS | JSON_ENCODE_ANY, json, size, err);
 }
 
+double ebma__digits(double value, double scale)
+{
+    return value > 0.0 && value < 1e12 ? (double)(int64_t)(value * scale + 0.5) / scale : 0.0;
+}
+
 void ebma__set(json_t *object, const char *key, json_t *value, bool *ok)
 {
     if (json_object_set_new(object, key, value) != 0)
@@ -158,6 +163,57 @@ void ebma_time_format(int64_t unix_ms, char out[EBMA_TIME_SIZE])
     }
     n = strftime(out, EBMA_TIME_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
     snprintf(out + n, EBMA_TIME_SIZE - n, ".%03dZ", (int)(unix_ms % 1000));
+}
+
+/* Days from 1970-01-01, in the Gregorian calendar. */
+static int64_t days_of(int64_t y, int m, int d)
+{
+    y -= m <= 2 ? 1 : 0; /* years begin in March: the day that leaps is the last one */
+    return 365 * y + y / 4 - y / 100 + y / 400 + (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1 -
+           719468;
+}
+
+static bool day_exists(int y, int m, int d)
+{
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = (y % 4 == 0 && y % 100 != 0) || y % 400 == 0;
+
+    return y >= 1970 && m >= 1 && m <= 12 && d >= 1 && d <= days[m - 1] + (m == 2 && leap ? 1 : 0);
+}
+
+/* Digits where the pattern has 0, the pattern's characters elsewhere. */
+static bool looks_like(const char *text, const char *pattern)
+{
+    for (; *pattern; text++, pattern++) {
+        if (*pattern == '0' ? *text < '0' || *text > '9' : *text != *pattern)
+            return false;
+    }
+    return *text == '\0';
+}
+
+static int number(const char *text, int digits)
+{
+    int v = 0;
+
+    while (digits-- > 0)
+        v = v * 10 + (*text++ - '0');
+    return v;
+}
+
+bool ebma_time_parse(const char *text, int64_t *unix_ms)
+{
+    bool fine = looks_like(text, "0000-00-00T00:00:00.000Z");
+    int y, mo, d, h, mi, s;
+
+    if (!fine && !looks_like(text, "0000-00-00T00:00:00Z"))
+        return false;
+    y = number(text, 4), mo = number(text + 5, 2), d = number(text + 8, 2);
+    h = number(text + 11, 2), mi = number(text + 14, 2), s = number(text + 17, 2);
+    if (!day_exists(y, mo, d) || h > 23 || mi > 59 || s > 59)
+        return false;
+    *unix_ms = (((days_of(y, mo, d) * 24 + h) * 60 + mi) * 60 + s) * 1000 +
+               (fine ? number(text + 20, 3) : 0);
+    return true;
 }
 
 json_t *ebma__time(int64_t unix_ms)

@@ -48,9 +48,11 @@ static const ebma_problem_info problems[EBMA_PROBLEM_COUNT] = {
                         false},
     [EBMA_METHOD_NOT_ALLOWED] = {"method_not_allowed", 405, "Method not allowed",
                                  "The Allow header lists the methods of this resource.", false},
-    [EBMA_NOT_ACCEPTABLE] = {"not_acceptable", 406, "Not acceptable",
-                             "Available are application/json and, for one image, image/png.",
-                             false},
+    [EBMA_NOT_ACCEPTABLE] =
+        {"not_acceptable", 406, "Not acceptable",
+         "Available are application/json, text/event-stream and, for one image, "
+         "image/png.",
+         false},
     [EBMA_PAYLOAD_TOO_LARGE] = {"payload_too_large", 413, "Payload too large",
                                 "A body has at most 65536 bytes, with pictures 4 MiB.", false},
     [EBMA_URI_TOO_LONG] = {"uri_too_long", 414, "URI too long",

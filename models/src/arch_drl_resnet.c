@@ -8,21 +8,24 @@
 
 #define MAX_CH          1024
 #define MAX_BLOCKS      64
+#define MAX_MULT        ((int32_t)(sizeof((ebm_network_config *)0)->ch_mult / sizeof(int32_t)))
 #define NAME_MAX_LENGTH 56
 
 /* Where we are while stacking blocks. */
 typedef struct stack {
     ebm_graph *g;
-    int32_t k;    /* side of every kernel */
-    int32_t node; /* the last node */
+    const char *part; /* first part of the tensors' names: "levels", "up" */
+    int32_t k;        /* side of every kernel */
+    int32_t node;     /* the last node */
     int32_t channels;
+    int32_t end[MAX_MULT]; /* the last node of each resolution on the way down */
 } stack;
 
 static ebm_status check(const ebm_network_config *c, ebm_error *err)
 {
     if (c->ch < 4 || c->ch > MAX_CH || c->ch % 2 != 0)
         return ebm_error_set(err, EBM_ERR_RANGE, "/network/ch", "must be even, 4..%d", MAX_CH);
-    if (c->n_mult < 1 || c->n_mult > (int32_t)(sizeof c->ch_mult / sizeof c->ch_mult[0]))
+    if (c->n_mult < 1 || c->n_mult > MAX_MULT)
         return ebm_error_set(err, EBM_ERR_RANGE, "/network/ch_mult", "needs 1..8 entries");
     for (int32_t i = 0; i < c->n_mult; i++)
         if (c->ch_mult[i] < 1 || c->ch_mult[i] > 64)
@@ -44,11 +47,11 @@ static ebm_status res_block(stack *s, int32_t level, int32_t block, int32_t c_ou
 {
     char conv1[NAME_MAX_LENGTH], conv2[NAME_MAX_LENGTH], temb[NAME_MAX_LENGTH];
     char gain[NAME_MAX_LENGTH], shortcut[NAME_MAX_LENGTH];
-    snprintf(conv1, sizeof conv1, "levels.%d.%d.conv1", (int)level, (int)block);
-    snprintf(conv2, sizeof conv2, "levels.%d.%d.conv2", (int)level, (int)block);
-    snprintf(temb, sizeof temb, "levels.%d.%d.temb", (int)level, (int)block);
-    snprintf(gain, sizeof gain, "levels.%d.%d.gain", (int)level, (int)block);
-    snprintf(shortcut, sizeof shortcut, "levels.%d.%d.shortcut", (int)level, (int)block);
+    snprintf(conv1, sizeof conv1, "%s.%d.%d.conv1", s->part, (int)level, (int)block);
+    snprintf(conv2, sizeof conv2, "%s.%d.%d.conv2", s->part, (int)level, (int)block);
+    snprintf(temb, sizeof temb, "%s.%d.%d.temb", s->part, (int)level, (int)block);
+    snprintf(gain, sizeof gain, "%s.%d.%d.gain", s->part, (int)level, (int)block);
+    snprintf(shortcut, sizeof shortcut, "%s.%d.%d.shortcut", s->part, (int)level, (int)block);
 
     int32_t past = s->node, inner = EBM_NONE;
     const ebm_conv_spec first = {.name = conv1,
@@ -83,8 +86,38 @@ static ebm_status stack_levels(const ebmm__resnet *kind, const ebm_network_confi
     for (int32_t level = 0; level < c->n_mult && st == EBM_OK; level++) {
         for (int32_t block = 0; block < c->num_res_blocks && st == EBM_OK; block++)
             st = res_block(s, level, block, c->ch * c->ch_mult[level], err);
+        s->end[level] = s->node;
         if (st == EBM_OK && kind->pooled && level + 1 < c->n_mult)
             st = ebm_graph_pool(s->g, s->node, &s->node, err);
+    }
+    return st;
+}
+
+/* A convolution to other channels, while the map is still small. */
+static ebm_status change_channels(stack *s, int32_t level, int32_t c_out, ebm_error *err)
+{
+    char name[NAME_MAX_LENGTH];
+    snprintf(name, sizeof name, "up.%d.conv", (int)level);
+    const ebm_conv_spec spec = {
+        .name = name, .input = s->node, .residual = EBM_NONE, .c_out = c_out, .k = s->k};
+    if (c_out == s->channels)
+        return EBM_OK;
+    s->channels = c_out;
+    return ebm_graph_conv(s->g, &spec, &s->node, err);
+}
+
+/* From the smallest map back to the largest, each time adding what was there on the way down. */
+static ebm_status stack_back(const ebm_network_config *c, stack *s, ebm_error *err)
+{
+    ebm_status st = EBM_OK;
+    s->part = "up";
+    for (int32_t level = c->n_mult - 2; level >= 0 && st == EBM_OK; level--) {
+        int32_t channels = c->ch * c->ch_mult[level];
+        st = change_channels(s, level, channels, err);
+        if (st == EBM_OK)
+            st = ebm_graph_up(s->g, s->node, s->end[level], &s->node, err);
+        for (int32_t block = 0; block < c->num_res_blocks && st == EBM_OK; block++)
+            st = res_block(s, level, block, channels, err);
     }
     return st;
 }
@@ -96,28 +129,30 @@ ebm_status ebmm__resnet_build(const ebmm__resnet *kind, const ebm_network_config
     ebm_status st = check(config, err);
     if (st != EBM_OK)
         return st;
-    bool silu = config->activation == EBM_ACT_SILU;
+    ebm_act sum_of = config->activation == EBM_ACT_SILU ? EBM_ACT_SILU : EBM_ACT_RELU;
     const ebm_graph_spec spec = {.channels = config->channels,
                                  .height = config->height,
                                  .width = config->width,
                                  .time_dim = config->ch,
                                  .time_hidden = 4 * config->ch,
                                  .act = config->activation,
-                                 .act_out = silu ? EBM_ACT_SILU : EBM_ACT_RELU,
+                                 .act_out = kind->returns ? EBM_ACT_SQUARE : sum_of,
                                  .slope = config->leaky_slope};
     const ebm_conv_spec conv_in = {.name = "conv_in",
                                    .input = 0,
                                    .residual = EBM_NONE,
                                    .c_out = config->ch,
                                    .k = kind->kernel};
-    stack s = {.channels = config->ch, .k = kind->kernel};
+    stack s = {.part = "levels", .channels = config->ch, .k = kind->kernel};
     st = ebm_graph_create(&spec, &s.g, err);
     if (st == EBM_OK)
         st = ebm_graph_conv(s.g, &conv_in, &s.node, err);
     if (st == EBM_OK)
         st = stack_levels(kind, config, &s, err);
+    if (st == EBM_OK && kind->returns)
+        st = stack_back(config, &s, err);
     if (st == EBM_OK)
-        st = ebm_graph_head(s.g, s.node, "temb_out", err);
+        st = ebm_graph_head(s.g, s.node, kind->returns ? NULL : "temb_out", err);
     if (st == EBM_OK)
         *out = s.g;
     else

@@ -7,6 +7,7 @@
 
 static const ebm_architecture architectures[] = {
     {"drl-resnet", ebmm__drl_resnet_build},
+    {"drl-unet", ebmm__drl_unet_build},
     {"mlp2d", ebmm__mlp2d_build},
 };
 

@@ -5,6 +5,7 @@
 
 #include "engine.h"
 #include "keys.h"
+#include "live.h"
 #include "log.h"
 #include "metrics.h"
 #include "proxies.h"
@@ -17,10 +18,11 @@ typedef struct ebmd_app {
     ebmd_log *log;
     ebmd_state *state;
     ebmd_metrics *metrics; /* NULL: nobody counts */
-    ebmd_engine *engine;   /* this and the next three: NULL until the phase is READY */
+    ebmd_engine *engine;   /* this and the next four: NULL until the phase is READY */
     ebmd_store *store;
     ebmd_sched *sched;
     ebmd_waiters *waiters;
+    ebmd_live *live;
     ebmd_keys *keys; /* NULL: nobody needs a key */
     const ebmd_proxies *proxies;
     const char *cors_origins;
@@ -28,7 +30,10 @@ typedef struct ebmd_app {
     const char *version; /* "0.1.0" */
     const char *kernel_class;
     unsigned workers;
-    size_t queue_max; /* jobs that may wait */
+    size_t queue_max;   /* jobs that may wait */
+    int64_t queue_work; /* and their work */
+    unsigned stream_heartbeat_s;
+    unsigned sync_limit_s; /* how long a request waits for its job by itself */
 } ebmd_app;
 
 #endif

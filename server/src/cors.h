@@ -5,10 +5,12 @@
 
 #include <stdbool.h>
 
-#define EBMD_CORS_METHODS "GET, HEAD, POST, OPTIONS"
-#define EBMD_CORS_HEADERS "Accept, Authorization, Content-Type, X-Request-Id"
+#define EBMD_CORS_METHODS "GET, HEAD, POST, DELETE, OPTIONS"
+#define EBMD_CORS_HEADERS                                                                          \
+    "Accept, Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Prefer, X-Request-Id"
 #define EBMD_CORS_EXPOSE                                                                           \
-    "X-Request-Id, X-Job-Id, X-Seed, X-Energy, Retry-After, Server-Timing, WWW-Authenticate"
+    "X-Request-Id, X-Job-Id, X-Seed, X-Energy, Location, Preference-Applied, "                     \
+    "Idempotency-Replayed, Retry-After, Server-Timing, WWW-Authenticate"
 #define EBMD_CORS_MAX_AGE "600"
 
 /* True if origin is in the comma-separated list, byte for byte. "null" never is. */

@@ -86,7 +86,8 @@ static int start_basics(daemon_parts *d, ebm_error *err)
 {
     if (ebmd_listen_keep_std(err) != EBM_OK)
         return EBMD_EX_OS;
-    if (ebmd_listen_budget(d->opt->connections, err) != EBM_OK)
+    if (ebmd_listen_budget(d->opt->connections, err) != EBM_OK ||
+        ebmd_options_check(d->opt, err) != EBM_OK)
         return EBMD_EX_CONFIG;
     if (ebmd_signals_open(&d->signals, err) != EBM_OK)
         return EBMD_EX_OS;
@@ -195,7 +196,7 @@ static int start_store(daemon_parts *d, ebm_error *err)
     ebm_status st;
 
     limits.queued = d->app.queue_max = d->opt->queue;
-    limits.queued_work = d->opt->queue_work;
+    limits.queued_work = d->app.queue_work = d->opt->queue_work;
     limits.result_ttl_ms = (int64_t)d->opt->result_ttl * 1000;
     st = ebmd_store_open(d->opt->store, &limits, &d->app.store, err);
     if (st != EBM_OK)
@@ -204,21 +205,44 @@ static int start_store(daemon_parts *d, ebm_error *err)
     return EBMD_EX_OK;
 }
 
+static double seconds_of(void *arg, int64_t work)
+{
+    return ebmd_sched_seconds(arg, work);
+}
+
+static ebmd_live *make_live(daemon_parts *d)
+{
+    ebmd_live_options opt = {.store = d->app.store,
+                             .metrics = d->app.metrics,
+                             .seconds = seconds_of,
+                             .arg = d->app.sched,
+                             .streams = ebmd_options_streams(d->opt),
+                             .beat_ms = d->opt->stream_heartbeat * 1e3};
+
+    return d->app.sched ? ebmd_live_create(&opt) : NULL;
+}
+
 static int start_workers(daemon_parts *d, ebm_error *err)
 {
     ebmd_workers_options workers = {.n = d->opt->workers, .env = &d->env, .state = &d->state};
     ebmd_keeper_options keeper = {.store = d->app.store, .state = &d->state, .log = d->app.log};
     ebm_status st;
 
-    d->env = (ebmd_run_env){d->app.store, d->app.engine, d->app.log, d->app.metrics, d->app.build};
+    d->env = (ebmd_run_env){.store = d->app.store,
+                            .engine = d->app.engine,
+                            .log = d->app.log,
+                            .metrics = d->app.metrics,
+                            .build = d->app.build};
     d->app.waiters = ebmd_waiters_create();
     d->app.sched = ebmd_sched_create(&d->env, d->opt->workers, d->opt->slots);
-    if (!d->app.waiters || !d->app.sched) {
+    d->app.live = d->env.live = make_live(d);
+    if (!d->app.waiters || !d->app.sched || !d->app.live) {
         ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for the scheduler");
         return EBMD_EX_OS;
     }
     workers.sched = keeper.sched = d->app.sched;
     keeper.waiters = d->app.waiters;
+    keeper.live = d->app.live;
     d->app.store->ops->listen(d->app.store, ebmd_job_event, &d->app);
     st = ebmd_workers_start(&workers, &d->workers, err);
     if (st == EBM_OK)
@@ -318,11 +342,13 @@ static bool drain(daemon_parts *d, int number)
     log_drain(d, "draining", number);
     ebmd_notify_say(&d->notify, "STOPPING=1");
     ebmd_state_set(&d->state, EBMD_DRAINING);
+    ebmd_waiters_end_polls(d->app.waiters);
     if (ebmd_state_get(&d->state) == EBMD_DRAINING && !wait_clients(d, d->opt->drain_seconds * 1e3))
         log_drain(d, "releasing", number);
     ebmd_sched_close(d->app.sched);
     released = wait_release(d);
     ebmd_waiters_dismiss(d->app.waiters);
+    ebmd_live_drain(d->app.live);
     if (!released || !d->main)
         return released;
     ebmd_http_quiesce(d->main);
@@ -361,6 +387,7 @@ static void stop_all(daemon_parts *d)
     ebmd_workers_join(d->workers);
     ebmd_sched_free(d->app.sched);
     ebmd_waiters_free(d->app.waiters);
+    ebmd_live_free(d->app.live);
     if (d->app.store)
         d->app.store->ops->close(d->app.store);
     ebmd_engine_close(d->app.engine);
@@ -379,7 +406,8 @@ int ebmd_daemon_check(const ebmd_options *options, ebm_error *err)
     ebmd_tls tls = {NULL, NULL};
 
     if (ebm_kernels_select(options->kernels, &kernels, err) != EBM_OK ||
-        ebmd_listen_budget(options->connections, err) != EBM_OK)
+        ebmd_listen_budget(options->connections, err) != EBM_OK ||
+        ebmd_options_check(options, err) != EBM_OK)
         return EBMD_EX_CONFIG;
     if (options->api_keys[0] != '\0' && ebmd_keys_open(options->api_keys, &keys, err) != EBM_OK)
         return EBMD_EX_CONFIG;
@@ -404,6 +432,8 @@ int ebmd_daemon_run(const ebmd_options *options, bool *abrupt, ebm_error *err)
     d.app.build = "ebmd " EBMD_VERSION;
     d.app.version = EBMD_VERSION;
     d.app.workers = options->workers;
+    d.app.sync_limit_s = options->sync_limit;
+    d.app.stream_heartbeat_s = options->stream_heartbeat;
     ebmd_notify_open(&d.notify, getenv);
     rc = start_all(&d, err);
     if (rc == EBMD_EX_OK)

@@ -198,7 +198,8 @@ void ebmd_exchange_head(const ebmd_app *app, ebmd_request *r, unsigned listener,
     if (r->reply.status == 0 && app->keys && listener == EBMD_ON_MAIN &&
         !(r->route->flags & EBMD_IS_PUBLIC))
         check_key(app, r);
-    if (r->reply.status == 0 && strchr(r->head.target, '?'))
+    if (r->reply.status == 0 && strchr(r->head.target, '?') &&
+        !(r->route->flags & EBMD_TAKES_QUERY))
         refuse(r, EBMA_BAD_QUERY);
     if (r->reply.status == 0)
         check_early(app, r);
@@ -289,6 +290,8 @@ void ebmd_exchange_seal(const ebmd_app *app, ebmd_request *r)
 /* Which part of the exchange a client that left did not wait for. */
 static ebmd_gone gone_in(const ebmd_request *r)
 {
+    if (r->reply.streams)
+        return EBMD_GONE_STREAM;
     if (atomic_load(&r->waiter.gone))
         return EBMD_GONE_WAITING;
     return r->reply.status == 0 ? EBMD_GONE_READING : EBMD_GONE_REPLY;

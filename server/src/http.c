@@ -2,17 +2,14 @@
  * means is exchange.c's business.
  *
  * Parking: a request that waits for a job is suspended, and the job's end resumes it. Both happen
- * under `lock`, so no wake-up is lost and none comes twice; a suspended connection cannot be
+ * under `sync`, so no wake-up is lost and none comes twice; a suspended connection cannot be
  * freed, so the pointer is good exactly as long as the request is parked. */
 #include "http.h"
 
 #include <netinet/in.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <microhttpd.h>
@@ -22,13 +19,15 @@
 #include "exchange.h"
 #include "reaper.h"
 #include "router.h"
+#include "timedcond.h"
 
 #define REQUEST_ARENA_LIMIT   (1024u * 1024u)
 #define MEMORY_PER_CONNECTION (32u * 1024u)
 #define IDLE_TIMEOUT_S        15u
 #define BACKLOG               1024u
-#define LIBRARY_LINES_PER_S   10
 #define ARRIVING_MS           300.0
+#define STREAM_BLOCK          8192u
+#define STREAM_BUFFER         65536 /* what the kernel may hold back for a slow reader */
 
 struct ebmd_http {
     const ebmd_app *app;
@@ -37,10 +36,9 @@ struct ebmd_http {
     int fd;
     bool quiesced;
     unsigned listener, connections;
-    pthread_mutex_t lock; /* parking and the counts */
-    pthread_cond_t idle;
-    size_t live; /* requests between their first line and their end */
-    size_t busy; /* those of them that are complete: somebody waits for our answer */
+    ebmd_timedcond sync; /* parking and the counts */
+    size_t live;         /* requests between their first line and their end */
+    size_t busy;         /* those of them that are complete: somebody waits for our answer */
     size_t parked;
     ebmd_log_limit library_lines;
 };
@@ -53,7 +51,7 @@ typedef struct exchange {
     ebmd_http *http;
     struct MHD_Connection *conn;
     stage stage;
-    bool busy, woken, parked; /* under http->lock */
+    bool busy, woken, parked; /* under http->sync */
 } exchange;
 
 static ebmd_conn *conn_of(struct MHD_Connection *conn)
@@ -71,14 +69,14 @@ static void wake(void *arg)
     exchange *x = arg;
     ebmd_http *h = x->http;
 
-    pthread_mutex_lock(&h->lock);
+    pthread_mutex_lock(&h->sync.lock);
     x->woken = true;
     if (x->parked) {
         x->parked = false;
         h->parked--;
         MHD_resume_connection(x->conn);
     }
-    pthread_mutex_unlock(&h->lock);
+    pthread_mutex_unlock(&h->sync.lock);
 }
 
 /* Suspends the connection unless the job is done already. */
@@ -88,24 +86,61 @@ static bool park(exchange *x)
     bool parked;
 
     ebmd_reaper_watch(h->reaper, conn_of(x->conn), &x->r.waiter.gone);
-    pthread_mutex_lock(&h->lock);
+    ebmd_reaper_phase(h->reaper, conn_of(x->conn), EBMD_CONN_WORK);
+    pthread_mutex_lock(&h->sync.lock);
     parked = !x->woken;
     if (parked) {
         x->parked = true;
         h->parked++;
         MHD_suspend_connection(x->conn);
     }
-    pthread_mutex_unlock(&h->lock);
+    pthread_mutex_unlock(&h->sync.lock);
     return parked;
 }
 
 static void count_busy(exchange *x)
 {
-    pthread_mutex_lock(&x->http->lock);
+    pthread_mutex_lock(&x->http->sync.lock);
     if (!x->busy)
         x->http->busy++;
     x->busy = true;
-    pthread_mutex_unlock(&x->http->lock);
+    pthread_mutex_unlock(&x->http->sync.lock);
+}
+
+/* --- streams ------------------------------------------------------------------------------ */
+
+/* Gives the library the next bytes of a stream, or parks the connection until there are some. The
+ * library would ask again at once if it got none from a connection that is not suspended. */
+static ssize_t read_stream(void *cls, uint64_t at, char *out, size_t room)
+{
+    exchange *x = cls;
+    ebmd_http *h = x->http;
+    ssize_t n;
+
+    (void)at;
+    if (atomic_load(&x->r.waiter.gone))
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    do {
+        pthread_mutex_lock(&h->sync.lock);
+        x->woken = false;
+        pthread_mutex_unlock(&h->sync.lock);
+        n = ebmd_stream_read(h->app, &x->r.stream, out, room);
+    } while (n == 0 && !park(x));
+    if (n > 0) {
+        x->r.reply.size += (size_t)n;
+        ebmd_reaper_phase(h->reaper, conn_of(x->conn), EBMD_CONN_REPLY);
+    }
+    return n == EBMD_STREAM_END ? MHD_CONTENT_READER_END_OF_STREAM : n;
+}
+
+/* A client that does not take what is there within two heartbeats is let go. */
+static struct MHD_Response *make_stream(exchange *x)
+{
+    unsigned patience = 2 * x->http->app->stream_heartbeat_s;
+
+    MHD_set_connection_option(x->conn, MHD_CONNECTION_OPTION_TIMEOUT, patience);
+    ebmd_reaper_limit_buffer(conn_of(x->conn), STREAM_BUFFER);
+    return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, read_stream, x, NULL);
 }
 
 /* --- replies ------------------------------------------------------------------------------ */
@@ -133,7 +168,7 @@ static enum MHD_Result send_reply(exchange *x)
     ebmd_exchange_seal(x->http->app, &x->r);
     x->stage = STAGE_DONE;
     ebmd_reaper_phase(x->http->reaper, conn_of(x->conn), EBMD_CONN_REPLY);
-    response = make_response(p);
+    response = p->streams ? make_stream(x) : make_response(p);
     if (!response)
         return MHD_NO;
     for (size_t i = 0; i < p->n_headers; i++) {
@@ -167,13 +202,15 @@ static void *on_target(void *cls, const char *uri, struct MHD_Connection *conn)
     x->r.head.target = target;
     x->r.waiter.wake = wake;
     x->r.waiter.arg = x;
+    x->r.stream.watch.wake = wake;
+    x->r.stream.watch.arg = x;
     x->http = h;
     x->conn = conn;
     ebmd_reaper_phase(h->reaper, conn_of(conn), EBMD_CONN_HEAD);
     ebmd_metrics_move(h->app->metrics, EBMD_GAUGE_IN_FLIGHT, 1);
-    pthread_mutex_lock(&h->lock);
+    pthread_mutex_lock(&h->sync.lock);
     h->live++;
-    pthread_mutex_unlock(&h->lock);
+    pthread_mutex_unlock(&h->sync.lock);
     return x;
 }
 
@@ -283,11 +320,11 @@ static void on_end(void *cls, struct MHD_Connection *conn, void **con_cls,
     ebmd_exchange_end(h->app, &x->r, why == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     ebmd_reaper_phase(h->reaper, conn_of(conn), EBMD_CONN_IDLE);
     ebmd_request_free(&x->r);
-    pthread_mutex_lock(&h->lock);
+    pthread_mutex_lock(&h->sync.lock);
     h->live--;
     h->busy -= busy ? 1 : 0;
-    pthread_cond_broadcast(&h->idle);
-    pthread_mutex_unlock(&h->lock);
+    pthread_cond_broadcast(&h->sync.cond);
+    pthread_mutex_unlock(&h->sync.lock);
 }
 
 static void on_connection(void *cls, struct MHD_Connection *conn, void **context,
@@ -315,20 +352,12 @@ static size_t keep_escapes(void *cls, struct MHD_Connection *conn, char *text)
     return strlen(text);
 }
 
-/* The library writes one line per broken stream, with client data in it: a flood of bad clients
- * must not become a flood of log lines. */
 __attribute__((format(printf, 2, 0))) static void on_library_message(void *cls, const char *fmt,
                                                                      va_list ap)
 {
     ebmd_http *h = cls;
-    char text[256];
-    ebmd_field field = {.key = "text", .text = text};
 
-    if (!ebmd_log_allows(&h->library_lines, LIBRARY_LINES_PER_S))
-        return;
-    vsnprintf(text, sizeof(text), fmt, ap);
-    text[strcspn(text, "\r\n")] = '\0';
-    ebmd_log_event(h->app->log, EBMD_INFO, "http_library", &field, 1);
+    ebmd_log_foreign(h->app->log, &h->library_lines, fmt, ap);
 }
 
 /* --- start and stop ----------------------------------------------------------------------- */
@@ -379,28 +408,10 @@ static bool start_daemon(ebmd_http *h, unsigned threads, const ebmd_tls *tls)
     return h->daemon != NULL;
 }
 
-static bool init_sync(ebmd_http *h)
-{
-    pthread_condattr_t attr;
-    bool ok;
-
-    if (pthread_condattr_init(&attr) != 0)
-        return false;
-    ok = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0 &&
-         pthread_cond_init(&h->idle, &attr) == 0;
-    pthread_condattr_destroy(&attr);
-    if (ok && pthread_mutex_init(&h->lock, NULL) != 0) {
-        pthread_cond_destroy(&h->idle);
-        ok = false;
-    }
-    return ok;
-}
-
 static void http_free(ebmd_http *h)
 {
     ebmd_reaper_stop(h->reaper);
-    pthread_cond_destroy(&h->idle);
-    pthread_mutex_destroy(&h->lock);
+    ebmd_timedcond_clear(&h->sync);
     ebm_free(h);
 }
 
@@ -409,7 +420,7 @@ ebm_status ebmd_http_start(const ebmd_http_options *opt, ebmd_http **out, ebm_er
     ebmd_http *h = ebm_alloc(1, sizeof(*h));
 
     *out = NULL;
-    if (!h || !init_sync(h)) {
+    if (!h || !ebmd_timedcond_init(&h->sync)) {
         ebm_free(h);
         return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for a listener");
     }
@@ -435,29 +446,16 @@ void ebmd_http_quiesce(ebmd_http *h)
     h->quiesced = true;
 }
 
-static struct timespec deadline_in(double ms)
-{
-    struct timespec t;
-    long ns;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    ns = t.tv_nsec + (long)((ms - 1e3 * (double)(time_t)(ms / 1e3)) * 1e6);
-    t.tv_sec += (time_t)(ms / 1e3) + ns / 1000000000L;
-    t.tv_nsec = ns % 1000000000L;
-    return t;
-}
-
 static bool wait_zero(ebmd_http *h, const size_t *count, double timeout_ms)
 {
-    struct timespec until = deadline_in(timeout_ms);
-    bool zero;
-    int rc = 0;
+    struct timespec until = ebmd_timedcond_in(timeout_ms);
+    bool zero, early = true;
 
-    pthread_mutex_lock(&h->lock);
-    while (*count > 0 && rc == 0)
-        rc = pthread_cond_timedwait(&h->idle, &h->lock, &until);
+    pthread_mutex_lock(&h->sync.lock);
+    while (*count > 0 && early)
+        early = ebmd_timedcond_wait(&h->sync, &until);
     zero = *count == 0;
-    pthread_mutex_unlock(&h->lock);
+    pthread_mutex_unlock(&h->sync.lock);
     return zero;
 }
 
@@ -472,9 +470,9 @@ size_t ebmd_http_parked(ebmd_http *h)
 {
     size_t n;
 
-    pthread_mutex_lock(&h->lock);
+    pthread_mutex_lock(&h->sync.lock);
     n = h->parked;
-    pthread_mutex_unlock(&h->lock);
+    pthread_mutex_unlock(&h->sync.lock);
     return n;
 }
 

@@ -41,12 +41,18 @@ void ebmd_job_event(void *arg, ebmd_event event, const ebmd_row *row)
     switch (event) {
     case EBMD_EVENT_QUEUED:
         ebmd_sched_poke(app->sched);
+        ebmd_live_queued(app->live, row->id);
+        break;
+    case EBMD_EVENT_STARTED:
+        ebmd_live_started(app->live, row);
         break;
     case EBMD_EVENT_CANCEL:
         ebmd_sched_cancel(app->sched, row->id);
         break;
     case EBMD_EVENT_ENDED:
         count_end(app->metrics, row);
+        ebmd_sched_forget(app->sched, row->id);
+        ebmd_live_ended(app->live, row->id);
         ebmd_waiters_end(app->waiters, row->id);
         break;
     }

@@ -216,7 +216,11 @@ ebmd_progress ebmd_run_progress(const ebmd_run *run)
     double all = (double)run->lease.work;
 
     return (ebmd_progress){.fraction = all > 0.0 ? (double)spent(run) / all : 1.0,
-                           .parts_done = run->done};
+                           .parts_done = run->done,
+                           .level = run->sight.level,
+                           .levels = run->sight.levels,
+                           .step = run->sight.step,
+                           .steps = run->sight.steps};
 }
 
 int32_t ebmd_run_next_part(const ebmd_run *run)
@@ -232,6 +236,14 @@ int32_t ebmd_run_next_part(const ebmd_run *run)
             fresh = k;
     }
     return fresh;
+}
+
+void ebmd_run_stop(ebmd_run *run)
+{
+    if (atomic_load(&run->stop))
+        return;
+    run->asked_at = ebmd_clock_ms();
+    atomic_store(&run->stop, true);
 }
 
 bool ebmd_run_is_over(ebmd_run *run, double now_ms)
@@ -281,6 +293,54 @@ ebm_status ebmd_run_step(ebmd_run *run, int32_t part, ebmd_tools *tools, ebmd_qu
     if (st == EBM_OK && q->finished)
         st = collect(run, part, tools, err);
     return st;
+}
+
+void ebmd_run_note(ebmd_run *run, int32_t part)
+{
+    const ebmd_kind *kind = run->plan.kind;
+    ebmd_part *p = &run->part[part];
+
+    p->spent = kind->spent(&run->plan, part, p->state);
+    if (kind->look)
+        kind->look(&run->plan, part, p->state, &run->sight);
+}
+
+static void show_preview(const ebmd_run_env *env, ebmd_run *run, int32_t part, ebmd_tools *tools)
+{
+    const ebmd_kind *kind = run->plan.kind;
+    ebma_event e = {.type = EBMA_EVENT_PREVIEW, .index = part};
+    ebmd_part *p = &run->part[part];
+    unsigned char *png = NULL;
+    ebmd_sight at = {0};
+
+    kind->look(&run->plan, part, p->state, &at);
+    if (!ebmd_live_wants(env->live, run->lease.id, at.level, p->shown - 1) ||
+        kind->preview(&run->plan, part, p->state, tools, &png, &e.png_size, NULL) != EBM_OK)
+        return;
+    e.png = png;
+    e.progress.level = at.level;
+    e.progress.step = at.step;
+    ebmd_live_show(env->live, run->lease.id, &e);
+    p->shown = at.level + 1;
+    ebm_free(png);
+}
+
+void ebmd_run_show(const ebmd_run_env *env, ebmd_run *run, int32_t part, ebmd_tools *tools,
+                   bool finished)
+{
+    const ebmd_kind *kind = run->plan.kind;
+    const ebmd_result *result = &run->part[part].result;
+    ebma_event e = {.type = EBMA_EVENT_IMAGE, .index = part};
+
+    if (!env->live || !ebmd_live_watched(env->live, run->lease.id))
+        return;
+    if (!finished && kind->look && kind->preview)
+        show_preview(env, run, part, tools);
+    if (!finished || !kind->media || strcmp(kind->media, "image/png") != 0)
+        return;
+    e.png = result->output[0].data;
+    e.png_size = result->output[0].size;
+    ebmd_live_show(env->live, run->lease.id, &e);
 }
 
 /* --- writing down ------------------------------------------------------------------------- */
@@ -430,6 +490,25 @@ static ebmd_job_state state_of(ebma_problem_code error)
     return error == EBMA_CANCELED || error == EBMA_DEADLINE ? EBMD_JOB_CANCELED : EBMD_JOB_FAILED;
 }
 
+static ebm_status hand_in(const ebmd_run_env *env, const ebmd_run *run, const ebmd_outcome *o,
+                          ebm_error *err)
+{
+    double start = ebmd_clock_ms();
+    ebm_status st = env->store->ops->finish(env->store, &run->lease, o, err);
+
+    ebmd_metrics_observe(env->metrics, EBMD_TIME_STORE_FINISH, (ebmd_clock_ms() - start) / 1e3);
+    return st;
+}
+
+static void measure(const ebmd_run_env *env, ebmd_run *run)
+{
+    ebmd_metrics_count(env->metrics, EBMD_COUNT_LANGEVIN_STEPS, (uint64_t)run->grad_evals);
+    ebmd_metrics_observe(env->metrics, EBMD_BATCH_ROWS, batch_mean(run));
+    if (run->error == EBMA_CANCELED && atomic_load(&run->stop))
+        ebmd_metrics_observe(env->metrics, EBMD_TIME_CANCEL,
+                             (ebmd_clock_ms() - run->asked_at) / 1e3);
+}
+
 ebm_status ebmd_run_finish(const ebmd_run_env *env, ebmd_run *run, ebm_error *err)
 {
     ebmd_outcome o = {.state = state_of(run->error), .timings = timings_of(run), .code = ""};
@@ -448,12 +527,11 @@ ebm_status ebmd_run_finish(const ebmd_run_env *env, ebmd_run *run, ebm_error *er
     if (st == EBM_OK) {
         o.blobs = blobs;
         o.n_blobs = blobs ? list_blobs(run, &document, blobs) : 0;
-        st = env->store->ops->finish(env->store, &run->lease, &o, err);
+        st = hand_in(env, run, &o, err);
     }
     if (st == EBM_OK) {
         report(env, run, &o);
-        ebmd_metrics_count(env->metrics, EBMD_COUNT_LANGEVIN_STEPS, (uint64_t)run->grad_evals);
-        ebmd_metrics_observe(env->metrics, EBMD_BATCH_ROWS, batch_mean(run));
+        measure(env, run);
     }
     ebm_free((void *)(uintptr_t)document.data);
     ebm_free(blobs);

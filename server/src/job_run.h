@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "kind.h"
+#include "live.h"
 #include "log.h"
 #include "metrics.h"
 #include "store.h"
@@ -25,6 +26,7 @@ typedef struct ebmd_part {
     bool busy;     /* a worker has it */
     int64_t spent; /* work units behind it, when a quantum last came back */
     bool saved;    /* its result is in the store */
+    int32_t shown; /* level of its last picture, plus one; 0: none yet */
     ebmd_result result;
 } ebmd_part;
 
@@ -43,8 +45,10 @@ struct ebmd_run {
     double unsaved_ms;    /* work since the last checkpoint */
     double save_after_ms; /* work until the next one */
     double progress_at;   /* when a quantum last came back */
+    ebmd_sight sight;     /* and where its part stood then */
     ebma_problem_code error;
     atomic_bool stop; /* somebody asked to cancel */
+    double asked_at;  /* when; written before stop is set */
 
     /* the scheduler's */
     bool held;       /* no more quanta until it is saved, given back or ended */
@@ -63,6 +67,7 @@ typedef struct ebmd_run_env {
     const ebmd_engine *engine;
     ebmd_log *log;
     ebmd_metrics *metrics; /* NULL: nobody counts */
+    ebmd_live *live;       /* NULL: nobody watches */
     const char *build;
 } ebmd_run_env;
 
@@ -85,12 +90,20 @@ int64_t ebmd_run_work_left(const ebmd_run *run);
 ebmd_progress ebmd_run_progress(const ebmd_run *run);
 /* A part that a worker could take, or -1. Begun ones first: fewer chains are open that way. */
 int32_t ebmd_run_next_part(const ebmd_run *run);
+/* Asks it to stop; the scheduler holds its lock. */
+void ebmd_run_stop(ebmd_run *run);
 /* True when it should not go on: all done, failed, canceled or too late. */
 bool ebmd_run_is_over(ebmd_run *run, double now_ms);
 
 /* Runs one quantum of a part that is marked busy. @err DIVERGED, NOMEM and so on: fails the job */
 EBM_MUST_CHECK ebm_status ebmd_run_step(ebmd_run *run, int32_t part, ebmd_tools *tools,
                                         ebmd_quantum *q, ebm_error *err);
+/* Shows a part that is marked busy to those who watch, if they want to see it and it is time: a
+ * finished one, or what its chain looks like. What fails here is not shown. */
+void ebmd_run_show(const ebmd_run_env *env, ebmd_run *run, int32_t part, ebmd_tools *tools,
+                   bool finished);
+/* Notes what a part that is not through has behind it. */
+void ebmd_run_note(ebmd_run *run, int32_t part);
 /* Writes a checkpoint, or gives the job back with one. No part may be busy.
  * @err BAD_STATE: the lease is lost; NOMEM, LIMIT, IO */
 EBM_MUST_CHECK ebm_status ebmd_run_save(const ebmd_run_env *env, ebmd_run *run, bool release,

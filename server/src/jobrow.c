@@ -50,7 +50,8 @@ static bool texts_ok(const ebmd_row *r)
 {
     return ebmd_id_is_job(r->id, strnlen(r->id, sizeof(r->id))) && r->kind[0] != '\0' &&
            text_ok(r->kind, sizeof(r->kind)) && text_ok(r->owner, sizeof(r->owner)) &&
-           text_ok(r->code, sizeof(r->code)) && hex_ok(r->idem) && hex_ok(r->digest);
+           text_ok(r->code, sizeof(r->code)) && text_ok(r->model, sizeof(r->model)) &&
+           hex_ok(r->idem) && hex_ok(r->digest);
 }
 
 static bool numbers_ok(const ebmd_row *r)

@@ -12,6 +12,7 @@
 #define EBMD_KIND_SIZE  16
 #define EBMD_OWNER_SIZE 65
 #define EBMD_CODE_SIZE  32
+#define EBMD_MODEL_SIZE 65
 #define EBMD_HEX_SIZE   65
 #define EBMD_PRIORITIES 10 /* 0..9, 9 first; nothing said means 5 */
 #define EBMD_WORK_MAX   (INT64_C(1) << 48)
@@ -56,6 +57,7 @@ typedef struct ebmd_row {
     char owner[EBMD_OWNER_SIZE]; /* "": nobody in particular */
     char idem[EBMD_HEX_SIZE];    /* digest of owner and Idempotency-Key, "" for none */
     char digest[EBMD_HEX_SIZE];  /* of the body it came with */
+    char model[EBMD_MODEL_SIZE]; /* id; "" if that was not noted */
     char code[EBMD_CODE_SIZE];   /* problem code of a job that did not succeed, else "" */
     int64_t seq;                 /* order of arrival */
     int64_t work;                /* gradient evaluations of the whole job, known before it runs */

@@ -240,6 +240,7 @@ static bool row_of(const ebmd_jobs *j, const ebmd_spec *s, ebmd_row *row)
     return copy_text(row->id, sizeof(row->id), s->id) &&
            copy_text(row->kind, sizeof(row->kind), s->kind) &&
            copy_text(row->owner, sizeof(row->owner), s->owner) &&
+           copy_text(row->model, sizeof(row->model), s->model ? s->model : "") &&
            copy_text(row->idem, sizeof(row->idem), s->idem) &&
            copy_text(row->digest, sizeof(row->digest), s->digest) && s->timeout_ms >= 0 &&
            ebmd_row_valid(row);
@@ -356,10 +357,11 @@ ebm_status ebmd_jobs_get(ebmd_jobs *j, const char *id, const char *owner, ebmd_v
 
 static bool admits(const ebmd_filter *f, const ebmd_row *r)
 {
-    return (f->before == 0 || r->seq < f->before) &&
+    return !r->purged && (f->before == 0 || r->seq < f->before) && r->created_ms >= f->since &&
            (f->states == 0 || (f->states & (1u << r->state))) &&
            (!f->owner || strcmp(f->owner, r->owner) == 0) &&
-           (!f->kind || strcmp(f->kind, r->kind) == 0);
+           (!f->kind || strcmp(f->kind, r->kind) == 0) &&
+           (!f->model || strcmp(f->model, r->model) == 0);
 }
 
 void ebmd_jobs_list(ebmd_jobs *j, const ebmd_filter *filter, ebmd_list_fn fn, void *arg)

@@ -74,9 +74,10 @@ typedef struct ebmd_limits {
 ebmd_limits ebmd_limits_default(void);
 
 typedef enum ebmd_event {
-    EBMD_EVENT_QUEUED, /* there is something to claim */
-    EBMD_EVENT_CANCEL, /* the holder of the lease should stop */
-    EBMD_EVENT_ENDED   /* the job is in a final state, durably */
+    EBMD_EVENT_QUEUED,  /* there is something to claim */
+    EBMD_EVENT_STARTED, /* somebody has claimed it */
+    EBMD_EVENT_CANCEL,  /* the holder of the lease should stop */
+    EBMD_EVENT_ENDED    /* the job is in a final state, durably */
 } ebmd_event;
 /* Told after the change is durable; must not call back into the core. @own row: for the call */
 typedef void (*ebmd_listener)(void *arg, ebmd_event event, const ebmd_row *row);
@@ -87,6 +88,7 @@ typedef void (*ebmd_listener)(void *arg, ebmd_event event, const ebmd_row *row);
 typedef struct ebmd_spec {
     const char *id; /* from ebmd_id_make(): the document holds it already */
     const char *kind, *owner;
+    const char *model;         /* NULL: not noted */
     const char *idem, *digest; /* "" for none */
     int64_t created_ms;
     int64_t timeout_ms; /* 0: none; from now until the end */
@@ -130,6 +132,8 @@ typedef enum ebmd_beat_verdict { EBMD_KEEP, EBMD_STOP, EBMD_LOST } ebmd_beat_ver
 typedef struct ebmd_progress {
     double fraction; /* 0..1 of the work */
     int32_t parts_done;
+    /* where the part stands that was worked on last; levels 0: nowhere in particular */
+    int32_t level, levels, step, steps;
 } ebmd_progress;
 
 /* A checkpoint on its way in. */
@@ -158,7 +162,9 @@ typedef struct ebmd_view {
 typedef struct ebmd_filter {
     const char *owner; /* NULL: all */
     const char *kind;  /* NULL: all */
+    const char *model; /* NULL: all */
     unsigned states;   /* bits 1 << state; 0: all */
+    int64_t since;     /* only those created at this time or later; Unix milliseconds */
     int64_t before;    /* only seq below this; 0: from the newest */
     size_t limit;
 } ebmd_filter;
@@ -209,10 +215,15 @@ EBM_MUST_CHECK ebm_status ebmd_jobs_finish(ebmd_jobs *j, const ebmd_lease *lease
  * Afterwards `now` is what get() says. @err NOT_FOUND; NOMEM, LIMIT, IO */
 EBM_MUST_CHECK ebm_status ebmd_jobs_cancel(ebmd_jobs *j, const char *id, const char *owner,
                                            ebmd_view *now, ebm_error *err);
+/* Forgets a job at once: one that has not ended is canceled, whoever works on it has lost its
+ * lease, and what was kept under its id goes; the row stays for tombstone_ttl_ms. May be repeated.
+ * @err NOT_FOUND; NOMEM, LIMIT, IO */
+EBM_MUST_CHECK ebm_status ebmd_jobs_forget(ebmd_jobs *j, const char *id, const char *owner,
+                                           ebm_error *err);
 /* Looks up a job. owner NULL: anybody's. @err NOT_FOUND: no such job, or not theirs */
 EBM_MUST_CHECK ebm_status ebmd_jobs_get(ebmd_jobs *j, const char *id, const char *owner,
                                         ebmd_view *out);
-/* Shows rows from the newest to the oldest. */
+/* Shows rows from the newest to the oldest, without those whose result is gone. */
 void ebmd_jobs_list(ebmd_jobs *j, const ebmd_filter *filter, ebmd_list_fn fn, void *arg);
 /* @own *data: ebm_free(), a zero byte follows @err NOT_FOUND, IO, NOMEM */
 EBM_MUST_CHECK ebm_status ebmd_jobs_blob(ebmd_jobs *j, const char *id, ebmd_blob_type type,

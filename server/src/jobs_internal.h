@@ -34,6 +34,8 @@ EBM_MUST_CHECK ebm_status ebmd__jobs_end(ebmd_jobs *j, ebmd__node *node, ebmd_jo
                                          const char *code, ebm_error *err);
 /* Puts a job whose worker is gone back into the queue, or ends it. */
 EBM_MUST_CHECK ebm_status ebmd__jobs_orphan(ebmd_jobs *j, ebmd__node *node, ebm_error *err);
+/* Drops all that is kept of a finished job but its row. */
+EBM_MUST_CHECK ebm_status ebmd__jobs_purge(ebmd_jobs *j, ebmd__node *node, ebm_error *err);
 /* Makes a row final in memory: when it will be forgotten. */
 void ebmd__jobs_set_expiry(const ebmd_jobs *j, ebmd__node *node);
 /* Drops the oldest finished jobs, but not `keep`, until the limits hold. A failed write leaves the

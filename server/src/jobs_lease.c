@@ -74,6 +74,7 @@ ebm_status ebmd_jobs_claim(ebmd_jobs *j, const ebmd_wish *wish, ebmd_lease *out,
         j->table.vtime = row.vtime;
     j->redelivered += row.fence > 1 ? 1 : 0;
     lease_of(n, out);
+    ebmd__jobs_tell(j, EBMD_EVENT_STARTED, &row);
     return EBM_OK;
 }
 
@@ -251,4 +252,18 @@ ebm_status ebmd_jobs_cancel(ebmd_jobs *j, const char *id, const char *owner, ebm
     else if (n->row.state == EBMD_JOB_RUNNING)
         st = ask_to_stop(j, n, err);
     return st == EBM_OK ? ebmd_jobs_get(j, id, owner, now) : st;
+}
+
+ebm_status ebmd_jobs_forget(ebmd_jobs *j, const char *id, const char *owner, ebm_error *err)
+{
+    ebmd__node *n = ebmd__table_find(&j->table, id);
+    ebm_status st = EBM_OK;
+
+    if (!n || (owner && strcmp(n->row.owner, owner) != 0))
+        return ebm_error_set(err, EBM_ERR_NOT_FOUND, NULL, "no such job");
+    if (n->row.purged)
+        return EBM_OK;
+    if (!ebmd_job_state_final(n->row.state))
+        st = ebmd__jobs_end(j, n, EBMD_JOB_CANCELED, "canceled", err);
+    return st == EBM_OK ? ebmd__jobs_purge(j, n, err) : st;
 }

@@ -33,7 +33,7 @@ void ebmd__jobs_trim(ebmd_jobs *j, const ebmd__node *keep)
     }
 }
 
-static ebm_status purge(ebmd_jobs *j, ebmd__node *n, ebm_error *err)
+ebm_status ebmd__jobs_purge(ebmd_jobs *j, ebmd__node *n, ebm_error *err)
 {
     ebmd_change change = {.drop_blobs = (1u << EBMD_BLOB_TYPES) - 1};
     ebmd_row row = n->row;
@@ -60,7 +60,7 @@ static ebm_status clean(ebmd_jobs *j, ebm_error *err)
         next = n->newer;
         if (!ebmd_job_state_final(n->row.state) || n->expires > now)
             continue;
-        st = n->row.purged ? drop(j, n, err) : purge(j, n, err);
+        st = n->row.purged ? drop(j, n, err) : ebmd__jobs_purge(j, n, err);
     }
     return st;
 }

@@ -1,6 +1,7 @@
 /* Job objects, see jobview.h. */
 #include "jobview.h"
 
+#include "clock.h"
 #include "ebm/memory.h"
 
 ebma_job_status ebmd_jobview_status(ebmd_job_state state)
@@ -13,9 +14,17 @@ ebma_job_status ebmd_jobview_status(ebmd_job_state state)
     return table[state];
 }
 
+static int64_t work_left(const ebmd_view *v)
+{
+    if (v->row.state == EBMD_JOB_QUEUED)
+        return v->work_left;
+    return (int64_t)((1.0 - v->progress.fraction) * (double)v->row.work);
+}
+
 static ebma_job_state state_of(const ebmd_app *app, const ebmd_view *view)
 {
     const ebmd_row *r = &view->row;
+    const ebmd_progress *p = &view->progress;
 
     return (ebma_job_state){
         .status = ebmd_jobview_status(r->state),
@@ -26,9 +35,8 @@ static ebma_job_state state_of(const ebmd_app *app, const ebmd_view *view)
         .compute_ms = r->timings.compute_ms,
         .encode_ms = r->timings.encode_ms,
         .position = view->position,
-        .eta_s = ebmd_sched_seconds(app->sched, view->work_left),
-        .fraction = view->progress.fraction,
-        .parts_done = view->progress.parts_done,
+        .eta_s = ebmd_sched_seconds(app->sched, work_left(view)),
+        .progress = {p->fraction, p->parts_done, p->level, p->levels, p->step, p->steps},
         .error = ebma_problem_find(r->code),
     };
 }
@@ -51,6 +59,7 @@ ebm_status ebmd_jobview_json(const ebmd_app *app, const ebmd_view *view, char **
 {
     const ebmd_row *row = &view->row;
     ebma_job_state state = state_of(app, view);
+    double start = ebmd_clock_ms();
     shelf of_job = {app->store, row->id};
     const ebma_images images = {read_image, &of_job};
     char *document = NULL;
@@ -59,6 +68,7 @@ ebm_status ebmd_jobview_json(const ebmd_app *app, const ebmd_view *view, char **
                                           &document_size, err);
 
     *json = NULL;
+    ebmd_metrics_observe(app->metrics, EBMD_TIME_STORE_GET, (ebmd_clock_ms() - start) / 1e3);
     if (ebmd_job_state_final(row->state) && row->bytes[EBMD_BLOB_PART] > 0)
         state.images = &images;
     if (st == EBM_OK)

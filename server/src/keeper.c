@@ -1,19 +1,17 @@
 /* The keeper, see keeper.h. */
 #include "keeper.h"
 
-#include <pthread.h>
-#include <time.h>
-
+#include "clock.h"
 #include "ebm/memory.h"
+#include "timedcond.h"
 
-#define BUSY_MS 50  /* between two rounds while there are jobs: bounds how late a deadline is */
-#define IDLE_MS 500 /* while there are none */
+#define BUSY_MS 50.0  /* between two rounds while there are jobs: bounds how late a deadline is */
+#define IDLE_MS 500.0 /* while there are none */
 
 struct ebmd_keeper {
     ebmd_keeper_options opt;
     pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t stop;
+    ebmd_timedcond sync;
     bool stopping;
 };
 
@@ -45,7 +43,7 @@ static void cancel_unwanted(const ebmd_keeper *k)
 }
 
 /* One round. Returns how long to wait for the next. */
-static long tend(const ebmd_keeper *k)
+static double tend(const ebmd_keeper *k)
 {
     ebmd_store *store = k->opt.store;
     ebm_error err = {0};
@@ -53,66 +51,39 @@ static long tend(const ebmd_keeper *k)
 
     ebmd_sched_heartbeat(k->opt.sched); /* first, so that a pause of the process costs no lease */
     cancel_unwanted(k);
+    ebmd_waiters_lapse(k->opt.waiters, ebmd_clock_ms());
     judge(k, store->ops->sweep(store, &err), &err);
+    ebmd_live_tick(k->opt.live);
     store->ops->stats(store, &stats);
     if (stats.queued > 0 || stats.running > 0)
         ebmd_sched_poke(k->opt.sched);
     return stats.queued > 0 || stats.running > 0 ? BUSY_MS : IDLE_MS;
 }
 
-static struct timespec in_ms(long ms)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_nsec += ms * 1000000L;
-    t.tv_sec += t.tv_nsec / 1000000000L;
-    t.tv_nsec %= 1000000000L;
-    return t;
-}
-
 static void *keeper_main(void *arg)
 {
     ebmd_keeper *k = arg;
 
-    pthread_mutex_lock(&k->lock);
+    pthread_mutex_lock(&k->sync.lock);
     while (!k->stopping) {
         struct timespec until;
-        long pause;
-        int rc = 0;
+        double pause;
+        bool early = true;
 
-        pthread_mutex_unlock(&k->lock);
+        pthread_mutex_unlock(&k->sync.lock);
         pause = tend(k);
-        pthread_mutex_lock(&k->lock);
-        until = in_ms(pause);
-        while (!k->stopping && rc == 0)
-            rc = pthread_cond_timedwait(&k->stop, &k->lock, &until);
+        pthread_mutex_lock(&k->sync.lock);
+        until = ebmd_timedcond_in(pause);
+        while (!k->stopping && early)
+            early = ebmd_timedcond_wait(&k->sync, &until);
     }
-    pthread_mutex_unlock(&k->lock);
+    pthread_mutex_unlock(&k->sync.lock);
     return NULL;
-}
-
-static bool init_sync(ebmd_keeper *k)
-{
-    pthread_condattr_t attr;
-    bool ok;
-
-    if (pthread_condattr_init(&attr) != 0)
-        return false;
-    ok = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0 &&
-         pthread_cond_init(&k->stop, &attr) == 0;
-    pthread_condattr_destroy(&attr);
-    if (ok && pthread_mutex_init(&k->lock, NULL) != 0) {
-        pthread_cond_destroy(&k->stop);
-        ok = false;
-    }
-    return ok;
 }
 
 static void keeper_free(ebmd_keeper *k)
 {
-    pthread_cond_destroy(&k->stop);
-    pthread_mutex_destroy(&k->lock);
+    ebmd_timedcond_clear(&k->sync);
     ebm_free(k);
 }
 
@@ -121,7 +92,7 @@ ebm_status ebmd_keeper_start(const ebmd_keeper_options *opt, ebmd_keeper **out, 
     ebmd_keeper *k = ebm_alloc(1, sizeof(*k));
 
     *out = NULL;
-    if (!k || !init_sync(k)) {
+    if (!k || !ebmd_timedcond_init(&k->sync)) {
         ebm_free(k);
         return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for the keeper");
     }
@@ -138,10 +109,10 @@ void ebmd_keeper_stop(ebmd_keeper *k)
 {
     if (!k)
         return;
-    pthread_mutex_lock(&k->lock);
+    pthread_mutex_lock(&k->sync.lock);
     k->stopping = true;
-    pthread_cond_signal(&k->stop);
-    pthread_mutex_unlock(&k->lock);
+    pthread_cond_signal(&k->sync.cond);
+    pthread_mutex_unlock(&k->sync.lock);
     pthread_join(k->thread, NULL);
     keeper_free(k);
 }

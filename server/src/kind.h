@@ -73,6 +73,12 @@ typedef struct ebmd_facts {
     bool partial;               /* results of a job that was stopped before its end */
 } ebmd_facts;
 
+/* Where a part stands on its way. */
+typedef struct ebmd_sight {
+    int32_t level, levels; /* noise level it is at, of so many; levels 0: it knows none */
+    int32_t step, steps;   /* within the level */
+} ebmd_sight;
+
 /* One quantum of one part. */
 typedef struct ebmd_quantum {
     int64_t max_evals; /* stop after so many gradient evaluations */
@@ -113,6 +119,16 @@ struct ebmd_kind {
     /* Gradient evaluations that a part has behind it: work units, and usage. */
     int64_t (*spent)(const ebmd_plan *plan, int32_t part, const void *state);
 
+    /* What the first outputs of parts are, e.g. "image/png"; NULL: nothing that a client is shown.
+     */
+    const char *media;
+    /* Tells where a part stands that is not through. NULL: it cannot be told. */
+    void (*look)(const ebmd_plan *plan, int32_t part, const void *state, ebmd_sight *out);
+    /* Makes a PNG of a part that is not through. NULL: there is nothing to see.
+     * @own *png: ebm_free() @err DIVERGED, NOMEM */
+    ebm_status (*preview)(const ebmd_plan *plan, int32_t part, const void *state, ebmd_tools *tools,
+                          unsigned char **png, size_t *size, ebm_error *err);
+
     /* Writes a part's state as plan->state_size bytes that another process can read. */
     void (*checkpoint)(const ebmd_plan *plan, int32_t part, const void *state, void *bytes);
     /* Takes a state back. The bytes are hostile: whatever they hold, advance() must be safe.
@@ -120,6 +136,8 @@ struct ebmd_kind {
     ebm_status (*restore)(const ebmd_plan *plan, int32_t part, const void *bytes, void *state);
 };
 
+/* One after the other; NULL: there are no more. */
+const ebmd_kind *ebmd_kind_at(size_t i);
 /* @err NULL: no kind of this name */
 const ebmd_kind *ebmd_kind_find(const char *name);
 

@@ -16,8 +16,8 @@ typedef struct ebmd_chains_order {
     bool forked;                  /* the chains come from a fork */
 } ebmd_chains_order;
 
-/* Makes the plan of a job that begins where the chains of the set stand, and the checkpoint it begins
- * with. @own *checkpoint: ebm_free(); the rest lies in the arena
+/* Makes the plan of a job that begins where the chains of the set stand, and the checkpoint it
+ * begins with. @own *checkpoint: ebm_free(); the rest lies in the arena
  * @err anything: *problem says what to answer */
 EBM_MUST_CHECK ebm_status ebmd_chains_open(const ebmd_engine *engine,
                                            const ebmd_chains_order *order, ebm_arena *arena,

@@ -234,6 +234,44 @@ static ebm_status draw_collect(const ebmd_plan *plan, int32_t part, void *state,
     return st;
 }
 
+/* --- on the way ---------------------------------------------------------------------------- */
+
+/* Steps that a chain has before it when it begins a level; -1 is the end. */
+static int64_t steps_from(const ebmd_op *op, int32_t level)
+{
+    return level < 0 ? 0 : ebm_mcmc_total_steps(&op->chains, op->levels, level);
+}
+
+static void draw_look(const ebmd_plan *plan, int32_t part, const void *state, ebmd_sight *out)
+{
+    const ebmd_op *op = ebmd_op_of(plan);
+    const draw_state *s = state;
+
+    (void)part;
+    *out =
+        (ebmd_sight){.level = s->level,
+                     .levels = op->levels->count,
+                     .step = (int32_t)s->step,
+                     .steps = (int32_t)(steps_from(op, s->level) - steps_from(op, s->level - 1))};
+}
+
+static ebm_status draw_preview(const ebmd_plan *plan, int32_t part, const void *state,
+                               ebmd_tools *tools, unsigned char **png, size_t *size, ebm_error *err)
+{
+    const ebmd_op *op = ebmd_op_of(plan);
+    const draw_state *s = state;
+    ebmd_output out = {NULL, 0};
+    ebm_status st;
+
+    (void)part;
+    ebm_image_from_tensor(s->y, op->shape.channels, op->shape.height, op->shape.width,
+                          tools->pixels);
+    st = ebmd_op_encode(op, tools->pixels, NULL, &out, err);
+    *png = out.data;
+    *size = out.size;
+    return st;
+}
+
 /* --- checkpoints --------------------------------------------------------------------------- */
 
 /* The state is its own portable form: fixed-width members, read back by the same kind of machine
@@ -242,12 +280,6 @@ static void draw_checkpoint(const ebmd_plan *plan, int32_t part, const void *sta
 {
     (void)part;
     memcpy(bytes, state, plan->state_size);
-}
-
-/* Steps that a chain has before it when it begins a level; -1 is the end. */
-static int64_t steps_from(const ebmd_op *op, int32_t level)
-{
-    return level < 0 ? 0 : ebm_mcmc_total_steps(&op->chains, op->levels, level);
 }
 
 static bool counts_ok(const ebmd_plan *plan, const ebmd_op *op, const draw_state *s)
@@ -283,8 +315,8 @@ static ebm_status draw_restore(const ebmd_plan *plan, int32_t part, const void *
     {                                                                                              \
         .name = what, .operation = kind_of_operation, .parse = draw_parse, .canon = ebmd_op_canon, \
         .document = draw_document, .start = draw_start, .advance = draw_advance,                   \
-        .collect = draw_collect, .spent = draw_spent, .checkpoint = draw_checkpoint,               \
-        .restore = draw_restore,                                                                   \
+        .collect = draw_collect, .spent = draw_spent, .media = "image/png", .look = draw_look,     \
+        .preview = draw_preview, .checkpoint = draw_checkpoint, .restore = draw_restore,           \
     }
 
 const ebmd_kind ebmd_kind_sample = DRAWS("sample", EBM_OP_SAMPLE);

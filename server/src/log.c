@@ -23,7 +23,8 @@ typedef struct line {
     size_t room, used;
 } line;
 
-#define TAIL 4 /* '"', '}', newline, zero */
+#define FOREIGN_PER_S 10
+#define TAIL          4 /* '"', '}', newline, zero */
 
 static bool put_raw(line *l, const char *text, size_t n)
 {
@@ -164,4 +165,16 @@ void ebmd_log_event(ebmd_log *log, ebmd_level level, const char *event, const eb
     if (!write_line(log, text, size))
         log->dropped++;
     pthread_mutex_unlock(&log->lock);
+}
+
+void ebmd_log_foreign(ebmd_log *log, ebmd_log_limit *limit, const char *fmt, va_list ap)
+{
+    char text[256];
+    ebmd_field field = {.key = "text", .text = text};
+
+    if (!ebmd_log_allows(limit, FOREIGN_PER_S))
+        return;
+    vsnprintf(text, sizeof(text), fmt, ap);
+    text[strcspn(text, "\r\n")] = '\0';
+    ebmd_log_event(log, EBMD_INFO, "http_library", &field, 1);
 }

@@ -3,6 +3,7 @@
 #ifndef EBMD_LOG_H
 #define EBMD_LOG_H
 
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,6 +40,12 @@ typedef struct ebmd_log_limit {
 } ebmd_log_limit;
 /* True for the first few lines of each second. @thread any */
 bool ebmd_log_allows(ebmd_log_limit *limit, int per_second);
+
+/* Writes a line that the HTTP library has to say. It writes one per broken connection, with client
+ * data in it: a flood of bad clients must not become a flood of lines, so there are ten a second.
+ */
+__attribute__((format(printf, 3, 0))) void ebmd_log_foreign(ebmd_log *log, ebmd_log_limit *limit,
+                                                            const char *fmt, va_list ap);
 
 /* Formats what ebmd_log_event() would write, without the time stamp's freedom: for tests too.
  * Returns the bytes used, newline included; never more than `size`. @range size >= 256 */

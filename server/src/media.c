@@ -110,6 +110,8 @@ static ebmd_media media_of(span name)
         return EBMD_MEDIA_PNG;
     if (is(name, "application/json") || is(name, "application/*") || is(name, "*/*"))
         return EBMD_MEDIA_JSON;
+    if (is(name, "text/event-stream")) /* not any text: a stream has to be meant */
+        return EBMD_MEDIA_EVENTS;
     return EBMD_MEDIA_NONE;
 }
 

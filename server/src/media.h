@@ -1,11 +1,16 @@
-/* Content-Type and Accept: which of our two formats a header value means.
+/* Content-Type and Accept: which of our formats a header value means.
  * Knows header syntax, no route. */
 #ifndef EBMD_MEDIA_H
 #define EBMD_MEDIA_H
 
 #include <stdbool.h>
 
-typedef enum ebmd_media { EBMD_MEDIA_NONE, EBMD_MEDIA_JSON, EBMD_MEDIA_PNG } ebmd_media;
+typedef enum ebmd_media {
+    EBMD_MEDIA_NONE,
+    EBMD_MEDIA_JSON,
+    EBMD_MEDIA_PNG,
+    EBMD_MEDIA_EVENTS
+} ebmd_media;
 
 /* True for application/json, alone or with charset=utf-8. */
 /* True for application/octet-stream. */

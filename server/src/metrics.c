@@ -94,6 +94,12 @@ void ebmd_metrics_count(ebmd_metrics *m, ebmd_counter what, uint64_t n)
         add(&m->counter[what], n);
 }
 
+void ebmd_metrics_total(ebmd_metrics *m, ebmd_counter what, uint64_t sum)
+{
+    if (m && what < EBMD_COUNTERS)
+        atomic_store_explicit(&m->counter[what], sum, memory_order_relaxed);
+}
+
 void ebmd_metrics_observe(ebmd_metrics *m, ebmd_timer what, double value)
 {
     if (m && what < EBMD_TIMERS)

@@ -42,11 +42,12 @@ typedef enum ebmd_gauge {
     EBMD_GAUGE_QUEUE_DEPTH,
     EBMD_GAUGE_QUEUE_OLDEST, /* seconds the first one has waited */
     EBMD_GAUGE_BACKLOG,      /* seconds of work that wait */
-    EBMD_GAUGE_SLOTS_BUSY,   /* chains being stepped */
+    EBMD_GAUGE_SLOTS_BUSY,   /* jobs that are open */
     EBMD_GAUGE_SLOTS_IDLE,
     EBMD_GAUGE_ACCEPT_RATIO, /* of the last adjusted sampler, 0..1 */
     EBMD_GAUGE_IN_FLIGHT,    /* HTTP requests between head and end */
     EBMD_GAUGE_CONNECTIONS,
+    EBMD_GAUGE_STREAMS,
     EBMD_GAUGES
 } ebmd_gauge;
 
@@ -67,6 +68,7 @@ typedef enum ebmd_gone {
     EBMD_GONE_READING, /* head or body */
     EBMD_GONE_WAITING, /* for its job */
     EBMD_GONE_REPLY,
+    EBMD_GONE_STREAM,
     EBMD_GONE_PHASES
 } ebmd_gone;
 
@@ -99,6 +101,8 @@ void ebmd_metrics_denied(ebmd_metrics *m, ebmd_denial why);
 void ebmd_metrics_job_ended(ebmd_metrics *m, ebmd_job_kind kind, ebma_job_status status,
                             ebma_problem_code reason);
 void ebmd_metrics_count(ebmd_metrics *m, ebmd_counter what, uint64_t n);
+/* For what somebody else adds up: the sum as it stands. */
+void ebmd_metrics_total(ebmd_metrics *m, ebmd_counter what, uint64_t sum);
 void ebmd_metrics_observe(ebmd_metrics *m, ebmd_timer what, double value);
 void ebmd_metrics_set(ebmd_metrics *m, ebmd_gauge what, double value);
 void ebmd_metrics_move(ebmd_metrics *m, ebmd_gauge what, int by); /* whole numbers */

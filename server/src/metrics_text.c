@@ -143,17 +143,19 @@ static void put_gauges(text *t, const ebmd_metrics *m)
     static const struct {
         const char *name, *label, *help;
     } rows[EBMD_GAUGES] = {
-        [EBMD_GAUGE_QUEUE_DEPTH] = {"ebm_queue_depth", "", "Jobs accepted and not finished."},
+        [EBMD_GAUGE_QUEUE_DEPTH] = {"ebm_queue_depth", "", "Jobs that wait."},
         [EBMD_GAUGE_QUEUE_OLDEST] = {"ebm_queue_oldest_seconds", "",
                                      "How long the first job in the queue has waited."},
         [EBMD_GAUGE_BACKLOG] = {"ebm_backlog_work_seconds", "", "Seconds of work that wait."},
-        [EBMD_GAUGE_SLOTS_BUSY] = {"ebm_slots", "{state=\"busy\"}", "Places for chains."},
+        [EBMD_GAUGE_SLOTS_BUSY] = {"ebm_slots", "{state=\"busy\"}",
+                                   "Places for jobs that are worked on."},
         [EBMD_GAUGE_SLOTS_IDLE] = {"ebm_slots", "{state=\"idle\"}", NULL},
         [EBMD_GAUGE_ACCEPT_RATIO] = {"ebm_accept_ratio", "",
                                      "Accepted share of the proposals of adjusted samplers."},
         [EBMD_GAUGE_IN_FLIGHT] = {"ebm_http_requests_in_flight", "",
                                   "Requests between their head and their end."},
         [EBMD_GAUGE_CONNECTIONS] = {"ebm_http_connections", "", "Open connections."},
+        [EBMD_GAUGE_STREAMS] = {"ebm_streams", "", "Open event streams."},
     };
 
     for (size_t i = 0; i < EBMD_GAUGES; i++) {
@@ -225,7 +227,7 @@ static void put_set(text *t, const char *name, const char *label, const char *co
 
 static void put_sets(text *t, const ebmd_metrics *m)
 {
-    static const char *const phases[EBMD_GONE_PHASES] = {"reading", "waiting", "reply"};
+    static const char *const phases[EBMD_GONE_PHASES] = {"reading", "waiting", "reply", "stream"};
     static const char *const denials[EBMD_DENIALS] = {"missing", "unknown", "scope", "rate",
                                                       "work"};
 

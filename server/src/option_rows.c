@@ -62,6 +62,15 @@ static const char *set_connections(const ebmd_option *o, const char *text, void 
     return NULL;
 }
 
+/* auto is 0 here: it depends on another option. */
+static const char *set_streams(const ebmd_option *o, const char *text, void *field)
+{
+    if (strcmp(text, "auto") != 0)
+        return set_number(o, text, field);
+    *(unsigned *)field = 0;
+    return NULL;
+}
+
 static const char *set_text(const ebmd_option *o, const char *text, void *field)
 {
     if (!*text || strlen(text) >= o->max)
@@ -180,9 +189,20 @@ static const ebmd_option table[] = {
      AT(queue_work), 1000, 999999999},
     {"--result-ttl", "EBMD_RESULT_TTL", "SECONDS", "86400",
      "how long results are kept, 1..31536000", set_number, AT(result_ttl), 1, 31536000},
+    {"--sync-limit", "EBMD_SYNC_LIMIT", "SECONDS", "30",
+     "how long a request waits for its job before it is answered 202, 1..3600", set_number,
+     AT(sync_limit), 1, 3600},
     {"--connections", "EBMD_CONNECTIONS", "N", "auto",
      "open connections, 16..65536, or auto: 1024, or fewer if the limit of open files is low",
      set_connections, AT(connections), 16, 65536},
+    {"--streams", "EBMD_STREAMS", "N", "auto",
+     "event streams at once, 1..49152 and at most three quarters of --connections, one owner a "
+     "quarter of them; "
+     "auto: half of --connections",
+     set_streams, AT(streams), 1, 49152},
+    {"--stream-heartbeat", "EBMD_STREAM_HEARTBEAT", "SECONDS", "15",
+     "between two signs of life on an idle event stream, 1..60", set_number, AT(stream_heartbeat),
+     1, 60},
     {"--cors-origins", "EBMD_CORS_ORIGINS", "LIST", "",
      "origins of web pages that may call, separated by commas", set_origins, AT(cors_origins), 0,
      ROOM(cors_origins)},
@@ -215,7 +235,8 @@ ebm_status ebmd__option_apply(const ebmd_option *o, const char *name, const char
 
     if (!wrong)
         return EBM_OK;
-    if (o->set == set_number || o->set == set_workers || o->set == set_connections)
+    if (o->set == set_number || o->set == set_workers || o->set == set_connections ||
+        o->set == set_streams)
         return ebm_error_set(err, EBM_ERR_RANGE, name, "%s, %u..%u", wrong, o->min, o->max);
     return ebm_error_set(err, EBM_ERR_ARG, name, "%s", wrong);
 }

@@ -171,3 +171,18 @@ int ebmd_options_parse(int argc, const char *const *argv, char *(*lookup)(const 
         st = check_together(out, err);
     return st == EBM_OK ? EBMD_EX_OK : EBMD_EX_CONFIG;
 }
+
+unsigned ebmd_options_streams(const ebmd_options *o)
+{
+    return o->streams > 0 ? o->streams : o->connections / 2;
+}
+
+/* Streams stand for a long time: connections must be left for everybody else. */
+ebm_status ebmd_options_check(const ebmd_options *o, ebm_error *err)
+{
+    if (ebmd_options_streams(o) <= o->connections / 4 * 3)
+        return EBM_OK;
+    return ebm_error_set(err, EBM_ERR_RANGE, "--streams",
+                         "%u streams, but three quarters of %u connections are %u", o->streams,
+                         o->connections, o->connections / 4 * 3);
+}

@@ -54,7 +54,9 @@ typedef struct ebmd_options {
     char api_keys[EBMD_PATH_MAX];                         /* "": nobody needs a key */
     char tls_cert[EBMD_PATH_MAX], tls_key[EBMD_PATH_MAX]; /* "": plain HTTP */
     ebmd_proxies proxies;
-    unsigned workers, slots, queue, queue_work, result_ttl, connections, drain_seconds;
+    unsigned workers, slots, queue, queue_work, result_ttl, connections, drain_seconds, sync_limit;
+    unsigned streams; /* 0: half of the connections */
+    unsigned stream_heartbeat;
     ebmd_action action;
     const char *key_id; /* for MAKE_KEY; an argument of the command line */
 } ebmd_options;
@@ -65,6 +67,11 @@ typedef struct ebmd_options {
  * bounds, an unreadable file); err->where names the flag, the variable or file:line. */
 int ebmd_options_parse(int argc, const char *const *argv, char *(*lookup)(const char *),
                        ebmd_options *out, ebm_error *err);
+
+/* Checks what no option can say alone. @err RANGE: more streams than connections allow */
+EBM_MUST_CHECK ebm_status ebmd_options_check(const ebmd_options *o, ebm_error *err);
+/* How many streams there may be. */
+unsigned ebmd_options_streams(const ebmd_options *o);
 
 /* Written from the table: --help, --print-config, --print-options. */
 void ebmd_options_help(FILE *out);

@@ -2,12 +2,11 @@
 #include "reaper.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "clock.h"
 #include "ebm/memory.h"
+#include "timedcond.h"
 
 struct ebmd_conn {
     ebmd_conn *prev, *next;
@@ -19,8 +18,7 @@ struct ebmd_conn {
 };
 
 struct ebmd_reaper {
-    pthread_mutex_t lock;
-    pthread_cond_t stop_cond;
+    ebmd_timedcond sync;
     pthread_t thread;
     bool stop;
     ebmd_conn *first;
@@ -71,32 +69,14 @@ static void *reaper_main(void *arg)
     ebmd_reaper *r = arg;
     struct timespec until;
 
-    pthread_mutex_lock(&r->lock);
+    pthread_mutex_lock(&r->sync.lock);
     while (!r->stop) {
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec++;
-        pthread_cond_timedwait(&r->stop_cond, &r->lock, &until);
-        reap(r);
+        until = ebmd_timedcond_in(1000.0);
+        if (!ebmd_timedcond_wait(&r->sync, &until))
+            reap(r);
     }
-    pthread_mutex_unlock(&r->lock);
+    pthread_mutex_unlock(&r->sync.lock);
     return NULL;
-}
-
-static bool init_sync(ebmd_reaper *r)
-{
-    pthread_condattr_t attr;
-    bool ok;
-
-    if (pthread_condattr_init(&attr) != 0)
-        return false;
-    ok = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0 &&
-         pthread_cond_init(&r->stop_cond, &attr) == 0;
-    pthread_condattr_destroy(&attr);
-    if (ok && pthread_mutex_init(&r->lock, NULL) != 0) {
-        pthread_cond_destroy(&r->stop_cond);
-        ok = false;
-    }
-    return ok;
 }
 
 ebm_status ebmd_reaper_start(ebmd_reaper **out, ebm_error *err)
@@ -104,13 +84,12 @@ ebm_status ebmd_reaper_start(ebmd_reaper **out, ebm_error *err)
     ebmd_reaper *r = ebm_alloc(1, sizeof(*r));
 
     *out = NULL;
-    if (!r || !init_sync(r)) {
+    if (!r || !ebmd_timedcond_init(&r->sync)) {
         ebm_free(r);
         return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for the connection table");
     }
     if (pthread_create(&r->thread, NULL, reaper_main, r) != 0) {
-        pthread_cond_destroy(&r->stop_cond);
-        pthread_mutex_destroy(&r->lock);
+        ebmd_timedcond_clear(&r->sync);
         ebm_free(r);
         return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "cannot start a thread");
     }
@@ -122,13 +101,12 @@ void ebmd_reaper_stop(ebmd_reaper *r)
 {
     if (!r)
         return;
-    pthread_mutex_lock(&r->lock);
+    pthread_mutex_lock(&r->sync.lock);
     r->stop = true;
-    pthread_cond_signal(&r->stop_cond);
-    pthread_mutex_unlock(&r->lock);
+    pthread_cond_signal(&r->sync.cond);
+    pthread_mutex_unlock(&r->sync.lock);
     pthread_join(r->thread, NULL);
-    pthread_cond_destroy(&r->stop_cond);
-    pthread_mutex_destroy(&r->lock);
+    ebmd_timedcond_clear(&r->sync);
     ebm_free(r);
 }
 
@@ -141,13 +119,13 @@ ebmd_conn *ebmd_reaper_add(ebmd_reaper *r, int fd)
     c->fd = fd;
     c->phase = EBMD_CONN_HEAD;
     c->since = ebmd_clock_ms();
-    pthread_mutex_lock(&r->lock);
+    pthread_mutex_lock(&r->sync.lock);
     c->next = r->first;
     if (r->first)
         r->first->prev = c;
     r->first = c;
     r->n++;
-    pthread_mutex_unlock(&r->lock);
+    pthread_mutex_unlock(&r->sync.lock);
     return c;
 }
 
@@ -155,7 +133,7 @@ void ebmd_reaper_remove(ebmd_reaper *r, ebmd_conn *c)
 {
     if (!c)
         return;
-    pthread_mutex_lock(&r->lock);
+    pthread_mutex_lock(&r->sync.lock);
     if (c->prev)
         c->prev->next = c->next;
     else
@@ -163,7 +141,7 @@ void ebmd_reaper_remove(ebmd_reaper *r, ebmd_conn *c)
     if (c->next)
         c->next->prev = c->prev;
     r->n--;
-    pthread_mutex_unlock(&r->lock);
+    pthread_mutex_unlock(&r->sync.lock);
     ebm_free(c);
 }
 
@@ -171,28 +149,34 @@ void ebmd_reaper_phase(ebmd_reaper *r, ebmd_conn *c, ebmd_conn_phase phase)
 {
     if (!c)
         return;
-    pthread_mutex_lock(&r->lock);
+    pthread_mutex_lock(&r->sync.lock);
     c->phase = phase;
     c->since = ebmd_clock_ms();
-    pthread_mutex_unlock(&r->lock);
+    pthread_mutex_unlock(&r->sync.lock);
 }
 
 void ebmd_reaper_watch(ebmd_reaper *r, ebmd_conn *c, atomic_bool *gone)
 {
     if (!c)
         return;
-    pthread_mutex_lock(&r->lock);
+    pthread_mutex_lock(&r->sync.lock);
     c->gone = gone;
     c->ended_since = 0.0;
-    pthread_mutex_unlock(&r->lock);
+    pthread_mutex_unlock(&r->sync.lock);
+}
+
+void ebmd_reaper_limit_buffer(const ebmd_conn *c, int bytes)
+{
+    if (c)
+        setsockopt(c->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 }
 
 size_t ebmd_reaper_count(ebmd_reaper *r)
 {
     size_t n;
 
-    pthread_mutex_lock(&r->lock);
+    pthread_mutex_lock(&r->sync.lock);
     n = r->n;
-    pthread_mutex_unlock(&r->lock);
+    pthread_mutex_unlock(&r->sync.lock);
     return n;
 }

@@ -34,8 +34,11 @@ ebmd_method ebmd_method_of(const char *method)
     static const struct {
         const char *name;
         ebmd_method method;
-    } known[] = {
-        {"GET", EBMD_GET}, {"HEAD", EBMD_HEAD}, {"POST", EBMD_POST}, {"OPTIONS", EBMD_OPTIONS}};
+    } known[] = {{"GET", EBMD_GET},
+                 {"HEAD", EBMD_HEAD},
+                 {"POST", EBMD_POST},
+                 {"OPTIONS", EBMD_OPTIONS},
+                 {"DELETE", EBMD_DELETE}};
 
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (strcmp(known[i].name, method) == 0)
@@ -110,6 +113,9 @@ void ebmd_request_free(ebmd_request *r)
 
     ebm_free(r->body);
     ebm_free(r->reply.body);
+    if (r->stream.stays)
+        ebmd_waiters_keep(&r->waiter);
     ebmd_waiters_remove(&r->waiter);
+    ebmd_stream_clear(&r->stream);
     ebm_arena_free(arena);
 }

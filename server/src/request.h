@@ -9,7 +9,9 @@
 #include "ebma/api.h"
 #include "ids.h"
 #include "keys.h"
+#include "prefer.h"
 #include "proxies.h"
+#include "stream.h"
 #include "waiters.h"
 
 #define EBMD_HEADERS_MAX       64
@@ -22,7 +24,8 @@ typedef enum ebmd_method {
     EBMD_GET = 1,
     EBMD_HEAD = 2,
     EBMD_POST = 4,
-    EBMD_OPTIONS = 8
+    EBMD_OPTIONS = 8,
+    EBMD_DELETE = 16
 } ebmd_method;
 
 /* One header line as it arrived. @own the HTTP library's, valid as long as the request */
@@ -52,7 +55,8 @@ typedef struct ebmd_reply {
     const char *content_type;
     char *body; /* ebm_free() */
     size_t size;
-    bool close; /* end the connection afterwards */
+    bool close;   /* end the connection afterwards */
+    bool streams; /* the body comes from the request's stream, piece by piece */
     size_t n_headers;
     ebmd_reply_header header[EBMD_REPLY_HEADERS_MAX];
 } ebmd_reply;
@@ -73,7 +77,9 @@ typedef struct ebmd_request {
     size_t body_size, body_room;
     size_t body_seen; /* bytes the client sent, kept or not */
     bool waits;       /* for the end of the job waiter.id */
-    bool prefers_async, wants_png;
+    ebmd_prefer prefer;
+    bool wants_png, wants_events;
+    ebmd_stream stream; /* watch.wake and watch.arg are set by the listener */
     ebmd_waiter waiter; /* wake and arg are set by the listener */
     ebmd_reply reply;
 } ebmd_request;

@@ -180,9 +180,13 @@ static void go_on_with(const ebmd_app *app, ebmd_request *r, ebmd_chains_order *
     unsigned char *set = NULL;
     ebm_status st = read_set(app, view->row.id, &set, &order->size, &order->forked);
 
+    const char *path = ebm_arena_strndup(arena, r->head.target, strcspn(r->head.target, "?"));
+
     order->set = set;
+    if (st == EBM_OK && !path)
+        st = EBM_ERR_NOMEM;
     if (st == EBM_OK)
-        submit(app, r, order, arena, r->head.target);
+        submit(app, r, order, arena, path);
     else
         reply_failure(r, st);
     ebm_free(set);

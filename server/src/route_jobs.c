@@ -1,8 +1,11 @@
-/* GET /v1/jobs/{id} and POST /v1/jobs/{id}/cancel. */
+/* GET and DELETE /v1/jobs/{id}, POST /v1/jobs/{id}/cancel. */
 #include <string.h>
 
+#include "clock.h"
 #include "jobview.h"
+#include "query.h"
 #include "router.h"
+#include "submit.h"
 
 static void reply_view(const ebmd_app *app, ebmd_request *r, const ebmd_view *view)
 {
@@ -20,12 +23,65 @@ static void reply_view(const ebmd_app *app, ebmd_request *r, const ebmd_view *vi
     ebmd_reply_json(r, st == EBM_ERR_FORMAT ? EBM_ERR_INTERNAL : st, json, size);
 }
 
+static void reply_error(ebmd_request *r, ebm_status st)
+{
+    if (st == EBM_ERR_NOT_FOUND)
+        ebmd_reply_code(r, EBMA_JOB_NOT_FOUND);
+    else
+        ebmd_reply_code(r, st == EBM_ERR_NOMEM ? EBMA_OUT_OF_MEMORY : EBMA_STORE_UNAVAILABLE);
+}
+
+/* Twice is as good as once: what is gone is gone. */
+static void forget(const ebmd_app *app, ebmd_request *r)
+{
+    ebm_error err = {0};
+    ebm_status st = EBM_ERR_NOT_FOUND;
+
+    if (!ebmd_query_read(r, NULL, 0))
+        return;
+    if (ebmd_id_is_job(r->capture, strlen(r->capture)))
+        st = app->store->ops->forget(app->store, r->capture, ebmd_request_owner(r), &err);
+    if (st == EBM_OK)
+        ebmd_reply_empty(r, 204);
+    else
+        reply_error(r, st);
+}
+
+static bool take_wait(const char *value, void *out)
+{
+    return ebmd_query_whole(value, EBMD_WAIT_MAX_S, out);
+}
+
 void ebmd_route_job(const ebmd_app *app, ebmd_request *r)
+{
+    int64_t wait_s = 0;
+    const ebmd_query_row rows[] = {{"wait", "must be 0..600 (seconds)", take_wait, &wait_s}};
+    ebmd_view view;
+
+    if (r->method == EBMD_DELETE) {
+        forget(app, r);
+        return;
+    }
+    if (!ebmd_query_read(r, rows, 1))
+        return;
+    if (!ebmd_id_is_job(r->capture, strlen(r->capture)) ||
+        app->store->ops->get(app->store, r->capture, ebmd_request_owner(r), &view) != EBM_OK) {
+        ebmd_reply_code(r, EBMA_JOB_NOT_FOUND);
+    } else if (wait_s > 0 && !ebmd_job_state_final(view.row.state) &&
+               ebmd_state_get(app->state) == EBMD_READY) {
+        r->waits = r->waiter.keep_job = r->waiter.poll = true;
+        r->waiter.until = ebmd_clock_ms() + 1e3 * (double)wait_s;
+        ebmd_submit_await(app, r, r->capture);
+    } else {
+        reply_view(app, r, &view);
+    }
+}
+
+void ebmd_route_job_waited(const ebmd_app *app, ebmd_request *r)
 {
     ebmd_view view;
 
-    if (ebmd_id_is_job(r->capture, strlen(r->capture)) &&
-        app->store->ops->get(app->store, r->capture, ebmd_request_owner(r), &view) == EBM_OK)
+    if (app->store->ops->get(app->store, r->waiter.id, ebmd_request_owner(r), &view) == EBM_OK)
         reply_view(app, r, &view);
     else
         ebmd_reply_code(r, EBMA_JOB_NOT_FOUND);
@@ -43,9 +99,7 @@ void ebmd_route_job_cancel(const ebmd_app *app, ebmd_request *r)
         reply_view(app, r, &view);
         if (r->reply.status == 200 && !ebmd_job_state_final(view.row.state))
             r->reply.status = 202; /* it stops within a quantum */
-    } else if (st == EBM_ERR_NOT_FOUND) {
-        ebmd_reply_code(r, EBMA_JOB_NOT_FOUND);
     } else {
-        ebmd_reply_code(r, st == EBM_ERR_NOMEM ? EBMA_OUT_OF_MEMORY : EBMA_STORE_UNAVAILABLE);
+        reply_error(r, st);
     }
 }

@@ -6,6 +6,7 @@
 
 static void measure(const ebmd_app *app)
 {
+    size_t open = ebmd_sched_open(app->sched), slots = ebmd_sched_slots(app->sched);
     ebmd_stats stats;
 
     app->store->ops->stats(app->store, &stats);
@@ -13,6 +14,11 @@ static void measure(const ebmd_app *app)
     ebmd_metrics_set(app->metrics, EBMD_GAUGE_QUEUE_OLDEST, (double)stats.oldest_wait_ms / 1e3);
     ebmd_metrics_set(app->metrics, EBMD_GAUGE_BACKLOG,
                      ebmd_sched_seconds(app->sched, stats.queued_work));
+    ebmd_metrics_set(app->metrics, EBMD_GAUGE_SLOTS_BUSY, (double)open);
+    ebmd_metrics_set(app->metrics, EBMD_GAUGE_SLOTS_IDLE,
+                     open < slots ? (double)(slots - open) : 0.0);
+    ebmd_metrics_total(app->metrics, EBMD_COUNT_LEASES_LOST, stats.leases_lost);
+    ebmd_metrics_total(app->metrics, EBMD_COUNT_REDELIVERED, stats.redelivered);
 }
 
 static size_t describe(const ebmd_app *app, ebmd_info info[INFOS_MAX])

@@ -7,10 +7,10 @@
 #include "submit.h"
 
 #define OPEN   (EBMD_ON_MAIN | EBMD_ON_ADMIN | EBMD_IS_PUBLIC)
-#define WORK   (EBMD_ON_MAIN | EBMD_TAKES_JSON | EBMD_TAKES_PICTURES | EBMD_IS_WORK)
-#define CHAINS (EBMD_ON_MAIN | EBMD_IS_JOBS)
-#define GO_ON  (EBMD_ON_MAIN | EBMD_TAKES_JSON | EBMD_IS_WORK)
-#define IMPORT (EBMD_ON_MAIN | EBMD_TAKES_BYTES | EBMD_IS_WORK)
+#define JOBS   (EBMD_ON_MAIN | EBMD_IS_JOBS)
+#define GO_ON  (EBMD_ON_MAIN | EBMD_TAKES_JSON | EBMD_IS_WORK | EBMD_TAKES_QUERY)
+#define WORK   (GO_ON | EBMD_TAKES_PICTURES)
+#define IMPORT (EBMD_ON_MAIN | EBMD_TAKES_BYTES | EBMD_IS_WORK | EBMD_TAKES_QUERY)
 
 static const ebmd_route routes[] = {
     {EBMD_GET, "/healthz", OPEN, ebmd_route_live, NULL},
@@ -21,8 +21,13 @@ static const ebmd_route routes[] = {
     {EBMD_GET, "/metrics", EBMD_ON_ADMIN, ebmd_route_metrics, NULL},
     {EBMD_GET, "/v1/models", EBMD_ON_MAIN, ebmd_route_models, NULL},
     {EBMD_GET, "/v1/models/{id}", EBMD_ON_MAIN, ebmd_route_model, NULL},
-    {EBMD_GET, "/v1/jobs/{id}", EBMD_ON_MAIN | EBMD_IS_JOBS, ebmd_route_job, NULL},
-    {EBMD_POST, "/v1/jobs/{id}/cancel", EBMD_ON_MAIN | EBMD_IS_JOBS, ebmd_route_job_cancel, NULL},
+    {EBMD_GET, "/v1/capabilities", EBMD_ON_MAIN, ebmd_route_capabilities, NULL},
+    {EBMD_GET, "/v1/queue", EBMD_ON_MAIN, ebmd_route_queue, NULL},
+    {EBMD_GET, "/v1/jobs", JOBS | EBMD_TAKES_QUERY, ebmd_route_job_list, NULL},
+    {EBMD_GET | EBMD_DELETE, "/v1/jobs/{id}", JOBS | EBMD_TAKES_QUERY, ebmd_route_job,
+     ebmd_route_job_waited},
+    {EBMD_GET, "/v1/jobs/{id}/events", JOBS | EBMD_TAKES_QUERY, ebmd_route_job_events, NULL},
+    {EBMD_POST, "/v1/jobs/{id}/cancel", JOBS, ebmd_route_job_cancel, NULL},
     {EBMD_POST, "/v1/sample", WORK, ebmd_route_sample, ebmd_submit_done},
     {EBMD_POST, "/sample", WORK, ebmd_route_sample, ebmd_submit_done},
     {EBMD_POST, "/v1/inpaint", WORK, ebmd_route_inpaint, ebmd_submit_done},
@@ -33,10 +38,10 @@ static const ebmd_route routes[] = {
     {EBMD_POST, "/energy", WORK, ebmd_route_energy, ebmd_submit_done},
     {EBMD_POST, "/v1/mcmc", WORK, ebmd_route_mcmc, ebmd_submit_done},
     {EBMD_POST, "/mcmc", WORK, ebmd_route_mcmc, ebmd_submit_done},
-    {EBMD_GET, "/v1/chains/{id}", CHAINS, ebmd_route_chains, NULL},
-    {EBMD_GET, "/v1/chains/{id}/diagnostics", CHAINS, ebmd_route_chains_diagnostics, NULL},
-    {EBMD_GET, "/v1/chains/{id}/checkpoint", CHAINS, ebmd_route_chains_checkpoint, NULL},
-    {EBMD_POST, "/v1/chains/{id}/pause", CHAINS, ebmd_route_chains_pause, NULL},
+    {EBMD_GET, "/v1/chains/{id}", JOBS, ebmd_route_chains, NULL},
+    {EBMD_GET, "/v1/chains/{id}/diagnostics", JOBS, ebmd_route_chains_diagnostics, NULL},
+    {EBMD_GET, "/v1/chains/{id}/checkpoint", JOBS, ebmd_route_chains_checkpoint, NULL},
+    {EBMD_POST, "/v1/chains/{id}/pause", JOBS, ebmd_route_chains_pause, NULL},
     {EBMD_POST, "/v1/chains/{id}/resume", GO_ON, ebmd_route_chains_resume, ebmd_submit_done},
     {EBMD_POST, "/v1/chains/{id}/extend", GO_ON, ebmd_route_chains_extend, ebmd_submit_done},
     {EBMD_POST, "/v1/chains/{id}/fork", GO_ON, ebmd_route_chains_fork, ebmd_submit_done},
@@ -107,8 +112,11 @@ void ebmd_router_allow(unsigned methods, char out[64])
     static const struct {
         unsigned bit;
         const char *name;
-    } names[] = {
-        {EBMD_GET, "GET"}, {EBMD_HEAD, "HEAD"}, {EBMD_POST, "POST"}, {EBMD_OPTIONS, "OPTIONS"}};
+    } names[] = {{EBMD_GET, "GET"},
+                 {EBMD_HEAD, "HEAD"},
+                 {EBMD_POST, "POST"},
+                 {EBMD_DELETE, "DELETE"},
+                 {EBMD_OPTIONS, "OPTIONS"}};
     size_t used = 0;
 
     out[0] = '\0';

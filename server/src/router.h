@@ -7,14 +7,15 @@
 #include "request.h"
 
 enum {
-    EBMD_ON_MAIN = 1,          /* reachable on the main listener */
-    EBMD_ON_ADMIN = 2,         /* reachable on the admin listener */
-    EBMD_TAKES_JSON = 4,       /* the body must be application/json */
-    EBMD_IS_WORK = 8,          /* refused with 503 unless the daemon is ready, with 429 when full */
-    EBMD_IS_PUBLIC = 16,       /* needs no key; every other row of the main listener does */
+    EBMD_ON_MAIN = 1,      /* reachable on the main listener */
+    EBMD_ON_ADMIN = 2,     /* reachable on the admin listener */
+    EBMD_TAKES_JSON = 4,   /* the body must be application/json */
+    EBMD_IS_WORK = 8,      /* refused with 503 unless the daemon is ready, with 429 when full */
+    EBMD_IS_PUBLIC = 16,   /* needs no key; every other row of the main listener does */
+    EBMD_IS_JOBS = 32,     /* needs a key of the scope jobs; a row that is work, one of sample */
+    EBMD_TAKES_QUERY = 64, /* its handler reads the query; every other row is refused one */
     EBMD_TAKES_PICTURES = 256, /* the body may be longer, and multipart/form-data */
-    EBMD_TAKES_BYTES = 512,    /* the body must be application/octet-stream */
-    EBMD_IS_JOBS = 32 /* needs a key of the scope jobs; a row that is work, one of sample */
+    EBMD_TAKES_BYTES = 512     /* the body must be application/octet-stream */
 };
 
 /* A handler fills r->reply, or sets r->waits: then the request waits for the end of a job, and
@@ -51,8 +52,13 @@ void ebmd_route_metrics(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_openapi(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_models(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_model(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_queue(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_capabilities(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_job_list(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_job_waited(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_job(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_job_cancel(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_job_events(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_sample(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_inpaint(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_interpolate(const ebmd_app *app, ebmd_request *r);

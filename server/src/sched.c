@@ -335,7 +335,7 @@ void ebmd_sched_stepped(ebmd_sched *s, const ebmd_task *task, const ebmd_quantum
     if (problem == EBMA_OK && q->finished)
         complete_part(run, p);
     else if (problem == EBMA_OK)
-        p->spent = run->plan.kind->spent(&run->plan, task->part, p->state);
+        ebmd_run_note(run, task->part);
     if (wants_save(s, run))
         run->held = true;
     pthread_cond_broadcast(&s->more);
@@ -386,7 +386,19 @@ void ebmd_sched_cancel(ebmd_sched *s, const char *id)
     pthread_mutex_lock(&s->lock);
     for (ebmd_run *run = s->runs; run; run = run->next) {
         if (strcmp(run->lease.id, id) == 0)
-            atomic_store(&run->stop, true);
+            ebmd_run_stop(run);
+    }
+    pthread_cond_broadcast(&s->more);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void ebmd_sched_forget(ebmd_sched *s, const char *id)
+{
+    pthread_mutex_lock(&s->lock);
+    for (ebmd_run *run = s->runs; run; run = run->next) {
+        /* who is in service is ending it right now, or will hear that the lease is lost */
+        if (strcmp(run->lease.id, id) == 0 && !run->in_service)
+            run->lost = true;
     }
     pthread_cond_broadcast(&s->more);
     pthread_mutex_unlock(&s->lock);
@@ -422,7 +434,7 @@ static void apply_verdict(ebmd_sched *s, const ebmd_lease *lease, ebmd_beat_verd
         if (verdict == EBMD_LOST && !run->in_service)
             run->lost = true;
         if (verdict == EBMD_STOP)
-            atomic_store(&run->stop, true);
+            ebmd_run_stop(run);
     }
     pthread_cond_broadcast(&s->more);
     pthread_mutex_unlock(&s->lock);
@@ -452,6 +464,11 @@ void ebmd_sched_close(ebmd_sched *s)
         run->release = true;
     pthread_cond_broadcast(&s->more);
     pthread_mutex_unlock(&s->lock);
+}
+
+size_t ebmd_sched_slots(const ebmd_sched *s)
+{
+    return s->slots;
 }
 
 size_t ebmd_sched_open(ebmd_sched *s)

@@ -50,11 +50,15 @@ void ebmd_sched_settled(ebmd_sched *s, const ebmd_task *task, ebm_status st);
 void ebmd_sched_poke(ebmd_sched *s);
 /* Asks the job to stop, if it is here. */
 void ebmd_sched_cancel(ebmd_sched *s, const char *id);
+/* The job has ended: no more work on it, if it was not by our own hand. */
+void ebmd_sched_forget(ebmd_sched *s, const char *id);
 /* Renews all leases and reports progress. */
 void ebmd_sched_heartbeat(ebmd_sched *s);
 /* Claims nothing more and gives every job back; workers end when that is done. */
 void ebmd_sched_close(ebmd_sched *s);
 
+/* Jobs that may be open here side by side. */
+size_t ebmd_sched_slots(const ebmd_sched *s);
 /* Jobs that are open here. */
 size_t ebmd_sched_open(ebmd_sched *s);
 /* Seconds that this process needs for so much work, by what it has measured. */

@@ -1,4 +1,4 @@
-/* Where jobs live: one interface of twelve calls, behind which a store may be this process alone
+/* Where jobs live: one interface of thirteen calls, behind which a store may be this process alone
  * (store_local.c: the job core over a backend) or a database that several processes share. The
  * meaning of each call is that of its namesake in jobs.h; what is added here is threads.
  * @thread every call from any thread; listeners run inside a call and must not call back */
@@ -21,6 +21,7 @@ typedef struct ebmd_store_ops {
                          ebm_error *err);
     ebm_status (*cancel)(ebmd_store *s, const char *id, const char *owner, ebmd_view *now,
                          ebm_error *err);
+    ebm_status (*forget)(ebmd_store *s, const char *id, const char *owner, ebm_error *err);
     ebm_status (*get)(ebmd_store *s, const char *id, const char *owner, ebmd_view *out);
     void (*list)(ebmd_store *s, const ebmd_filter *filter, ebmd_list_fn fn, void *arg);
     ebm_status (*blob)(ebmd_store *s, const char *id, ebmd_blob_type type, int32_t index,

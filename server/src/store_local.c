@@ -66,6 +66,11 @@ static ebm_status local_cancel(ebmd_store *s, const char *id, const char *owner,
     return leave(s, ebmd_jobs_cancel(enter(s), id, owner, now, err));
 }
 
+static ebm_status local_forget(ebmd_store *s, const char *id, const char *owner, ebm_error *err)
+{
+    return leave(s, ebmd_jobs_forget(enter(s), id, owner, err));
+}
+
 static ebm_status local_get(ebmd_store *s, const char *id, const char *owner, ebmd_view *out)
 {
     return leave(s, ebmd_jobs_get(enter(s), id, owner, out));
@@ -116,6 +121,7 @@ static const ebmd_store_ops local_ops = {
     .save = local_save,
     .finish = local_finish,
     .cancel = local_cancel,
+    .forget = local_forget,
     .get = local_get,
     .list = local_list,
     .blob = local_blob,

@@ -11,76 +11,33 @@
 #include "ebm/memory.h"
 #include "process_lock.h"
 #include "store.h"
+#include "store_columns.h"
 
-#define SCHEMA_VERSION "2"
-#define APPLICATION_ID "1701965156" /* "ebmd" */
-#define BLOB_MAX       (128 * 1024 * 1024)
-#define SQL_ROOM       4096
+#define BLOB_MAX (128 * 1024 * 1024)
 
 /* --- the columns of a row ------------------------------------------------------------------ */
 
-typedef enum column_type { TEXT, INT64, INT32, FLAG, STATE, REAL } column_type;
-
-typedef struct column {
-    const char *name;
-    column_type type;
-    size_t offset, room;
-} column;
-
-#define AT(type, member) type, offsetof(ebmd_row, member), sizeof(((ebmd_row *)NULL)->member)
-
-static const column columns[] = {
-    {"id", AT(TEXT, id)},
-    {"kind", AT(TEXT, kind)},
-    {"owner", AT(TEXT, owner)},
-    {"idem", AT(TEXT, idem)},
-    {"digest", AT(TEXT, digest)},
-    {"code", AT(TEXT, code)},
-    {"seq", AT(INT64, seq)},
-    {"work", AT(INT64, work)},
-    {"fence", AT(INT64, fence)},
-    {"created_ms", AT(INT64, created_ms)},
-    {"started_ms", AT(INT64, started_ms)},
-    {"completed_ms", AT(INT64, completed_ms)},
-    {"deadline_ms", AT(INT64, deadline_ms)},
-    {"request_bytes", AT(INT64, bytes[EBMD_BLOB_REQUEST])},
-    {"document_bytes", AT(INT64, bytes[EBMD_BLOB_DOCUMENT])},
-    {"part_bytes", AT(INT64, bytes[EBMD_BLOB_PART])},
-    {"checkpoint_bytes", AT(INT64, bytes[EBMD_BLOB_CHECKPOINT])},
-    {"vtime", AT(REAL, vtime)},
-    {"queue_ms", AT(REAL, timings.queue_ms)},
-    {"compute_ms", AT(REAL, timings.compute_ms)},
-    {"encode_ms", AT(REAL, timings.encode_ms)},
-    {"attempts", AT(INT32, attempts)},
-    {"priority", AT(INT32, priority)},
-    {"parts", AT(INT32, parts)},
-    {"state", AT(STATE, state)},
-    {"cancel_requested", AT(FLAG, cancel_requested)},
-    {"purged", AT(FLAG, purged)},
-};
-#define N_COLUMNS (sizeof(columns) / sizeof(columns[0]))
-
-static void bind_column(sqlite3_stmt *q, int at, const column *c, const ebmd_row *row)
+static void bind_column(sqlite3_stmt *q, int at, const ebmd__column *c, const ebmd_row *row)
 {
     const char *field = (const char *)row + c->offset;
 
     switch (c->type) {
-    case TEXT:
+    case EBMD__TEXT:
         sqlite3_bind_text(q, at, field, -1, SQLITE_STATIC);
         break;
-    case INT64:
+    case EBMD__INT64:
         sqlite3_bind_int64(q, at, *(const int64_t *)(const void *)field);
         break;
-    case INT32:
+    case EBMD__INT32:
         sqlite3_bind_int(q, at, *(const int32_t *)(const void *)field);
         break;
-    case FLAG:
+    case EBMD__FLAG:
         sqlite3_bind_int(q, at, *(const bool *)(const void *)field);
         break;
-    case STATE:
+    case EBMD__STATE:
         sqlite3_bind_int(q, at, (int)*(const ebmd_job_state *)(const void *)field);
         break;
-    case REAL:
+    case EBMD__REAL:
         sqlite3_bind_double(q, at, *(const double *)(const void *)field);
         break;
     }
@@ -105,87 +62,30 @@ static int32_t read_int32(sqlite3_stmt *q, int at)
     return v >= INT32_MIN && v <= INT32_MAX ? (int32_t)v : -1; /* refused by every check */
 }
 
-static void read_column(sqlite3_stmt *q, int at, const column *c, ebmd_row *row)
+static void read_column(sqlite3_stmt *q, int at, const ebmd__column *c, ebmd_row *row)
 {
     char *field = (char *)row + c->offset;
 
     switch (c->type) {
-    case TEXT:
+    case EBMD__TEXT:
         read_text(q, at, field, c->room);
         break;
-    case INT64:
+    case EBMD__INT64:
         *(int64_t *)(void *)field = sqlite3_column_int64(q, at);
         break;
-    case INT32:
+    case EBMD__INT32:
         *(int32_t *)(void *)field = read_int32(q, at);
         break;
-    case FLAG:
+    case EBMD__FLAG:
         *(bool *)(void *)field = sqlite3_column_int64(q, at) != 0;
         break;
-    case STATE:
+    case EBMD__STATE:
         *(ebmd_job_state *)(void *)field = (ebmd_job_state)read_int32(q, at);
         break;
-    case REAL:
+    case EBMD__REAL:
         *(double *)(void *)field = sqlite3_column_double(q, at);
         break;
     }
-}
-
-static const char *sql_type(column_type type)
-{
-    return type == TEXT ? "TEXT" : type == REAL ? "REAL" : "INTEGER";
-}
-
-/* Appends to a statement; the table above is fixed, so the room is known to be enough. */
-static void append(char *sql, const char *text)
-{
-    size_t n = strlen(sql);
-
-    snprintf(sql + n, SQL_ROOM - n, "%s", text);
-}
-
-/* Writes `format` once per column with its name (and type), separated by commas. */
-static void append_columns(char *sql, const char *before, const char *after, bool typed, bool twice)
-{
-    for (size_t i = 0; i < N_COLUMNS; i++) {
-        append(sql, i > 0 ? "," : "");
-        append(sql, columns[i].name);
-        append(sql, before);
-        append(sql, typed ? sql_type(columns[i].type) : "");
-        append(sql, twice ? columns[i].name : "");
-        append(sql, after);
-    }
-}
-
-static void sql_create(char *sql)
-{
-    append(sql, "BEGIN EXCLUSIVE; CREATE TABLE jobs(");
-    append_columns(sql, " ", " NOT NULL", true, false);
-    append(sql, ", PRIMARY KEY(id)) STRICT;"
-                "CREATE INDEX jobs_by_seq ON jobs(seq);"
-                "CREATE TABLE blobs(job TEXT NOT NULL REFERENCES jobs(id) ON DELETE CASCADE,"
-                " type INTEGER NOT NULL, idx INTEGER NOT NULL, data BLOB NOT NULL) STRICT;"
-                "CREATE UNIQUE INDEX blobs_by_job ON blobs(job,type,idx);"
-                "PRAGMA application_id=" APPLICATION_ID "; PRAGMA user_version=" SCHEMA_VERSION
-                "; COMMIT");
-}
-
-static void sql_upsert(char *sql)
-{
-    append(sql, "INSERT INTO jobs(");
-    append_columns(sql, "", "", false, false);
-    append(sql, ") VALUES(?");
-    for (size_t i = 1; i < N_COLUMNS; i++)
-        append(sql, ",?");
-    append(sql, ") ON CONFLICT(id) DO UPDATE SET ");
-    append_columns(sql, "=excluded.", "", false, true);
-}
-
-static void sql_load(char *sql)
-{
-    append(sql, "SELECT ");
-    append_columns(sql, "", "", false, false);
-    append(sql, " FROM jobs ORDER BY seq,id");
 }
 
 /* --- the connection ------------------------------------------------------------------------ */
@@ -248,8 +148,8 @@ static bool run(sqlite_backend *m, int which)
 
 static bool put_row(sqlite_backend *m, const ebmd_row *row)
 {
-    for (size_t i = 0; i < N_COLUMNS; i++)
-        bind_column(m->query[Q_UPSERT], (int)i + 1, &columns[i], row);
+    for (size_t i = 0; i < EBMD__N_COLUMNS; i++)
+        bind_column(m->query[Q_UPSERT], (int)i + 1, &ebmd__columns[i], row);
     return run(m, Q_UPSERT);
 }
 
@@ -342,19 +242,19 @@ static ebm_status sqlite_load(ebmd_backend *b, ebm_status (*take)(void *arg, con
                               void *arg, ebm_error *err)
 {
     sqlite_backend *m = self_of(b);
-    char sql[SQL_ROOM] = "";
+    char sql[EBMD__SQL_ROOM] = "";
     sqlite3_stmt *q = NULL;
     ebm_status st = EBM_OK;
     int rc;
 
-    sql_load(sql);
+    ebmd__sql_load(sql);
     if (sqlite3_prepare_v2(m->db, sql, -1, &q, NULL) != SQLITE_OK)
         return fail(m, NULL, "cannot read the job store", err);
     while ((rc = sqlite3_step(q)) == SQLITE_ROW && st == EBM_OK) {
         ebmd_row row = {.seq = 0};
 
-        for (size_t i = 0; i < N_COLUMNS; i++)
-            read_column(q, (int)i, &columns[i], &row);
+        for (size_t i = 0; i < EBMD__N_COLUMNS; i++)
+            read_column(q, (int)i, &ebmd__columns[i], &row);
         st = take(arg, &row);
     }
     if (st == EBM_OK && rc != SQLITE_DONE)
@@ -418,22 +318,27 @@ static ebm_status settle_pragmas(sqlite_backend *m, const char *path, ebm_error 
 /* A file that is not empty and not ours is left alone, whatever it is. */
 static ebm_status check_schema(sqlite_backend *m, const char *path, ebm_error *err)
 {
-    char version[32], app[32], tables[32], check[64], sql[SQL_ROOM] = "";
+    char version[32], app[32], tables[32], check[64], sql[EBMD__SQL_ROOM] = "";
 
     if (!pragma(m, "PRAGMA user_version", version, sizeof(version)) ||
         !pragma(m, "PRAGMA application_id", app, sizeof(app)) ||
         !pragma(m, "SELECT count(*) FROM sqlite_schema", tables, sizeof(tables)))
         return fail(m, path, "cannot read the job store", err);
     if (strcmp(tables, "0") == 0 && strcmp(version, "0") == 0) {
-        sql_create(sql);
+        ebmd__sql_create(sql);
         return exec(m, sql) ? EBM_OK : fail(m, path, "cannot create the job store", err);
     }
-    if (strcmp(app, APPLICATION_ID) != 0)
+    if (strcmp(app, EBMD__APPLICATION_ID) != 0)
         return ebm_error_set(err, EBM_ERR_FORMAT, path, "a database, but not a job store");
-    if (strcmp(version, SCHEMA_VERSION) != 0)
-        return ebm_error_set(err, EBM_ERR_FORMAT, path,
-                             "job store has schema version %s, this program knows " SCHEMA_VERSION,
-                             version);
+    if (strcmp(version, EBMD__SCHEMA_UPGRADED) == 0) {
+        ebmd__sql_upgrade(sql);
+        if (!exec(m, sql))
+            return fail(m, path, "cannot upgrade the job store", err);
+    } else if (strcmp(version, EBMD__SCHEMA_VERSION) != 0) {
+        return ebm_error_set(
+            err, EBM_ERR_FORMAT, path,
+            "job store has schema version %s, this program knows " EBMD__SCHEMA_VERSION, version);
+    }
     if (!pragma(m, "PRAGMA quick_check(1)", check, sizeof(check)))
         return fail(m, path, "cannot check the job store", err);
     if (strcmp(check, "ok") != 0)
@@ -443,9 +348,9 @@ static ebm_status check_schema(sqlite_backend *m, const char *path, ebm_error *e
 
 static ebm_status prepare(sqlite_backend *m, const char *path, ebm_error *err)
 {
-    char upsert[SQL_ROOM] = "";
+    char upsert[EBMD__SQL_ROOM] = "";
 
-    sql_upsert(upsert);
+    ebmd__sql_upsert(upsert);
     for (int i = 0; i < Q_COUNT; i++) {
         const char *sql = queries[i] ? queries[i] : upsert;
 

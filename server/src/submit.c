@@ -10,6 +10,7 @@
 #include "jobview.h"
 #include "ebma/op_request.h"
 #include "media.h"
+#include "query.h"
 
 #define IDEM_KEY_MAX 255
 
@@ -46,6 +47,7 @@ static void refuse_error(const ebmd_app *app, ebmd_request *r, ebm_status st, co
 {
     ebmd_field field = {.key = "text", .text = err->text};
 
+    ebmd_metrics_count(app->metrics, EBMD_COUNT_STORE_ERRORS, 1);
     ebmd_log_event(app->log, EBMD_ERROR, "submit_failed", &field, 1);
     if (st == EBM_ERR_IO)
         ebmd_state_set(app->state, EBMD_BROKEN);
@@ -173,6 +175,7 @@ static ebmd_spec spec_of(const ebmd_request *r, const ebmd_plan *plan, const dra
     return (ebmd_spec){.id = d->id,
                        .kind = plan->kind->name,
                        .owner = r->grant.owner,
+                       .model = ebm_model_describe(plan->model[0])->id,
                        .idem = key->key,
                        .digest = key->body,
                        .created_ms = d->created_ms,
@@ -186,6 +189,25 @@ static ebmd_spec spec_of(const ebmd_request *r, const ebmd_plan *plan, const dra
                        .document_size = d->document_size};
 }
 
+/* respond-async with wait=N means: wait so long, then answer 202 (RFC 7240, section 4.3). */
+static bool will_wait(const ebmd_request *r)
+{
+    return r->prefer.wait_s > 0 || (r->prefer.wait_s < 0 && !r->prefer.async);
+}
+
+static double wait_seconds(const ebmd_app *app, const ebmd_request *r)
+{
+    return r->prefer.wait_s >= 0 ? (double)r->prefer.wait_s : (double)app->sync_limit_s;
+}
+
+static void say_preference(ebmd_request *r)
+{
+    if (r->prefer.wait_s >= 0)
+        ebmd_reply_addf(r, "Preference-Applied", "wait=%d", r->prefer.wait_s);
+    else if (r->prefer.async)
+        ebmd_reply_add(r, "Preference-Applied", "respond-async");
+}
+
 static void reply_accepted(const ebmd_app *app, ebmd_request *r, const char *id, bool replayed)
 {
     ebm_error err = {0};
@@ -196,18 +218,26 @@ static void reply_accepted(const ebmd_app *app, ebmd_request *r, const char *id,
 
     if (st == EBM_OK)
         st = ebmd_jobview_json(app, &view, &json, &size, &err);
-    ebmd_reply_json(r, st, json, size);
+    if (st == EBM_ERR_NOT_FOUND)
+        ebmd_reply_code(r, EBMA_JOB_GONE);
+    else
+        ebmd_reply_json(r, st, json, size);
     /* a new job may have ended already; an old one that has is simply there */
     if (st == EBM_OK && !(replayed && ebmd_job_state_final(view.row.state)))
         r->reply.status = 202;
     ebmd_reply_addf(r, "Location", "/v1/jobs/%s", id);
     ebmd_reply_add(r, "Retry-After", "1");
-    ebmd_reply_add(r, "Preference-Applied", "respond-async");
+}
+
+static void reply_async(const ebmd_app *app, ebmd_request *r, const char *id, bool replayed)
+{
+    reply_accepted(app, r, id, replayed);
+    say_preference(r);
     ebmd_reply_add(r, "X-Job-Id", id);
 }
 
-/* Waits for a job that is there already; it may end between the look and the wait. */
-static void wait_for(const ebmd_app *app, ebmd_request *r, const char *id)
+/* The job may end between the look and the wait. */
+void ebmd_submit_await(const ebmd_app *app, ebmd_request *r, const char *id)
 {
     ebmd_view view;
 
@@ -227,28 +257,43 @@ static void answer(const ebmd_app *app, ebmd_request *r, ebmd_submit_outcome how
     } else {
         if (how == EBMD_SUBMIT_REPLAYED)
             ebmd_reply_add(r, "Idempotency-Replayed", "true");
-        if (r->prefers_async)
-            reply_accepted(app, r, id, how == EBMD_SUBMIT_REPLAYED);
+        if (r->wants_events)
+            ebmd_reply_addf(r, "Location", "/v1/jobs/%s", id);
+        if (r->wants_events)
+            ebmd_stream_join(app, r, id);
+        else if (!will_wait(r))
+            reply_async(app, r, id, how == EBMD_SUBMIT_REPLAYED);
         else
             r->waits = true;
     }
+}
+
+static ebm_status hand_in(const ebmd_app *app, const ebmd_spec *spec, ebmd_submit_outcome *how,
+                          char id[EBMD_ID_SIZE], ebm_error *err)
+{
+    double start = ebmd_clock_ms();
+    ebm_status st = app->store->ops->submit(app->store, spec, how, id, err);
+
+    ebmd_metrics_observe(app->metrics, EBMD_TIME_STORE_ACCEPT, (ebmd_clock_ms() - start) / 1e3);
+    return st;
 }
 
 /* Writes the job down. One that will be waited for is listened to before it exists, or its end
  * could be missed. */
 static void write_down(const ebmd_app *app, ebmd_request *r, const ebmd_spec *spec)
 {
-    bool waits = !r->prefers_async;
+    bool waits = will_wait(r) || r->wants_events;
     ebmd_submit_outcome how = EBMD_SUBMIT_FULL;
     char id[EBMD_ID_SIZE] = "";
     ebm_error err = {0};
     ebm_status st;
 
     r->waiter.keep_job = spec->idem[0] != '\0';
+    r->waiter.until = r->wants_events ? 0.0 : ebmd_clock_ms() + 1e3 * wait_seconds(app, r);
     memcpy(r->waiter.id, spec->id, strlen(spec->id) + 1);
     if (waits)
         ebmd_waiters_add(app->waiters, &r->waiter);
-    st = app->store->ops->submit(app->store, spec, &how, id, &err);
+    st = hand_in(app, spec, &how, id, &err);
     if (waits && (st != EBM_OK || how != EBMD_SUBMIT_ACCEPTED)) {
         r->waiter.keep_job = true; /* there is no such job: nothing to cancel */
         ebmd_waiters_remove(&r->waiter);
@@ -261,7 +306,7 @@ static void write_down(const ebmd_app *app, ebmd_request *r, const ebmd_spec *sp
     }
     answer(app, r, how, id);
     if (r->waits && how == EBMD_SUBMIT_REPLAYED)
-        wait_for(app, r, id);
+        ebmd_submit_await(app, r, id);
 }
 
 /* Takes the job's work from its owner's quota, or refuses. */
@@ -286,7 +331,8 @@ static void accept_ready(const ebmd_app *app, ebmd_request *r, const ebmd_ready 
     draft d;
     ebm_status st;
 
-    if (!read_idem(r, ready, &key) || !charge(app, r, plan))
+    if (!read_idem(r, ready, &key) || (r->wants_events && !ebmd_stream_admit(app, r)) ||
+        !charge(app, r, plan))
         return;
     st = draft_make(app, plan, &d, &err);
     if (st == EBM_OK) {
@@ -299,24 +345,6 @@ static void accept_ready(const ebmd_app *app, ebmd_request *r, const ebmd_ready 
         refuse_error(app, r, st, &err);
     }
     draft_clear(&d);
-}
-
-/* RFC 7240: preferences are a list; the ones we do not know are ignored. */
-static bool prefers_async(const ebmd_request *r)
-{
-    static const char word[] = "respond-async";
-    const char *p = ebmd_request_header(r, "Prefer");
-
-    while (p && *p) {
-        size_t n;
-
-        p += strspn(p, " \t,");
-        n = strcspn(p, " \t,;");
-        if (n == sizeof(word) - 1 && strncmp(p, word, n) == 0)
-            return true;
-        p += n + strcspn(p + n, ",");
-    }
-    return false;
 }
 
 /* Puts the JSON in the place of a form that says the same. */
@@ -351,25 +379,36 @@ static ebm_status read_plan(const ebmd_app *app, ebmd_request *r, ebm_arena *are
                              problem);
 }
 
-/* What the client wants back. @err false: what we cannot give */
+/* What the client wants back. @err false: what we cannot give; it is answered */
 static bool read_wishes(ebmd_request *r)
 {
     ebmd_media media = ebmd_media_accept(ebmd_request_header(r, "Accept"));
 
-    r->prefers_async = prefers_async(r);
-    r->wants_png = media == EBMD_MEDIA_PNG && !r->prefers_async;
-    return media != EBMD_MEDIA_NONE;
+    if (media == EBMD_MEDIA_NONE) {
+        ebmd_reply_code(r, EBMA_NOT_ACCEPTABLE);
+        return false;
+    }
+    r->prefer = ebmd_prefer_read(ebmd_request_header(r, "Prefer"));
+    r->wants_events = media == EBMD_MEDIA_EVENTS;
+    r->wants_png = media == EBMD_MEDIA_PNG && will_wait(r);
+    return r->wants_events ? ebmd_stream_query(r) : ebmd_query_read(r, NULL, 0);
 }
 
-void ebmd_submit_ready(const ebmd_app *app, ebmd_request *r, const ebmd_ready *ready)
+static void give(const ebmd_app *app, ebmd_request *r, const ebmd_ready *ready)
 {
-    if (!read_wishes(r) || (r->wants_png && ready->plan->images != 1))
+    if (r->wants_png && ready->plan->images != 1)
         ebmd_reply_code(r, EBMA_NOT_ACCEPTABLE);
     else
         accept_ready(app, r, ready);
     ebm_free(r->body); /* a request may wait for long: without its pictures */
     r->body = NULL;
     r->body_size = r->body_room = 0;
+}
+
+void ebmd_submit_ready(const ebmd_app *app, ebmd_request *r, const ebmd_ready *ready)
+{
+    if (read_wishes(r))
+        give(app, r, ready);
 }
 
 void ebmd_submit(const ebmd_app *app, ebmd_request *r, const ebmd_kind *kind)
@@ -379,12 +418,14 @@ void ebmd_submit(const ebmd_app *app, ebmd_request *r, const ebmd_kind *kind)
     const ebmd_ready ready = {.plan = &plan, .subject = ""};
     ebma_problem problem = {.code = EBMA_OUT_OF_MEMORY};
 
-    if (!read_wishes(r))
-        ebmd_reply_code(r, EBMA_NOT_ACCEPTABLE);
-    else if (!arena || read_plan(app, r, arena, &plan, &problem) != EBM_OK)
-        ebmd_reply_problem(r, &problem);
+    if (!read_wishes(r)) {
+        ebm_arena_free(arena);
+        return;
+    }
+    if (arena && read_plan(app, r, arena, &plan, &problem) == EBM_OK)
+        give(app, r, &ready);
     else
-        ebmd_submit_ready(app, r, &ready);
+        ebmd_reply_problem(r, &problem);
     ebm_arena_free(arena);
 }
 
@@ -434,7 +475,10 @@ static void reply_end(const ebmd_app *app, ebmd_request *r, const ebmd_view *vie
             ebmd_reply_code(r, st == EBM_ERR_NOMEM ? EBMA_OUT_OF_MEMORY : EBMA_INTERNAL);
     } else {
         st = ebmd_jobview_json(app, view, &json, &size, NULL);
-        ebmd_reply_json(r, st, json, size);
+        if (st == EBM_ERR_NOT_FOUND)
+            ebmd_reply_code(r, EBMA_JOB_GONE);
+        else
+            ebmd_reply_json(r, st, json, size);
     }
     ebmd_reply_addf(r, "Server-Timing", "queue;dur=%.1f, compute;dur=%.1f, encode;dur=%.1f",
                     row->timings.queue_ms, row->timings.compute_ms, row->timings.encode_ms);
@@ -448,7 +492,10 @@ void ebmd_submit_done(const ebmd_app *app, ebmd_request *r)
         ebmd_reply_code(r, EBMA_JOB_GONE);
     else if (ebmd_job_state_final(view.row.state))
         reply_end(app, r, &view);
+    else if (r->waiter.lapsed)
+        reply_accepted(app, r, r->waiter.id, false);
     else
         reply_failure(app, r, EBMA_INTERRUPTED); /* dismissed: we are going away */
+    say_preference(r);
     ebmd_reply_add(r, "X-Job-Id", r->waiter.id);
 }

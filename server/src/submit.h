@@ -18,6 +18,8 @@ typedef struct ebmd_ready {
 } ebmd_ready;
 /* Accepts it, as ebmd_submit() does once the body is understood. */
 void ebmd_submit_ready(const ebmd_app *app, ebmd_request *r, const ebmd_ready *ready);
+/* Lets the request wait for a job that is there already, as r->waiter says. */
+void ebmd_submit_await(const ebmd_app *app, ebmd_request *r, const char *id);
 /* The wait is over: answers with the job object, or the image. */
 void ebmd_submit_done(const ebmd_app *app, ebmd_request *r);
 /* True when a new job would be refused for its number alone; costs nothing. */

@@ -102,6 +102,15 @@ bool ebmd_waiters_remove(ebmd_waiter *one)
     return true;
 }
 
+void ebmd_waiters_keep(ebmd_waiter *one)
+{
+    if (!one->home)
+        return;
+    pthread_mutex_lock(&one->home->lock);
+    one->keep_job = true;
+    pthread_mutex_unlock(&one->home->lock);
+}
+
 void ebmd_waiters_end(ebmd_waiters *w, const char *id)
 {
     ebmd_waiter *next;
@@ -115,6 +124,34 @@ void ebmd_waiters_end(ebmd_waiters *w, const char *id)
         o->wake(o->arg);
     }
     pthread_mutex_unlock(&w->lock);
+}
+
+static void end_lapsed(ebmd_waiters *w, double now, bool polls)
+{
+    ebmd_waiter *next;
+
+    pthread_mutex_lock(&w->lock);
+    for (size_t b = 0; b < BUCKETS && w->count > 0; b++) {
+        for (ebmd_waiter *o = w->bucket[b]; o; o = next) {
+            next = o->next;
+            if (!(polls && o->poll) && !(o->until > 0.0 && o->until <= now))
+                continue;
+            unlink_one(w, o);
+            o->lapsed = true;
+            o->wake(o->arg);
+        }
+    }
+    pthread_mutex_unlock(&w->lock);
+}
+
+void ebmd_waiters_lapse(ebmd_waiters *w, double now)
+{
+    end_lapsed(w, now, false);
+}
+
+void ebmd_waiters_end_polls(ebmd_waiters *w)
+{
+    end_lapsed(w, 0.0, true);
 }
 
 void ebmd_waiters_dismiss(ebmd_waiters *w)

@@ -114,6 +114,8 @@ static void step(worker *w, const ebmd_task *task)
         if (together)
             return_team(w);
         ebmd_tools_note(&w->tools, q.evals, ms);
+        if (st == EBM_OK)
+            ebmd_run_show(w->all->opt.env, task->run, task->part, &w->tools, q.finished);
     }
     if (st != EBM_OK)
         report_part(w, task, &err);
@@ -136,6 +138,7 @@ static void judge(const worker *w, const ebmd_task *task, ebm_status st, const e
         ebmd_log_event(opt->env->log, EBMD_WARN, "lease_lost", fields, 1);
         return;
     }
+    ebmd_metrics_count(opt->env->metrics, EBMD_COUNT_STORE_ERRORS, 1);
     ebmd_log_event(opt->env->log, EBMD_ERROR, "store_failed", fields, 3);
     if (st != EBM_ERR_NOMEM && st != EBM_ERR_LIMIT)
         ebmd_state_set(opt->state, EBMD_BROKEN);

@@ -1,5 +1,6 @@
 /* Chains over the wire: the command's images and diagnostics; runs in parts, across jobs, files and
- * the command, have the bits of the undivided one; pause, resume, fork, import; kill -9 on the way. */
+ * the command, have the bits of the undivided one; pause, resume, fork, import; kill -9 on the way.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,8 +22,7 @@
 #include "http_form.h"
 #include "tiny_model.h"
 
-#define LONG                                                                                       \
-    "{\"model\":\"a-tiny\",\"chains\":2,\"steps\":20000,\"thin\":100,\"seed\":5}"
+#define LONG "{\"model\":\"a-tiny\",\"chains\":2,\"steps\":20000,\"thin\":100,\"seed\":5}"
 
 static daemon_process d;
 
@@ -105,7 +105,8 @@ static json_t *bring(const void *bytes, size_t size, int status)
     http_reply r;
     json_t *root;
 
-    assert_true(http_send_body(d.port, "/v1/chains", "application/octet-stream", "", bytes, size, &r));
+    assert_true(
+        http_send_body(d.port, "/v1/chains", "application/octet-stream", "", bytes, size, &r));
     if (r.status != status)
         fail_msg("%d %s", r.status, r.body);
     root = json_loadb(r.body, r.size, 0, NULL);
@@ -156,8 +157,7 @@ static void assert_chains(const json_t *job, size_t n)
 static void assert_same(const json_t *a, const json_t *b)
 {
     assert_true(json_equal(json_object_get(a, "data"), json_object_get(b, "data")));
-    assert_true(
-        json_equal(json_object_get(a, "diagnostics"), json_object_get(b, "diagnostics")));
+    assert_true(json_equal(json_object_get(a, "diagnostics"), json_object_get(b, "diagnostics")));
 }
 
 /* --- the same as the command's -------------------------------------------------------------- */
@@ -215,7 +215,7 @@ static void stop_rules(void **state)
 /* --- runs in parts -------------------------------------------------------------------------- */
 
 #define RUN                                                                                        \
-    "\"model\":\"a-tiny\",\"chains\":2,\"seed\":3,\"warmup\":10,\"init\":\"samples\","              \
+    "\"model\":\"a-tiny\",\"chains\":2,\"seed\":3,\"warmup\":10,\"init\":\"samples\","             \
     "\"level\":1,\"sampler\":\"%s\",\"steps\":%d"
 
 static json_t *run(const char *sampler, int steps)
@@ -242,8 +242,8 @@ static void split_runs(void **state)
         assert_same(whole, third);
         command("mcmc --model a-tiny --resume first.ebm --steps 90 --checkpoint command.ebm");
         assert_chains(whole, 2);
-        assert_int_equal(
-            ebm_file_read(d.dir, "command.ebm", 1u << 24, &bytes, &size, NULL), EBM_OK);
+        assert_int_equal(ebm_file_read(d.dir, "command.ebm", 1u << 24, &bytes, &size, NULL),
+                         EBM_OK);
         assert_int_equal(size, end.size);
         assert_memory_equal(bytes, end.body, size);
         brought = bring(file.body, file.size, 200);
@@ -323,8 +323,8 @@ static void pause_resume_and_kill(void **state)
     for (bool begun = false; !begun;) { /* a chain that has not begun cannot be kept */
         snprintf(path, sizeof(path), "/v1/chains/%s", id);
         job = call("GET", path, NULL, 200);
-        begun = json_number_value(json_object_get(json_object_get(job, "progress"), "fraction")) >
-                0.02;
+        begun =
+            json_number_value(json_object_get(json_object_get(job, "progress"), "fraction")) > 0.02;
         json_decref(job);
     }
     snprintf(path, sizeof(path), "/v1/chains/%s/pause", id);
@@ -350,7 +350,8 @@ static void pause_resume_and_kill(void **state)
 /* M05: what led to the end of a chain that left the finite numbers is kept. */
 static void divergence(void **state)
 {
-    static const char body[] = "{\"model\":\"b-wild\",\"chains\":2,\"steps\":300,\"ladder\":true,\"seed\":1}";
+    static const char body[] =
+        "{\"model\":\"b-wild\",\"chains\":2,\"steps\":300,\"ladder\":true,\"seed\":1}";
     char id[64] = "";
     http_reply r;
     json_t *job, *told;
@@ -362,8 +363,8 @@ static void divergence(void **state)
     http_reply_clear(&r);
     job = wait_for(id);
     assert_string_equal(json_string_value(json_object_get(job, "status")), "failed");
-    assert_string_equal(
-        json_string_value(json_object_get(json_object_get(job, "error"), "code")), "diverged");
+    assert_string_equal(json_string_value(json_object_get(json_object_get(job, "error"), "code")),
+                        "diverged");
     told = ask(job, "diagnostics", NULL, 200);
     assert_non_null(json_object_get(told, "diagnostics"));
     json_decref(told);
@@ -406,7 +407,8 @@ static void refusals(void **state)
     json_decref(call("GET", "/v1/chains/job_00000000000000000000000000", NULL, 404));
     json_decref(call("GET", "/v1/chains/x/diagnostics", NULL, 404));
     json_decref(call("POST", "/mcmc",
-                     "{\"model\":\"a-tiny\",\"chains\":64,\"steps\":15000,\"thin\":1}", 422)); /* M03 */
+                     "{\"model\":\"a-tiny\",\"chains\":64,\"steps\":15000,\"thin\":1}",
+                     422)); /* M03 */
 }
 
 /* A file that was cut off or changed anywhere is refused, and nothing is kept of it. */
@@ -430,10 +432,14 @@ static void damaged_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(images_and_snapshots),  cmocka_unit_test(stop_rules),
-        cmocka_unit_test(split_runs),            cmocka_unit_test(forks),
-        cmocka_unit_test(pause_resume_and_kill), cmocka_unit_test(divergence),
-        cmocka_unit_test(refusals),              cmocka_unit_test(damaged_files),
+        cmocka_unit_test(images_and_snapshots),
+        cmocka_unit_test(stop_rules),
+        cmocka_unit_test(split_runs),
+        cmocka_unit_test(forks),
+        cmocka_unit_test(pause_resume_and_kill),
+        cmocka_unit_test(divergence),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(damaged_files),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -142,7 +142,8 @@ static bool optional(const char *name)
                                         "steps",
                                         "level",
                                         "accept_rate",
-                                        "step_size"};
+                                        "step_size",
+                                        "owner"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strcmp(names[i], name) == 0)
@@ -240,6 +241,10 @@ static void replies(void **state)
         {"POST", "/v1/mcmc", "{\"steps\":20,\"sampler\":\"mala\",\"keep\":2}", 200, "Job"},
         {"POST", "/v1/sample", "{\"n\":0,\"nn\":1,\"model\":7}", 422, "Problem"},
         {"POST", "/v1/sample", "{", 400, "Problem"},
+        {"GET", "/v1/jobs", NULL, 200, "JobList"},
+        {"GET", "/v1/queue", NULL, 200, "Queue"},
+        {"GET", "/v1/capabilities", NULL, 200, "Capabilities"},
+        {"GET", "/v1/jobs?limit=x&nope=1", NULL, 422, "Problem"},
         {"GET", "/v1/models/none", NULL, 404, "Problem"},
         {"GET", "/v1/jobs/none", NULL, 404, "Problem"},
         {"GET", "/none", NULL, 404, "Problem"},

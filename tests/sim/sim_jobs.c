@@ -382,6 +382,21 @@ static void do_cancel(sim *s)
     s->seen[i].cancel_acknowledged = true;
 }
 
+static void do_forget(sim *s)
+{
+    int i = s->n_jobs > 0 ? sim_below(s, s->n_jobs) : 0;
+    ebmd_view v;
+
+    if (s->n_jobs == 0 || sim_below(s, 6) != 0 ||
+        ebmd_jobs_forget(s->jobs, s->seen[i].id, NULL, NULL) != EBM_OK)
+        return;
+    sim_require(s,
+                ebmd_jobs_get(s->jobs, s->seen[i].id, NULL, &v) == EBM_OK && v.row.purged &&
+                    ebmd_job_state_final(v.row.state),
+                "C4 what is forgotten has ended", s->seen[i].id);
+    s->seen[i].cancel_acknowledged = true;
+}
+
 static void do_time(sim *s)
 {
     static const int64_t leaps[] = {1, 50, 1000, 20000, 40000, 400000, 3000000};
@@ -424,7 +439,7 @@ static void do_restart(sim *s)
 static void (*const actions[])(sim *) = {
     do_submit, do_submit, do_submit, do_claim,  do_claim,   do_claim,         do_heartbeat,
     do_save,   do_finish, do_finish, do_cancel, do_replay,  do_time,          do_time,
-    do_sweep,  do_sweep,  do_vanish, do_save,   do_restart, do_store_trouble,
+    do_sweep,  do_sweep,  do_vanish, do_save,   do_restart, do_store_trouble, do_forget,
 };
 
 /* After the storm: with honest workers and a sound disk everything accepted comes to an end. */

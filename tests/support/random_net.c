@@ -28,6 +28,14 @@ ebm_network_config small_network(void)
                                 .leaky_slope = 0.2f};
 }
 
+ebm_network_config small_network_of(int which, ebm_act act)
+{
+    ebm_network_config c = small_network();
+    strcpy(c.architecture, which ? "drl-unet" : "drl-resnet");
+    c.activation = act;
+    return c;
+}
+
 const ebm_kernels *kernel_set(const char *name)
 {
     const ebm_kernels *k = NULL;

@@ -7,6 +7,10 @@
 /* A small configuration to start from: 8x8 gray, ch 8, ch_mult [1,2], one block, leaky ReLU. */
 ebm_network_config small_network(void);
 
+/* That configuration with an activation, as a drl-resnet (0) or a drl-unet (1). */
+#define SMALL_NETWORKS 2
+ebm_network_config small_network_of(int which, ebm_act act);
+
 /* Makes a model of the configuration on a kernel set, with the paper's six levels; weights are
  * normal with standard deviation 1/sqrt(fan in), gains between 0.2 and 1. Fails the test on any
  * error. @own ebm_model_unref() */

@@ -121,6 +121,7 @@ ebmd_spec bench_spec_of(const char *id)
 {
     return (ebmd_spec){.id = id,
                        .kind = "sample",
+                       .model = "m",
                        .owner = "",
                        .idem = "",
                        .digest = "",

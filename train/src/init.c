@@ -12,6 +12,10 @@
 /* Variance scaling of 1e-10 in the reference code, hence its root here. */
 #define NEAR_ZERO 1e-5
 
+/* Gains of a network that ends in squares: its blocks have a part in it from the beginning. With
+ * hardly any, as above, SiLU sees small numbers, bends little, and is slow to learn curvature. */
+#define SQUARES_GAIN 0.3f
+
 /* Bound of the first layer's weights and biases for points: SiLU bends within 1/8 of the plane. */
 #define RIDGE 8.0
 
@@ -57,11 +61,32 @@ static bool is_plane(const ebm_graph_info *g)
     return g->channels == 2 && g->height == 1;
 }
 
+static bool ends_in_squares(const ebm_graph_info *g)
+{
+    return g->act_out == EBM_ACT_SQUARE;
+}
+
+static void fill_constant(const ebm_graph_info *g, int32_t tensor, float value, float *params)
+{
+    const ebm_tensor_info *t = &g->tensors[tensor];
+    for (size_t i = 0; i < t->count; i++)
+        params[t->offset + i] = value;
+}
+
 static void fill_gains(const ebm_graph_info *g, float *params)
 {
     for (int32_t i = 0; i < g->n_nodes; i++)
-        for (int32_t c = 0; g->nodes[i].gain != EBM_NONE && c < g->nodes[i].c; c++)
-            params[g->tensors[g->nodes[i].gain].offset + (size_t)c] = 1.0f;
+        if (g->nodes[i].gain != EBM_NONE)
+            fill_constant(g, g->nodes[i].gain, ends_in_squares(g) ? SQUARES_GAIN : 1.0f, params);
+}
+
+/* Half the range in which a weight starts, all values in it being as likely. */
+static double start_limit(const ebm_graph_info *g, int32_t tensor)
+{
+    const ebm_tensor_info *t = &g->tensors[tensor];
+    if (!ends_in_squares(g))
+        return glorot_limit(t) * (is_second_conv(g, tensor) ? NEAR_ZERO : 1.0);
+    return sqrt(3.0 * (double)t->dim[0] / (double)t->count); /* variance 1/(fan in) */
 }
 
 void ebmt__init_weights(const ebm_graph_info *g, const ebmt__spectral *spectral, uint64_t seed,
@@ -74,8 +99,7 @@ void ebmt__init_weights(const ebm_graph_info *g, const ebmt__spectral *spectral,
         const ebm_tensor_info *t = &g->tensors[k];
         if (t->rank < 2 || (is_plane(g) && k == g->nodes[g->n_nodes - 1].time_weight))
             continue;
-        double limit = glorot_limit(t) * (is_second_conv(g, k) ? NEAR_ZERO : 1.0);
-        fill_uniform(t, limit, seed, (uint32_t)k, state->params);
+        fill_uniform(t, start_limit(g, k), seed, (uint32_t)k, state->params);
     }
     if (is_plane(g))
         fill_ridges(g, seed, state->params);

@@ -156,6 +156,14 @@ typedef struct ebma_images {
     void *self;
 } ebma_images;
 
+/* How far a job at work is. */
+typedef struct ebma_progress {
+    double fraction; /* 0..1 of the work */
+    int32_t parts_done;
+    /* of the part that was worked on last; levels 0: it has none */
+    int32_t level, levels, step, steps;
+} ebma_progress;
+
 /* What changes in a job object while the job goes its way. Times 0: not yet. */
 typedef struct ebma_job_state {
     ebma_job_status status;
@@ -163,11 +171,10 @@ typedef struct ebma_job_state {
     int64_t started_ms, completed_ms;
     double queue_ms, compute_ms, encode_ms; /* read when SUCCEEDED */
     size_t position;                        /* read when QUEUED: jobs before this one */
-    double eta_s;                           /* and seconds until its end */
-    double fraction;                        /* read when RUNNING: 0..1 of the work */
-    int32_t parts_done;
-    ebma_problem_code error;   /* read when it ended otherwise than SUCCEEDED */
-    const ebma_images *images; /* NULL: leave them out */
+    double eta_s;                           /* and seconds until its end; also when RUNNING */
+    ebma_progress progress;                 /* read when RUNNING */
+    ebma_problem_code error;                /* read when it ended otherwise than SUCCEEDED */
+    const ebma_images *images;              /* NULL: leave them out */
 } ebma_job_state;
 
 /* @unit energy = -logp in nats, to the nine digits a float32 network carries */
@@ -181,6 +188,60 @@ EBM_API EBM_MUST_CHECK ebm_status ebma_job_encode(const ebma_job *job, char **js
 EBM_API EBM_MUST_CHECK ebm_status ebma_job_present(const char *json, size_t size,
                                                    const ebma_job_state *state, char **out,
                                                    size_t *out_size, ebm_error *err);
+/* --- events of a job ---------------------------------------------------------------------- */
+
+/* In the order in which a client may meet them. */
+typedef enum ebma_event_type {
+    EBMA_EVENT_RESET, /* events were missed: data is the job object as it stands */
+    EBMA_EVENT_QUEUED,
+    EBMA_EVENT_STARTED,
+    EBMA_EVENT_PROGRESS,
+    EBMA_EVENT_PREVIEW, /* what a chain looks like on its way */
+    EBMA_EVENT_IMAGE,   /* a finished one */
+    EBMA_EVENT_DRAINING,
+    EBMA_EVENT_BYE, /* the stream is old: connect again */
+    EBMA_EVENT_SUCCEEDED,
+    EBMA_EVENT_FAILED,
+    EBMA_EVENT_CANCELED,
+    EBMA_EVENT_EXPIRED /* the last four: data is the job object, and nothing follows */
+} ebma_event_type;
+/* The name after "event:". @own static, never NULL */
+EBM_API const char *ebma_event_name(ebma_event_type type);
+
+/* What the data of an event is made from; those whose data is a job object are not made here. */
+typedef struct ebma_event {
+    ebma_event_type type;
+    const char *id, *kind, *model; /* QUEUED: id; STARTED: all */
+    size_t position;               /* QUEUED */
+    double eta_s;                  /* QUEUED, PROGRESS */
+    ebma_progress progress;        /* PROGRESS; of PREVIEW level and step */
+    int32_t index;                 /* PREVIEW, IMAGE: number of the part */
+    const void *png;               /* PREVIEW, IMAGE */
+    size_t png_size;
+    int retry_ms; /* DRAINING, BYE: when to connect again */
+} ebma_event;
+/* Writes the data of an event, in one line. @own *json: ebm_free() @err NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebma_event_encode(const ebma_event *event, char **json,
+                                                    size_t *size, ebm_error *err);
+
+/* One job of a list. Times 0: not yet. */
+typedef struct ebma_job_brief {
+    const char *id, *kind, *model;
+    const char *owner; /* NULL: left out */
+    ebma_job_status status;
+    bool cancel_requested;
+    int64_t created_ms, started_ms, completed_ms;
+    int32_t priority;
+    ebma_problem_code error; /* read when it ended otherwise than SUCCEEDED */
+} ebma_job_brief;
+typedef struct ebma_job_page {
+    const ebma_job_brief *jobs; /* [n] */
+    size_t n;
+    const char *next_cursor; /* NULL: this is the last page */
+} ebma_job_page;
+/* Writes a page of a list of jobs. @own *json: ebm_free() @err NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebma_job_list_encode(const ebma_job_page *page, char **json,
+                                                       size_t *size, ebm_error *err);
 /* Reads seed and first energy of a job object with a result. @err FORMAT */
 EBM_API EBM_MUST_CHECK ebm_status ebma_job_read(const char *json, size_t size, uint64_t *seed,
                                                 double *energy, ebm_error *err);
@@ -198,6 +259,27 @@ EBM_API EBM_MUST_CHECK ebm_status ebma_model_encode(const ebm_model_info *model,
 EBM_API EBM_MUST_CHECK ebm_status ebma_model_list_encode(const ebm_model_info *const *models,
                                                          size_t n, char **json, size_t *size,
                                                          ebm_error *err);
+/* How busy the daemon is. @unit work in gradient evaluations */
+typedef struct ebma_queue {
+    size_t queued, running, slots, workers, max_jobs;
+    int64_t work, max_work;
+    double backlog_s, oldest_wait_s;
+    bool accepting; /* a job that is sent now would be taken */
+} ebma_queue;
+/* @own *json: ebm_free() @err NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebma_queue_encode(const ebma_queue *queue, char **json,
+                                                    size_t *size, ebm_error *err);
+/* What the daemon can do. */
+typedef struct ebma_capabilities {
+    const char *version, *kernel_class, *durability;
+    const char *const *kinds; /* [n_kinds] of jobs */
+    size_t n_kinds, streams;
+    bool keys; /* it wants API keys */
+    int32_t sync_limit_s, wait_max_s, heartbeat_s;
+} ebma_capabilities;
+/* @own *json: ebm_free() @err NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebma_capabilities_encode(const ebma_capabilities *c, char **json,
+                                                           size_t *size, ebm_error *err);
 /* One pair of a flat JSON object. */
 typedef struct ebma_pair {
     const char *key, *value;
@@ -207,6 +289,9 @@ EBM_API EBM_MUST_CHECK ebm_status ebma_pairs_encode(const ebma_pair *pairs, size
                                                     size_t *size, ebm_error *err);
 /* The OpenAPI 3.1 document of the daemon, as JSON; no zero follows it. @own static */
 EBM_API const char *ebma_openapi(size_t *size);
+/* Reads a time as ebma_time_format() writes it; fractions of a second may be left out.
+ * @range years 1970..9999 @err false: anything else */
+EBM_API EBM_MUST_CHECK bool ebma_time_parse(const char *text, int64_t *unix_ms);
 /* Formats Unix milliseconds as RFC 3339 in UTC. */
 EBM_API void ebma_time_format(int64_t unix_ms, char out[EBMA_TIME_SIZE]);
 

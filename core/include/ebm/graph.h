@@ -18,7 +18,9 @@ typedef enum ebm_op {
     EBM_OP_INPUT, /* the image, [C,H,W] */
     EBM_OP_CONV,  /* gain*(W*in + bias) + time(t) + residual; in may pass the activation first */
     EBM_OP_POOL,  /* 2x2 average */
-    EBM_OP_HEAD   /* net = sum_c v_c(t) * sum_hw act_out(in): one number, always the last node */
+    EBM_OP_UP,    /* every pixel of in four times, + residual: the way back from a pool */
+    EBM_OP_HEAD   /* net = sum_c v_c(t) * sum_hw act_out(in): one number, always the last node; v
+                     from the time embedding, or the same for all c: see ebm_graph_head() */
 } ebm_op;
 
 /* One parameter tensor: where it lies in the flat vector. */
@@ -35,13 +37,13 @@ typedef struct ebm_tensor_info {
 typedef struct ebm_node {
     ebm_op op;
     int32_t input;    /* node it reads */
-    int32_t residual; /* CONV: node added to the output */
+    int32_t residual; /* CONV, UP: node added to the output */
     bool activated;   /* CONV: reads act(input) instead of input */
     int32_t c, h, w;  /* of its value */
     ebm_conv_shape conv;
     int32_t weight, bias, gain;     /* CONV */
     int32_t time_weight, time_bias; /* CONV: dense layer from the time embedding to its channels;
-                                       HEAD: dense layer that makes v(t) */
+                                       HEAD: dense layer that makes v(t), or EBM_NONE */
 } ebm_node;
 
 typedef struct ebm_graph ebm_graph;
@@ -91,7 +93,12 @@ EBM_API EBM_MUST_CHECK ebm_status ebm_graph_conv(ebm_graph *g, const ebm_conv_sp
                                                  int32_t *node, ebm_error *err);
 EBM_API EBM_MUST_CHECK ebm_status ebm_graph_pool(ebm_graph *g, int32_t input, int32_t *node,
                                                  ebm_error *err);
-/* Closes the graph with the head; `timed` is the prefix of the dense layer that makes v(t). */
+/* `residual` has the shape from which a pool makes that of `input`. */
+EBM_API EBM_MUST_CHECK ebm_status ebm_graph_up(ebm_graph *g, int32_t input, int32_t residual,
+                                               int32_t *node, ebm_error *err);
+/* Closes the graph with the head; `timed` is the prefix of the dense layer that makes v(t). NULL: a
+ * head without parameters, v_c = -sqrt(step2_t)/C for C channels, which goes with EBM_ACT_SQUARE.
+ */
 EBM_API EBM_MUST_CHECK ebm_status ebm_graph_head(ebm_graph *g, int32_t input, const char *timed,
                                                  ebm_error *err);
 EBM_API const ebm_graph_info *ebm_graph_describe(const ebm_graph *g);

@@ -32,7 +32,8 @@ typedef enum ebm_act {
     EBM_ACT_NONE = 0,
     EBM_ACT_LEAKY_RELU, /* x > 0 ? x : slope*x */
     EBM_ACT_RELU,
-    EBM_ACT_SILU /* x / (1 + exp(-x)) */
+    EBM_ACT_SILU,  /* x / (1 + exp(-x)) */
+    EBM_ACT_SQUARE /* x^2 / 2; of heads only */
 } ebm_act;
 
 typedef struct ebm_activation {
@@ -50,7 +51,8 @@ typedef struct ebm_share {
 /* The whole of the work. */
 #define EBM_ALONE ((ebm_share){.index = 0, .count = 1})
 
-/* Where the result of a convolution goes: y = W*x + bias + residual, activated = act(y). */
+/* Where the result of a convolution goes: y = W*x + bias + residual, activated = act(y); and that
+ * of an upsampling, which has no bias. */
 typedef struct ebm_conv_result {
     const float *bias;     /* [O] */
     const float *residual; /* value map, or NULL */
@@ -59,8 +61,8 @@ typedef struct ebm_conv_result {
     float *activated; /* operand map, or NULL */
 } ebm_conv_result;
 
-/* act'(x) as a factor. SILU reads the value map x; the others read the sign of `activated`, the
- * operand map act(x), and x may be NULL. NONE reads neither: the factor is 1. */
+/* act'(x) as a factor. SILU and SQUARE read the value map x; the others read the sign of
+ * `activated`, the operand map act(x), and x may be NULL. NONE reads neither: the factor is 1. */
 typedef struct ebm_gate {
     ebm_activation act;
     const float *x;
@@ -127,6 +129,13 @@ typedef struct ebm_kernels {
     void (*pool_forward)(const ebm_map_shape *m, const float *x, float *y, ebm_activation act,
                          float *activated, ebm_share share);
     void (*pool_backward)(const ebm_map_shape *m, const float *dy, float *dx, ebm_share share);
+    /* Every pixel four times: m is the shape of the large map, x [C,H/2,W/2], residual and
+     * y [C,H,W], y = up(x) + residual; an odd last row or column is the residual's alone. x,
+     * residual, y are value maps, y is NULL if nobody reads it; activated = act(y) unless NULL.
+     * Backward: dx [C,H/2,W/2] is the sum of the four. */
+    void (*up_forward)(const ebm_map_shape *m, const float *x, const ebm_conv_result *out,
+                       ebm_share share);
+    void (*up_backward)(const ebm_map_shape *m, const float *dy, float *dx, ebm_share share);
 
     /* sums [C] = sum over H*W of act(x), of act'(x)*v, of dy; x and v are value maps */
     void (*head_sum)(ebm_activation act, const ebm_map_shape *m, const float *x, float *sums,

@@ -213,6 +213,20 @@ ebm_status ebm_graph_pool(ebm_graph *g, int32_t input, int32_t *node, ebm_error 
     return add_node(g, &n, node, err);
 }
 
+ebm_status ebm_graph_up(ebm_graph *g, int32_t input, int32_t residual, int32_t *node,
+                        ebm_error *err)
+{
+    const ebm_node *in = node_at(g, input), *large = node_at(g, residual);
+    if (!in || !large || in->c != large->c || in->h != large->h / 2 || in->w != large->w / 2)
+        return ebm_error_set(err, EBM_ERR_SHAPE, "up", "the map is not half the size of the other");
+    ebm_node n = blank_node(EBM_OP_UP, input);
+    n.residual = residual;
+    n.c = large->c;
+    n.h = large->h;
+    n.w = large->w;
+    return add_node(g, &n, node, err);
+}
+
 ebm_status ebm_graph_head(ebm_graph *g, int32_t input, const char *timed, ebm_error *err)
 {
     const ebm_node *in = node_at(g, input);
@@ -220,7 +234,7 @@ ebm_status ebm_graph_head(ebm_graph *g, int32_t input, const char *timed, ebm_er
         return ebm_error_set(err, EBM_ERR_SHAPE, timed, "the head has no input");
     ebm_node n = blank_node(EBM_OP_HEAD, input);
     n.c = n.h = n.w = 1;
-    ebm_status st = add_timed(g, timed, in->c, &n, err);
+    ebm_status st = timed ? add_timed(g, timed, in->c, &n, err) : EBM_OK;
     int32_t index;
     if (st == EBM_OK)
         st = add_node(g, &n, &index, err);

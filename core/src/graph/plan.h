@@ -32,7 +32,7 @@ void ebm__plan_clear(ebm__plan *plan); /* safe on a zeroed struct */
 /* Whether second derivatives of activations count. */
 static inline bool ebm__is_smooth(const ebm_graph_info *g)
 {
-    return g->act == EBM_ACT_SILU || g->act_out == EBM_ACT_SILU;
+    return g->act == EBM_ACT_SILU || g->act_out == EBM_ACT_SILU || g->act_out == EBM_ACT_SQUARE;
 }
 
 static inline ebm_map_shape ebm__node_shape(const ebm_node *n)

@@ -80,6 +80,17 @@ void ebm_session_use_team(ebm_session *s, ebm_team *team)
 
 /* --- forward -------------------------------------------------------------------------------- */
 
+static void forward_up(ebm_session *s, int32_t i, ebm_share share)
+{
+    const ebm_node *n = &s->g->nodes[i];
+    const ebm_map_shape m = ebm__node_shape(n);
+    const ebm_conv_result out = {.residual = value_of(s, n->residual),
+                                 .y = value_of(s, i),
+                                 .act = inner_act(s),
+                                 .activated = activated_of(s, i)};
+    s->k->up_forward(&m, value_of(s, n->input), &out, share);
+}
+
 static void forward_node(ebm_session *s, int32_t i, ebm_share share)
 {
     const ebm_node *n = &s->g->nodes[i];
@@ -87,6 +98,10 @@ static void forward_node(ebm_session *s, int32_t i, ebm_share share)
         ebm_map_shape in = ebm__node_shape(input_of(s, n));
         s->k->pool_forward(&in, value_of(s, n->input), value_of(s, i), inner_act(s),
                            activated_of(s, i), share);
+        return;
+    }
+    if (n->op == EBM_OP_UP) {
+        forward_up(s, i, share);
         return;
     }
     const ebm_conv_result out = {.bias = table_row(s, i, n->c),
@@ -170,6 +185,17 @@ void ebm__backward_head(ebm_session *s, int32_t i, const backward_run *run, ebm_
                         share);
 }
 
+/* What node i adds to the gradient of its residual, unless that has taken over the very map. */
+static void backward_residual(ebm_session *s, int32_t i, ebm_share share)
+{
+    const ebm_node *n = &s->g->nodes[i];
+    ebm_map_shape m = ebm__node_shape(n);
+    if (n->residual == EBM_NONE || s->plan.residual_takes[i])
+        return;
+    meet(s, share); /* the residual may be the input that was just written */
+    s->k->add(&m, grad_of(s, i), grad_of(s, n->residual), share);
+}
+
 void ebm__backward_conv(ebm_session *s, int32_t i, const backward_run *run, bool want_input,
                         ebm_share share)
 {
@@ -183,24 +209,31 @@ void ebm__backward_conv(ebm_session *s, int32_t i, const backward_run *run, bool
                                        .accumulate = !s->plan.grad_first[i]};
         s->k->conv_backward_data(&n->conv, packed_of(s, i), dy, &out, scratch_of(s, share), share);
     }
-    if (n->residual != EBM_NONE && !s->plan.residual_takes[i]) {
-        ebm_map_shape m = ebm__node_shape(n);
-        meet(s, share); /* the residual may be the input that was just written */
-        s->k->add(&m, dy, grad_of(s, n->residual), share);
-    }
+    backward_residual(s, i, share);
 }
 
-void ebm__backward_pool(ebm_session *s, int32_t i, ebm_share share)
+void ebm__resize_gradient(ebm_session *s, const ebm_node *n, const float *dy, float *dx,
+                          ebm_share share)
+{
+    ebm_map_shape in = ebm__node_shape(input_of(s, n)), out = ebm__node_shape(n);
+    if (n->op == EBM_OP_POOL)
+        s->k->pool_backward(&in, dy, dx, share);
+    else
+        s->k->up_backward(&out, dy, dx, share);
+}
+
+void ebm__backward_resize(ebm_session *s, int32_t i, ebm_share share)
 {
     const ebm_node *n = &s->g->nodes[i];
     ebm_map_shape in = ebm__node_shape(input_of(s, n));
     bool in_place = s->plan.grad_first[i];
     float *dx = in_place ? grad_of(s, n->input) : s->work + s->plan.map;
-    s->k->pool_backward(&in, grad_of(s, i), dx, share);
+    ebm__resize_gradient(s, n, grad_of(s, i), dx, share);
     if (!in_place) {
         meet(s, share);
         s->k->add(&in, dx, grad_of(s, n->input), share);
     }
+    backward_residual(s, i, share);
 }
 
 /* Hooks see a pass that the caller does alone. */
@@ -212,8 +245,8 @@ static void backward_pass(ebm_session *s, const backward_run *run, float *grad, 
     ebm__backward_head(s, head, run, share);
     meet(s, share);
     for (int32_t i = head - 1; i > 0; i--) {
-        if (s->g->nodes[i].op == EBM_OP_POOL)
-            ebm__backward_pool(s, i, share);
+        if (is_resize(&s->g->nodes[i]))
+            ebm__backward_resize(s, i, share);
         else
             ebm__backward_conv(s, i, run, grad != NULL, share);
         meet(s, share);

@@ -114,6 +114,11 @@ static inline ebm_gate gate_of(ebm_session *s, const ebm_node *n)
                       .activated = activated_of(s, n->input)};
 }
 
+static inline bool is_resize(const ebm_node *n)
+{
+    return n->op == EBM_OP_POOL || n->op == EBM_OP_UP;
+}
+
 /* Who watches a backward pass. */
 typedef struct backward_run {
     float seed;
@@ -142,6 +147,10 @@ float ebm__head_value(const ebm_session *s, int32_t i, const float *sums);
 void ebm__backward_head(ebm_session *s, int32_t i, const backward_run *run, ebm_share share);
 void ebm__backward_conv(ebm_session *s, int32_t i, const backward_run *run, bool want_input,
                         ebm_share share);
-void ebm__backward_pool(ebm_session *s, int32_t i, ebm_share share);
+/* A pool or its way back. */
+void ebm__backward_resize(ebm_session *s, int32_t i, ebm_share share);
+/* From the gradient dy of a resized map to that of its input, dx. */
+void ebm__resize_gradient(ebm_session *s, const ebm_node *n, const float *dy, float *dx,
+                          ebm_share share);
 
 #endif

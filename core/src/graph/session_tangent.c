@@ -25,6 +25,12 @@ static void tangent_node(ebm_session *s, int32_t i)
                            EBM_ALONE);
         return;
     }
+    if (n->op == EBM_OP_UP) {
+        ebm_map_shape m = ebm__node_shape(n);
+        const ebm_conv_result up = {.residual = tangent_of(s, n->residual), .y = tangent_of(s, i)};
+        s->k->up_forward(&m, tangent_of(s, n->input), &up, EBM_ALONE);
+        return;
+    }
     const ebm_conv_result out = {.bias = s->work + s->plan.zeros,
                                  .residual =
                                      n->residual == EBM_NONE ? NULL : tangent_of(s, n->residual),
@@ -89,31 +95,38 @@ static void second_input(ebm_session *s, int32_t i)
     s->k->gate_backward(&gate, &in, map, grad_of(s, n->input), add);
 }
 
-static void second_conv(ebm_session *s, int32_t i, const backward_run *run)
+static void second_residual(ebm_session *s, int32_t i)
 {
     const ebm_node *n = &s->g->nodes[i];
     ebm_map_shape m = ebm__node_shape(n);
+    if (n->residual == EBM_NONE || s->plan.residual_takes[i])
+        return;
+    s->k->add(&m, grad_of(s, i), grad_of(s, n->residual), EBM_ALONE);
+    s->k->add(&m, second_of(s, i), second_of(s, n->residual), EBM_ALONE);
+}
+
+static void second_conv(ebm_session *s, int32_t i, const backward_run *run)
+{
+    const ebm_node *n = &s->g->nodes[i];
     show(s, i, run, conv_tangent(s, n), grad_of(s, i), true);
     show(s, i, run, conv_input(s, n, EBM_ALONE), second_of(s, i), false);
     if (n->input != 0)
         second_input(s, i);
-    if (n->residual != EBM_NONE && !s->plan.residual_takes[i]) {
-        s->k->add(&m, grad_of(s, i), grad_of(s, n->residual), EBM_ALONE);
-        s->k->add(&m, second_of(s, i), second_of(s, n->residual), EBM_ALONE);
-    }
+    second_residual(s, i);
 }
 
-static void second_pool(ebm_session *s, int32_t i)
+static void second_resize(ebm_session *s, int32_t i)
 {
     const ebm_node *n = &s->g->nodes[i];
     ebm_map_shape in = ebm__node_shape(input_of(s, n));
     const float *dy[2] = {grad_of(s, i), second_of(s, i)};
     float *dx[2] = {grad_of(s, n->input), second_of(s, n->input)}, *map = s->work + s->plan.map;
     for (int k = 0; k < 2; k++) {
-        s->k->pool_backward(&in, dy[k], s->plan.grad_first[i] ? dx[k] : map, EBM_ALONE);
+        ebm__resize_gradient(s, n, dy[k], s->plan.grad_first[i] ? dx[k] : map, EBM_ALONE);
         if (!s->plan.grad_first[i])
             s->k->add(&in, map, dx[k], EBM_ALONE);
     }
+    second_residual(s, i);
 }
 
 static void second_pass(ebm_session *s, const backward_run *run)
@@ -122,8 +135,8 @@ static void second_pass(ebm_session *s, const backward_run *run)
     ebm__backward_head(s, head, run, EBM_ALONE);
     second_head(s, head);
     for (int32_t i = head - 1; i > 0; i--) {
-        if (s->g->nodes[i].op == EBM_OP_POOL)
-            second_pool(s, i);
+        if (is_resize(&s->g->nodes[i]))
+            second_resize(s, i);
         else
             second_conv(s, i, run);
     }
@@ -138,8 +151,8 @@ static void linear_pass(ebm_session *s, const backward_run *run)
     ebm__backward_head(s, head, run, EBM_ALONE);
     for (int32_t i = head - 1; i > 0; i--) {
         const ebm_node *n = &s->g->nodes[i];
-        if (n->op == EBM_OP_POOL) {
-            ebm__backward_pool(s, i, EBM_ALONE);
+        if (is_resize(n)) {
+            ebm__backward_resize(s, i, EBM_ALONE);
             continue;
         }
         show(s, i, run, conv_tangent(s, n), grad_of(s, i), true);

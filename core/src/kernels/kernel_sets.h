@@ -38,6 +38,9 @@ void ebm__dense_add(const ebm_map_shape *m, const float *dy, float *dx, ebm_shar
 void ebm__dense_pool_forward(const ebm_map_shape *m, const float *x, float *y, ebm_activation act,
                              float *activated, ebm_share share);
 void ebm__dense_pool_backward(const ebm_map_shape *m, const float *dy, float *dx, ebm_share share);
+void ebm__dense_up_forward(const ebm_map_shape *m, const float *x, const ebm_conv_result *out,
+                           ebm_share share);
+void ebm__dense_up_backward(const ebm_map_shape *m, const float *dy, float *dx, ebm_share share);
 void ebm__dense_head_sum(ebm_activation act, const ebm_map_shape *m, const float *x, float *sums,
                          ebm_share share);
 void ebm__dense_head_tangent(ebm_activation act, const ebm_map_shape *m, const float *x,

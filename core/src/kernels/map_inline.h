@@ -26,6 +26,8 @@ static inline float ebm__act_at(ebm_act act, float slope, float x)
         return x < 0.0f ? 0.0f : x;
     case EBM_ACT_SILU:
         return x * ebm__sigmoid(x);
+    case EBM_ACT_SQUARE:
+        return 0.5f * x * x;
     case EBM_ACT_NONE:
         break;
     }
@@ -44,6 +46,8 @@ static inline float ebm__slope_at(ebm_act act, float slope, float x)
     case EBM_ACT_SILU:
         s = ebm__sigmoid(x);
         return s * (1.0f + x * (1.0f - s));
+    case EBM_ACT_SQUARE:
+        return x;
     case EBM_ACT_NONE:
         break;
     }
@@ -54,7 +58,7 @@ static inline float ebm__slope_at(ebm_act act, float slope, float x)
 static inline float ebm__curve_at(ebm_act act, float x)
 {
     if (act != EBM_ACT_SILU)
-        return 0.0f;
+        return act == EBM_ACT_SQUARE ? 1.0f : 0.0f;
     float s = ebm__sigmoid(x);
     return s * (1.0f - s) * (2.0f + x * (1.0f - 2.0f * s));
 }
@@ -71,6 +75,9 @@ static inline float ebm__curve_at(ebm_act act, float x)
     case EBM_ACT_SILU:                                                                             \
         LOOP(EBM_ACT_SILU);                                                                        \
         break;                                                                                     \
+    case EBM_ACT_SQUARE:                                                                           \
+        LOOP(EBM_ACT_SQUARE);                                                                      \
+        break;                                                                                     \
     case EBM_ACT_NONE:                                                                             \
         LOOP(EBM_ACT_NONE);                                                                        \
         break;                                                                                     \
@@ -85,10 +92,11 @@ static inline void ebm__act_run(ebm_activation act, size_t n, const float *x, fl
 #undef FORWARD_LOOP
 }
 
-/* What a gate looks at: the sign of act(x) is that of x, so one array serves. */
+/* What a gate looks at: the sign of act(x) is that of x where the slope has one of two values. */
 static inline const float *ebm__gate_source(const ebm_gate *gate)
 {
-    return gate->act.kind == EBM_ACT_SILU ? gate->x : gate->activated;
+    bool smooth = gate->act.kind == EBM_ACT_SILU || gate->act.kind == EBM_ACT_SQUARE;
+    return smooth ? gate->x : gate->activated;
 }
 
 /* y = act'(x)*v for n values; x is not read for NONE. y and v may be the same. */
@@ -215,6 +223,52 @@ static inline void ebm__map_pool_backward(const ebm_map_shape *m, ebm__layout lx
             const float *in = dy + k * ly.plane + ly.base + (size_t)i * ly.row;
             for (int32_t j = 0; j < m->w / 2; j++)
                 upper[2 * j] = upper[2 * j + 1] = lower[2 * j] = lower[2 * j + 1] = 0.25f * in[j];
+        }
+    }
+}
+
+/* One channel of an upsampled map. lx: layout of the small map. */
+static inline void ebm__up_plane(const ebm_map_shape *m, ebm__layout lx, ebm__layout ly,
+                                 const float *x, const float *residual, float *y)
+{
+    memcpy(y, residual, ly.plane * sizeof *y);
+    for (int32_t i = 0; i < m->h / 2; i++) {
+        const float *in = x + lx.base + (size_t)i * lx.row;
+        float *upper = y + ly.base + 2 * (size_t)i * ly.row, *lower = upper + ly.row;
+        for (int32_t j = 0; j < m->w / 2; j++) {
+            upper[2 * j] += in[j];
+            upper[2 * j + 1] += in[j];
+            lower[2 * j] += in[j];
+            lower[2 * j + 1] += in[j];
+        }
+    }
+}
+
+/* All of y is written, also when nobody reads it but the activation. */
+static inline void ebm__map_up_forward(const ebm_map_shape *m, ebm__layout lx, ebm__layout ly,
+                                       const float *x, const ebm_conv_result *out, ebm_share share)
+{
+    for (size_t k = ebm__share_first((size_t)m->c, share); k < ebm__share_end((size_t)m->c, share);
+         k++) {
+        float *y = (out->y ? out->y : out->activated) + k * ly.plane;
+        ebm__up_plane(m, lx, ly, x + k * lx.plane, out->residual + k * ly.plane, y);
+        if (out->activated)
+            ebm__act_run(out->act, ly.plane, y, out->activated + k * ly.plane);
+    }
+}
+
+static inline void ebm__map_up_backward(const ebm_map_shape *m, ebm__layout lx, ebm__layout ly,
+                                        const float *dy, float *dx, ebm_share share)
+{
+    for (size_t k = ebm__share_first((size_t)m->c, share); k < ebm__share_end((size_t)m->c, share);
+         k++) {
+        memset(dx + k * lx.plane, 0, lx.plane * sizeof *dx);
+        for (int32_t i = 0; i < m->h / 2; i++) {
+            const float *upper = dy + k * ly.plane + ly.base + 2 * (size_t)i * ly.row;
+            const float *lower = upper + ly.row;
+            float *out = dx + k * lx.plane + lx.base + (size_t)i * lx.row;
+            for (int32_t j = 0; j < m->w / 2; j++)
+                out[j] = upper[2 * j] + upper[2 * j + 1] + lower[2 * j] + lower[2 * j + 1];
         }
     }
 }

@@ -79,7 +79,7 @@ ebm_status ebm_model_create(const char *id, const ebm_network_config *network, e
 void ebm_model_set_params(ebm_model *m, const float *params)
 {
     memcpy(m->params, params, m->info.graph->n_params * sizeof *params);
-    ebm__weights_prepare(&m->weights, m->info.graph, m->info.kernels, m->params);
+    ebm__weights_prepare(&m->weights, m->info.graph, m->info.kernels, &m->levels, m->params);
 }
 
 const float *ebm_model_params(const ebm_model *m)
@@ -171,7 +171,7 @@ static ebm_status load_weights(const ebm_model_options *opt, const char *sha256,
         goto out;
     st = load_tensors(tensors, m->info.graph, m->params, err);
     if (st == EBM_OK)
-        ebm__weights_prepare(&m->weights, m->info.graph, m->info.kernels, m->params);
+        ebm__weights_prepare(&m->weights, m->info.graph, m->info.kernels, &m->levels, m->params);
 out:
     ebm_safetensors_free(tensors);
     ebm_free(data);

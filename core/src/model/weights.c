@@ -1,6 +1,7 @@
 /* See weights.h. */
 #include "model/weights.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "ebm/memory.h"
@@ -82,6 +83,14 @@ static const float *activated_time(const ebm_graph_info *g, const float *params,
     return temb;
 }
 
+/* What a head of squares multiplies a channel's sum with. The square root of the step is as the
+ * noise of the level: it halves, between network and energy, the range over the levels of how steep
+ * a network has to be. @eq docs/math/energy_network.md */
+static float squares_weight(const ebm_levels *levels, int32_t t, int32_t channels)
+{
+    return (float)(-sqrt(levels->step2[t]) / (double)channels);
+}
+
 /* Row t of a node's table. */
 static void fill_row(const ebm_graph_info *g, const ebm_node *n, const float *params,
                      const float *time, int32_t channels, float *row)
@@ -99,8 +108,23 @@ static void fill_row(const ebm_graph_info *g, const ebm_node *n, const float *pa
         row[c] += gain ? gain[c] * bias[c] : bias[c];
 }
 
+static void fill_table(ebm__weights *w, const ebm_graph_info *g, const ebm_levels *levels,
+                       const float *params, int32_t t)
+{
+    const float *time = activated_time(g, params, t, w->time_work);
+    for (int32_t i = 0; i < g->n_nodes; i++) {
+        const ebm_node *n = &g->nodes[i];
+        int32_t channels = table_channels(g, n);
+        float *row = w->table + w->table_at[i] + (size_t)t * (size_t)channels;
+        if (channels > 0)
+            fill_row(g, n, params, time, channels, row);
+        for (int32_t c = 0; n->op == EBM_OP_HEAD && n->time_weight == EBM_NONE && c < channels; c++)
+            row[c] = squares_weight(levels, t, channels);
+    }
+}
+
 void ebm__weights_prepare(ebm__weights *w, const ebm_graph_info *g, const ebm_kernels *k,
-                          const float *params)
+                          const ebm_levels *levels, const float *params)
 {
     for (int32_t i = 0; i < g->n_nodes; i++) {
         const ebm_node *n = &g->nodes[i];
@@ -109,16 +133,8 @@ void ebm__weights_prepare(ebm__weights *w, const ebm_graph_info *g, const ebm_ke
                          n->gain == EBM_NONE ? NULL : tensor(g, params, n->gain),
                          w->packed + w->packed_at[i]);
     }
-    for (int32_t t = 0; t < w->levels; t++) {
-        const float *time = activated_time(g, params, t, w->time_work);
-        for (int32_t i = 0; i < g->n_nodes; i++) {
-            const ebm_node *n = &g->nodes[i];
-            int32_t channels = table_channels(g, n);
-            if (channels > 0)
-                fill_row(g, n, params, time, channels,
-                         w->table + w->table_at[i] + (size_t)t * (size_t)channels);
-        }
-    }
+    for (int32_t t = 0; t < w->levels; t++)
+        fill_table(w, g, levels, params, t);
 }
 
 void ebm__weights_clear(ebm__weights *w)

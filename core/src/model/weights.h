@@ -5,6 +5,7 @@
 
 #include "ebm/graph.h"
 #include "ebm/kernels.h"
+#include "ebm/levels.h"
 
 /* @shape per node n: packed + packed_at[n]; table + table_at[n] is [T, C]: the bias of a
  *        convolution, the vector v of the head */
@@ -17,9 +18,10 @@ typedef struct ebm__weights {
 
 ebm_status ebm__weights_init(const ebm_graph_info *g, const ebm_kernels *k, int32_t levels,
                              ebm__weights *out, ebm_error *err);
-/* Fills the tables from a parameter vector. @shape params [g->n_params] */
+/* Fills the tables from a parameter vector; heads of squares look at the step sizes. @shape params
+ * [g->n_params] */
 void ebm__weights_prepare(ebm__weights *w, const ebm_graph_info *g, const ebm_kernels *k,
-                          const float *params);
+                          const ebm_levels *levels, const float *params);
 void ebm__weights_clear(ebm__weights *w); /* safe on a zeroed struct */
 
 /* y = W*x + b in double accumulation. @shape w [n_out, n_in], b, y [n_out], x [n_in] */

@@ -222,7 +222,10 @@ static void states(void **state)
         ebma_job_state with;
         const char *status, *member; /* the member that is not null */
     } rows[] = {{{.status = EBMA_JOB_QUEUED, .position = 3, .eta_s = 1.25}, "queued", "queue"},
-                {{.status = EBMA_JOB_RUNNING, .fraction = 0.5, .parts_done = 1, .started_ms = 5},
+                {{.status = EBMA_JOB_RUNNING,
+                  .progress = {0.5, 1, 3, 6, 12, 30},
+                  .eta_s = 1.94,
+                  .started_ms = 5},
                  "running",
                  "progress"},
                 {{.status = EBMA_JOB_FAILED, .error = EBMA_DIVERGED}, "failed", "error"},

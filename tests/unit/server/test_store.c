@@ -248,6 +248,12 @@ static void giving_back_and_going_on(void **state)
     bench_expect_blob(f, 1, EBMD_BLOB_CHECKPOINT, 0, NULL, 0);
 }
 
+static void count_one(void *arg, const ebmd_row *row)
+{
+    (void)row;
+    ++*(int *)arg;
+}
+
 static void cancel_in_every_state(void **state)
 {
     store_bench *f = *state;
@@ -276,6 +282,44 @@ static void cancel_in_every_state(void **state)
     assert_int_equal(v.row.state, EBMD_JOB_SUCCEEDED); /* too late changes nothing */
     assert_int_equal(f->store->ops->cancel(f->store, bench_id_of(4), NULL, &v, NULL),
                      EBM_ERR_NOT_FOUND);
+}
+
+/* Whatever its state: it has ended, nothing is kept of it, and late workers change nothing. */
+static void forgetting(void **state)
+{
+    store_bench *f = *state;
+    ebmd_filter all = {.limit = 9};
+    ebmd_store *s = f->store;
+    ebmd_lease lease;
+    int seen = 0;
+
+    assert_int_equal(s->ops->forget(s, bench_id_of(1), NULL, NULL), EBM_ERR_NOT_FOUND);
+    bench_accept(f, 1); /* will have succeeded */
+    lease = bench_claim(f, 1);
+    assert_int_equal(bench_finish(f, &lease), EBM_OK);
+    bench_accept(f, 2); /* will be running, with a checkpoint */
+    lease = bench_claim(f, 2);
+    assert_int_equal(bench_save(f, &lease, "here", false), EBM_OK);
+    bench_accept(f, 3); /* waits */
+    for (int i = 1; i <= 3; i++) {
+        assert_int_equal(s->ops->forget(s, bench_id_of(i), "bob", NULL), EBM_ERR_NOT_FOUND);
+        for (int again = 0; again < 2; again++)
+            assert_int_equal(s->ops->forget(s, bench_id_of(i), "", NULL), EBM_OK);
+        assert_true(bench_view_of(f, i).row.purged);
+        for (int t = 0; t < EBMD_BLOB_TYPES; t++)
+            bench_expect_blob(f, i, (ebmd_blob_type)t, 0, NULL, 0);
+    }
+    assert_int_equal(f->ended, 3);
+    assert_int_equal(bench_finish(f, &lease), EBM_ERR_BAD_STATE);
+    bench_expect_state(f, 1, EBMD_JOB_SUCCEEDED, ""); /* one that had ended stays what it was */
+    bench_expect_state(f, 2, EBMD_JOB_CANCELED, "canceled");
+    bench_expect_state(f, 3, EBMD_JOB_CANCELED, "canceled");
+    bench_claim_none(f);
+    s->ops->list(s, &all, count_one, &seen);
+    assert_int_equal(seen, 0);
+    f->mono += f->limits.tombstone_ttl_ms;
+    bench_sweep(f);
+    assert_false(bench_exists(f, 2));
 }
 
 static void deadlines_and_age(void **state)
@@ -371,6 +415,14 @@ static void pages(void **state)
     filter = (ebmd_filter){.limit = 9, .owner = "nobody"};
     f->store->ops->list(f->store, &filter, take, &l);
     assert_int_equal(l.n, 6);
+    filter = (ebmd_filter){.limit = 9, .model = "m"};
+    f->store->ops->list(f->store, &filter, take, &l);
+    assert_int_equal(l.n, 6 + 5);
+    filter = (ebmd_filter){.limit = 9, .model = "n"};
+    f->store->ops->list(f->store, &filter, take, &l);
+    filter = (ebmd_filter){.limit = 9, .since = bench_view_of(f, 1).row.created_ms + 1};
+    f->store->ops->list(f->store, &filter, take, &l);
+    assert_int_equal(l.n, 11);
     f->mono += 700;
     f->store->ops->stats(f->store, &stats);
     assert_true(stats.queued == 4 && stats.running == 1 && stats.queued_work == 400);
@@ -465,6 +517,7 @@ int main(void)
         BOTH(poison_stops),
         BOTH(giving_back_and_going_on),
         BOTH(cancel_in_every_state),
+        BOTH(forgetting),
         BOTH(deadlines_and_age),
         BOTH(only_so_much_is_kept),
         BOTH(pages),

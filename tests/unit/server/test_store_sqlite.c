@@ -130,6 +130,23 @@ static void files_that_are_not_ours(void **state)
     assert_int_equal(try_open(f, f->dir, &err), EBM_ERR_NOT_FOUND); /* a directory */
 }
 
+/* A file of the version before this one is taken over, with its jobs. */
+static void a_file_of_the_version_before(void **state)
+{
+    store_bench *f = *state;
+
+    bench_accept(f, 1);
+    bench_close(f);
+    sql(f->path, "ALTER TABLE jobs DROP COLUMN model; PRAGMA user_version=2");
+    for (int i = 0; i < 2; i++) {
+        bench_open(f);
+        bench_expect_state(f, 1, EBMD_JOB_QUEUED, "");
+        assert_string_equal(bench_view_of(f, 1).row.model, "");
+        bench_close(f);
+    }
+    bench_open(f);
+}
+
 static void a_damaged_file(void **state)
 {
     static char page[4096];
@@ -237,7 +254,7 @@ static void ten_thousand_jobs(void **state)
         " INSERT INTO jobs SELECT printf('job_%026d',i),kind,owner,idem,digest,code,i,work,"
         "fence,created_ms,started_ms,completed_ms,deadline_ms,request_bytes,document_bytes,"
         "part_bytes,checkpoint_bytes,vtime,queue_ms,compute_ms,encode_ms,attempts,priority,"
-        "parts,state,cancel_requested,purged FROM jobs,n; COMMIT");
+        "parts,state,cancel_requested,purged,model FROM jobs,n; COMMIT");
     bench_open(f);
     f->store->ops->stats(f->store, &stats);
     assert_int_equal(stats.queued, 10000);
@@ -249,9 +266,13 @@ static void ten_thousand_jobs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FILES(a_file_is_still_there_later), FILES(a_killed_process_loses_nothing),
-        FILES(files_that_are_not_ours),     FILES(a_damaged_file),
-        FILES(one_process_at_a_time),       FILES(hostile_rows),
+        FILES(a_file_is_still_there_later),
+        FILES(a_killed_process_loses_nothing),
+        FILES(files_that_are_not_ours),
+        FILES(a_file_of_the_version_before),
+        FILES(a_damaged_file),
+        FILES(one_process_at_a_time),
+        FILES(hostile_rows),
         FILES(ten_thousand_jobs),
     };
 

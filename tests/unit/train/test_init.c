@@ -48,6 +48,35 @@ static void test_limits(void **state)
     ebm_model_unref(m);
 }
 
+/* A network of squares: variance 1/(fan in), uniform; gains 0.3; biases 0. */
+static void test_squares(void **state)
+{
+    const ebm_network_config c = small_network_of(1, EBM_ACT_SILU);
+    ebm_model *m = random_net(&c, kernel_set("ref"), 1);
+    const ebm_graph_info *g = ebm_model_describe(m)->graph;
+    ebmt__spectral spectral;
+    ebmt_state s;
+    (void)state;
+    assert_int_equal(ebmt__spectral_init(g, &spectral, NULL), EBM_OK);
+    assert_int_equal(ebmt_state_init(g->n_params, spectral.n_u, &s, NULL), EBM_OK);
+    ebmt__init_weights(g, &spectral, 5, &s);
+    for (int32_t k = 0; k < g->n_tensors; k++) {
+        const ebm_tensor_info *t = &g->tensors[k];
+        double limit = sqrt(3.0 * (double)t->dim[0] / (double)t->count), largest = 0.0;
+        for (size_t i = 0; i < t->count; i++)
+            largest = fmax(largest, fabs((double)s.params[t->offset + i]));
+        if (strstr(t->name, "gain"))
+            assert_close(largest, 0.3, 1e-7);
+        else if (t->rank == 1)
+            assert_true(largest == 0.0);
+        else
+            assert_true(largest <= 1.0000001 * limit && largest >= 0.9 * limit);
+    }
+    ebmt_state_clear(&s);
+    ebmt__spectral_clear(&spectral);
+    ebm_model_unref(m);
+}
+
 static const ebm_tensor_info *tensor_named(const ebm_graph_info *g, const char *name)
 {
     for (int32_t k = 0; k < g->n_tensors; k++)
@@ -101,6 +130,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_squares),
         cmocka_unit_test(test_plane),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,6 +37,8 @@ static const char *act_name(ebm_act act)
         return "relu";
     case EBM_ACT_SILU:
         return "silu";
+    case EBM_ACT_SQUARE:
+        return "square";
     case EBM_ACT_NONE:
         break;
     }

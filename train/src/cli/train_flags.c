@@ -11,6 +11,8 @@
 
 static const int32_t data_channels[] = {0, 1, 3};
 
+/* Points of the plane have an architecture of their own. */
+static const char *const architectures[] = {"drl-resnet", "drl-unet"};
 static const ebm_act activations[] = {EBM_ACT_LEAKY_RELU, EBM_ACT_SILU};
 
 #define AT(field)  offsetof(ebmt_train_args, field)
@@ -62,6 +64,8 @@ static const ebmt_option rows[] = {
      "kernel set; the best of this CPU if absent", false},
 
     EBMT_GROUP("Network"),
+    {"--architecture", EBMT_OPT_CHOICE, AT(architecture), 0, 0, "drl-resnet|drl-unet", "",
+     "the paper's network, or the same led back to full size with an energy of squares", false},
     {"--ch", EBMT_OPT_INT, CFG(network.ch), 4, 1024, NULL, "channels",
      "base width of the network, even", false},
     {"--ch-mult", EBMT_OPT_INTS, AT(ch_mult), 1, 64, NULL, "",
@@ -214,6 +218,7 @@ static ebm_status finish_config(ebmt_train_args *a, ebm_error *err)
     ebm_network_config *n = &a->config.network;
     n->n_mult = a->ch_mult.n;
     memcpy(n->ch_mult, a->ch_mult.item, sizeof n->ch_mult);
+    (void)snprintf(n->architecture, sizeof n->architecture, "%s", architectures[a->architecture]);
     n->activation = activations[a->activation];
     n->leaky_slope = (float)a->leaky_slope;
     a->data.format = (ebmt_format)a->data_format;

@@ -13,7 +13,7 @@ typedef struct ebmt_train_args {
     char *out_path; /* what `out` points to */
     ebmt_parsed parsed;
     ebmt_int_list ch_mult;
-    int32_t activation, schedule, step_rule, objective,
+    int32_t architecture, activation, schedule, step_rule, objective,
         lr_decay; /* CHOICE: indices into the names below */
     double leaky_slope;
     int64_t seed;

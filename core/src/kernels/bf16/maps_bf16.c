@@ -216,6 +216,59 @@ void ebm__bf16_pool_backward(const ebm_map_shape *m, const float *dy, float *dx,
     ebm__bf16_finish_edges(&end, share);
 }
 
+void ebm__bf16_up_forward(const ebm_map_shape *m, const float *x, const ebm_conv_result *out,
+                          ebm_share share)
+{
+    const ebm_map_shape small = half(m);
+    const ebm__bf16_end end = {.m = *m,
+                               .residual = out->residual,
+                               .value = out->y,
+                               .act = out->act,
+                               .operand = out->activated};
+    float sums[BLOCK];
+    if (is_thin(m->c)) {
+        ebm__map_up_forward(m, thin_layout(small.h, small.w), thin_layout(m->h, m->w), x, out,
+                            share);
+        return;
+    }
+    for (size_t i = ebm__share_first(height(m), share); i < ebm__share_end(height(m), share); i++)
+        for (size_t j = 0; j < width(m); j++) {
+            bool inside = i / 2 < height(&small) && j / 2 < width(&small);
+            const float *from = x + pixel(&small, i / 2, j / 2);
+            for (size_t c = 0; c < padded_channels(m->c); c += BLOCK) {
+                store_floats(sums, inside ? load_floats(from + c) : zero32());
+                ebm__bf16_finish(&end, i * (width(m) + 1) + j, 1, (int32_t)c, sums, BLOCK);
+            }
+        }
+    ebm__bf16_finish_edges(&end, share);
+}
+
+/* The sum of the four pixels from `at` on. */
+static floats32 four(const bf16 *at, size_t column, size_t row)
+{
+    floats32 upper = add32(load_bf16(at), load_bf16(at + column));
+    return add32(upper, add32(load_bf16(at + row), load_bf16(at + row + column)));
+}
+
+void ebm__bf16_up_backward(const ebm_map_shape *m, const float *dy, float *dx, ebm_share share)
+{
+    const ebm_map_shape small = half(m);
+    const ebm__bf16_end end = {.m = small, .operand = dx};
+    size_t channels = padded_channels(m->c), row = grid_of(m->h, m->w).row * channels;
+    if (is_thin(m->c)) {
+        ebm__map_up_backward(m, thin_layout(small.h, small.w), thin_layout(m->h, m->w), dy, dx,
+                             share);
+        return;
+    }
+    for (size_t i = ebm__share_first(height(&small), share);
+         i < ebm__share_end(height(&small), share); i++)
+        for (size_t j = 0; j < width(&small); j++)
+            for (size_t c = 0; c < channels; c += BLOCK)
+                store_bf16(wide(dx) + pixel(&small, i, j) + c,
+                           four(wide_const(dy) + pixel(m, 2 * i, 2 * j) + c, channels, row));
+    ebm__bf16_finish_edges(&end, share);
+}
+
 /* What the head sums up of one block of channels: act(x), act'(x)*v or an operand map. */
 typedef struct summand {
     ebm_activation act;

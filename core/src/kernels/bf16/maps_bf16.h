@@ -146,6 +146,8 @@ static inline __m512 act_vector(ebm_activation act, __m512 x)
         for (int i = 0; i < 16; i++)
             t[i] = ebm__act_at(EBM_ACT_SILU, 0.0f, t[i]);
         return _mm512_loadu_ps(t);
+    case EBM_ACT_SQUARE:
+        return _mm512_mul_ps(_mm512_mul_ps(_mm512_set1_ps(0.5f), x), x);
     case EBM_ACT_NONE:
         break;
     }
@@ -167,6 +169,8 @@ static inline __m512 slope_vector(ebm_activation act, __m512 x)
         for (int i = 0; i < 16; i++)
             t[i] = ebm__slope_at(EBM_ACT_SILU, 0.0f, t[i]);
         return _mm512_loadu_ps(t);
+    case EBM_ACT_SQUARE:
+        return x;
     case EBM_ACT_NONE:
         break;
     }
@@ -177,7 +181,7 @@ static inline __m512 curve_vector(ebm_activation act, __m512 x)
 {
     float t[16];
     if (act.kind != EBM_ACT_SILU)
-        return _mm512_setzero_ps();
+        return act.kind == EBM_ACT_SQUARE ? _mm512_set1_ps(1.0f) : _mm512_setzero_ps();
     _mm512_storeu_ps(t, x);
     for (int i = 0; i < 16; i++)
         t[i] = ebm__curve_at(EBM_ACT_SILU, t[i]);
@@ -202,7 +206,7 @@ static inline floats32 slope32(ebm_activation act, floats32 x)
 /* act'(x) of 32 values of a wide map, `at` in values from its start. */
 static inline floats32 gate32(const ebm_gate *gate, size_t at)
 {
-    bool smooth = gate->act.kind == EBM_ACT_SILU;
+    bool smooth = gate->act.kind == EBM_ACT_SILU || gate->act.kind == EBM_ACT_SQUARE;
     return slope32(gate->act, smooth ? load_floats(gate->x + at)
                                      : load_bf16(wide_const(gate->activated) + at));
 }
@@ -226,6 +230,9 @@ void ebm__bf16_add(const ebm_map_shape *m, const float *dy, float *dx, ebm_share
 void ebm__bf16_pool_forward(const ebm_map_shape *m, const float *x, float *y, ebm_activation act,
                             float *activated, ebm_share share);
 void ebm__bf16_pool_backward(const ebm_map_shape *m, const float *dy, float *dx, ebm_share share);
+void ebm__bf16_up_forward(const ebm_map_shape *m, const float *x, const ebm_conv_result *out,
+                          ebm_share share);
+void ebm__bf16_up_backward(const ebm_map_shape *m, const float *dy, float *dx, ebm_share share);
 void ebm__bf16_head_sum(ebm_activation act, const ebm_map_shape *m, const float *x, float *sums,
                         ebm_share share);
 void ebm__bf16_head_tangent(ebm_activation act, const ebm_map_shape *m, const float *x,
@@ -242,6 +249,7 @@ void ebm__bf16_head_backward(ebm_activation act, const ebm_map_shape *m, const f
     .act_tangent = ebm__bf16_act_tangent, .gate_backward = ebm__bf16_gate_backward,                \
     .curve_backward = ebm__bf16_curve_backward, .add = ebm__bf16_add,                              \
     .pool_forward = ebm__bf16_pool_forward, .pool_backward = ebm__bf16_pool_backward,              \
+    .up_forward = ebm__bf16_up_forward, .up_backward = ebm__bf16_up_backward,                      \
     .head_sum = ebm__bf16_head_sum, .head_tangent = ebm__bf16_head_tangent,                        \
     .operand_sum = ebm__bf16_operand_sum, .head_backward = ebm__bf16_head_backward
 

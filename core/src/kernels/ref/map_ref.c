@@ -63,6 +63,17 @@ void ebm__dense_pool_backward(const ebm_map_shape *m, const float *dy, float *dx
     ebm__map_pool_backward(m, dense(m->h, m->w), dense(m->h / 2, m->w / 2), dy, dx, share);
 }
 
+void ebm__dense_up_forward(const ebm_map_shape *m, const float *x, const ebm_conv_result *out,
+                           ebm_share share)
+{
+    ebm__map_up_forward(m, dense(m->h / 2, m->w / 2), dense(m->h, m->w), x, out, share);
+}
+
+void ebm__dense_up_backward(const ebm_map_shape *m, const float *dy, float *dx, ebm_share share)
+{
+    ebm__map_up_backward(m, dense(m->h / 2, m->w / 2), dense(m->h, m->w), dy, dx, share);
+}
+
 void ebm__dense_head_sum(ebm_activation act, const ebm_map_shape *m, const float *x, float *sums,
                          ebm_share share)
 {

@@ -477,6 +477,17 @@ static void pool_backward(const ebm_map_shape *m, const float *dy, float *dx, eb
     ebm__map_pool_backward(m, padded(m->h, m->w), padded(m->h / 2, m->w / 2), dy, dx, share);
 }
 
+static void up_forward(const ebm_map_shape *m, const float *x, const ebm_conv_result *out,
+                       ebm_share share)
+{
+    ebm__map_up_forward(m, padded(m->h / 2, m->w / 2), padded(m->h, m->w), x, out, share);
+}
+
+static void up_backward(const ebm_map_shape *m, const float *dy, float *dx, ebm_share share)
+{
+    ebm__map_up_backward(m, padded(m->h / 2, m->w / 2), padded(m->h, m->w), dy, dx, share);
+}
+
 static void head_sum(ebm_activation act, const ebm_map_shape *m, const float *x, float *sums,
                      ebm_share share)
 {
@@ -521,6 +532,8 @@ static const ebm_kernels SIMD_TABLE = {
     .add = add,
     .pool_forward = pool_forward,
     .pool_backward = pool_backward,
+    .up_forward = up_forward,
+    .up_backward = up_backward,
     .head_sum = head_sum,
     .head_tangent = head_tangent,
     .operand_sum = operand_sum,

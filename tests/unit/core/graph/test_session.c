@@ -52,14 +52,11 @@ static double dot(const float *a, const float *b, size_t n)
 
 /* d/dh net(x + h v) by central differences equals <v, grad>. SiLU is smooth: second-order error.
  * Float rounding of net (about 1e-7 |net|) over 2h limits the agreement to 1e-3. */
-static void test_gradient_by_differences(void **state)
+static void check_gradient_by_differences(const ebm_network_config *c)
 {
-    ebm_network_config c = small_network();
     float x[DIM], v[DIM], moved[DIM], grad[DIM];
     const double h = 1e-2;
-    (void)state;
-    c.activation = EBM_ACT_SILU;
-    ebm_session *s = open_session(&c, "ref", false);
+    ebm_session *s = open_session(c, "ref", false);
     for (uint32_t trial = 0; trial < 12; trial++) {
         int32_t level = (int32_t)(trial % 6);
         double side[2];
@@ -75,6 +72,15 @@ static void test_gradient_by_differences(void **state)
         assert_close((side[1] - side[0]) / (2.0 * h), dot(v, grad, DIM), 2e-3 * scale);
     }
     ebm_session_free(s);
+}
+
+static void test_gradient_by_differences(void **state)
+{
+    (void)state;
+    for (int which = 0; which < SMALL_NETWORKS; which++) {
+        const ebm_network_config c = small_network_of(which, EBM_ACT_SILU);
+        check_gradient_by_differences(&c);
+    }
 }
 
 /* A graph that no architecture here has: one node serves twice as a residual and twice as an
@@ -179,66 +185,78 @@ static void test_gradient_slots_are_reused(void **state)
     assert_true(bytes[1] - bytes[0] >= 12 * value && bytes[1] - bytes[0] < 13 * value);
 }
 
+static void check_team(const ebm_network_config *c, const ebm_kernels *set)
+{
+    const ebm_session_options opt = {.members = 4};
+    float x[DIM], want[DIM], grad[DIM];
+    ebm_session *s = NULL;
+    ebm_model *m = random_net(c, set, 5);
+    assert_int_equal(ebm_session_create(m, &opt, &s, NULL), EBM_OK);
+    random_floats(3, 0, DIM, x);
+    float net = ebm_session_gradient(s, x, 2, want);
+    for (int32_t members = 1; members <= 4; members++) {
+        ebm_team *team = NULL;
+        assert_int_equal(ebm_team_create(members, &team, NULL), EBM_OK);
+        ebm_session_use_team(s, team);
+        for (int again = 0; again < 3; again++) {
+            memset(grad, 0, sizeof grad);
+            assert_true(ebm_session_gradient(s, x, 2, grad) == net);
+            assert_memory_equal(grad, want, sizeof want);
+        }
+        ebm_session_use_team(s, NULL);
+        ebm_team_free(team);
+    }
+    ebm_session_free(s);
+    ebm_model_unref(m);
+}
+
 /* A team of any size computes what one thread computes, byte for byte, on every set; and works
  * again after it has slept. */
 static void test_team_same_bits(void **state)
 {
     const ebm_kernels *sets[8];
-    ebm_network_config c = small_network();
-    float x[DIM], want[DIM], grad[DIM];
+    size_t n = all_sets(sets);
     (void)state;
-    c.ch = 34; /* two blocks of channels in the padded layouts, one of them nearly empty */
-    for (size_t i = 0, n = all_sets(sets); i < n; i++) {
-        const ebm_session_options opt = {.members = 4};
-        ebm_session *s = NULL;
-        ebm_model *m = random_net(&c, sets[i], 5);
-        assert_int_equal(ebm_session_create(m, &opt, &s, NULL), EBM_OK);
-        random_floats(3, (uint32_t)i, DIM, x);
-        float net = ebm_session_gradient(s, x, 2, want);
-        for (int32_t members = 1; members <= 4; members++) {
-            ebm_team *team = NULL;
-            assert_int_equal(ebm_team_create(members, &team, NULL), EBM_OK);
-            ebm_session_use_team(s, team);
-            for (int again = 0; again < 3; again++) {
-                memset(grad, 0, sizeof grad);
-                assert_true(ebm_session_gradient(s, x, 2, grad) == net);
-                assert_memory_equal(grad, want, sizeof want);
-            }
-            ebm_session_use_team(s, NULL);
-            ebm_team_free(team);
-        }
-        ebm_session_free(s);
-        ebm_model_unref(m);
+    for (int which = 0; which < SMALL_NETWORKS; which++) {
+        ebm_network_config c = small_network_of(which, EBM_ACT_LEAKY_RELU);
+        c.ch = 34; /* two blocks of channels in the padded layouts, one of them nearly empty */
+        for (size_t i = 0; i < n; i++)
+            check_team(&c, sets[i]);
     }
 }
 
 /* Sets with bfloat16 operands stay near the truth: bounds of `ebm check`. The network is smooth,
  * so that no activation jumps. */
+static void check_near_ref(const ebm_network_config *c, const ebm_kernels *set)
+{
+    float x[DIM], want[DIM], grad[DIM];
+    ebm_session *truth = open_session(c, "ref", false), *s = NULL;
+    ebm_model *m = random_net(c, set, 5);
+    bool rounded = strncmp(set->kernel_class, "bf16", 4) == 0;
+    assert_int_equal(ebm_session_create(m, NULL, &s, NULL), EBM_OK);
+    for (int32_t level = 0; level < 6; level++) {
+        random_floats(4, (uint32_t)level, DIM, x);
+        double net = (double)ebm_session_gradient(truth, x, level, want);
+        assert_close((double)ebm_session_gradient(s, x, level, grad), net,
+                     (rounded ? 2e-3 : 1e-5) * fabs(net) + (rounded ? 2e-2 : 1e-5));
+        assert_rel_l2(grad, want, DIM, rounded ? 2e-2 : 1e-5);
+    }
+    ebm_session_free(s);
+    ebm_session_free(truth);
+    ebm_model_unref(m);
+}
+
 static void test_rounded_sets_near_ref(void **state)
 {
     const ebm_kernels *sets[8];
-    ebm_network_config c = small_network();
-    float x[DIM], want[DIM], grad[DIM];
+    size_t n = all_sets(sets);
     (void)state;
-    c.ch = 32;
-    c.activation = EBM_ACT_SILU;
-    ebm_session *truth = open_session(&c, "ref", false);
-    for (size_t i = 0, n = all_sets(sets); i < n; i++) {
-        ebm_session *s = NULL;
-        ebm_model *m = random_net(&c, sets[i], 5);
-        bool rounded = strncmp(sets[i]->kernel_class, "bf16", 4) == 0;
-        assert_int_equal(ebm_session_create(m, NULL, &s, NULL), EBM_OK);
-        for (int32_t level = 0; level < 6; level++) {
-            random_floats(4, (uint32_t)level, DIM, x);
-            double net = (double)ebm_session_gradient(truth, x, level, want);
-            assert_close((double)ebm_session_gradient(s, x, level, grad), net,
-                         (rounded ? 2e-3 : 1e-5) * fabs(net) + (rounded ? 2e-2 : 1e-5));
-            assert_rel_l2(grad, want, DIM, rounded ? 2e-2 : 1e-5);
-        }
-        ebm_session_free(s);
-        ebm_model_unref(m);
+    for (int which = 0; which < SMALL_NETWORKS; which++) {
+        ebm_network_config c = small_network_of(which, EBM_ACT_SILU);
+        c.ch = 32;
+        for (size_t i = 0; i < n; i++)
+            check_near_ref(&c, sets[i]);
     }
-    ebm_session_free(truth);
 }
 
 /* <v, grad net> by pushing v forward equals the dot product with the gradient. */
@@ -246,10 +264,9 @@ static void test_tangent_is_the_directional_derivative(void **state)
 {
     static const ebm_act acts[] = {EBM_ACT_LEAKY_RELU, EBM_ACT_SILU};
     (void)state;
-    for (uint32_t a = 0; a < 2; a++) {
-        ebm_network_config c = small_network();
+    for (uint32_t a = 0; a < 2 * SMALL_NETWORKS; a++) {
+        const ebm_network_config c = small_network_of((int)a / 2, acts[a % 2]);
         float x[DIM], v[DIM], grad[DIM];
-        c.activation = acts[a];
         ebm_session *s = open_session(&c, "blas", true);
         for (uint32_t trial = 0; trial < 6; trial++) {
             random_floats(8, 2 * trial, DIM, x);

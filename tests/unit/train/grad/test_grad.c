@@ -41,12 +41,11 @@ typedef struct rig {
     float *params, *direction, *moved, *grad;
 } rig;
 
-static rig make_rig(ebm_act act, bool tangent)
+static rig make_rig(int which, ebm_act act, bool tangent)
 {
     const ebm_session_options opt = {.tangent = tangent};
-    ebm_network_config c = small_network();
+    const ebm_network_config c = small_network_of(which, act);
     rig r = {0};
-    c.activation = act;
     r.m = random_net(&c, kernel_set("ref"), 21);
     r.g = ebm_model_describe(r.m)->graph;
     r.params = floats(r.g->n_params);
@@ -88,12 +87,11 @@ static void move(rig *r, double h)
 }
 
 /* Every tensor alone: d net / d params against central differences on a smooth network. */
-static void test_each_tensor_by_differences(void **state)
+static void check_each_tensor(int which)
 {
     float x[DIM];
     const double h = 5e-3;
-    rig r = make_rig(EBM_ACT_SILU, false);
-    (void)state;
+    rig r = make_rig(which, EBM_ACT_SILU, false);
     random_floats(23, 0, DIM, x);
     assert_int_equal(ebmt_parameter_gradient(r.s, x, 3, 1.0f, r.grad, NULL), EBM_OK);
     for (int32_t k = 0; k < r.g->n_tensors; k++) {
@@ -111,11 +109,18 @@ static void test_each_tensor_by_differences(void **state)
     free_rig(&r);
 }
 
+static void test_each_tensor_by_differences(void **state)
+{
+    (void)state;
+    for (int which = 0; which < SMALL_NETWORKS; which++)
+        check_each_tensor(which);
+}
+
 /* Weights of samples add up: the gradient accumulates, never assigns. */
 static void test_gradients_accumulate(void **state)
 {
     float x[2][DIM];
-    rig r = make_rig(EBM_ACT_LEAKY_RELU, false);
+    rig r = make_rig(0, EBM_ACT_LEAKY_RELU, false);
     float *twice = floats(r.g->n_params), *parts = floats(r.g->n_params);
     (void)state;
     random_floats(23, 1, DIM, x[0]);
@@ -153,7 +158,7 @@ static void test_matching_gradient_by_differences(void **state)
 {
     float x[DIM], v[DIM], gx[DIM];
     const double h = 2e-3;
-    rig r = make_rig(EBM_ACT_LEAKY_RELU, true);
+    rig r = make_rig(0, EBM_ACT_LEAKY_RELU, true);
     ebmt_grads sums;
     (void)state;
     push_away_from_kinks(&r);
@@ -183,13 +188,12 @@ static void test_matching_gradient_by_differences(void **state)
 
 /* The same with a smooth activation, each tensor alone: biases, gains and the time embedding now
  * have a part in the slope through the curvature of the activation. */
-static void test_smooth_matching_gradient_by_differences(void **state)
+static void check_smooth_matching(int which)
 {
     float x[DIM], v[DIM], gx[DIM];
     const double h = 4e-3;
-    rig r = make_rig(EBM_ACT_SILU, true);
+    rig r = make_rig(which, EBM_ACT_SILU, true);
     ebmt_grads sums;
-    (void)state;
     random_floats(24, 2, DIM, x);
     random_floats(24, 3, DIM, v);
     assert_int_equal(ebmt_grads_init(r.g, 6, &sums, NULL), EBM_OK);
@@ -213,6 +217,13 @@ static void test_smooth_matching_gradient_by_differences(void **state)
     }
     ebmt_grads_clear(&sums);
     free_rig(&r);
+}
+
+static void test_smooth_matching_gradient_by_differences(void **state)
+{
+    (void)state;
+    for (int which = 0; which < SMALL_NETWORKS; which++)
+        check_smooth_matching(which);
 }
 
 int main(void)

@@ -1,0 +1,506 @@
+/* Streams of events over the wire: from the beginning to the end of a job, after a broken line, for
+ * clients that leave, for too many of them, and over a stop. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon_process.h"
+#include "event_client.h"
+#include "tiny_model.h"
+
+#define EVENTS "Accept: text/event-stream\r\n"
+#define LONG   "{\"model\":\"slow\",\"steps_per_level\":2000}"
+#define SHORT  "{\"model\":\"slow\",\"steps_per_level\":40,\"n\":2}"
+
+static daemon_process d;
+
+static int setup(void **state)
+{
+    static const tiny_model models[] = {
+        {.id = "a-tiny", .levels = 2, .steps = 2, .seed = 1, .step_scale = 1.0},
+        {.id = "slow", .levels = 400, .steps = 4, .seed = 3, .step_scale = 1.0}};
+    char store[TEMP_PATH_MAX + 16];
+    const char *const more[] = {"--workers",          "1",  "--streams", "8",
+                                "--connections",      "64", "--store",   store,
+                                "--stream-heartbeat", "1",  NULL};
+
+    (void)state;
+    if (!daemon_prepare(&d) || !tiny_model_write(d.models, &models[0]) ||
+        !tiny_model_write(d.models, &models[1]))
+        return -1;
+    snprintf(store, sizeof(store), "sqlite:%s/jobs.db", d.dir);
+    return daemon_start(&d, more) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    daemon_clean(&d);
+    return 0;
+}
+
+static void sleep_ms(long ms)
+{
+    struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+
+    nanosleep(&ts, NULL);
+}
+
+static void send_later(const char *body, char id[64])
+{
+    http_reply r;
+
+    assert_true(http_call(d.port, "POST", "/sample",
+                          "Content-Type: application/json\r\nPrefer: respond-async\r\n", body, &r));
+    assert_int_equal(r.status, 202);
+    assert_non_null(http_header(&r, "X-Job-Id", id, 64));
+    http_reply_clear(&r);
+}
+
+/* Opens a stream; returns the status. */
+static int watch(event_client *c, const char *id, const char *query, const char *headers)
+{
+    char path[128];
+
+    snprintf(path, sizeof(path), "/v1/jobs/%s/events%s", id, query);
+    assert_true(events_open(c, d.port, "GET", path, headers, NULL));
+    return c->reply.status;
+}
+
+static json_t *job_of(const char *id)
+{
+    char path[96];
+    http_reply r;
+    json_t *job;
+
+    snprintf(path, sizeof(path), "/v1/jobs/%s", id);
+    assert_true(http_call(d.port, "GET", path, "", NULL, &r));
+    job = json_loadb(r.body, r.size, 0, NULL);
+    http_reply_clear(&r);
+    assert_non_null(job);
+    return job;
+}
+
+static bool is_in(const char *id, const char *status)
+{
+    json_t *job = job_of(id);
+    const char *now = json_string_value(json_object_get(job, "status"));
+    bool found = now && strcmp(now, status) == 0;
+
+    json_decref(job);
+    return found;
+}
+
+static void wait_until(const char *id, const char *status)
+{
+    for (int i = 0; i < 4000 && !is_in(id, status); i++)
+        sleep_ms(5);
+    if (!is_in(id, status))
+        fail_msg("%s is not %s", id, status);
+}
+
+/* Value of the series whose line begins so; -1: there is none. */
+static double metric(const char *name)
+{
+    http_reply r;
+    const char *line;
+    double value = -1.0;
+
+    assert_true(http_call(d.admin, "GET", "/metrics", "", NULL, &r));
+    line = strstr(r.body, name);
+    if (line)
+        value = strtod(line + strlen(name), NULL);
+    http_reply_clear(&r);
+    return value;
+}
+
+static void wait_streams(double n)
+{
+    for (int i = 0; i < 2000 && metric("\nebm_streams ") != n; i++)
+        sleep_ms(5);
+    assert_true(metric("\nebm_streams ") == n);
+}
+
+/* --- a whole stream ----------------------------------------------------------------------- */
+
+/* Started before anything else, numbers that grow, previews and images that are PNGs, and exactly
+ * one end, with the object that GET gives. */
+static void from_beginning_to_end(void **state)
+{
+    event_client c;
+    one_event e;
+    char id[64], value[64];
+    long long last = 0;
+    int progress = 0, previews = 0, images = 0;
+    double fraction = -1.0;
+    json_t *end, *job;
+
+    (void)state;
+    assert_true(events_open(&c, d.port, "POST", "/v1/sample?preview_every=50", EVENTS, SHORT));
+    assert_int_equal(c.reply.status, 200);
+    assert_string_equal(http_header(&c.reply, "Content-Type", value, sizeof(value)),
+                        "text/event-stream");
+    assert_string_equal(http_header(&c.reply, "Cache-Control", value, sizeof(value)), "no-store");
+    assert_string_equal(http_header(&c.reply, "X-Accel-Buffering", value, sizeof(value)), "no");
+    assert_non_null(http_header(&c.reply, "Location", value, sizeof(value)));
+    assert_non_null(http_header(&c.reply, "X-Job-Id", id, sizeof(id)));
+    assert_true(events_next(&c, &e, 20000));
+    if (strcmp(e.name, "queued") == 0) {
+        event_clear(&e);
+        assert_true(events_next(&c, &e, 20000));
+    }
+    assert_string_equal(e.name, "started");
+    while (strcmp(e.name, "completed") != 0) {
+        json_t *data = json_loads(e.data, 0, NULL);
+
+        assert_non_null(data);
+        assert_true(e.id > last);
+        last = e.id;
+        progress += strcmp(e.name, "progress") == 0 ? 1 : 0;
+        previews += strcmp(e.name, "preview") == 0 ? 1 : 0;
+        images += strcmp(e.name, "image") == 0 ? 1 : 0;
+        if (strcmp(e.name, "progress") == 0) {
+            double now = json_number_value(json_object_get(data, "fraction"));
+
+            assert_true(now >= fraction && now <= 1.0);
+            fraction = now;
+        }
+        if (strcmp(e.name, "image") == 0 || strcmp(e.name, "preview") == 0)
+            assert_memory_equal(json_string_value(json_object_get(data, "b64_json")), "iVBORw0KGgo",
+                                11);
+        json_decref(data);
+        event_clear(&e);
+        assert_true(events_next(&c, &e, 20000));
+    }
+    assert_true(progress > 0 && previews > 0 && images == 2);
+    end = json_loads(e.data, 0, NULL);
+    job = job_of(id);
+    assert_true(json_equal(end, job));
+    json_decref(end);
+    json_decref(job);
+    event_clear(&e);
+    assert_false(events_next(&c, &e, 2000));
+    assert_true(c.ended);
+    events_close(&c);
+}
+
+static void refusals(void **state)
+{
+    static const struct {
+        const char *method, *path, *headers, *body;
+        int status;
+    } rows[] = {
+        {"GET", "/v1/jobs/x/events", EVENTS, NULL, 404},
+        {"GET", "/v1/jobs/job_00000000000000000000000000/events", EVENTS, NULL, 404},
+        {"GET", "/v1/jobs/x/events", "Accept: application/xml\r\n", NULL, 406},
+        {"GET", "/v1/jobs/x/events?preview_every=-1", EVENTS, NULL, 422},
+        {"GET", "/v1/jobs/x/events?other=1", EVENTS, NULL, 422},
+        {"POST", "/v1/jobs/x/events", EVENTS, "{}", 405},
+        {"POST", "/v1/sample", EVENTS, "{\"n\":0}", 422},
+        {"POST", "/v1/sample?preview_every=x", EVENTS, "{}", 422},
+        {"POST", "/v1/sample?preview_every=1", "", "{}", 422}, /* nobody would see them */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        event_client c;
+        char type[64];
+
+        assert_true(
+            events_open(&c, d.port, rows[i].method, rows[i].path, rows[i].headers, rows[i].body));
+        if (c.reply.status != rows[i].status)
+            fail_msg("%s %s: %d", rows[i].method, rows[i].path, c.reply.status);
+        assert_string_equal(http_header(&c.reply, "Content-Type", type, sizeof(type)),
+                            "application/problem+json");
+        events_close(&c);
+    }
+    wait_streams(0.0);
+}
+
+/* Q05: of a job that has ended, its end; and to who has seen that, that there is no more. */
+static void a_finished_job(void **state)
+{
+    char id[64], header[96];
+    event_client c;
+    one_event e;
+
+    (void)state;
+    send_later("{\"n\":2}", id);
+    wait_until(id, "succeeded");
+    assert_int_equal(watch(&c, id, "", EVENTS), 200);
+    assert_true(events_next(&c, &e, 5000));
+    assert_string_equal(e.name, "completed");
+    snprintf(header, sizeof(header), EVENTS "Last-Event-ID: %lld\r\n", e.id);
+    event_clear(&e);
+    assert_false(events_next(&c, &e, 2000));
+    assert_true(c.ended);
+    events_close(&c);
+    assert_int_equal(watch(&c, id, "", header), 204);
+    events_close(&c);
+}
+
+/* --- a broken line ------------------------------------------------------------------------ */
+
+/* What was missed is given, nothing twice; what cannot be given is said by a reset. */
+static void replay(void **state)
+{
+    char id[64], header[128];
+    long long seen, started;
+    event_client c;
+    one_event e;
+
+    (void)state;
+    send_later(LONG, id);
+    assert_int_equal(watch(&c, id, "", EVENTS), 200);
+    assert_true(events_until(&c, "started", &e, 20000));
+    started = e.id;
+    event_clear(&e);
+    assert_true(events_until(&c, "progress", &e, 20000));
+    seen = e.id;
+    event_clear(&e);
+    events_close(&c);
+    snprintf(header, sizeof(header), "Last-Event-ID: %lld\r\n", seen);
+    assert_int_equal(watch(&c, id, "", header), 200);
+    assert_true(events_next(&c, &e, 20000));
+    assert_string_equal(e.name, "progress");
+    assert_true(e.id > seen);
+    event_clear(&e);
+    events_close(&c);
+    /* without a number: from the first event that is kept */
+    assert_int_equal(watch(&c, id, "", ""), 200);
+    assert_true(events_next(&c, &e, 20000));
+    if (strcmp(e.name, "queued") == 0) {
+        event_clear(&e);
+        assert_true(events_next(&c, &e, 20000));
+    }
+    assert_string_equal(e.name, "started");
+    assert_int_equal(e.id, started);
+    event_clear(&e);
+    events_close(&c);
+}
+
+/* Q04: numbers that were never given, of another time, of the future. */
+static void numbers_that_mean_nothing(void **state)
+{
+    static const struct {
+        const char *number, *first;
+    } rows[] = {{"0", "reset"},
+                {"1", "reset"},
+                {"9007199254740992", "reset"},
+                {"9007199254740993", "started"},
+                {"-1", "started"},
+                {"abc", "started"},
+                {"1e3", "started"},
+                {"", "started"}};
+    char id[64], header[128];
+    event_client c;
+    one_event e;
+
+    (void)state;
+    send_later(LONG, id);
+    wait_until(id, "running");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        snprintf(header, sizeof(header), "Last-Event-ID: %s\r\n", rows[i].number);
+        assert_int_equal(watch(&c, id, "", header), 200);
+        assert_true(events_next(&c, &e, 20000));
+        if (strcmp(e.name, rows[i].first) != 0)
+            fail_msg("%s: %s", rows[i].number, e.name);
+        if (strcmp(e.name, "reset") == 0)
+            assert_non_null(strstr(e.data, "\"object\":\"job\""));
+        event_clear(&e);
+        events_close(&c);
+    }
+}
+
+/* --- clients that leave ------------------------------------------------------------------- */
+
+/* 3.9: who asked by a stream and leaves cancels, unless the job has a key or somebody looks on; who
+ * only looks cancels nothing. */
+static void leaving(void **state)
+{
+    event_client c, onlooker;
+    char id[64];
+
+    (void)state;
+    assert_true(events_open(&c, d.port, "POST", "/v1/sample", EVENTS, LONG));
+    assert_non_null(http_header(&c.reply, "X-Job-Id", id, sizeof(id)));
+    wait_until(id, "running");
+    events_close(&c);
+    wait_until(id, "canceled");
+
+    assert_true(
+        events_open(&c, d.port, "POST", "/v1/sample", EVENTS "Idempotency-Key: k\r\n", LONG));
+    assert_non_null(http_header(&c.reply, "X-Job-Id", id, sizeof(id)));
+    wait_until(id, "running");
+    events_close(&c);
+    wait_streams(0.0);
+    assert_true(is_in(id, "running"));
+
+    assert_true(events_open(&c, d.port, "POST", "/v1/sample", EVENTS, LONG));
+    assert_non_null(http_header(&c.reply, "X-Job-Id", id, sizeof(id)));
+    assert_int_equal(watch(&onlooker, id, "", EVENTS), 200);
+    wait_streams(2.0);
+    events_close(&c);
+    wait_streams(1.0);
+    events_close(&onlooker);
+    wait_streams(0.0);
+    sleep_ms(120); /* two rounds of the keeper */
+    assert_false(is_in(id, "canceled"));
+}
+
+/* Streams whose client has vanished are freed within two heartbeats (here 2 s), those whose client
+ * stays are not. */
+static void vanishing(void **state)
+{
+    event_client c[4], stays;
+    struct timespec begin, end;
+    char id[64];
+    one_event e;
+
+    (void)state;
+    send_later(LONG, id);
+    assert_int_equal(watch(&stays, id, "", EVENTS), 200);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(watch(&c[i], id, "", EVENTS), 200);
+    wait_streams(5.0);
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    for (int i = 0; i < 4; i++) {
+        const struct linger reset = {.l_onoff = 1};
+
+        if (i % 2) /* half of them with a reset, half with a farewell */
+            setsockopt(c[i].fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+        events_close(&c[i]);
+    }
+    wait_streams(1.0);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    if (end.tv_sec - begin.tv_sec > 3)
+        fail_msg("it took %ld s", (long)(end.tv_sec - begin.tv_sec));
+    assert_true(events_until(&stays, "progress", &e, 5000));
+    event_clear(&e);
+    events_close(&stays);
+}
+
+/* One stream more than there may be, and room again when one leaves. */
+static void too_many(void **state)
+{
+    event_client c[9];
+    char id[64], value[32];
+
+    (void)state;
+    send_later(LONG, id);
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(watch(&c[i], id, "", EVENTS), 200);
+    assert_int_equal(watch(&c[8], id, "", EVENTS), 503);
+    assert_non_null(http_header(&c[8].reply, "Retry-After", value, sizeof(value)));
+    events_close(&c[8]);
+    /* a job is not made for a stream that cannot be */
+    assert_true(events_open(&c[8], d.port, "POST", "/v1/sample", EVENTS, "{}"));
+    assert_int_equal(c[8].reply.status, 503);
+    assert_null(http_header(&c[8].reply, "X-Job-Id", value, sizeof(value)));
+    events_close(&c[8]);
+    events_close(&c[0]);
+    wait_streams(7.0);
+    assert_int_equal(watch(&c[8], id, "", EVENTS), 200);
+    for (int i = 1; i < 9; i++)
+        events_close(&c[i]);
+}
+
+/* --- ends that are not the job's own ------------------------------------------------------ */
+
+static void a_canceled_job(void **state)
+{
+    char id[64], path[96];
+    event_client c;
+    one_event e;
+    http_reply r;
+
+    (void)state;
+    send_later(LONG, id);
+    for (int how = 0; how < 2; how++) {
+        if (how == 1)
+            send_later(LONG, id);
+        assert_int_equal(watch(&c, id, "", EVENTS), 200);
+        assert_true(events_until(&c, "progress", &e, 20000));
+        event_clear(&e);
+        snprintf(path, sizeof(path), "/v1/jobs/%s%s", id, how == 0 ? "/cancel" : "");
+        assert_true(http_call(d.port, how == 0 ? "POST" : "DELETE", path, "", NULL, &r));
+        http_reply_clear(&r);
+        assert_true(events_until(&c, "canceled", &e, 5000));
+        assert_non_null(strstr(e.data, how == 0 ? "\"status\":\"canceled\"" : "\"job_gone\""));
+        event_clear(&e);
+        assert_false(events_next(&c, &e, 2000));
+        assert_true(c.ended);
+        events_close(&c);
+    }
+}
+
+/* C8: streams end with `draining`, properly, and the job is there for the next process. */
+static void a_stop(void **state)
+{
+    char store[TEMP_PATH_MAX + 16], id[64], header[128];
+    const char *const more[] = {"--workers", "1", "--store", store, "--drain-seconds", "0", NULL};
+    event_client c, poster;
+    long long seen;
+    one_event e;
+
+    (void)state;
+    snprintf(store, sizeof(store), "sqlite:%s/jobs.db", d.dir);
+    assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
+    assert_true(daemon_start(&d, more));
+    assert_true(events_open(&poster, d.port, "POST", "/v1/sample", EVENTS, LONG));
+    assert_non_null(http_header(&poster.reply, "X-Job-Id", id, sizeof(id)));
+    assert_int_equal(watch(&c, id, "", EVENTS), 200);
+    assert_true(events_until(&c, "progress", &e, 20000));
+    seen = e.id;
+    event_clear(&e);
+    assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
+    for (int i = 0; i < 2; i++) {
+        event_client *one = i == 0 ? &c : &poster;
+
+        assert_true(events_until(one, "draining", &e, 2000));
+        assert_non_null(strstr(e.data, "\"retry_ms\":"));
+        event_clear(&e);
+        assert_false(events_next(one, &e, 1000));
+        assert_true(one->ended);
+        events_close(one);
+    }
+    assert_true(daemon_start(&d, more));
+    snprintf(header, sizeof(header), EVENTS "Last-Event-ID: %lld\r\n", seen);
+    assert_int_equal(watch(&c, id, "", header), 200);
+    assert_true(events_next(&c, &e, 20000));
+    assert_string_equal(e.name, "reset");
+    assert_true(e.id > seen); /* numbers go on */
+    event_clear(&e);
+    assert_true(events_until(&c, "progress", &e, 20000));
+    event_clear(&e);
+    events_close(&c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(from_beginning_to_end, setup, teardown),
+        cmocka_unit_test_setup_teardown(refusals, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_finished_job, setup, teardown),
+        cmocka_unit_test_setup_teardown(replay, setup, teardown),
+        cmocka_unit_test_setup_teardown(numbers_that_mean_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(leaving, setup, teardown),
+        cmocka_unit_test_setup_teardown(vanishing, setup, teardown),
+        cmocka_unit_test_setup_teardown(too_many, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_canceled_job, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_stop, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,346 @@
+/* Jobs as their owners see them: lists with filters and pages, waiting for an end, forgetting; and
+ * that nobody sees what is somebody else's. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon_process.h"
+#include "http_client.h"
+#include "tiny_model.h"
+
+#define SECRET "0123456789abcdef0123456789abcdef"
+#define TAIL                                                                                       \
+    " - - 000102030405060708090a0b0c0d0e0f "                                                       \
+    "355cdbe611519477dfe934e5707a13b91de04201300dc1c9507369164fa60839\n"
+#define KEY(id) "Authorization: Bearer " id "." SECRET "\r\n"
+#define LONG    "{\"model\":\"slow\",\"steps_per_level\":2000,\"n\":64}"
+
+static daemon_process d;
+
+static int setup(void **state)
+{
+    static const tiny_model models[] = {
+        {.id = "a-tiny", .levels = 2, .steps = 2, .seed = 1, .step_scale = 1.0},
+        {.id = "slow", .levels = 400, .steps = 4, .seed = 3, .step_scale = 1.0}};
+    static const char text[] = "alice sample,jobs" TAIL "bob sample,jobs" TAIL "root admin" TAIL;
+    static char keys[TEMP_PATH_MAX];
+    const char *const more[] = {"--api-keys", keys, "--workers", "1", "--sync-limit", "1", NULL};
+
+    (void)state;
+    if (!daemon_prepare(&d) || !tiny_model_write(d.models, &models[0]) ||
+        !tiny_model_write(d.models, &models[1]) || !temp_dir_join(d.dir, "keys", keys) ||
+        !temp_dir_write(d.dir, "keys", text, sizeof(text) - 1) || chmod(keys, 0600) != 0)
+        return -1;
+    return daemon_start(&d, more) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    daemon_clean(&d);
+    return 0;
+}
+
+static double now_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
+}
+
+/* Sends a body to be done later, or with other headers. */
+static void send_job(const char *headers, const char *body, char id[64])
+{
+    char all[512];
+    http_reply r;
+
+    snprintf(all, sizeof(all), "Content-Type: application/json\r\n%s", headers);
+    assert_true(http_call(d.port, "POST", "/v1/sample", all, body, &r));
+    assert_in_range(r.status, 200, 202);
+    assert_non_null(http_header(&r, "X-Job-Id", id, 64));
+    http_reply_clear(&r);
+}
+
+static int call(const char *method, const char *path, const char *headers, json_t **value)
+{
+    http_reply r;
+    int status;
+
+    assert_true(http_call(d.port, method, path, headers, NULL, &r));
+    status = r.status;
+    if (value) {
+        *value = json_loadb(r.body, r.size, 0, NULL);
+        assert_non_null(*value);
+    }
+    http_reply_clear(&r);
+    return status;
+}
+
+static int call_job(const char *method, const char *id, const char *tail, const char *headers)
+{
+    char path[128];
+
+    snprintf(path, sizeof(path), "/v1/jobs/%s%s", id, tail);
+    return call(method, path, headers, NULL);
+}
+
+static size_t count_jobs(const char *query, const char *headers)
+{
+    char path[256];
+    json_t *list;
+    size_t n;
+
+    snprintf(path, sizeof(path), "/v1/jobs%s", query);
+    assert_int_equal(call("GET", path, headers, &list), 200);
+    n = json_array_size(json_object_get(list, "data"));
+    json_decref(list);
+    return n;
+}
+
+#define ASYNC "Prefer: respond-async\r\n"
+
+static void filters(void **state)
+{
+    char id[64], ended[64], query[128];
+    json_t *list;
+    const char *created;
+
+    (void)state;
+    send_job(KEY("alice"), "{}", ended);
+    send_job(KEY("alice") ASYNC, LONG, id);
+    send_job(KEY("bob") ASYNC, "{\"model\":\"slow\",\"priority\":0,\"steps_per_level\":2000}", id);
+    assert_int_equal(count_jobs("", KEY("alice")), 2);
+    assert_int_equal(count_jobs("", KEY("bob")), 1);
+    assert_int_equal(count_jobs("", KEY("root")), 3);
+    assert_int_equal(count_jobs("?owner=bob", KEY("root")), 1);
+    assert_int_equal(count_jobs("?owner=bob", KEY("alice")), 0);
+    assert_int_equal(count_jobs("?owner=alice", KEY("alice")), 2);
+    assert_int_equal(count_jobs("?status=succeeded", KEY("root")), 1);
+    assert_int_equal(count_jobs("?status=queued,running", KEY("root")), 2);
+    assert_int_equal(count_jobs("?status=cancelled", KEY("root")), 0);
+    assert_int_equal(count_jobs("?model=slow", KEY("root")), 2);
+    assert_int_equal(count_jobs("?model=slow&owner=alice", KEY("root")), 1);
+    assert_int_equal(count_jobs("?kind=sample", KEY("root")), 3);
+    assert_int_equal(count_jobs("?kind=other", KEY("root")), 0);
+    assert_int_equal(count_jobs("?since=9999-01-01T00:00:00Z", KEY("root")), 0);
+    assert_int_equal(call("GET", "/v1/jobs?limit=1", KEY("root"), &list), 200);
+    created = json_string_value(
+        json_object_get(json_array_get(json_object_get(list, "data"), 0), "created_at"));
+    snprintf(query, sizeof(query), "?since=%s", created);
+    assert_in_range(count_jobs(query, KEY("root")), 1, 2); /* the newest itself; both were quick */
+    json_decref(list);
+}
+
+/* Pages show every job once, also when others come in between. */
+static void pages(void **state)
+{
+    char id[64], path[128] = "/v1/jobs?limit=3&status=succeeded";
+    char seen[16][64];
+    size_t n = 0;
+
+    (void)state;
+    for (int i = 0; i < 8; i++)
+        send_job(KEY("bob"), "{}", id);
+    for (bool more = true; more;) {
+        json_t *list, *one;
+        size_t i;
+
+        assert_int_equal(call("GET", path, KEY("bob"), &list), 200);
+        json_array_foreach(json_object_get(list, "data"), i, one)
+        {
+            assert_true(n < 16);
+            snprintf(seen[n++], 64, "%s", json_string_value(json_object_get(one, "id")));
+        }
+        more = json_is_true(json_object_get(list, "has_more"));
+        assert_int_equal(json_is_string(json_object_get(list, "next_cursor")), more);
+        if (more)
+            snprintf(path, sizeof(path), "/v1/jobs?limit=3&status=succeeded&cursor=%s",
+                     json_string_value(json_object_get(list, "next_cursor")));
+        json_decref(list);
+        send_job(KEY("bob"), "{}", id);
+    }
+    assert_int_equal(n, 8);
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; k < i; k++)
+            assert_string_not_equal(seen[i], seen[k]);
+    }
+}
+
+/* Q01: what is somebody else's is not there. */
+static void strangers(void **state)
+{
+    char id[64];
+
+    (void)state;
+    send_job(KEY("alice") ASYNC, LONG, id);
+    assert_int_equal(call_job("GET", id, "", KEY("bob")), 404);
+    assert_int_equal(call_job("GET", id, "?wait=5", KEY("bob")), 404);
+    assert_int_equal(call_job("DELETE", id, "", KEY("bob")), 404);
+    assert_int_equal(call_job("POST", id, "/cancel", KEY("bob")), 404);
+    assert_int_equal(call_job("GET", id, "", KEY("root")), 200);
+    assert_int_equal(call_job("DELETE", id, "", KEY("root")), 204);
+}
+
+static void waiting(void **state)
+{
+    char id[64], path[128], value[64];
+    double begin = now_ms();
+    json_t *job;
+    http_reply r;
+
+    (void)state;
+    /* a request is answered after --sync-limit, and its job goes on */
+    send_job(KEY("alice"), LONG, id);
+    if (now_ms() - begin < 1000.0)
+        fail_msg("answered after %.0f ms", now_ms() - begin);
+    snprintf(path, sizeof(path), "/v1/jobs/%s?wait=1", id);
+    begin = now_ms();
+    assert_int_equal(call("GET", path, KEY("alice"), &job), 200);
+    assert_string_equal(json_string_value(json_object_get(job, "status")), "running");
+    if (now_ms() - begin < 1000.0)
+        fail_msg("waited for %.0f ms", now_ms() - begin);
+    json_decref(job);
+    /* an end is told at once */
+    send_job(KEY("alice") ASYNC, "{\"model\":\"slow\",\"steps_per_level\":4}", id);
+    snprintf(path, sizeof(path), "/v1/jobs/%s?wait=20", id);
+    assert_int_equal(call("GET", path, KEY("alice"), &job), 200);
+    assert_string_equal(json_string_value(json_object_get(job, "status")), "succeeded");
+    json_decref(job);
+    /* Prefer: wait, applied and said */
+    assert_true(http_call(d.port, "POST", "/v1/sample",
+                          "Content-Type: application/json\r\nPrefer: wait=1\r\n" KEY("alice"), LONG,
+                          &r));
+    assert_int_equal(r.status, 202);
+    assert_string_equal(http_header(&r, "Preference-Applied", value, sizeof(value)), "wait=1");
+    assert_non_null(http_header(&r, "Location", value, sizeof(value)));
+    http_reply_clear(&r);
+    assert_true(http_call(d.port, "POST", "/v1/sample",
+                          "Content-Type: application/json\r\nPrefer: wait=60\r\n" KEY("alice"),
+                          "{}", &r));
+    assert_int_equal(r.status, 200);
+    assert_string_equal(http_header(&r, "Preference-Applied", value, sizeof(value)), "wait=60");
+    http_reply_clear(&r);
+}
+
+/* Q02: in every state, twice, and never come back. */
+static void forgetting(void **state)
+{
+    static const char *const bodies[] = {
+        "{}", LONG, "{\"model\":\"slow\",\"priority\":0,\"steps_per_level\":2000}"};
+    char id[64];
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        send_job(i > 0 ? KEY("alice") ASYNC : KEY("alice"), bodies[i], id);
+        assert_int_equal(call_job("DELETE", id, "", KEY("alice")), 204);
+        assert_int_equal(call_job("DELETE", id, "", KEY("alice")), 204);
+        assert_int_equal(call_job("GET", id, "", KEY("alice")), 410);
+        assert_int_equal(call_job("POST", id, "/cancel", KEY("alice")), 410);
+        assert_int_equal(call_job("DELETE", id, "?now=1", KEY("alice")), 422);
+    }
+    assert_int_equal(count_jobs("", KEY("alice")), 0);
+    send_job(KEY("alice"), "{}", id); /* the worker is free again */
+}
+
+static void sleep_ms(long ms)
+{
+    struct timespec ts = {.tv_nsec = ms * 1000000L};
+
+    nanosleep(&ts, NULL);
+}
+
+static bool in_metrics(const char *text)
+{
+    http_reply r;
+    bool found;
+
+    assert_true(http_call(d.admin, "GET", "/metrics", "", NULL, &r));
+    found = strstr(r.body, text) != NULL;
+    http_reply_clear(&r);
+    return found;
+}
+
+/* What the job side measures: a cancel, calls of the store, places that are taken. */
+static void measures(void **state)
+{
+    static const char *const lines[] = {"\nebm_cancel_seconds_count 1\n",
+                                        "\nebm_store_seconds_count{op=\"accept\"} 1\n",
+                                        "\nebm_store_seconds_count{op=\"get\"} ",
+                                        "\nebm_store_seconds_count{op=\"finish\"} 1\n",
+                                        "\nebm_slots{state=\"busy\"} 0\n",
+                                        "\nebm_slots{state=\"idle\"} 64\n",
+                                        "\nebm_lease_lost_total 0\n",
+                                        "\nebm_redelivered_total 0\n"};
+    char id[64], path[96];
+    json_t *value;
+
+    (void)state;
+    send_job(KEY("alice") ASYNC, LONG, id);
+    assert_int_equal(call("GET", "/v1/queue", KEY("alice"), &value), 200);
+    assert_true(json_is_true(json_object_get(value, "accepting")));
+    json_decref(value);
+    for (int i = 0; i < 4000 && count_jobs("?status=running", KEY("alice")) == 0; i++)
+        sleep_ms(5);
+    assert_int_equal(call_job("POST", id, "/cancel", KEY("alice")), 202);
+    snprintf(path, sizeof(path), "/v1/jobs/%s?wait=20", id);
+    assert_int_equal(call("GET", path, KEY("alice"), NULL), 200);
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        for (int k = 0; k < 400 && !in_metrics(lines[i]);
+             k++) /* the end is told before it is counted */
+            sleep_ms(5);
+        if (!in_metrics(lines[i]))
+            fail_msg("no %s", lines[i]);
+    }
+}
+
+/* A stop does not wait for those that only look. */
+static void a_stop(void **state)
+{
+    char id[64], request[256];
+    double begin, took;
+    http_reply r;
+    int fd;
+
+    (void)state;
+    send_job(KEY("alice") ASYNC, LONG, id);
+    fd = http_connect(d.port);
+    snprintf(request, sizeof(request),
+             "GET /v1/jobs/%s?wait=600 HTTP/1.1\r\nHost: t\r\n" KEY("alice") "\r\n", id);
+    assert_true(http_send_text(fd, request));
+    assert_int_equal(call_job("GET", id, "", KEY("alice")), 200); /* by now the other one waits */
+    begin = now_ms();
+    assert_int_equal(daemon_stop(&d, SIGTERM, 15000), 0);
+    took = now_ms() - begin;
+    assert_true(http_read(fd, true, &r));
+    assert_int_equal(r.status, 200);
+    http_reply_clear(&r);
+    close(fd);
+    if (took > 10000.0)
+        fail_msg("it took %.0f ms", took);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(filters, setup, teardown),
+        cmocka_unit_test_setup_teardown(pages, setup, teardown),
+        cmocka_unit_test_setup_teardown(strangers, setup, teardown),
+        cmocka_unit_test_setup_teardown(waiting, setup, teardown),
+        cmocka_unit_test_setup_teardown(forgetting, setup, teardown),
+        cmocka_unit_test_setup_teardown(measures, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_stop, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
