@@ -146,5 +146,6 @@ extern const ebmd_kind ebmd_kind_inpaint;
 extern const ebmd_kind ebmd_kind_interpolate;
 extern const ebmd_kind ebmd_kind_energy;
 extern const ebmd_kind ebmd_kind_mcmc;
+extern const ebmd_kind ebmd_kind_likelihood;
 
 #endif

@@ -3,9 +3,9 @@
 
 #include "kind_chains.h"
 
-static const ebmd_kind *const kinds[] = {&ebmd_kind_sample,      &ebmd_kind_inpaint,
-                                         &ebmd_kind_interpolate, &ebmd_kind_energy,
-                                         &ebmd_kind_mcmc,        &ebmd_kind_chains};
+static const ebmd_kind *const kinds[] = {
+    &ebmd_kind_sample, &ebmd_kind_inpaint, &ebmd_kind_interpolate, &ebmd_kind_energy,
+    &ebmd_kind_mcmc,   &ebmd_kind_chains,  &ebmd_kind_likelihood};
 
 const ebmd_kind *ebmd_kind_at(size_t i)
 {

@@ -25,3 +25,8 @@ void ebmd_route_mcmc(const ebmd_app *app, ebmd_request *r)
 {
     ebmd_submit(app, r, &ebmd_kind_mcmc);
 }
+
+void ebmd_route_likelihood(const ebmd_app *app, ebmd_request *r)
+{
+    ebmd_submit(app, r, &ebmd_kind_likelihood);
+}

@@ -36,6 +36,8 @@ static const ebmd_route routes[] = {
     {EBMD_POST, "/interpolate", WORK, ebmd_route_interpolate, ebmd_submit_done},
     {EBMD_POST, "/v1/energy", WORK, ebmd_route_energy, ebmd_submit_done},
     {EBMD_POST, "/energy", WORK, ebmd_route_energy, ebmd_submit_done},
+    {EBMD_POST, "/v1/likelihood", WORK, ebmd_route_likelihood, ebmd_submit_done},
+    {EBMD_POST, "/likelihood", WORK, ebmd_route_likelihood, ebmd_submit_done},
     {EBMD_POST, "/v1/mcmc", WORK, ebmd_route_mcmc, ebmd_submit_done},
     {EBMD_POST, "/mcmc", WORK, ebmd_route_mcmc, ebmd_submit_done},
     {EBMD_GET, "/v1/chains/{id}", JOBS, ebmd_route_chains, NULL},

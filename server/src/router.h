@@ -63,6 +63,7 @@ void ebmd_route_sample(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_inpaint(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_interpolate(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_energy(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_likelihood(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_mcmc(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_chains(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_chains_diagnostics(const ebmd_app *app, ebmd_request *r);

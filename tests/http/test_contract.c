@@ -239,6 +239,8 @@ static void replies(void **state)
         {"POST", "/v1/interpolate", "{\"frames\":3,\"from\":{\"seed\":1}}", 200, "Job"},
         {"POST", "/v1/energy", "{\"gradient\":true,\"images\":[\"" WHITE "\"]}", 200, "Job"},
         {"POST", "/v1/mcmc", "{\"steps\":20,\"sampler\":\"mala\",\"keep\":2}", 200, "Job"},
+        {"POST", "/v1/likelihood",
+         "{\"particles\":2,\"temperatures\":2,\"images\":[\"" WHITE "\"]}", 200, "Job"},
         {"POST", "/v1/sample", "{\"n\":0,\"nn\":1,\"model\":7}", 422, "Problem"},
         {"POST", "/v1/sample", "{", 400, "Problem"},
         {"GET", "/v1/jobs", NULL, 200, "JobList"},

@@ -426,6 +426,36 @@ static void energies(void **state)
     json_decref(lines);
 }
 
+static void likelihoods(void **state)
+{
+    static const char *const members[] = {"log_partition_forward", "log_partition_reverse",
+                                          "log_partition_top"};
+    json_t *lines = lines_of("likelihood --model a-tiny --images one.png --seed 3 --particles 4 "
+                             "--temperatures 5 --warmup 6 --paths 2");
+    json_t *root =
+        post_json("/likelihood",
+                  json_pack("{s:[o], s:i, s:i, s:i, s:i, s:i}", "images", base64(&one), "seed", 3,
+                            "particles", 4, "temperatures", 5, "warmup", 6, "paths", 2),
+                  200);
+    const json_t *first = json_array_get(json_object_get(root, "data"), 0);
+
+    (void)state;
+    assert_non_null(json_object_get(first, "ais"));
+    assert_non_null(json_object_get(first, "recovery"));
+    assert_numbers(json_array_get(lines, 1), first);
+    for (size_t i = 0; i < 3; i++) {
+        assert_non_null(json_object_get(root, members[i]));
+        assert_numbers(json_object_get(json_array_get(lines, 0), members[i]),
+                       json_object_get(root, members[i]));
+    }
+    json_decref(root);
+    json_decref(lines);
+    root =
+        post_json("/likelihood",
+                  json_pack("{s:[o], s:i}", "images", base64(&one), "temperatures", 100000), 422);
+    json_decref(root);
+}
+
 /* --- jobs ----------------------------------------------------------------------------------- */
 
 static void one_image_as_png(void **state)
@@ -534,11 +564,12 @@ static void after_kill(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(inpaint),         cmocka_unit_test(masks),
-        cmocka_unit_test(interpolate),     cmocka_unit_test(edit_with_levels),
-        cmocka_unit_test(compositions),    cmocka_unit_test(pictures_of_another_kind),
-        cmocka_unit_test(energies),        cmocka_unit_test(one_image_as_png),
-        cmocka_unit_test(one_key_one_job), cmocka_unit_test(after_kill),
+        cmocka_unit_test(inpaint),          cmocka_unit_test(masks),
+        cmocka_unit_test(interpolate),      cmocka_unit_test(edit_with_levels),
+        cmocka_unit_test(compositions),     cmocka_unit_test(pictures_of_another_kind),
+        cmocka_unit_test(energies),         cmocka_unit_test(likelihoods),
+        cmocka_unit_test(one_image_as_png), cmocka_unit_test(one_key_one_job),
+        cmocka_unit_test(after_kill),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

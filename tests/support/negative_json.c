@@ -234,7 +234,8 @@ static const struct {
                   {"/v1/inpaint", EBM_OP_INPAINT},
                   {"/v1/interpolate", EBM_OP_INTERPOLATE},
                   {"/v1/energy", EBM_OP_ENERGY},
-                  {"/v1/mcmc", EBM_OP_MCMC}};
+                  {"/v1/mcmc", EBM_OP_MCMC},
+                  {"/v1/likelihood", EBM_OP_LIKELIHOOD}};
 
 void negative_json_cases(void)
 {

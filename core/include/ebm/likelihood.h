@@ -131,6 +131,22 @@ EBM_API EBM_MUST_CHECK ebm_status ebm_recovery_bound(const ebm_ais *how, const e
                                                      const float *image, const ebm_bound_room *room,
                                                      ebm_bound *out, ebm_error *err);
 
+/* The bound on its way: which particle comes next, and sums so far. Zero-initialise; room->log_g
+ * and room->weight have to be kept with it. */
+typedef struct ebm_bound_state {
+    int32_t path, reverse, level, particle;
+    double acceptance, logp[2], mean[2], m2[2];
+} ebm_bound_state;
+/* Goes on for at most `particles` particles; all is done when state->path is plan->paths. The bits
+ * are those of ebm_recovery_bound(), however the work is divided. @err RANGE, DIVERGED */
+EBM_API EBM_MUST_CHECK ebm_status ebm_bound_advance(const ebm_ais *how, const ebm_bound_plan *plan,
+                                                    const float *image, const ebm_bound_room *room,
+                                                    int64_t particles, ebm_bound_state *state,
+                                                    ebm_error *err);
+/* The bound, once all is done. */
+EBM_API ebm_bound ebm_bound_of(const ebm_ais *how, const ebm_bound_plan *plan,
+                               const ebm_bound_state *state);
+
 /* Bits per dimension of 8-bit data u, x = u/127.5 - 1, from log p(x_0).
  * @eq -logp/(D ln 2) + log2(127.5); docs/math/likelihood.md */
 EBM_API double ebm_bits_per_dim(double logp, size_t dim);

@@ -36,46 +36,88 @@ double ebm_recovery_logp(const ebm_ais *how, const float *path, const double *lo
     return sum;
 }
 
-/* One forward path on its way through the estimators. */
+/* --- the bound ------------------------------------------------------------------------------ */
+
+/* What the present particle needs: its path has noise of its own, so that no two share any. */
 typedef struct local {
-    ebm_ais how; /* with a seed of the path's own, so that no two paths share noise */
+    ebm_ais how;
     const ebm_bound_plan *plan;
     const ebm_bound_room *room;
-    double acceptance; /* sum over normalisers */
 } local;
 
-/* log G_t(x_{t+1}). Reverse particles start at the path's own y_t = A_t x_t. */
-static ebm_status local_normaliser(local *c, int32_t t, bool reverse, double *log_g, ebm_error *err)
+static int32_t top_of(const ebm_ais *how)
 {
-    const size_t dim = c->how.density->dim;
-    const float *state = c->room->path + (size_t)t * dim;
-    const float scale = (float)c->how.levels->scale[t];
-    ebm_log_z z;
-    for (size_t i = 0; i < dim; i++)
-        c->room->start[i] = scale * state[i];
-    for (int32_t p = 0; p < c->plan->particles; p++) {
-        ebm_status st = ebm_ais_recovery(&c->how, t, state + dim, reverse ? c->room->start : NULL,
-                                         (uint32_t)p, c->room->work, &c->room->weight[p], err);
-        if (st != EBM_OK)
-            return st;
-    }
-    ebm_status st = ebm_log_z_of(c->room->weight, (size_t)c->plan->particles, reverse, &z, err);
-    c->acceptance += z.acceptance;
-    *log_g = z.value;
-    return st;
+    return how->levels->count - 1;
 }
 
-static ebm_status one_path(local *c, double logp[2], ebm_error *err)
+static void enter_path(local *c, const ebm_ais *how, const float *image, int32_t path)
 {
-    const int32_t top = c->how.levels->count - 1;
-    ebm_status st = EBM_OK;
-    for (int k = 0; k < 2 && st == EBM_OK; k++) {
-        double *log_g = c->room->log_g;
-        for (int32_t t = 0; t < top && st == EBM_OK; t++)
-            st = local_normaliser(c, t, k == 1, &log_g[t], err);
-        logp[k] =
-            ebm_recovery_logp(&c->how, c->room->path, log_g, c->plan->top.value, c->room->work);
+    c->how.seed = how->seed + ((uint64_t)c->plan->index << 32 | (uint64_t)path);
+    const ebm_noise noise = {.seed = c->how.seed};
+    ebm_forward_path(how->levels, &noise, how->density->dim, image, top_of(how), c->room->path);
+}
+
+/* One particle of log G_t(x_{t+1}). Reverse ones start at the path's own y_t = A_t x_t. */
+static ebm_status one_particle(local *c, const ebm_bound_state *s, ebm_error *err)
+{
+    const size_t dim = c->how.density->dim;
+    const float *state = c->room->path + (size_t)s->level * dim;
+    const float scale = (float)c->how.levels->scale[s->level];
+    for (size_t i = 0; i < dim; i++)
+        c->room->start[i] = scale * state[i];
+    return ebm_ais_recovery(&c->how, s->level, state + dim, s->reverse ? c->room->start : NULL,
+                            (uint32_t)s->particle, c->room->work, &c->room->weight[s->particle],
+                            err);
+}
+
+/* Mean over paths as they come, and the sum of squared deviations (Welford). */
+static void add_path(ebm_bound_state *s)
+{
+    for (int k = 0; k < 2; k++) {
+        double d = s->logp[k] - s->mean[k];
+        s->mean[k] += d / (double)(s->path + 1);
+        s->m2[k] += d * (s->logp[k] - s->mean[k]);
     }
+    s->path++;
+    s->reverse = 0;
+}
+
+/* All levels of a direction have their normaliser. */
+static void end_direction(local *c, ebm_bound_state *s)
+{
+    s->logp[s->reverse] = ebm_recovery_logp(&c->how, c->room->path, c->room->log_g,
+                                            c->plan->top.value, c->room->work);
+    s->level = 0;
+    if (s->reverse)
+        add_path(s);
+    else
+        s->reverse = 1;
+}
+
+static ebm_status end_level(local *c, ebm_bound_state *s, ebm_error *err)
+{
+    ebm_log_z z;
+    ebm_status st =
+        ebm_log_z_of(c->room->weight, (size_t)c->plan->particles, s->reverse != 0, &z, err);
+    if (st != EBM_OK)
+        return st;
+    s->acceptance += z.acceptance;
+    c->room->log_g[s->level] = z.value;
+    s->particle = 0;
+    s->level++;
+    return EBM_OK;
+}
+
+static ebm_status step(local *c, ebm_bound_state *s, ebm_error *err)
+{
+    ebm_status st = EBM_OK;
+    if (s->level < top_of(&c->how)) {
+        st = one_particle(c, s, err);
+        if (st == EBM_OK && ++s->particle == c->plan->particles)
+            st = end_level(c, s, err);
+    }
+    if (st == EBM_OK && s->level == top_of(&c->how))
+        end_direction(c, s);
     return st;
 }
 
@@ -88,38 +130,39 @@ static ebm_status check_plan(const ebm_bound_plan *plan, ebm_error *err)
     return EBM_OK;
 }
 
-/* Mean over paths as they come, and the sum of squared deviations (Welford). */
-static void add_path(ebm_bound *out, double m2[2], const double logp[2], int32_t path)
+ebm_status ebm_bound_advance(const ebm_ais *how, const ebm_bound_plan *plan, const float *image,
+                             const ebm_bound_room *room, int64_t particles, ebm_bound_state *state,
+                             ebm_error *err)
 {
-    double *mean[2] = {&out->forward, &out->reverse};
-    for (int k = 0; k < 2; k++) {
-        double d = logp[k] - *mean[k];
-        *mean[k] += d / (double)(path + 1);
-        m2[k] += d * (logp[k] - *mean[k]);
+    local c = {.how = *how, .plan = plan, .room = room};
+    int32_t entered = -1;
+    ebm_status st = ebm_ais_check(how, err);
+    if (st == EBM_OK)
+        st = check_plan(plan, err);
+    for (; particles > 0 && state->path < plan->paths && st == EBM_OK; particles--) {
+        if (entered != state->path)
+            enter_path(&c, how, image, state->path);
+        entered = state->path;
+        st = step(&c, state, err);
     }
+    return st;
+}
+
+ebm_bound ebm_bound_of(const ebm_ais *how, const ebm_bound_plan *plan, const ebm_bound_state *state)
+{
+    const double n = (double)plan->paths, levels = fmax(1.0, (double)top_of(how));
+    return (ebm_bound){.forward = state->mean[0],
+                       .reverse = state->mean[1],
+                       .std_error = sqrt(fmax(state->m2[0], state->m2[1]) / (n * (n - 1.0)) +
+                                         plan->top.std_error * plan->top.std_error),
+                       .acceptance = state->acceptance / (n * 2.0 * levels)};
 }
 
 ebm_status ebm_recovery_bound(const ebm_ais *how, const ebm_bound_plan *plan, const float *image,
                               const ebm_bound_room *room, ebm_bound *out, ebm_error *err)
 {
-    const int32_t top = how->levels->count - 1;
-    const size_t dim = how->density->dim;
-    local c = {.how = *how, .plan = plan, .room = room};
-    double m2[2] = {0.0, 0.0}, n = (double)plan->paths;
-    ebm_status st = ebm_ais_check(how, err);
-    *out = (ebm_bound){0};
-    if (st == EBM_OK)
-        st = check_plan(plan, err);
-    for (int32_t path = 0; path < plan->paths && st == EBM_OK; path++) {
-        double logp[2];
-        c.how.seed = how->seed + ((uint64_t)plan->index << 32 | (uint64_t)path);
-        const ebm_noise noise = {.seed = c.how.seed};
-        ebm_forward_path(how->levels, &noise, dim, image, top, room->path);
-        st = one_path(&c, logp, err);
-        add_path(out, m2, logp, path);
-    }
-    out->std_error =
-        sqrt(fmax(m2[0], m2[1]) / (n * (n - 1.0)) + plan->top.std_error * plan->top.std_error);
-    out->acceptance = c.acceptance / (n * 2.0 * fmax(1.0, (double)top));
+    ebm_bound_state state = {0};
+    ebm_status st = ebm_bound_advance(how, plan, image, room, INT64_MAX, &state, err);
+    *out = ebm_bound_of(how, plan, &state);
     return st;
 }

@@ -1,0 +1,424 @@
+/* Jobs of the kind "likelihood": tuning, particles of the ladder, then each picture, one task after the
+ * other, because each needs what came before. Knows estimators; not who asks, nor where results are
+ * kept. A job stops, and is gone on with, between two particles. */
+#include <math.h>
+#include <string.h>
+
+#include "ebm/forward.h"
+#include "ebm/likelihood.h"
+#include "ebm/memory.h"
+#include "op_plan.h"
+
+/* A particle cannot be stopped on its way: so it may not take long. */
+#define PARTICLE_EVALS_MAX 20000
+
+typedef struct work_state {
+    int64_t done;    /* tasks: tuning, particles, pictures */
+    int64_t spent;   /* evaluations, as estimated */
+    ebm_bound_state bound; /* of the present picture */
+} work_state;
+
+/* Where the arrays behind the head lie, in doubles. */
+typedef struct arrays {
+    double *tuned;          /* [2,T] */
+    double *log_z;          /* [particles,T] */
+    double *log_g;          /* [T] */
+    ebm_particle *particle; /* [2,particles] */
+    ebm_particle *weight;   /* [particles] */
+    double *ladder;         /* [n] */
+    ebm_bound *bound;       /* [n] */
+} arrays;
+
+static size_t particles_of(const ebmd_op *op)
+{
+    return (size_t)op->call.params.particles;
+}
+
+static arrays arrays_of(const ebmd_op *op, void *state)
+{
+    const size_t t = (size_t)op->levels->count, p = particles_of(op);
+    double *at = (double *)(void *)((unsigned char *)state + sizeof(work_state));
+    arrays a;
+
+    a.tuned = at;
+    a.log_z = a.tuned + 2 * t;
+    a.log_g = a.log_z + p * t;
+    a.particle = (ebm_particle *)(void *)(a.log_g + t);
+    a.weight = a.particle + 2 * p;
+    a.ladder = (double *)(void *)(a.weight + p);
+    a.bound = (ebm_bound *)(void *)(a.ladder + op->request.n_images);
+    return a;
+}
+
+static size_t bytes_of(const ebmd_op *op)
+{
+    const size_t t = (size_t)op->levels->count, p = particles_of(op);
+
+    return ((3 + p) * t) * sizeof(double) + 3 * p * sizeof(ebm_particle) +
+           (size_t)op->request.n_images * (sizeof(double) + sizeof(ebm_bound));
+}
+
+static bool wants(const ebmd_op *op, ebm_method method)
+{
+    const ebm_method m = (ebm_method)op->call.params.method;
+
+    return m == EBM_METHOD_BOTH || m == method;
+}
+
+/* Tasks in order: 2 of tuning, if there is any; forward, then reverse particles; pictures. */
+static int64_t tune_tasks(const ebmd_op *op)
+{
+    return op->call.params.warmup > 0 ? 2 : 0;
+}
+
+static int64_t particle_tasks(const ebmd_op *op)
+{
+    return op->call.params.particles * (wants(op, EBM_METHOD_AIS) ? 2 : 1);
+}
+
+static int64_t all_tasks(const ebmd_op *op)
+{
+    return tune_tasks(op) + particle_tasks(op) + op->request.n_images;
+}
+
+/* --- requests ------------------------------------------------------------------------------ */
+
+/* Evaluations of a particle of one level. */
+static double local_evals(const ebmd_op *op)
+{
+    const ebm_op_params *p = &op->call.params;
+
+    return (double)p->leapfrog * ((double)p->temperatures * (double)p->moves + (double)p->warmup);
+}
+
+static double ladder_evals(const ebmd_op *op)
+{
+    return 2.0 * local_evals(op) * op->levels->count;
+}
+
+static double bound_evals(const ebmd_op *op)
+{
+    const ebm_op_params *p = &op->call.params;
+
+    return wants(op, EBM_METHOD_RECOVERY)
+               ? 2.0 * (double)p->paths * (double)p->particles * (op->levels->count - 1) *
+                     local_evals(op)
+               : 0.0;
+}
+
+static double tune_evals(const ebmd_op *op)
+{
+    return (double)op->call.params.leapfrog * (double)op->call.params.warmup * op->levels->count;
+}
+
+static double work_of(const ebmd_op *op)
+{
+    return (double)tune_tasks(op) * tune_evals(op) + (double)particle_tasks(op) * ladder_evals(op) +
+           op->request.n_images * (1.0 + bound_evals(op));
+}
+
+static ebm_status likelihood_parse(const ebmd_engine *engine, const char *json, size_t size,
+                                   ebm_arena *arena, ebmd_plan *plan, ebma_problem *problem)
+{
+    ebm_status st = ebmd_op_parse(engine, json, size, arena, plan, problem);
+    const ebmd_op *op = ebmd_op_of(plan);
+
+    if (st != EBM_OK)
+        return st;
+    if (fmax(ladder_evals(op), tune_evals(op)) > PARTICLE_EVALS_MAX)
+        ebma_problem_row(problem, arena, "temperatures", "too_much_work",
+                         "a particle may take 20000 gradient evaluations: two for each level, "
+                         "temperature, move and leapfrog step, warmup included");
+    st = ebmd_op_bound(arena, "particles",
+                       (double)particles_of(op) * (op->levels->count + 8) * sizeof(double),
+                       work_of(op), problem);
+    if (st != EBM_OK)
+        return st;
+    plan->parts = plan->outputs = 1;
+    plan->part_work = (int64_t)work_of(op);
+    plan->state_size = sizeof(work_state) + bytes_of(op);
+    /* work, x, start, path */
+    plan->work = ebm_ais_work(op->dim) + (3 + (size_t)op->levels->count) * op->dim;
+    return EBM_OK;
+}
+
+/* --- tasks --------------------------------------------------------------------------------- */
+
+typedef struct bench {
+    const ebmd_op *op;
+    const ebm_density *density;
+    arrays a;
+    float *work, *x, *start, *path;
+} bench;
+
+static bench bench_of(const ebmd_op *op, void *state, ebmd_tools *tools)
+{
+    bench b = {.op = op, .density = &tools->density, .a = arrays_of(op, state), .work = tools->work};
+
+    b.x = b.work + ebm_ais_work(op->dim);
+    b.start = b.x + op->dim;
+    b.path = b.start + op->dim;
+    return b;
+}
+
+static ebm_ais how_of(const bench *b, bool tether)
+{
+    const ebm_op_params *p = &b->op->call.params;
+    ebm_ais how = ebm_ais_default(b->density, b->op->levels, (uint64_t)p->seed);
+
+    how.temperatures = (int32_t)p->temperatures;
+    how.moves = (int32_t)p->moves;
+    how.leapfrog = (int32_t)p->leapfrog;
+    how.burn_in = (int32_t)p->warmup;
+    how.step_scale = p->step_scale;
+    if (p->warmup > 0)
+        how.tuned = b->a.tuned + (tether ? b->op->levels->count : 0);
+    return how;
+}
+
+static const float *picture(const bench *b, int64_t k)
+{
+    return b->op->images + (size_t)k * b->op->dim;
+}
+
+/* x_0 of a picture: what the densities of the lowest level are about. */
+static void noised_picture(const bench *b, int64_t k, float *x)
+{
+    const ebm_noise noise = {.seed = (uint64_t)b->op->call.params.seed, .index = (uint32_t)k};
+
+    memcpy(x, picture(b, k), b->op->dim * sizeof(*x));
+    ebm_forward_state(b->op->levels, &noise, b->op->dim, x, 0, x);
+}
+
+static ebm_status tune(const bench *b, int64_t k, ebm_error *err)
+{
+    const bool tether = k == 1;
+    ebm_ais how = how_of(b, tether);
+    double *to = b->a.tuned + (tether ? b->op->levels->count : 0);
+
+    how.tuned = NULL;
+    return ebm_ais_tune(&how, tether, picture(b, 0), (int32_t)b->op->call.params.warmup, b->work, to,
+                        err);
+}
+
+/* Tasks 0..particles-1 go down, the others start at pictures and go up. */
+static ebm_status particle(const bench *b, int64_t k, ebm_error *err)
+{
+    const ebm_ais how = how_of(b, false);
+    const int64_t n = b->op->call.params.particles;
+    const float scale = (float)b->op->levels->scale[0];
+
+    if (k < n)
+        return ebm_ais_ladder(&how, NULL, (uint32_t)k, b->work, b->a.log_z + k * b->op->levels->count,
+                              &b->a.particle[k], err);
+    noised_picture(b, (k - n) % b->op->request.n_images, b->x);
+    for (size_t i = 0; i < b->op->dim; i++)
+        b->x[i] *= scale;
+    return ebm_ais_ladder(&how, b->x, (uint32_t)(k - n), b->work, NULL, &b->a.particle[k], err);
+}
+
+/* log Z of the top level, from what the forward particles carried there. */
+static ebm_status top_of(const ebmd_op *op, const arrays *a, ebm_log_z *top, ebm_error *err)
+{
+    const size_t n = particles_of(op), levels = (size_t)op->levels->count;
+    ebm_particle *at = ebm_alloc(n, sizeof(*at));
+    ebm_status st;
+
+    if (!at)
+        return ebm_error_set(err, EBM_ERR_NOMEM, "particles", "no memory");
+    for (size_t k = 0; k < n; k++)
+        at[k] = (ebm_particle){a->log_z[k * levels + levels - 1], a->particle[k].acceptance};
+    st = ebm_log_z_of(at, n, false, top, err);
+    ebm_free(at);
+    return st;
+}
+
+/* Goes on with a picture's bound; *done when it is there. */
+static ebm_status bound(const bench *b, int64_t k, int64_t particles, ebm_bound_state *state,
+                        bool *done, ebm_error *err)
+{
+    const ebm_ais how = how_of(b, true);
+    ebm_bound_plan plan = {.paths = (int32_t)b->op->call.params.paths,
+                           .particles = (int32_t)b->op->call.params.particles,
+                           .index = (uint32_t)k};
+    const ebm_bound_room room = {.work = b->work,
+                                 .path = b->path,
+                                 .start = b->start,
+                                 .log_g = b->a.log_g,
+                                 .weight = b->a.weight};
+    ebm_status st = top_of(b->op, &b->a, &plan.top, err);
+
+    if (st == EBM_OK)
+        st = ebm_bound_advance(&how, &plan, picture(b, k), &room, particles, state, err);
+    *done = state->path == plan.paths;
+    if (st == EBM_OK && *done)
+        b->a.bound[k] = ebm_bound_of(&how, &plan, state);
+    return st;
+}
+
+static ebm_status look_at(const bench *b, int64_t k, int64_t particles, ebm_bound_state *state,
+                          bool *done, ebm_error *err)
+{
+    const ebm_ais how = how_of(b, false);
+
+    noised_picture(b, k, b->x);
+    b->a.ladder[k] = ebm_ladder_logp(&how, b->x, 0.0, b->work);
+    *done = true;
+    return wants(b->op, EBM_METHOD_RECOVERY) ? bound(b, k, particles, state, done, err) : EBM_OK;
+}
+
+/* --- running ------------------------------------------------------------------------------- */
+
+static void likelihood_start(const ebmd_plan *plan, int32_t part, void *state)
+{
+    (void)part;
+    memset(state, 0, plan->state_size);
+}
+
+static int64_t likelihood_spent(const ebmd_plan *plan, int32_t part, const void *state)
+{
+    const work_state *s = state;
+
+    (void)part;
+    return s->spent < plan->part_work ? s->spent : plan->part_work;
+}
+
+/* One task, or as much of a picture's as there is time for. */
+static ebm_status one_task(const bench *b, work_state *s, int64_t max_evals, int64_t *evals,
+                           ebm_error *err)
+{
+    const ebmd_op *op = b->op;
+    const int64_t tuning = tune_tasks(op), particles = particle_tasks(op);
+    int64_t few = (int64_t)((double)max_evals / fmax(1.0, local_evals(op)));
+    bool done = true;
+    ebm_status st;
+
+    if (s->done < tuning) {
+        *evals = (int64_t)tune_evals(op);
+        st = tune(b, s->done, err);
+    } else if (s->done < tuning + particles) {
+        *evals = (int64_t)ladder_evals(op);
+        st = particle(b, s->done - tuning, err);
+    } else {
+        few = few < 1 ? 1 : few;
+        *evals = 1 + few * (int64_t)local_evals(op);
+        st = look_at(b, s->done - tuning - particles, few, &s->bound, &done, err);
+    }
+    s->done += st == EBM_OK && done ? 1 : 0;
+    if (done)
+        memset(&s->bound, 0, sizeof(s->bound));
+    return st;
+}
+
+static ebm_status likelihood_advance(const ebmd_plan *plan, int32_t part, void *state,
+                                     ebmd_tools *tools, ebmd_quantum *q, ebm_error *err)
+{
+    const ebmd_op *op = ebmd_op_of(plan);
+    const bench b = bench_of(op, state, tools);
+    work_state *s = state;
+    ebm_status st = EBM_OK;
+
+    (void)part;
+    while (st == EBM_OK && q->evals < q->max_evals && s->done < all_tasks(op)) {
+        int64_t evals = 0;
+
+        st = one_task(&b, s, q->max_evals - q->evals, &evals, err);
+        q->evals += evals;
+        s->spent += evals;
+    }
+    q->finished = s->done >= all_tasks(op);
+    return st;
+}
+
+/* The state is the result. */
+static ebm_status likelihood_collect(const ebmd_plan *plan, int32_t part, void *state,
+                                     ebmd_tools *tools, ebmd_result *out, ebm_error *err)
+{
+    (void)part;
+    (void)tools;
+    out->output[0].data = ebm_alloc(plan->state_size, 1);
+    if (!out->output[0].data)
+        return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for a result");
+    memcpy(out->output[0].data, state, plan->state_size);
+    out->output[0].size = plan->state_size;
+    return EBM_OK;
+}
+
+/* --- documents ----------------------------------------------------------------------------- */
+
+static ebm_status normalise(const ebmd_op *op, const arrays *a, ebma_likelihoods *l, ebm_error *err)
+{
+    const size_t n = particles_of(op);
+    ebm_status st = ebm_log_z_of(a->particle, n, false, &l->forward, err);
+
+    if (st == EBM_OK && l->ais)
+        st = ebm_log_z_of(a->particle + n, n, true, &l->reverse, err);
+    return st == EBM_OK ? top_of(op, a, &l->top, err) : st;
+}
+
+static ebm_status likelihood_document(const ebmd_plan *plan, const ebmd_facts *facts, char **json,
+                                      size_t *size, ebm_error *err)
+{
+    const ebmd_op *op = ebmd_op_of(plan);
+    ebma_likelihoods l = {.n = op->request.n_images,
+                          .dim = op->dim,
+                          .ais = wants(op, EBM_METHOD_AIS),
+                          .recovery = wants(op, EBM_METHOD_RECOVERY)};
+    const ebma_results results = {.likelihoods = &l};
+    const ebmd_output *o;
+    arrays a;
+    ebm_status st;
+
+    if (!facts->results)
+        return ebmd_op_document(plan, facts, NULL, json, size, err);
+    o = &facts->results[0].output[0];
+    if (o->size != plan->state_size)
+        return ebm_error_set(err, EBM_ERR_FORMAT, facts->id, "a result of another size");
+    a = arrays_of(op, o->data);
+    l.ladder = a.ladder;
+    l.bound = a.bound;
+    memcpy(l.comparable_within, plan->digest, sizeof(l.comparable_within));
+    st = normalise(op, &a, &l, err);
+    return st == EBM_OK ? ebmd_op_document(plan, facts, &results, json, size, err) : st;
+}
+
+/* --- checkpoints --------------------------------------------------------------------------- */
+
+static void likelihood_checkpoint(const ebmd_plan *plan, int32_t part, const void *state,
+                                  void *bytes)
+{
+    (void)part;
+    memcpy(bytes, state, plan->state_size);
+}
+
+/* Places must be in range, factors positive; whatever other numbers are, going on is safe. */
+static ebm_status likelihood_restore(const ebmd_plan *plan, int32_t part, const void *bytes,
+                                     void *state)
+{
+    const ebmd_op *op = ebmd_op_of(plan);
+    const ebm_op_params *p = &op->call.params;
+    work_state *s = state;
+    bool ok;
+
+    (void)part;
+    memcpy(s, bytes, plan->state_size);
+    ok = s->done >= 0 && s->done <= all_tasks(op) && s->spent >= 0 && s->bound.path >= 0 &&
+         s->bound.path <= p->paths && (s->bound.reverse == 0 || s->bound.reverse == 1) &&
+         s->bound.level >= 0 && s->bound.level < op->levels->count && s->bound.particle >= 0 &&
+         s->bound.particle < p->particles;
+    return ok ? EBM_OK : EBM_ERR_FORMAT;
+}
+
+const ebmd_kind ebmd_kind_likelihood = {
+    .name = "likelihood",
+    .operation = EBM_OP_LIKELIHOOD,
+    .parse = likelihood_parse,
+    .canon = ebmd_op_canon,
+    .document = likelihood_document,
+    .start = likelihood_start,
+    .advance = likelihood_advance,
+    .collect = likelihood_collect,
+    .spent = likelihood_spent,
+    .checkpoint = likelihood_checkpoint,
+    .restore = likelihood_restore,
+};
