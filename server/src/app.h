@@ -3,6 +3,7 @@
 #ifndef EBMD_APP_H
 #define EBMD_APP_H
 
+#include "budget.h"
 #include "engine.h"
 #include "keys.h"
 #include "live.h"
@@ -25,6 +26,7 @@ typedef struct ebmd_app {
     ebmd_live *live;
     ebmd_keys *keys; /* NULL: nobody needs a key */
     const ebmd_proxies *proxies;
+    ebmd_budget *bodies; /* NULL: no limit */
     const char *cors_origins;
     const char *build;   /* "ebmd 0.1.0" */
     const char *version; /* "0.1.0" */

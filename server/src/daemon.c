@@ -29,6 +29,7 @@
 typedef struct daemon_parts {
     const ebmd_options *opt;
     ebmd_app app;
+    ebmd_budget bodies;
     ebmd_state state;
     ebmd_signals signals;
     const ebm_kernels *kernels;
@@ -429,6 +430,8 @@ int ebmd_daemon_run(const ebmd_options *options, bool *abrupt, ebm_error *err)
     d.state.wake_fd = -1;
     d.app.state = &d.state;
     d.app.cors_origins = options->cors_origins;
+    d.bodies.max = EBMD_BODIES_MAX;
+    d.app.bodies = &d.bodies;
     d.app.build = "ebmd " EBMD_VERSION;
     d.app.version = EBMD_VERSION;
     d.app.workers = options->workers;

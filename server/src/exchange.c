@@ -184,6 +184,7 @@ void ebmd_exchange_head(const ebmd_app *app, ebmd_request *r, unsigned listener,
     ebma_problem_code code = ebmd_guard_check(&r->head);
 
     r->method = ebmd_method_of(r->head.method);
+    r->budget = app->bodies;
     take_id(r);
     if (code != EBMA_OK) {
         refuse(r, code);
@@ -214,6 +215,12 @@ static bool grow(ebmd_request *r, size_t need)
         room *= 2; /* need is at most EBMA_CHAINS_MAX: this ends there */
     if (room == r->body_room)
         return true;
+    if (!ebmd_budget_take(r->budget, room - r->body_room)) {
+        r->starved = true;
+        ebmd_request_drop_body(r);
+        return true;
+    }
+    r->budgeted += room - r->body_room;
     bigger = ebm_alloc(room, 1);
     if (!bigger)
         return false;
@@ -233,11 +240,22 @@ bool ebmd_exchange_body(ebmd_request *r, const char *data, size_t n)
      * only be given before the body or after it */
     if (r->body_seen > body_max(r))
         return true;
+    if (r->starved)
+        return true;
     if (!grow(r, r->body_size + n))
         return false;
+    if (r->starved)
+        return true;
     memcpy(r->body + r->body_size, data, n);
     r->body_size += n;
     return true;
+}
+
+/* Other bodies have all the memory that there is for them; in a moment they will be understood. */
+static void refuse_starved(ebmd_request *r)
+{
+    refuse(r, EBMA_OVERLOADED);
+    ebmd_reply_add(r, "Retry-After", "1");
 }
 
 void ebmd_exchange_run(const ebmd_app *app, ebmd_request *r)
@@ -248,6 +266,8 @@ void ebmd_exchange_run(const ebmd_app *app, ebmd_request *r)
         refuse(r, EBMA_UNEXPECTED_BODY);
     else if (r->body_seen > body_max(r))
         refuse(r, EBMA_PAYLOAD_TOO_LARGE);
+    else if (r->starved)
+        refuse_starved(r);
     else
         r->route->handle(app, r);
 }

@@ -1,6 +1,6 @@
-/* Jobs of the kind "likelihood": tuning, particles of the ladder, then each picture, one task after the
- * other, because each needs what came before. Knows estimators; not who asks, nor where results are
- * kept. A job stops, and is gone on with, between two particles. */
+/* Jobs of the kind "likelihood": tuning, particles of the ladder, then each picture, one task after
+ * the other, because each needs what came before. Knows estimators; not who asks, nor where results
+ * are kept. A job stops, and is gone on with, between two particles. */
 #include <math.h>
 #include <string.h>
 
@@ -13,8 +13,8 @@
 #define PARTICLE_EVALS_MAX 20000
 
 typedef struct work_state {
-    int64_t done;    /* tasks: tuning, particles, pictures */
-    int64_t spent;   /* evaluations, as estimated */
+    int64_t done;          /* tasks: tuning, particles, pictures */
+    int64_t spent;         /* evaluations, as estimated */
     ebm_bound_state bound; /* of the present picture */
 } work_state;
 
@@ -100,10 +100,9 @@ static double bound_evals(const ebmd_op *op)
 {
     const ebm_op_params *p = &op->call.params;
 
-    return wants(op, EBM_METHOD_RECOVERY)
-               ? 2.0 * (double)p->paths * (double)p->particles * (op->levels->count - 1) *
-                     local_evals(op)
-               : 0.0;
+    return wants(op, EBM_METHOD_RECOVERY) ? 2.0 * (double)p->paths * (double)p->particles *
+                                                (op->levels->count - 1) * local_evals(op)
+                                          : 0.0;
 }
 
 static double tune_evals(const ebmd_op *op)
@@ -153,7 +152,8 @@ typedef struct bench {
 
 static bench bench_of(const ebmd_op *op, void *state, ebmd_tools *tools)
 {
-    bench b = {.op = op, .density = &tools->density, .a = arrays_of(op, state), .work = tools->work};
+    bench b = {
+        .op = op, .density = &tools->density, .a = arrays_of(op, state), .work = tools->work};
 
     b.x = b.work + ebm_ais_work(op->dim);
     b.start = b.x + op->dim;
@@ -197,8 +197,8 @@ static ebm_status tune(const bench *b, int64_t k, ebm_error *err)
     double *to = b->a.tuned + (tether ? b->op->levels->count : 0);
 
     how.tuned = NULL;
-    return ebm_ais_tune(&how, tether, picture(b, 0), (int32_t)b->op->call.params.warmup, b->work, to,
-                        err);
+    return ebm_ais_tune(&how, tether, picture(b, 0), (int32_t)b->op->call.params.warmup, b->work,
+                        to, err);
 }
 
 /* Tasks 0..particles-1 go down, the others start at pictures and go up. */
@@ -209,8 +209,8 @@ static ebm_status particle(const bench *b, int64_t k, ebm_error *err)
     const float scale = (float)b->op->levels->scale[0];
 
     if (k < n)
-        return ebm_ais_ladder(&how, NULL, (uint32_t)k, b->work, b->a.log_z + k * b->op->levels->count,
-                              &b->a.particle[k], err);
+        return ebm_ais_ladder(&how, NULL, (uint32_t)k, b->work,
+                              b->a.log_z + k * b->op->levels->count, &b->a.particle[k], err);
     noised_picture(b, (k - n) % b->op->request.n_images, b->x);
     for (size_t i = 0; i < b->op->dim; i++)
         b->x[i] *= scale;

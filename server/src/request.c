@@ -107,11 +107,20 @@ void ebmd_reply_json(ebmd_request *r, ebm_status st, char *json, size_t size)
         ebmd_reply_code(r, ebma_problem_of(st));
 }
 
+void ebmd_request_drop_body(ebmd_request *r)
+{
+    ebm_free(r->body);
+    r->body = NULL;
+    r->body_size = r->body_room = 0;
+    ebmd_budget_give(r->budget, r->budgeted);
+    r->budgeted = 0;
+}
+
 void ebmd_request_free(ebmd_request *r)
 {
     ebm_arena *arena = r->arena;
 
-    ebm_free(r->body);
+    ebmd_request_drop_body(r);
     ebm_free(r->reply.body);
     if (r->stream.stays)
         ebmd_waiters_keep(&r->waiter);

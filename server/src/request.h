@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "budget.h"
 #include "ebma/api.h"
 #include "ids.h"
 #include "keys.h"
@@ -75,8 +76,11 @@ typedef struct ebmd_request {
     double started_at;           /* ebmd_clock_ms() */
     char *body;                  /* ebm_free() */
     size_t body_size, body_room;
-    size_t body_seen; /* bytes the client sent, kept or not */
-    bool waits;       /* for the end of the job waiter.id */
+    size_t body_seen;    /* bytes the client sent, kept or not */
+    ebmd_budget *budget; /* of all bodies; NULL: none */
+    size_t budgeted;     /* bytes taken from it */
+    bool starved;        /* it had nothing left: the body is not kept */
+    bool waits;          /* for the end of the job waiter.id */
     ebmd_prefer prefer;
     bool wants_png, wants_events;
     ebmd_stream stream; /* watch.wake and watch.arg are set by the listener */
@@ -105,6 +109,8 @@ void ebmd_reply_code(ebmd_request *r, ebma_problem_code code);
 /* Answers with what an api encoder gave, or with the problem of its failure. */
 void ebmd_reply_json(ebmd_request *r, ebm_status st, char *json, size_t size);
 
+/* Frees the body; nobody needs it any more. */
+void ebmd_request_drop_body(ebmd_request *r);
 /* Frees what lies outside the arena, then the arena, with the request in it. */
 void ebmd_request_free(ebmd_request *r);
 

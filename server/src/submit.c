@@ -400,9 +400,7 @@ static void give(const ebmd_app *app, ebmd_request *r, const ebmd_ready *ready)
         ebmd_reply_code(r, EBMA_NOT_ACCEPTABLE);
     else
         accept_ready(app, r, ready);
-    ebm_free(r->body); /* a request may wait for long: without its pictures */
-    r->body = NULL;
-    r->body_size = r->body_room = 0;
+    ebmd_request_drop_body(r); /* a request may wait for long: without its pictures */
 }
 
 void ebmd_submit_ready(const ebmd_app *app, ebmd_request *r, const ebmd_ready *ready)

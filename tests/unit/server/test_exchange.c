@@ -132,6 +132,34 @@ static void a_body_with_pictures_may_be_longer(void **state)
     ebmd_request_free(r);
 }
 
+/* Bodies of all requests together have an end: who comes too late is told to come again. */
+static void bodies_share_a_budget(void **state)
+{
+    static const ebmd_route pictures = {.flags = EBMD_TAKES_JSON | EBMD_TAKES_PICTURES};
+    static char piece[65536];
+    ebmd_budget budget = {.max = 200000};
+    ebmd_app app = make_app();
+    ebmd_request *first = make_request("POST", "/a"), *second = make_request("POST", "/b");
+
+    (void)state;
+    first->route = second->route = &pictures;
+    first->budget = second->budget = &budget;
+    assert_true(ebmd_exchange_body(first, piece, sizeof(piece)));
+    assert_true(ebmd_exchange_body(first, piece, sizeof(piece)));
+    assert_int_equal(first->body_size, 2 * sizeof(piece));
+    assert_true(ebmd_exchange_body(second, piece, sizeof(piece)));
+    assert_true(ebmd_exchange_body(second, piece, sizeof(piece))); /* read on, kept nowhere */
+    assert_true(second->starved);
+    assert_int_equal(second->body_size, 0);
+    ebmd_exchange_run(&app, second);
+    assert_int_equal(second->reply.status, 503);
+    assert_string_equal(reply_header(second, "Retry-After"), "1");
+    assert_int_equal(atomic_load(&budget.used), first->budgeted);
+    ebmd_request_free(first);
+    ebmd_request_free(second);
+    assert_int_equal(atomic_load(&budget.used), 0);
+}
+
 static void common_headers(void **state)
 {
     ebmd_app app = make_app();
@@ -281,6 +309,7 @@ int main(void)
         cmocka_unit_test(refusals_before_the_body),
         cmocka_unit_test(the_body_grows_up_to_its_limit),
         cmocka_unit_test(a_body_with_pictures_may_be_longer),
+        cmocka_unit_test(bodies_share_a_budget),
         cmocka_unit_test(common_headers),
         cmocka_unit_test(a_drain_closes_connections),
         cmocka_unit_test(a_handler_without_an_answer),
