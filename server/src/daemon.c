@@ -86,8 +86,7 @@ static int start_basics(daemon_parts *d, ebm_error *err)
 {
     if (ebmd_listen_keep_std(err) != EBM_OK)
         return EBMD_EX_OS;
-    if (ebmd_listen_budget(d->opt->connections, err) != EBM_OK ||
-        ebmd_options_check(d->opt, err) != EBM_OK)
+    if (ebmd_listen_budget(d->opt->connections, err) != EBM_OK)
         return EBMD_EX_CONFIG;
     if (ebmd_signals_open(&d->signals, err) != EBM_OK)
         return EBMD_EX_OS;
@@ -406,8 +405,7 @@ int ebmd_daemon_check(const ebmd_options *options, ebm_error *err)
     ebmd_tls tls = {NULL, NULL};
 
     if (ebm_kernels_select(options->kernels, &kernels, err) != EBM_OK ||
-        ebmd_listen_budget(options->connections, err) != EBM_OK ||
-        ebmd_options_check(options, err) != EBM_OK)
+        ebmd_listen_budget(options->connections, err) != EBM_OK)
         return EBMD_EX_CONFIG;
     if (options->api_keys[0] != '\0' && ebmd_keys_open(options->api_keys, &keys, err) != EBM_OK)
         return EBMD_EX_CONFIG;

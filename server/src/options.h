@@ -68,8 +68,6 @@ typedef struct ebmd_options {
 int ebmd_options_parse(int argc, const char *const *argv, char *(*lookup)(const char *),
                        ebmd_options *out, ebm_error *err);
 
-/* Checks what no option can say alone. @err RANGE: more streams than connections allow */
-EBM_MUST_CHECK ebm_status ebmd_options_check(const ebmd_options *o, ebm_error *err);
 /* How many streams there may be. */
 unsigned ebmd_options_streams(const ebmd_options *o);
 
