@@ -16,6 +16,7 @@
 #include "job_events.h"
 #include "keeper.h"
 #include "listen.h"
+#include "loader.h"
 #include "notify.h"
 #include "router.h"
 #include "signals.h"
@@ -117,8 +118,8 @@ static int start_keys(daemon_parts *d, ebm_error *err)
     return st == EBM_OK ? EBMD_EX_OK : st == EBM_ERR_NOMEM ? EBMD_EX_OS : EBMD_EX_CONFIG;
 }
 
-/* SIGHUP: the whole new key file, or the old keys and a line that says what is wrong. */
-static void reload(daemon_parts *d)
+/* The whole new key file, or the old keys and a line that says what is wrong. */
+static void reload_keys(daemon_parts *d)
 {
     ebm_error err = {0};
     ebmd_field good = {.key = "keys"};
@@ -132,6 +133,15 @@ static void reload(daemon_parts *d)
     }
     good.number = (double)ebmd_keys_count(d->app.keys);
     ebmd_log_event(d->app.log, EBMD_INFO, "keys_reloaded", &good, 1);
+}
+
+/* SIGHUP: what is on disk counts now, as far as it is good. */
+static void reload(daemon_parts *d)
+{
+    reload_keys(d);
+    /* if too many orders wait, one of them reads what is there just as well */
+    if (!ebmd_loader_ask(d->app.loader, EBMD_ORDER_REFRESH, "", ""))
+        ebmd_log_event(d->app.log, EBMD_WARN, "reload_skipped", NULL, 0);
 }
 
 static int start_tls(daemon_parts *d, ebm_error *err)
@@ -166,7 +176,7 @@ static int start_listener(daemon_parts *d, const ebmd_address *address, unsigned
 
 static int start_models(daemon_parts *d, ebm_error *err)
 {
-    ebm_status st = ebmd_engine_open(d->opt->models, d->kernels, &d->app.engine, err);
+    ebm_status st = ebmd_catalog_open(d->opt->models, d->kernels, &d->app.catalog, err);
 
     if (st == EBM_OK)
         return EBMD_EX_OK;
@@ -222,6 +232,14 @@ static ebmd_live *make_live(daemon_parts *d)
     return d->app.sched ? ebmd_live_create(&opt) : NULL;
 }
 
+static ebm_status start_loader(daemon_parts *d, ebm_error *err)
+{
+    ebmd_loader_options opt = {d->app.catalog, d->app.sched, d->app.waiters, d->app.log,
+                               d->app.metrics};
+
+    return ebmd_loader_start(&opt, &d->app.loader, err);
+}
+
 static int start_workers(daemon_parts *d, ebm_error *err)
 {
     ebmd_workers_options workers = {.n = d->opt->workers, .env = &d->env, .state = &d->state};
@@ -229,7 +247,7 @@ static int start_workers(daemon_parts *d, ebm_error *err)
     ebm_status st;
 
     d->env = (ebmd_run_env){.store = d->app.store,
-                            .engine = d->app.engine,
+                            .catalog = d->app.catalog,
                             .log = d->app.log,
                             .metrics = d->app.metrics,
                             .build = d->app.build};
@@ -243,11 +261,23 @@ static int start_workers(daemon_parts *d, ebm_error *err)
     workers.sched = keeper.sched = d->app.sched;
     keeper.waiters = d->app.waiters;
     keeper.live = d->app.live;
+    keeper.catalog = d->app.catalog;
     d->app.store->ops->listen(d->app.store, ebmd_job_event, &d->app);
     st = ebmd_workers_start(&workers, &d->workers, err);
     if (st == EBM_OK)
         st = ebmd_keeper_start(&keeper, &d->keeper, err);
+    if (st == EBM_OK)
+        st = start_loader(d, err);
     return code_of(st);
+}
+
+static size_t count_models(const daemon_parts *d)
+{
+    ebmd_engine *engine = ebmd_catalog_take(d->app.catalog);
+    size_t n = ebmd_engine_count(engine);
+
+    ebmd_engine_unref(engine);
+    return n;
 }
 
 static void announce(const daemon_parts *d)
@@ -258,7 +288,7 @@ static void announce(const daemon_parts *d)
         {.key = "port", .text = o->listen.port},
         {.key = "version", .text = d->app.version},
         {.key = "kernel_class", .text = d->app.kernel_class},
-        {.key = "models", .number = (double)ebmd_engine_count(d->app.engine)},
+        {.key = "models", .number = (double)count_models(d)},
         {.key = "workers", .number = o->workers},
         {.key = "durability", .text = d->app.store->durability},
     };
@@ -332,6 +362,13 @@ static void log_drain(const daemon_parts *d, const char *event, int number)
     ebmd_log_event(d->app.log, EBMD_INFO, event, fields, 3);
 }
 
+/* An operator who waits for a model gets an answer. @err false: one is still parked */
+static bool wait_admin(daemon_parts *d)
+{
+    return !d->admin || ebmd_http_wait_idle(d->admin, REPLY_GRACE_MS) ||
+           ebmd_http_parked(d->admin) == 0;
+}
+
 /* Lets the jobs end that somebody waits for; the others go back to the store, with a checkpoint,
  * and the next process goes on with them. The main listener stays open meanwhile, so that new
  * requests and probes get an answer: 503. @err false: a worker does not come back */
@@ -349,7 +386,7 @@ static bool drain(daemon_parts *d, int number)
     released = wait_release(d);
     ebmd_waiters_dismiss(d->app.waiters);
     ebmd_live_drain(d->app.live);
-    if (!released || !d->main)
+    if (!released || !wait_admin(d) || !d->main)
         return released;
     ebmd_http_quiesce(d->main);
     if (!ebmd_http_wait_idle(d->main, REPLY_GRACE_MS))
@@ -381,6 +418,7 @@ static void stop_all(daemon_parts *d)
 {
     ebmd_http_stop(d->main);
     ebmd_http_stop(d->admin);
+    ebmd_loader_stop(d->app.loader);
     ebmd_keeper_stop(d->keeper);
     if (d->app.sched)
         ebmd_sched_close(d->app.sched);
@@ -390,7 +428,7 @@ static void stop_all(daemon_parts *d)
     ebmd_live_free(d->app.live);
     if (d->app.store)
         d->app.store->ops->close(d->app.store);
-    ebmd_engine_close(d->app.engine);
+    ebmd_catalog_close(d->app.catalog);
     ebmd_keys_close(d->app.keys);
     ebmd_tls_clear(&d->tls);
     ebmd_notify_close(&d->notify);

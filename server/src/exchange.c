@@ -150,13 +150,16 @@ static void check_early(const ebmd_app *app, ebmd_request *r)
         else if (!ebmd_media_is_json(ebmd_request_header(r, "Content-Type")))
             refuse(r, EBMA_UNSUPPORTED_MEDIA_TYPE);
     }
-    if (r->reply.status != 0 || !(r->route->flags & EBMD_IS_WORK))
+    /* browsers name the page that sends a POST; no page has business with the operator's routes */
+    if ((r->route->flags & EBMD_IS_CHANGE) && ebmd_request_header(r, "Origin"))
+        refuse(r, EBMA_FOREIGN_ORIGIN);
+    if (r->reply.status != 0 || !(r->route->flags & (EBMD_IS_WORK | EBMD_IS_CHANGE)))
         return;
     phase = phase_problem(app);
     if (phase != EBMA_OK) {
         refuse(r, phase);
         ebmd_reply_add(r, "Retry-After", "5");
-    } else if (ebmd_submit_full(app)) {
+    } else if ((r->route->flags & EBMD_IS_WORK) && ebmd_submit_full(app)) {
         ebmd_submit_refuse_full(app, r);
         r->reply.close = true;
     }

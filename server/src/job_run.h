@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 
+#include "catalog.h"
 #include "kind.h"
 #include "live.h"
 #include "log.h"
@@ -64,7 +65,7 @@ struct ebmd_run {
 /* What a run needs of the daemon. */
 typedef struct ebmd_run_env {
     ebmd_store *store;
-    const ebmd_engine *engine;
+    ebmd_catalog *catalog;
     ebmd_log *log;
     ebmd_metrics *metrics; /* NULL: nobody counts */
     ebmd_live *live;       /* NULL: nobody watches */

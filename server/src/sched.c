@@ -21,6 +21,7 @@ struct ebmd_sched {
     ebmd_share *shares;
     size_t n_runs, n_busy;
     uint64_t turn;
+    uint64_t epoch; /* counts the reasons to tidy */
     bool closed;
     bool refused; /* the store had nothing for `wish`, and nothing has happened since */
     ebmd_wish wish;
@@ -203,7 +204,7 @@ static void push_out(ebmd_sched *s, const ebmd_run *keep)
     ebmd_run *most = NULL;
 
     for (ebmd_run *run = s->runs; run; run = run->next) {
-        if (run != keep && !run->release &&
+        if (run != keep && !run->release && ebmd_catalog_serves(s->env->catalog, run->plan.model) &&
             (!most || ebmd_run_work_left(run) > ebmd_run_work_left(most)))
             most = run;
     }
@@ -254,13 +255,22 @@ static ebmd_run *claim(ebmd_sched *s, const ebmd_wish *wish)
     return run;
 }
 
-bool ebmd_sched_next(ebmd_sched *s, ebmd_task *out)
+static bool has_to_tidy(const ebmd_sched *s, uint64_t *seen, ebmd_task *out)
+{
+    if (*seen == s->epoch)
+        return false;
+    *seen = s->epoch;
+    *out = (ebmd_task){.duty = EBMD_TIDY, .part = -1};
+    return true;
+}
+
+bool ebmd_sched_next(ebmd_sched *s, uint64_t *seen, ebmd_task *out)
 {
     ebmd_wish wish;
     bool found = true;
 
     pthread_mutex_lock(&s->lock);
-    while (!find_duty(s, out)) {
+    while (!has_to_tidy(s, seen, out) && !find_duty(s, out)) {
         ebmd_run *best = pick(s);
 
         if (wants_claim(s, best, &wish)) {
@@ -364,6 +374,8 @@ void ebmd_sched_settled(ebmd_sched *s, const ebmd_task *task, ebm_status st)
         run->retry_at = run->held ? ebmd_clock_ms() + RETRY_MS : 0.0;
     } else {
         take_out(s, run);
+        if (!ebmd_catalog_serves(s->env->catalog, run->plan.model))
+            s->epoch++; /* it may have been the last one with this model */
     }
     pthread_cond_broadcast(&s->more);
     pthread_mutex_unlock(&s->lock);
@@ -454,6 +466,25 @@ void ebmd_sched_heartbeat(ebmd_sched *s)
             apply_verdict(s, &beats[i].lease, verdict);
     }
     ebm_free(beats);
+}
+
+void ebmd_sched_models_changed(ebmd_sched *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->epoch++;
+    pthread_cond_broadcast(&s->more);
+    pthread_mutex_unlock(&s->lock);
+}
+
+bool ebmd_sched_uses(ebmd_sched *s, const ebm_model *model)
+{
+    bool found = false;
+
+    pthread_mutex_lock(&s->lock);
+    for (const ebmd_run *run = s->runs; run && !found; run = run->next)
+        found = run->plan.model == model;
+    pthread_mutex_unlock(&s->lock);
+    return found;
 }
 
 void ebmd_sched_close(ebmd_sched *s)

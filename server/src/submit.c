@@ -329,7 +329,9 @@ static void submit_plan(const ebmd_app *app, ebmd_request *r, const ebmd_plan *p
     draft_clear(&d);
 }
 
-void ebmd_submit(const ebmd_app *app, ebmd_request *r, const ebmd_kind *kind)
+/* With the models that are served at this moment. */
+static void check_and_submit(const ebmd_app *app, const ebmd_engine *engine, ebmd_request *r,
+                             const ebmd_kind *kind)
 {
     ebmd_media media = ebmd_media_accept(ebmd_request_header(r, "Accept"));
     ebmd_plan plan = {.kind = kind};
@@ -341,7 +343,7 @@ void ebmd_submit(const ebmd_app *app, ebmd_request *r, const ebmd_kind *kind)
     }
     if (!(media == EBMD_MEDIA_EVENTS ? ebmd_stream_query(r) : ebmd_query_read(r, NULL, 0)))
         return;
-    if (kind->parse(app->engine, r->body ? r->body : "", r->body_size, r->arena, &plan, &problem) !=
+    if (kind->parse(engine, r->body ? r->body : "", r->body_size, r->arena, &plan, &problem) !=
         EBM_OK) {
         ebmd_reply_problem(r, &problem);
         return;
@@ -354,6 +356,14 @@ void ebmd_submit(const ebmd_app *app, ebmd_request *r, const ebmd_kind *kind)
         ebmd_reply_code(r, EBMA_NOT_ACCEPTABLE);
     else
         submit_plan(app, r, &plan);
+}
+
+void ebmd_submit(const ebmd_app *app, ebmd_request *r, const ebmd_kind *kind)
+{
+    ebmd_engine *engine = ebmd_catalog_take(app->catalog);
+
+    check_and_submit(app, engine, r, kind);
+    ebmd_engine_unref(engine);
 }
 
 /* --- the end ------------------------------------------------------------------------------ */
