@@ -36,6 +36,7 @@ typedef struct ebmd_app {
     int64_t queue_work; /* and their work */
     unsigned stream_heartbeat_s;
     unsigned sync_limit_s; /* how long a request waits for its job by itself */
+    int64_t request_work;  /* gradient evaluations that one request may ask for */
 } ebmd_app;
 
 #endif

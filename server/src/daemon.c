@@ -200,6 +200,12 @@ static void report_recovery(const daemon_parts *d)
         ebmd_log_event(d->app.log, EBMD_WARN, "recovered_jobs", fields, 3);
 }
 
+/* Whoever has a key can fill his half of the places, and no more. */
+static size_t owner_share(const ebmd_options *o)
+{
+    return o->jobs_per_key > 0 ? o->jobs_per_key : (o->queue + o->slots + 1) / 2;
+}
+
 static int start_store(daemon_parts *d, ebm_error *err)
 {
     ebmd_limits limits = ebmd_limits_default();
@@ -207,6 +213,9 @@ static int start_store(daemon_parts *d, ebm_error *err)
 
     limits.queued = d->app.queue_max = d->opt->queue;
     limits.queued_work = d->app.queue_work = d->opt->queue_work;
+    d->app.request_work = d->opt->request_work;
+    if (d->app.keys)
+        limits.owner_live = owner_share(d->opt);
     limits.result_ttl_ms = (int64_t)d->opt->result_ttl * 1000;
     st = ebmd_store_open(d->opt->store, &limits, &d->app.store, err);
     if (st != EBM_OK)

@@ -80,6 +80,7 @@ typedef enum ebmd_denial {
     EBMD_DENIED_SCOPE,
     EBMD_DENIED_RATE,
     EBMD_DENIED_WORK,
+    EBMD_DENIED_JOBS,
     EBMD_DENIALS
 } ebmd_denial;
 

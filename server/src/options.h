@@ -57,6 +57,8 @@ typedef struct ebmd_options {
     unsigned workers, slots, queue, queue_work, result_ttl, connections, drain_seconds, sync_limit;
     unsigned streams; /* 0: half of the connections */
     unsigned stream_heartbeat;
+    unsigned jobs_per_key; /* 0: half of what fits */
+    unsigned request_work;
     ebmd_action action;
     const char *key_id; /* for MAKE_KEY; an argument of the command line */
 } ebmd_options;

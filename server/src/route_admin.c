@@ -42,12 +42,10 @@ static void refuse_model(ebmd_request *r, const ebm_error *err)
 {
     ebma_problem problem = {.code = EBMA_OK};
     char detail[sizeof(err->where) + sizeof(err->text) + 3];
-    ebma_field_error e = {.code = ebm_status_name(err->status)};
+    ebma_field_error e = {.code = ebm_status_name(err->status), .detail = detail};
 
     snprintf(detail, sizeof(detail), "%s: %s", err->where, err->text);
-    e.detail = ebm_arena_strndup(r->arena, detail, strlen(detail));
-    if (e.detail)
-        ebma_problem_field(&problem, r->arena, NULL, &e);
+    ebma_problem_field(&problem, r->arena, NULL, &e);
     problem.code = EBMA_MODEL_REFUSED; /* a field error alone would be invalid_params */
     ebmd_reply_problem(r, &problem);
 }
