@@ -25,6 +25,7 @@
 #define ADMIN_CONNECTIONS 64u
 #define MAIN_THREADS      2u
 #define REPLY_GRACE_MS    5000.0 /* for clients to take what is ready for them */
+#define LAST_GRACE_MS     300.0  /* for those who came at the last moment */
 #define RELEASE_GRACE_MS  5000.0 /* for workers to come back and give their jobs back */
 
 typedef struct daemon_parts {
@@ -378,6 +379,17 @@ static bool wait_admin(daemon_parts *d)
            ebmd_http_parked(d->admin) == 0;
 }
 
+/* Gives clients time to take their replies. New ones are answered meanwhile: between the moment
+ * when nobody accepts them any more and the end they would be reset without a word, so that has to
+ * be short. @err false: a request is still parked */
+static bool hang_up(daemon_parts *d, int number)
+{
+    if (!ebmd_http_wait_idle(d->main, REPLY_GRACE_MS))
+        log_drain(d, "clients_left", number); /* slow readers lose their connection */
+    ebmd_http_quiesce(d->main);
+    return ebmd_http_wait_idle(d->main, LAST_GRACE_MS) || ebmd_http_parked(d->main) == 0;
+}
+
 /* Lets the jobs end that somebody waits for; the others go back to the store, with a checkpoint,
  * and the next process goes on with them. The main listener stays open meanwhile, so that new
  * requests and probes get an answer: 503. @err false: a worker does not come back */
@@ -395,12 +407,7 @@ static bool drain(daemon_parts *d, int number)
     released = wait_release(d);
     ebmd_waiters_dismiss(d->app.waiters);
     ebmd_live_drain(d->app.live);
-    if (!released || !wait_admin(d) || !d->main)
-        return released;
-    ebmd_http_quiesce(d->main);
-    if (!ebmd_http_wait_idle(d->main, REPLY_GRACE_MS))
-        log_drain(d, "clients_left", number); /* slow readers lose their connection */
-    return ebmd_http_parked(d->main) == 0;
+    return released && wait_admin(d) && (!d->main || hang_up(d, number));
 }
 
 static int serve(daemon_parts *d, bool *abrupt)

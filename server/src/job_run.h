@@ -78,7 +78,12 @@ typedef struct ebmd_run_env {
 EBM_MUST_CHECK ebm_status ebmd_run_create(const ebmd_run_env *env, const ebmd_lease *lease,
                                           ebmd_run **out, ebm_error *err);
 void ebmd_run_free(ebmd_run *run); /* NULL allowed */
+/* Gives a claimed job back as it was. */
+void ebmd_run_give_back(const ebmd_run_env *env, const ebmd_lease *lease);
 
+/* False when its model has been replaced or unloaded since it began. */
+bool ebmd_run_is_current(const ebmd_run_env *env, const ebmd_run *run);
+bool ebmd_run_uses(const ebmd_run *run, const ebm_model *model);
 /* How long a quantum of this run should take. */
 double ebmd_run_quantum_ms(const ebmd_run *run);
 /* Lets more work pass until the next checkpoint than until the last one, up to EBMD_SAVE_MS. */

@@ -204,21 +204,12 @@ static void push_out(ebmd_sched *s, const ebmd_run *keep)
     ebmd_run *most = NULL;
 
     for (ebmd_run *run = s->runs; run; run = run->next) {
-        if (run != keep && !run->release && ebmd_catalog_serves(s->env->catalog, run->plan.model) &&
+        if (run != keep && !run->release && ebmd_run_is_current(s->env, run) &&
             (!most || ebmd_run_work_left(run) > ebmd_run_work_left(most)))
             most = run;
     }
     if (most)
         most->release = true;
-}
-
-static void give_back(ebmd_sched *s, const ebmd_lease *lease)
-{
-    ebmd_save nothing = {.release = true, .timings = lease->timings};
-
-    /* if this fails too, the lease runs out */
-    if (s->env->store->ops->save(s->env->store, lease, &nothing, NULL) != EBM_OK)
-        return;
 }
 
 /* Claims with the lock open; on return it is held again. Returns the run if it is open now. */
@@ -236,14 +227,14 @@ static ebmd_run *claim(ebmd_sched *s, const ebmd_wish *wish)
     if (st == EBM_OK) {
         st = ebmd_run_create(s->env, &lease, &run, &err);
         if (!run)
-            give_back(s, &lease);
+            ebmd_run_give_back(s->env, &lease);
     }
     pthread_mutex_lock(&s->lock);
     if (run)
         s->refused = false; /* there may be more */
     if (run && !insert(s, run)) {
         pthread_mutex_unlock(&s->lock);
-        give_back(s, &lease);
+        ebmd_run_give_back(s->env, &lease);
         ebmd_run_free(run);
         pthread_mutex_lock(&s->lock);
         return NULL;
@@ -257,11 +248,11 @@ static ebmd_run *claim(ebmd_sched *s, const ebmd_wish *wish)
 
 static bool has_to_tidy(const ebmd_sched *s, uint64_t *seen, ebmd_task *out)
 {
-    if (*seen == s->epoch)
-        return false;
+    bool due = *seen != s->epoch;
+
     *seen = s->epoch;
     *out = (ebmd_task){.duty = EBMD_TIDY, .part = -1};
-    return true;
+    return due;
 }
 
 bool ebmd_sched_next(ebmd_sched *s, uint64_t *seen, ebmd_task *out)
@@ -374,7 +365,7 @@ void ebmd_sched_settled(ebmd_sched *s, const ebmd_task *task, ebm_status st)
         run->retry_at = run->held ? ebmd_clock_ms() + RETRY_MS : 0.0;
     } else {
         take_out(s, run);
-        if (!ebmd_catalog_serves(s->env->catalog, run->plan.model))
+        if (!ebmd_run_is_current(s->env, run))
             s->epoch++; /* it may have been the last one with this model */
     }
     pthread_cond_broadcast(&s->more);
@@ -482,7 +473,7 @@ bool ebmd_sched_uses(ebmd_sched *s, const ebm_model *model)
 
     pthread_mutex_lock(&s->lock);
     for (const ebmd_run *run = s->runs; run && !found; run = run->next)
-        found = run->plan.model == model;
+        found = ebmd_run_uses(run, model);
     pthread_mutex_unlock(&s->lock);
     return found;
 }
