@@ -155,15 +155,6 @@ void ebmd_run_free(ebmd_run *run)
     ebm_free(run);
 }
 
-void ebmd_run_give_back(const ebmd_run_env *env, const ebmd_lease *lease)
-{
-    ebmd_save nothing = {.release = true, .timings = lease->timings};
-
-    /* if this fails too, the lease runs out */
-    if (env->store->ops->save(env->store, lease, &nothing, NULL) != EBM_OK)
-        return;
-}
-
 /* --- looking ------------------------------------------------------------------------------ */
 
 static int64_t spent(const ebmd_run *run)
@@ -173,16 +164,6 @@ static int64_t spent(const ebmd_run *run)
     for (int32_t k = run->first_open; k < run->plan.parts; k++)
         sum += run->part[k].spent;
     return sum;
-}
-
-bool ebmd_run_is_current(const ebmd_run_env *env, const ebmd_run *run)
-{
-    return ebmd_catalog_serves(env->catalog, run->plan.model);
-}
-
-bool ebmd_run_uses(const ebmd_run *run, const ebm_model *model)
-{
-    return run->plan.model == model;
 }
 
 double ebmd_run_quantum_ms(const ebmd_run *run)

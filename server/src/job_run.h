@@ -107,6 +107,9 @@ void ebmd_run_show(const ebmd_run_env *env, ebmd_run *run, int32_t part, ebmd_wo
                    bool finished);
 /* Notes what a part that is not through has behind it. */
 void ebmd_run_note(ebmd_run *run, int32_t part);
+/* Notes that a part is through: its state is not needed any more. */
+void ebmd_run_complete(ebmd_run *run, ebmd_part *p);
+bool ebmd_run_wants_save(const ebmd_run_env *env, const ebmd_run *run);
 /* Writes a checkpoint, or gives the job back with one. No part may be busy.
  * @err BAD_STATE: the lease is lost; NOMEM, LIMIT, IO */
 EBM_MUST_CHECK ebm_status ebmd_run_save(const ebmd_run_env *env, ebmd_run *run, bool release,

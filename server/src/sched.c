@@ -290,29 +290,11 @@ bool ebmd_sched_next(ebmd_sched *s, uint64_t *seen, ebmd_task *out)
 
 /* --- reports ------------------------------------------------------------------------------ */
 
-static void complete_part(ebmd_run *run, ebmd_part *p)
-{
-    ebm_free(p->state);
-    p->state = NULL;
-    p->phase = EBMD_PART_DONE;
-    p->spent = run->plan.part_work;
-    run->done++;
-    /* who is busy may be changing its phase */
-    while (run->first_open < run->plan.parts && !run->part[run->first_open].busy &&
-           run->part[run->first_open].phase == EBMD_PART_DONE)
-        run->first_open++;
-}
-
 static void measure(ebmd_sched *s, int64_t evals, double ms)
 {
     double now = ms / (double)evals;
 
     s->ms_per_work = s->ms_per_work > 0.0 ? 0.9 * s->ms_per_work + 0.1 * now : now;
-}
-
-static bool wants_save(const ebmd_sched *s, const ebmd_run *run)
-{
-    return s->env->store->durable && run->unsaved_ms >= run->save_after_ms;
 }
 
 void ebmd_sched_stepped(ebmd_sched *s, const ebmd_task *task, const ebmd_quantum *q, double ms,
@@ -334,10 +316,10 @@ void ebmd_sched_stepped(ebmd_sched *s, const ebmd_task *task, const ebmd_quantum
     if (problem != EBMA_OK && run->error == EBMA_OK)
         run->error = problem;
     if (problem == EBMA_OK && q->finished)
-        complete_part(run, p);
+        ebmd_run_complete(run, p);
     else if (problem == EBMA_OK)
         ebmd_run_note(run, task->part);
-    if (wants_save(s, run))
+    if (ebmd_run_wants_save(s->env, run))
         run->held = true;
     pthread_cond_broadcast(&s->more);
     pthread_mutex_unlock(&s->lock);

@@ -74,6 +74,11 @@ if [ -n "$curl" ]; then
     "$ebm" jobs cancel "$long" --server "$url" >/dev/null
     expect 69 canceled "$ebm" jobs wait "$long" --server "$url"
 fi
+expect 0 "^job_.* sample  *succeeded " "$ebm" jobs list --server "$url" --status succeeded \
+    --kind sample --limit 3
+expect 0 '"has_more"' "$ebm" jobs list --server "$url" --json
+expect 64 "--status" "$ebm" jobs list --server "$url" --status 'a&b'
+expect 65 "status" "$ebm" jobs list --server "$url" --status nope
 expect 66 job_not_found "$ebm" jobs show job_none --server "$url"
 expect 64 "JOB" "$ebm" jobs show ../x --server "$url"
 

@@ -15,8 +15,11 @@ typedef struct jobs_args {
 
 #define AT(member) offsetof(jobs_args, member)
 #define SERVER                                                                                     \
-    {"--server", EBMT_OPT_STRING, AT(server), 0, 0, NULL, "URL",                                   \
-     "the daemon, e.g. http://127.0.0.1:8080", true},                                              \
+    {"--server", EBMT_OPT_STRING,                                                                  \
+     AT(server), 0,                                                                                \
+     0,          NULL,                                                                             \
+     "URL",      "the daemon, e.g. http://127.0.0.1:8080",                                         \
+     true},                                                                                        \
     {                                                                                              \
         "--api-key-file", EBMT_OPT_STRING, AT(key_file), 0, 0, NULL, "FILE",                       \
             "file with the API key; absent: the environment's EBM_API_KEY", false                  \
@@ -131,8 +134,8 @@ static ebm_status wait(const ebmt__remote *r, const jobs_args *a, ebm_error *err
         st = ebmt__job_wait(r, a->id, false, &job, err);
     if (st == EBM_OK) {
         const json_t *params = json_object_get(job, "params");
-        st = ebmt__job_save(job, a->out,
-                            json_integer_value(json_object_get(params, "first_index")), err);
+        st = ebmt__job_save(job, a->out, json_integer_value(json_object_get(params, "first_index")),
+                            err);
     }
     json_decref(job);
     return st;
@@ -152,12 +155,15 @@ static const verb verbs[] = {
     {{.name = "jobs list", .summary = "Lists jobs of a daemon, the newest first.", ROWS(list_rows)},
      list},
     {{.name = "jobs show", .summary = "Prints a job object.", ROWS(one_rows), JOB}, show},
-    {{.name = "jobs cancel", .summary = "Cancels a job; one that has ended stays as it is.",
-      ROWS(one_rows), JOB},
+    {{.name = "jobs cancel",
+      .summary = "Cancels a job; one that has ended stays as it is.",
+      ROWS(one_rows),
+      JOB},
      cancel},
     {{.name = "jobs wait",
       .summary = "Waits for the end of a job and prints a line for each result.",
-      ROWS(wait_rows), JOB},
+      ROWS(wait_rows),
+      JOB},
      wait},
 };
 #define N_VERBS (sizeof verbs / sizeof verbs[0])

@@ -212,11 +212,10 @@ static ebm_status check_flags(const ebmt__op_args *a, ebm_error *err)
 {
     const struct {
         const char *flag, *value;
-    } rows[] = {{"--models", a->models},         {"--kernels", a->kernels},
-                {"--grid", a->grid},             {"--sheet", a->sheet},
-                {"--animation", a->animation},   {"--calibrate", a->calibrate},
-                {"--traces", a->traces},         {"--checkpoint", a->checkpoint},
-                {"--resume", a->resume}};
+    } rows[] = {
+        {"--models", a->models}, {"--kernels", a->kernels},       {"--grid", a->grid},
+        {"--sheet", a->sheet},   {"--animation", a->animation},   {"--calibrate", a->calibrate},
+        {"--traces", a->traces}, {"--checkpoint", a->checkpoint}, {"--resume", a->resume}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (rows[i].value)
             return ebm_error_set(err, EBM_ERR_ARG, rows[i].flag, "is not for --server");

@@ -175,8 +175,8 @@ ebm_status ebmt__remote_ask(const ebmt__remote *r, const ebmt__question *q, json
     const ebmt__http_request request = {
         .method = q->method,
         .url = url,
-        .header = {"Accept: application/json", "Expect:",
-                   r->authorization[0] ? r->authorization : NULL,
+        .header = {"Accept: application/json",
+                   "Expect:", r->authorization[0] ? r->authorization : NULL,
                    text ? "Content-Type: application/json" : NULL, text ? key : NULL,
                    q->later ? "Prefer: respond-async" : NULL},
         .body = text,

@@ -21,8 +21,8 @@ typedef struct ebmt__remote {
 EBM_MUST_CHECK ebm_status ebmt__remote_open(ebmt__remote *r, const char *url, const char *key_file,
                                             ebm_error *err);
 
-/* One question. While the daemon says 429 or 503 with Retry-After it is asked again, for a minute at
- * most; a POST with a body carries an Idempotency-Key, so that this never makes two jobs of one.
+/* One question. While the daemon says 429 or 503 with Retry-After it is asked again, for a minute
+ * at most; a POST with a body carries an Idempotency-Key, so that this never makes two jobs of one.
  * later: prefer an answer at once to one with the result. @own *answer: json_decref(); NULL when
  * the reply has no body
  * @err NOT_FOUND (404, 410), RANGE (400, 413, 422: the text names the fields), UNSUPPORTED (no
