@@ -390,6 +390,24 @@ static bool hang_up(daemon_parts *d, int number)
     return ebmd_http_wait_idle(d->main, LAST_GRACE_MS) || ebmd_http_parked(d->main) == 0;
 }
 
+/* A balancer that has not looked yet still sends requests: they are served. A signal from a
+ * keyboard needs no such time, and a second one ends it. */
+static void leave(daemon_parts *d, int number)
+{
+    double until = ebmd_clock_ms() + d->opt->drain_delay * 1e3;
+    int another = 0;
+
+    if (number != SIGTERM || d->opt->drain_delay == 0)
+        return;
+    ebmd_state_set(&d->state, EBMD_LEAVING);
+    log_drain(d, "leaving", number);
+    while (ebmd_clock_ms() < until && ebmd_state_get(&d->state) == EBMD_LEAVING) {
+        ebmd_notify_beat(&d->notify, ebmd_clock_ms());
+        if (ebmd_signals_wait(&d->signals, 20, &another) == EBMD_WAKE_SIGNAL && another != SIGHUP)
+            return;
+    }
+}
+
 /* Lets the jobs end that somebody waits for; the others go back to the store, with a checkpoint,
  * and the next process goes on with them. The main listener stays open meanwhile, so that new
  * requests and probes get an answer: 503. @err false: a worker does not come back */
@@ -425,6 +443,7 @@ static int serve(daemon_parts *d, bool *abrupt)
         }
     } while (why == EBMD_WAKE_TIMEOUT ||
              (why == EBMD_WAKE_EVENT && ebmd_state_get(&d->state) != EBMD_BROKEN));
+    leave(d, number);
     *abrupt = !drain(d, number);
     ebmd_log_event(d->app.log, EBMD_INFO, "stopped", NULL, 0);
     return ebmd_state_get(&d->state) == EBMD_BROKEN ? EBMD_EX_IO : EBMD_EX_OK;

@@ -84,6 +84,7 @@ static ebma_problem_code phase_problem(const ebmd_app *app)
 {
     switch (ebmd_state_get(app->state)) {
     case EBMD_READY:
+    case EBMD_LEAVING:
         return EBMA_OK;
     case EBMD_STARTING:
         return EBMA_STARTING;
@@ -269,7 +270,7 @@ void ebmd_exchange_seal(const ebmd_app *app, ebmd_request *r)
         ebmd_reply_add(r, "Content-Type", r->reply.content_type);
     seal_cors(app, r);
     /* a client that keeps its connection would keep asking the replica that is going away */
-    if (r->reply.close || phase == EBMD_DRAINING || phase == EBMD_BROKEN)
+    if (r->reply.close || phase > EBMD_READY)
         ebmd_reply_add(r, "Connection", "close");
 }
 

@@ -222,6 +222,11 @@ static const ebmd_option table[] = {
      AT(tls_cert), 0, ROOM(tls_cert)},
     {"--tls-key", "EBMD_TLS_KEY", "FILE", "", "PEM file with the certificate's private key",
      set_optional, AT(tls_key), 0, ROOM(tls_key)},
+    {"--drain-delay", "EBMD_DRAIN_DELAY", "SECONDS", "0",
+     "how long SIGTERM lets everything be served while /readyz says 503 already, so that a "
+     "balancer "
+     "can look, 0..600",
+     set_number, AT(drain_delay), 0, 600},
     {"--drain-seconds", "EBMD_DRAIN_SECONDS", "N", "25",
      "how long SIGTERM waits for accepted requests, 0..3600", set_number, AT(drain_seconds), 0,
      3600},

@@ -163,8 +163,7 @@ ebm_activation act_of(ebm_act kind)
     return (ebm_activation){.kind = kind, .slope = 0.2f};
 }
 
-void rig_forward(const rig *r, const float *bias, const float *x, const float *residual,
-                    float *y)
+void rig_forward(const rig *r, const float *bias, const float *x, const float *residual, float *y)
 {
     ebm_map_shape in = input_shape(r->s), out = output_shape(r->s);
     float *mx = as_operand(r->k, in, x);

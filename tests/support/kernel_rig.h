@@ -1,5 +1,5 @@
-/* What tests of kernel sets share: shapes to try, maps in a set's own layout, one convolution with random
- * weights, activations from their definitions. */
+/* What tests of kernel sets share: shapes to try, maps in a set's own layout, one convolution with
+ * random weights, activations from their definitions. */
 #ifndef KERNEL_RIG_H
 #define KERNEL_RIG_H
 
@@ -24,8 +24,8 @@ double norm(const float *a, size_t n);
 /* Relative rounding error of a value that a set has stored. */
 double precision(const ebm_kernels *k);
 
-/* The activations inside networks, with value, slope and curvature from their definitions; leaky ReLU
- * has slope 0.2. */
+/* The activations inside networks, with value, slope and curvature from their definitions; leaky
+ * ReLU has slope 0.2. */
 extern const ebm_act rig_acts[];
 extern const size_t rig_act_count;
 ebm_activation act_of(ebm_act kind);

@@ -1,5 +1,5 @@
-/* What convolutions do beside the product, on every set: activation, gate, residual and rounding of the
- * result, zeros around it, and its division among a team. */
+/* What convolutions do beside the product, on every set: activation, gate, residual and rounding of
+ * the result, zeros around it, and its division among a team. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
-/* The kernels that are no convolutions, on every set: activations, pooling and its way back, sums of the
- * head, by hand or from their definitions. */
+/* The kernels that are no convolutions, on every set: activations, pooling and its way back, sums
+ * of the head, by hand or from their definitions. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,7 +40,6 @@ static void act_slopes(const ebm_kernels *k, ebm_activation act, const float x[3
     ebm_free(mv);
     ebm_free(my);
 }
-
 
 /* Derivatives of the activations by central differences, away from the kinks. */
 static void check_activations(const ebm_kernels *k)
@@ -118,7 +117,8 @@ static void check_wide_maps(const ebm_kernels *k)
             assert_close((double)plain[c], operand, 1e-5);
         }
     }
-    for (size_t a = 0; a < rig_act_count; a++) { /* what passes back: act'(x) u, then + act''(x) v u */
+    for (size_t a = 0; a < rig_act_count;
+         a++) { /* what passes back: act'(x) u, then + act''(x) v u */
         const ebm_gate gate = {.act = act_of(rig_acts[a]), .x = mx, .activated = ma};
         k->act_forward(gate.act, &m, mx, ma, EBM_ALONE);
         k->gate_backward(&gate, &m, mo, my, false);
