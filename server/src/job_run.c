@@ -82,13 +82,16 @@ static ebm_status parse(const ebmd_run_env *env, ebmd_run *run, ebm_error *err)
         return ebm_error_set(err, EBM_ERR_FORMAT, run->lease.id, "no such kind of job");
     st = env->store->ops->blob(env->store, run->lease.id, EBMD_BLOB_REQUEST, 0, &json, &size, err);
     if (st == EBM_OK) {
-        st = kind->parse(env->engine, json, size, run->arena, &run->plan, &problem);
+        ebmd_engine *engine = ebmd_catalog_take(env->catalog);
+
+        st = kind->parse(engine, json, size, run->arena, &run->plan, &problem);
         run->plan.kind = kind;
+        run->plan.model = st == EBM_OK ? ebm_model_ref(run->plan.model) : NULL;
+        ebmd_engine_unref(engine);
     }
     ebm_free(json);
     if (st == EBM_OK || st == EBM_ERR_NOMEM || st == EBM_ERR_IO)
         return st;
-    run->plan.model = NULL;
     /* the client is told this code when the job fails */
     run->error = problem.code == EBMA_MODEL_NOT_FOUND ? EBMA_MODEL_NOT_FOUND : EBMA_INTERNAL;
     return ebm_error_set(err, EBM_ERR_FORMAT, run->lease.id, "the stored request: %s",
@@ -97,7 +100,6 @@ static ebm_status parse(const ebmd_run_env *env, ebmd_run *run, ebm_error *err)
 
 static ebm_status make_parts(ebmd_run *run, ebm_error *err)
 {
-    ebm_model_ref(run->plan.model);
     run->part = ebm_alloc((size_t)run->plan.parts, sizeof(*run->part));
     return run->part ? EBM_OK
                      : ebm_error_set(err, EBM_ERR_NOMEM, run->lease.id, "no memory for a job");

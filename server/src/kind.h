@@ -29,7 +29,6 @@ typedef struct ebmd_plan {
     const ebmd_kind *kind;
     void *request;      /* the kind's own struct, in the arena given to parse() */
     ebm_model *model;   /* borrowed from the engine */
-    size_t model_index; /* in the engine */
     int32_t parts;      /* 1..EBMD_PARTS_MAX */
     int64_t part_work;  /* gradient evaluations of one part, known before it runs */
     size_t state_size;  /* bytes of one part between two quanta */

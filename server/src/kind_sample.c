@@ -67,6 +67,7 @@ static ebm_status sample_parse(const ebmd_engine *engine, const char *json, size
 {
     ebma_sample_request *r = ebm_arena_alloc(arena, 1, sizeof(*r));
     ebma_sample_request asked;
+    size_t index;
     ebm_status st;
 
     memset(problem, 0, sizeof(*problem));
@@ -77,11 +78,11 @@ static ebm_status sample_parse(const ebmd_engine *engine, const char *json, size
     st = ebma_sample_decode(json, size, arena, &asked, problem);
     if (st != EBM_OK)
         return st;
-    if (!ebmd_engine_find(engine, asked.model, &plan->model_index)) {
+    if (!ebmd_engine_find(engine, asked.model, &index)) {
         problem->code = EBMA_MODEL_NOT_FOUND;
         return EBM_ERR_NOT_FOUND;
     }
-    plan->model = ebmd_engine_at(engine, plan->model_index);
+    plan->model = ebmd_engine_at(engine, index);
     ebma_sample_effective(&asked, ebm_model_describe(plan->model)->levels, r);
     plan->request = r;
     if (dim_of(plan) > RESULT_BYTES_MAX / (size_t)r->n)

@@ -155,8 +155,9 @@ void ebmd_reaper_phase(ebmd_reaper *r, ebmd_conn *c, ebmd_conn_phase phase)
     if (!c)
         return;
     pthread_mutex_lock(&r->sync.lock);
+    if (c->phase != phase)
+        c->since = ebmd_clock_ms();
     c->phase = phase;
-    c->since = ebmd_clock_ms();
     pthread_mutex_unlock(&r->sync.lock);
 }
 

@@ -237,6 +237,10 @@ static void answer(const ebmd_app *app, ebmd_request *r, ebmd_submit_outcome how
 {
     if (how == EBMD_SUBMIT_FULL) {
         ebmd_submit_refuse_full(app, r);
+    } else if (how == EBMD_SUBMIT_OWNER_FULL) {
+        ebmd_metrics_denied(app->metrics, EBMD_DENIED_JOBS);
+        ebmd_reply_code(r, EBMA_QUOTA_EXCEEDED);
+        ebmd_reply_addf(r, "Retry-After", "%d", retry_after(app));
     } else if (how == EBMD_SUBMIT_CONFLICT) {
         ebmd_reply_code(r, EBMA_IDEMPOTENCY_MISMATCH);
     } else {
@@ -283,6 +287,8 @@ static void write_down(const ebmd_app *app, ebmd_request *r, const ebmd_spec *sp
         r->waiter.keep_job = true; /* there is no such job: nothing to cancel */
         ebmd_waiters_remove(&r->waiter);
     }
+    if (app->keys && (st != EBM_OK || how != EBMD_SUBMIT_ACCEPTED))
+        ebmd_keys_refund(app->keys, r->grant.owner, (double)spec->work);
     if (!waits || how != EBMD_SUBMIT_ACCEPTED) /* else somebody may be reading it */
         memcpy(r->waiter.id, id, sizeof(id));
     if (st != EBM_OK) {
@@ -308,6 +314,23 @@ static bool charge(const ebmd_app *app, ebmd_request *r, const ebmd_plan *plan)
     return false;
 }
 
+/* A request beyond the operator's bound could hold the machine for hours. */
+static bool is_affordable(const ebmd_app *app, ebmd_request *r, const ebmd_plan *plan)
+{
+    long long work = (long long)plan->part_work * plan->parts;
+    ebma_problem problem = {.code = EBMA_OK};
+    char detail[128];
+    ebma_field_error e = {.code = "too_much_work", .detail = detail};
+
+    if (work <= app->request_work)
+        return true;
+    snprintf(detail, sizeof(detail), "asks for %lld gradient evaluations, at most %lld are allowed",
+             work, (long long)app->request_work);
+    ebma_problem_field(&problem, r->arena, NULL, &e);
+    ebmd_reply_problem(r, &problem);
+    return false;
+}
+
 static void submit_plan(const ebmd_app *app, ebmd_request *r, const ebmd_plan *plan)
 {
     ebm_error err = {0};
@@ -315,8 +338,8 @@ static void submit_plan(const ebmd_app *app, ebmd_request *r, const ebmd_plan *p
     draft d;
     ebm_status st;
 
-    if (!read_idem(r, plan->kind, &key) || (r->wants_events && !ebmd_stream_admit(app, r)) ||
-        !charge(app, r, plan))
+    if (!is_affordable(app, r, plan) || !read_idem(r, plan->kind, &key) ||
+        (r->wants_events && !ebmd_stream_admit(app, r)) || !charge(app, r, plan))
         return;
     st = draft_make(app, plan, &d, &err);
     if (st == EBM_OK) {
@@ -329,7 +352,9 @@ static void submit_plan(const ebmd_app *app, ebmd_request *r, const ebmd_plan *p
     draft_clear(&d);
 }
 
-void ebmd_submit(const ebmd_app *app, ebmd_request *r, const ebmd_kind *kind)
+/* With the models that are served at this moment. */
+static void check_and_submit(const ebmd_app *app, const ebmd_engine *engine, ebmd_request *r,
+                             const ebmd_kind *kind)
 {
     ebmd_media media = ebmd_media_accept(ebmd_request_header(r, "Accept"));
     ebmd_plan plan = {.kind = kind};
@@ -341,7 +366,7 @@ void ebmd_submit(const ebmd_app *app, ebmd_request *r, const ebmd_kind *kind)
     }
     if (!(media == EBMD_MEDIA_EVENTS ? ebmd_stream_query(r) : ebmd_query_read(r, NULL, 0)))
         return;
-    if (kind->parse(app->engine, r->body ? r->body : "", r->body_size, r->arena, &plan, &problem) !=
+    if (kind->parse(engine, r->body ? r->body : "", r->body_size, r->arena, &plan, &problem) !=
         EBM_OK) {
         ebmd_reply_problem(r, &problem);
         return;
@@ -354,6 +379,14 @@ void ebmd_submit(const ebmd_app *app, ebmd_request *r, const ebmd_kind *kind)
         ebmd_reply_code(r, EBMA_NOT_ACCEPTABLE);
     else
         submit_plan(app, r, &plan);
+}
+
+void ebmd_submit(const ebmd_app *app, ebmd_request *r, const ebmd_kind *kind)
+{
+    ebmd_engine *engine = ebmd_catalog_take(app->catalog);
+
+    check_and_submit(app, engine, r, kind);
+    ebmd_engine_unref(engine);
 }
 
 /* --- the end ------------------------------------------------------------------------------ */

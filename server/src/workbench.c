@@ -37,6 +37,7 @@ ebm_status ebmd_workbench_init(ebmd_workbench *b, ebm_model *model, int32_t memb
 
     if (st == EBM_OK)
         st = make_buffers(b, model, err);
+    b->model = model;
     if (st == EBM_OK)
         warm_up(b);
     else

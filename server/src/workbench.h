@@ -10,10 +10,11 @@
 
 typedef struct ebmd_workbench {
     ebm_session *session;
-    size_t dim;         /* numbers of an image */
-    float *work;        /* [2*dim] */
-    uint8_t *pixels;    /* [dim] */
-    double ms_per_eval; /* moving average of one gradient here; > 0 */
+    const ebm_model *model; /* the session holds it; NULL: not planned */
+    size_t dim;             /* numbers of an image */
+    float *work;            /* [2*dim] */
+    uint8_t *pixels;        /* [dim] */
+    double ms_per_eval;     /* moving average of one gradient here; > 0 */
 } ebmd_workbench;
 
 /* Plans the bench and evaluates the model on it, so that no request pays for set-up and its speed

@@ -25,14 +25,36 @@ struct ebmd_workers {
     worker worker[EBMD_WORKERS_MAX];
 };
 
-/* The worker's bench for a model, made at its first use. */
-static ebm_status bench_for(worker *w, ebm_model *model, size_t index, ebmd_workbench **out,
-                            ebm_error *err)
+/* The worker's bench for a model, made at its first use. Too many of them can only be there while
+ * old models are still in use; then one has to make room. */
+static ebm_status bench_for(worker *w, ebm_model *model, ebmd_workbench **out, ebm_error *err)
 {
-    *out = &w->bench[index];
-    if ((*out)->session)
-        return EBM_OK;
-    return ebmd_workbench_init(*out, model, (int32_t)w->all->opt.n, err);
+    ebmd_workbench *room = &w->bench[0];
+
+    for (size_t i = 0; i < EBMD_MODELS_MAX; i++) {
+        if (w->bench[i].model == model) {
+            *out = &w->bench[i];
+            return EBM_OK;
+        }
+        if (room->model && !w->bench[i].model)
+            room = &w->bench[i];
+    }
+    *out = room;
+    ebmd_workbench_clear(room);
+    return ebmd_workbench_init(room, model, (int32_t)w->all->opt.n, err);
+}
+
+/* Clears the benches of models that nobody will ask for again. */
+static void tidy(worker *w)
+{
+    const ebmd_workers_options *opt = &w->all->opt;
+
+    for (size_t i = 0; i < EBMD_MODELS_MAX; i++) {
+        const ebm_model *model = w->bench[i].model;
+
+        if (!ebmd_catalog_serves(opt->env->catalog, model) && !ebmd_sched_uses(opt->sched, model))
+            ebmd_workbench_clear(&w->bench[i]);
+    }
 }
 
 /* --- duties ------------------------------------------------------------------------------- */
@@ -86,7 +108,7 @@ static void step(worker *w, const ebmd_task *task)
     ebm_error err = {0};
     double start;
     double ms = 0.0;
-    ebm_status st = bench_for(w, plan->model, plan->model_index, &bench, &err);
+    ebm_status st = bench_for(w, plan->model, &bench, &err);
 
     if (st == EBM_OK) {
         q.max_evals = ebmd_workbench_evals_in(bench, ebmd_run_quantum_ms(task->run));
@@ -143,14 +165,24 @@ static void settle(worker *w, const ebmd_task *task)
 
 /* --- threads ------------------------------------------------------------------------------ */
 
+static ebm_status set_up(worker *w, ebm_error *err)
+{
+    ebmd_engine *engine = ebmd_catalog_take(w->all->opt.env->catalog);
+    ebmd_workbench *bench;
+    ebm_status st = bench_for(w, ebmd_engine_at(engine, 0), &bench, err);
+
+    ebmd_engine_unref(engine);
+    return st;
+}
+
 static void *worker_main(void *arg)
 {
     worker *w = arg;
     ebmd_workers *all = w->all;
     ebm_error err = {0};
     ebmd_task task;
-    ebmd_workbench *bench;
-    ebm_status st = bench_for(w, ebmd_engine_at(all->opt.env->engine, 0), 0, &bench, &err);
+    uint64_t seen = 0;
+    ebm_status st = set_up(w, &err);
 
     pthread_mutex_lock(&all->lock);
     all->ready++;
@@ -158,9 +190,11 @@ static void *worker_main(void *arg)
         all->error = err;
     pthread_cond_signal(&all->more_ready);
     pthread_mutex_unlock(&all->lock);
-    while (ebmd_sched_next(all->opt.sched, &task)) {
+    while (ebmd_sched_next(all->opt.sched, &seen, &task)) {
         if (task.duty == EBMD_STEP)
             step(w, &task);
+        else if (task.duty == EBMD_TIDY)
+            tidy(w);
         else
             settle(w, &task);
     }
