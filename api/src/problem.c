@@ -33,6 +33,8 @@ static const ebma_problem_info problems[EBMA_PROBLEM_COUNT] = {
     [EBMA_FORBIDDEN] = {"forbidden", 403, "Forbidden",
                         "The API key is not meant for this; WWW-Authenticate names the scope.",
                         false},
+    [EBMA_FOREIGN_ORIGIN] = {"foreign_origin", 403, "Not for web pages",
+                             "This is for the operator; requests of web pages are refused.", false},
     [EBMA_NOT_FOUND] = {"not_found", 404, "Not found", "There is no such resource.", false},
     [EBMA_MODEL_NOT_FOUND] = {"model_not_found", 404, "Model not found",
                               "No model with this id is loaded; see /v1/models.", false},
@@ -53,6 +55,8 @@ static const ebma_problem_info problems[EBMA_PROBLEM_COUNT] = {
          "Available are application/json, text/event-stream and, for one image, "
          "image/png.",
          false},
+    [EBMA_LAST_MODEL] = {"last_model", 409, "The last model",
+                         "One model must stay loaded; load another one first.", false},
     [EBMA_PAYLOAD_TOO_LARGE] = {"payload_too_large", 413, "Payload too large",
                                 "A body has at most 65536 bytes, with pictures 4 MiB.", false},
     [EBMA_URI_TOO_LONG] = {"uri_too_long", 414, "URI too long",
@@ -70,6 +74,10 @@ static const ebma_problem_info problems[EBMA_PROBLEM_COUNT] = {
                                  "The only expectation known here is 100-continue.", false},
     [EBMA_INVALID_PARAMS] = {"invalid_params", 422, "Invalid parameters",
                              "Some fields are invalid; errors lists them.", false},
+    [EBMA_MODEL_REFUSED] = {"model_refused", 422, "Model refused",
+                            "The model's files cannot be used; errors says why. What was served "
+                            "before is served on.",
+                            false},
     [EBMA_BAD_IDEMPOTENCY_KEY] = {"bad_idempotency_key", 400, "Malformed Idempotency-Key",
                                   "An Idempotency-Key is 1 to 255 visible ASCII characters.",
                                   false},

@@ -4,9 +4,10 @@
 #define EBMD_APP_H
 
 #include "budget.h"
-#include "engine.h"
+#include "catalog.h"
 #include "keys.h"
 #include "live.h"
+#include "loader.h"
 #include "log.h"
 #include "metrics.h"
 #include "proxies.h"
@@ -19,7 +20,8 @@ typedef struct ebmd_app {
     ebmd_log *log;
     ebmd_state *state;
     ebmd_metrics *metrics; /* NULL: nobody counts */
-    ebmd_engine *engine;   /* this and the next four: NULL until the phase is READY */
+    ebmd_catalog *catalog; /* this and the next five: NULL until the phase is READY */
+    ebmd_loader *loader;
     ebmd_store *store;
     ebmd_sched *sched;
     ebmd_waiters *waiters;
@@ -36,6 +38,7 @@ typedef struct ebmd_app {
     int64_t queue_work; /* and their work */
     unsigned stream_heartbeat_s;
     unsigned sync_limit_s; /* how long a request waits for its job by itself */
+    int64_t request_work;  /* gradient evaluations that one request may ask for */
 } ebmd_app;
 
 #endif

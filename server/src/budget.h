@@ -1,4 +1,5 @@
-/* A number of bytes that all requests together may hold. Knows numbers; not what they are held for. */
+/* A number of bytes that all requests together may hold. Knows numbers; not what they are held for.
+ */
 #ifndef EBMD_BUDGET_H
 #define EBMD_BUDGET_H
 

@@ -16,6 +16,7 @@
 #include "job_events.h"
 #include "keeper.h"
 #include "listen.h"
+#include "loader.h"
 #include "notify.h"
 #include "router.h"
 #include "signals.h"
@@ -24,6 +25,7 @@
 #define ADMIN_CONNECTIONS 64u
 #define MAIN_THREADS      2u
 #define REPLY_GRACE_MS    5000.0 /* for clients to take what is ready for them */
+#define LAST_GRACE_MS     300.0  /* for those who came at the last moment */
 #define RELEASE_GRACE_MS  5000.0 /* for workers to come back and give their jobs back */
 
 typedef struct daemon_parts {
@@ -87,8 +89,7 @@ static int start_basics(daemon_parts *d, ebm_error *err)
 {
     if (ebmd_listen_keep_std(err) != EBM_OK)
         return EBMD_EX_OS;
-    if (ebmd_listen_budget(d->opt->connections, err) != EBM_OK ||
-        ebmd_options_check(d->opt, err) != EBM_OK)
+    if (ebmd_listen_budget(d->opt->connections, err) != EBM_OK)
         return EBMD_EX_CONFIG;
     if (ebmd_signals_open(&d->signals, err) != EBM_OK)
         return EBMD_EX_OS;
@@ -118,8 +119,8 @@ static int start_keys(daemon_parts *d, ebm_error *err)
     return st == EBM_OK ? EBMD_EX_OK : st == EBM_ERR_NOMEM ? EBMD_EX_OS : EBMD_EX_CONFIG;
 }
 
-/* SIGHUP: the whole new key file, or the old keys and a line that says what is wrong. */
-static void reload(daemon_parts *d)
+/* The whole new key file, or the old keys and a line that says what is wrong. */
+static void reload_keys(daemon_parts *d)
 {
     ebm_error err = {0};
     ebmd_field good = {.key = "keys"};
@@ -133,6 +134,15 @@ static void reload(daemon_parts *d)
     }
     good.number = (double)ebmd_keys_count(d->app.keys);
     ebmd_log_event(d->app.log, EBMD_INFO, "keys_reloaded", &good, 1);
+}
+
+/* SIGHUP: what is on disk counts now, as far as it is good. */
+static void reload(daemon_parts *d)
+{
+    reload_keys(d);
+    /* if too many orders wait, one of them reads what is there just as well */
+    if (!ebmd_loader_ask(d->app.loader, EBMD_ORDER_REFRESH, "", ""))
+        ebmd_log_event(d->app.log, EBMD_WARN, "reload_skipped", NULL, 0);
 }
 
 static int start_tls(daemon_parts *d, ebm_error *err)
@@ -167,7 +177,7 @@ static int start_listener(daemon_parts *d, const ebmd_address *address, unsigned
 
 static int start_models(daemon_parts *d, ebm_error *err)
 {
-    ebm_status st = ebmd_engine_open(d->opt->models, d->kernels, &d->app.engine, err);
+    ebm_status st = ebmd_catalog_open(d->opt->models, d->kernels, &d->app.catalog, err);
 
     if (st == EBM_OK)
         return EBMD_EX_OK;
@@ -191,6 +201,12 @@ static void report_recovery(const daemon_parts *d)
         ebmd_log_event(d->app.log, EBMD_WARN, "recovered_jobs", fields, 3);
 }
 
+/* Whoever has a key can fill his half of the places, and no more. */
+static size_t owner_share(const ebmd_options *o)
+{
+    return o->jobs_per_key > 0 ? o->jobs_per_key : (o->queue + o->slots + 1) / 2;
+}
+
 static int start_store(daemon_parts *d, ebm_error *err)
 {
     ebmd_limits limits = ebmd_limits_default();
@@ -198,6 +214,9 @@ static int start_store(daemon_parts *d, ebm_error *err)
 
     limits.queued = d->app.queue_max = d->opt->queue;
     limits.queued_work = d->app.queue_work = d->opt->queue_work;
+    d->app.request_work = d->opt->request_work;
+    if (d->app.keys)
+        limits.owner_live = owner_share(d->opt);
     limits.result_ttl_ms = (int64_t)d->opt->result_ttl * 1000;
     st = ebmd_store_open(d->opt->store, &limits, &d->app.store, err);
     if (st != EBM_OK)
@@ -223,6 +242,14 @@ static ebmd_live *make_live(daemon_parts *d)
     return d->app.sched ? ebmd_live_create(&opt) : NULL;
 }
 
+static ebm_status start_loader(daemon_parts *d, ebm_error *err)
+{
+    ebmd_loader_options opt = {d->app.catalog, d->app.sched, d->app.waiters, d->app.log,
+                               d->app.metrics};
+
+    return ebmd_loader_start(&opt, &d->app.loader, err);
+}
+
 static int start_workers(daemon_parts *d, ebm_error *err)
 {
     ebmd_workers_options workers = {.n = d->opt->workers, .env = &d->env, .state = &d->state};
@@ -230,7 +257,7 @@ static int start_workers(daemon_parts *d, ebm_error *err)
     ebm_status st;
 
     d->env = (ebmd_run_env){.store = d->app.store,
-                            .engine = d->app.engine,
+                            .catalog = d->app.catalog,
                             .log = d->app.log,
                             .metrics = d->app.metrics,
                             .build = d->app.build};
@@ -244,11 +271,23 @@ static int start_workers(daemon_parts *d, ebm_error *err)
     workers.sched = keeper.sched = d->app.sched;
     keeper.waiters = d->app.waiters;
     keeper.live = d->app.live;
+    keeper.catalog = d->app.catalog;
     d->app.store->ops->listen(d->app.store, ebmd_job_event, &d->app);
     st = ebmd_workers_start(&workers, &d->workers, err);
     if (st == EBM_OK)
         st = ebmd_keeper_start(&keeper, &d->keeper, err);
+    if (st == EBM_OK)
+        st = start_loader(d, err);
     return code_of(st);
+}
+
+static size_t count_models(const daemon_parts *d)
+{
+    ebmd_engine *engine = ebmd_catalog_take(d->app.catalog);
+    size_t n = ebmd_engine_count(engine);
+
+    ebmd_engine_unref(engine);
+    return n;
 }
 
 static void announce(const daemon_parts *d)
@@ -259,7 +298,7 @@ static void announce(const daemon_parts *d)
         {.key = "port", .text = o->listen.port},
         {.key = "version", .text = d->app.version},
         {.key = "kernel_class", .text = d->app.kernel_class},
-        {.key = "models", .number = (double)ebmd_engine_count(d->app.engine)},
+        {.key = "models", .number = (double)count_models(d)},
         {.key = "workers", .number = o->workers},
         {.key = "durability", .text = d->app.store->durability},
     };
@@ -333,6 +372,42 @@ static void log_drain(const daemon_parts *d, const char *event, int number)
     ebmd_log_event(d->app.log, EBMD_INFO, event, fields, 3);
 }
 
+/* An operator who waits for a model gets an answer. @err false: one is still parked */
+static bool wait_admin(daemon_parts *d)
+{
+    return !d->admin || ebmd_http_wait_idle(d->admin, REPLY_GRACE_MS) ||
+           ebmd_http_parked(d->admin) == 0;
+}
+
+/* Gives clients time to take their replies. New ones are answered meanwhile: between the moment
+ * when nobody accepts them any more and the end they would be reset without a word, so that has to
+ * be short. @err false: a request is still parked */
+static bool hang_up(daemon_parts *d, int number)
+{
+    if (!ebmd_http_wait_idle(d->main, REPLY_GRACE_MS))
+        log_drain(d, "clients_left", number); /* slow readers lose their connection */
+    ebmd_http_quiesce(d->main);
+    return ebmd_http_wait_idle(d->main, LAST_GRACE_MS) || ebmd_http_parked(d->main) == 0;
+}
+
+/* A balancer that has not looked yet still sends requests: they are served. A signal from a
+ * keyboard needs no such time, and a second one ends it. */
+static void leave(daemon_parts *d, int number)
+{
+    double until = ebmd_clock_ms() + d->opt->drain_delay * 1e3;
+    int another = 0;
+
+    if (number != SIGTERM || d->opt->drain_delay == 0)
+        return;
+    ebmd_state_set(&d->state, EBMD_LEAVING);
+    log_drain(d, "leaving", number);
+    while (ebmd_clock_ms() < until && ebmd_state_get(&d->state) == EBMD_LEAVING) {
+        ebmd_notify_beat(&d->notify, ebmd_clock_ms());
+        if (ebmd_signals_wait(&d->signals, 20, &another) == EBMD_WAKE_SIGNAL && another != SIGHUP)
+            return;
+    }
+}
+
 /* Lets the jobs end that somebody waits for; the others go back to the store, with a checkpoint,
  * and the next process goes on with them. The main listener stays open meanwhile, so that new
  * requests and probes get an answer: 503. @err false: a worker does not come back */
@@ -350,12 +425,7 @@ static bool drain(daemon_parts *d, int number)
     released = wait_release(d);
     ebmd_waiters_dismiss(d->app.waiters);
     ebmd_live_drain(d->app.live);
-    if (!released || !d->main)
-        return released;
-    ebmd_http_quiesce(d->main);
-    if (!ebmd_http_wait_idle(d->main, REPLY_GRACE_MS))
-        log_drain(d, "clients_left", number); /* slow readers lose their connection */
-    return ebmd_http_parked(d->main) == 0;
+    return released && wait_admin(d) && (!d->main || hang_up(d, number));
 }
 
 static int serve(daemon_parts *d, bool *abrupt)
@@ -373,6 +443,7 @@ static int serve(daemon_parts *d, bool *abrupt)
         }
     } while (why == EBMD_WAKE_TIMEOUT ||
              (why == EBMD_WAKE_EVENT && ebmd_state_get(&d->state) != EBMD_BROKEN));
+    leave(d, number);
     *abrupt = !drain(d, number);
     ebmd_log_event(d->app.log, EBMD_INFO, "stopped", NULL, 0);
     return ebmd_state_get(&d->state) == EBMD_BROKEN ? EBMD_EX_IO : EBMD_EX_OK;
@@ -382,6 +453,7 @@ static void stop_all(daemon_parts *d)
 {
     ebmd_http_stop(d->main);
     ebmd_http_stop(d->admin);
+    ebmd_loader_stop(d->app.loader);
     ebmd_keeper_stop(d->keeper);
     if (d->app.sched)
         ebmd_sched_close(d->app.sched);
@@ -391,7 +463,7 @@ static void stop_all(daemon_parts *d)
     ebmd_live_free(d->app.live);
     if (d->app.store)
         d->app.store->ops->close(d->app.store);
-    ebmd_engine_close(d->app.engine);
+    ebmd_catalog_close(d->app.catalog);
     ebmd_keys_close(d->app.keys);
     ebmd_tls_clear(&d->tls);
     ebmd_notify_close(&d->notify);
@@ -407,8 +479,7 @@ int ebmd_daemon_check(const ebmd_options *options, ebm_error *err)
     ebmd_tls tls = {NULL, NULL};
 
     if (ebm_kernels_select(options->kernels, &kernels, err) != EBM_OK ||
-        ebmd_listen_budget(options->connections, err) != EBM_OK ||
-        ebmd_options_check(options, err) != EBM_OK)
+        ebmd_listen_budget(options->connections, err) != EBM_OK)
         return EBMD_EX_CONFIG;
     if (options->api_keys[0] != '\0' && ebmd_keys_open(options->api_keys, &keys, err) != EBM_OK)
         return EBMD_EX_CONFIG;

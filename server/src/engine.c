@@ -1,8 +1,9 @@
-/* The models of a directory, see engine.h. */
+/* A set of models, see engine.h. */
 #include "engine.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,32 +12,37 @@
 #include "ebm/memory.h"
 #include "ebmm/models.h"
 
+#define PATH_SIZE 4096
+
 struct ebmd_engine {
+    atomic_size_t refs;
     size_t n;
-    ebm_model *model[EBMD_MODELS_MAX];
-    ebm_calibration calibration[EBMD_MODELS_MAX]; /* mean NULL: there is none */
+    ebmd_loaded item[EBMD_MODELS_MAX];
 };
 
-typedef struct names {
-    size_t n;
-    char name[EBMD_MODELS_MAX][EBM_MODEL_ID_MAX + 1];
-} names;
+/* --- directories -------------------------------------------------------------------------- */
 
 static int by_name(const void *a, const void *b)
 {
     return strcmp(a, b);
 }
 
-static bool has_manifest(const char *dir, const char *name)
+static bool stat_file(const char *dir, const char *id, const char *file, struct stat *st)
 {
-    char path[4096];
-    struct stat st;
-    int n = snprintf(path, sizeof(path), "%s/%s/model.json", dir, name);
+    char path[PATH_SIZE];
+    int n = snprintf(path, sizeof(path), "%s/%s/%s", dir, id, file);
 
-    return n > 0 && (size_t)n < sizeof(path) && lstat(path, &st) == 0;
+    return n > 0 && (size_t)n < sizeof(path) && lstat(path, st) == 0;
 }
 
-static ebm_status add_name(names *found, const char *name, ebm_error *err)
+static bool has_manifest(const char *dir, const char *id)
+{
+    struct stat st;
+
+    return stat_file(dir, id, "model.json", &st);
+}
+
+static ebm_status add_name(ebmd_names *found, const char *name, ebm_error *err)
 {
     if (!ebm_model_id_valid(name))
         return ebm_error_set(err, EBM_ERR_FORMAT, name, "directory name is not a valid model id");
@@ -47,107 +53,230 @@ static ebm_status add_name(names *found, const char *name, ebm_error *err)
     return EBM_OK;
 }
 
-static ebm_status list_names(const char *dir, names *found, ebm_error *err)
+ebm_status ebmd_engine_list(const char *dir, ebmd_names *out, ebm_error *err)
 {
     ebm_status st = EBM_OK;
     const struct dirent *entry;
     DIR *d = opendir(dir);
 
+    out->n = 0;
     if (!d)
         return ebm_error_set(err, EBM_ERR_NOT_FOUND, dir, "cannot open the models directory: %s",
                              strerror(errno));
     while (st == EBM_OK && (entry = readdir(d)) != NULL) {
         if (entry->d_name[0] != '.' && has_manifest(dir, entry->d_name))
-            st = add_name(found, entry->d_name, err);
+            st = add_name(out, entry->d_name, err);
     }
     closedir(d);
-    if (st == EBM_OK && found->n == 0)
+    if (st == EBM_OK && out->n == 0)
         st = ebm_error_set(err, EBM_ERR_NOT_FOUND, dir, "no model in the models directory");
-    qsort(found->name, found->n, sizeof(found->name[0]), by_name);
+    qsort(out->name, out->n, sizeof(out->name[0]), by_name);
     return st;
+}
+
+/* The time of the last change of a file's inode cannot be set back. */
+static void stamp_file(const struct stat *st, int64_t out[5])
+{
+    out[0] = (int64_t)st->st_dev;
+    out[1] = (int64_t)st->st_ino;
+    out[2] = (int64_t)st->st_size;
+    out[3] = (int64_t)st->st_ctim.tv_sec;
+    out[4] = (int64_t)st->st_ctim.tv_nsec;
+}
+
+bool ebmd_engine_stamp(const char *dir, const char *id, ebmd_stamp *out)
+{
+    struct stat st;
+
+    memset(out, 0, sizeof(*out));
+    if (!stat_file(dir, id, "model.json", &st))
+        return false;
+    stamp_file(&st, out->field);
+    if (stat_file(dir, id, "model.safetensors", &st))
+        stamp_file(&st, out->field + 5);
+    return true;
 }
 
 /* Puts the model's name before what the loader said: one line must be enough to find the file. */
 static ebm_status blame(ebm_error *err, const char *name, const ebm_error *cause)
 {
     char where[sizeof(cause->where) + EBM_MODEL_ID_MAX + 2];
+    ebm_status st = cause->status == EBM_ERR_NOT_FOUND ? EBM_ERR_FORMAT : cause->status;
 
     snprintf(where, sizeof(where), "%s%s%s", name, cause->where[0] ? "/" : "", cause->where);
-    return ebm_error_set(err, cause->status, where, "%s", cause->text);
+    return ebm_error_set(err, st, where, "%s", cause->text);
+}
+
+void ebmd_loaded_clear(ebmd_loaded *one)
+{
+    ebmd_standard *s = one->standard;
+
+    ebm_model_unref(one->model);
+    if (s && atomic_fetch_sub(&s->refs, 1) == 1) {
+        ebm_calibration_clear(&s->calibration);
+        ebm_free(s);
+    }
+    one->model = NULL;
+    one->standard = NULL;
 }
 
 /* One of other weights counts as none: training has gone on since. */
-static ebm_status read_calibration(ebmd_engine *e, const char *dir, const char *name,
-                                   ebm_error *err)
+static ebm_status read_standard(ebmd_loaded *one, const char *dir, const char *id, ebm_error *err)
 {
-    const ebm_model_info *m = ebm_model_describe(e->model[e->n]);
+    const ebm_model_info *m = ebm_model_describe(one->model);
+    ebmd_standard *s = ebm_alloc(1, sizeof(*s));
     ebm_error cause = {0};
-    ebm_status st =
-        ebm_calibration_read(dir, m->sha256, m->levels->count, &e->calibration[e->n], &cause);
+    ebm_status st;
 
-    e->n++;
-    return st == EBM_OK || st == EBM_ERR_NOT_FOUND ? EBM_OK : blame(err, name, &cause);
+    if (!s)
+        return ebm_error_set(err, EBM_ERR_NOMEM, id, "no memory for a calibration");
+    st = ebm_calibration_read(dir, m->sha256, m->levels->count, &s->calibration, &cause);
+    if (st != EBM_OK) {
+        ebm_free(s);
+        return st == EBM_ERR_NOT_FOUND ? EBM_OK : blame(err, id, &cause);
+    }
+    atomic_init(&s->refs, 1);
+    one->standard = s;
+    return EBM_OK;
 }
 
-static ebm_status open_one(ebmd_engine *e, const char *dir, const char *name,
-                           const ebm_kernels *kernels, ebm_error *err)
+static ebm_status check_id(ebm_model *m, const char *id, ebm_error *err)
+{
+    if (strcmp(ebm_model_describe(m)->id, id) == 0)
+        return EBM_OK;
+    return ebm_error_set(err, EBM_ERR_FORMAT, id,
+                         "model.json says id \"%s\", the directory differs",
+                         ebm_model_describe(m)->id);
+}
+
+ebm_status ebmd_engine_read(const char *dir, const char *id, const ebm_kernels *kernels,
+                            ebmd_loaded *out, ebm_error *err)
 {
     ebm_error cause = {0};
     ebm_model *m = NULL;
-    char path[4096];
-    int n = snprintf(path, sizeof(path), "%s/%s", dir, name);
+    char path[PATH_SIZE];
+    int n = snprintf(path, sizeof(path), "%s/%s", dir, id);
+    ebm_status st;
 
+    out->model = NULL;
+    out->standard = NULL;
     if (n < 0 || (size_t)n >= sizeof(path))
-        return ebm_error_set(err, EBM_ERR_LIMIT, name, "path too long");
+        return ebm_error_set(err, EBM_ERR_LIMIT, id, "path too long");
+    /* before the files are read: what is written meanwhile makes another stamp */
+    if (!ebmd_engine_stamp(dir, id, &out->stamp))
+        return ebm_error_set(err, EBM_ERR_NOT_FOUND, id, "there is no such model directory");
     if (ebmm_model_open(path, kernels, &m, &cause) != EBM_OK)
-        return blame(err, name, &cause);
-    if (strcmp(ebm_model_describe(m)->id, name) != 0) {
-        ebm_error_set(err, EBM_ERR_FORMAT, name, "model.json says id \"%s\", the directory differs",
-                      ebm_model_describe(m)->id);
-        ebm_model_unref(m);
-        return EBM_ERR_FORMAT;
-    }
-    e->model[e->n] = m;
-    return read_calibration(e, path, name, err);
+        return blame(err, id, &cause);
+    out->model = m;
+    st = check_id(m, id, err);
+    if (st == EBM_OK)
+        st = read_standard(out, path, id, err);
+    if (st != EBM_OK)
+        ebmd_loaded_clear(out);
+    return st;
+}
+
+/* --- sets --------------------------------------------------------------------------------- */
+
+static ebmd_engine *engine_alloc(ebm_error *err)
+{
+    ebmd_engine *e = ebm_alloc(1, sizeof(*e));
+
+    if (e)
+        atomic_init(&e->refs, 1);
+    else
+        ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for the model table");
+    return e;
+}
+
+static void append(ebmd_engine *e, const ebmd_loaded *one)
+{
+    e->item[e->n] = *one;
+    ebm_model_ref(e->item[e->n].model);
+    if (e->item[e->n].standard)
+        atomic_fetch_add(&e->item[e->n].standard->refs, 1);
+    e->n++;
 }
 
 ebm_status ebmd_engine_open(const char *dir, const ebm_kernels *kernels, ebmd_engine **out,
                             ebm_error *err)
 {
     ebm_status st = EBM_ERR_NOMEM;
-    ebmd_engine *e = ebm_alloc(1, sizeof(*e));
-    names *found = ebm_alloc(1, sizeof(*found));
+    ebmd_engine *e = engine_alloc(err);
+    ebmd_names *found = ebm_alloc(1, sizeof(*found));
 
     *out = NULL;
     if (!e || !found) {
         ebm_error_set(err, st, NULL, "no memory for the model table");
         goto out;
     }
-    st = list_names(dir, found, err);
-    for (size_t i = 0; st == EBM_OK && i < found->n; i++)
-        st = open_one(e, dir, found->name[i], kernels, err);
+    st = ebmd_engine_list(dir, found, err);
+    for (size_t i = 0; st == EBM_OK && i < found->n; i++) {
+        st = ebmd_engine_read(dir, found->name[i], kernels, &e->item[e->n], err);
+        e->n += st == EBM_OK ? 1 : 0;
+    }
     if (st != EBM_OK)
         goto out;
     *out = e;
     e = NULL;
 out:
-    ebmd_engine_close(e);
+    ebmd_engine_unref(e);
     ebm_free(found);
     return st;
 }
 
-static void forget(ebmd_engine *e, size_t i)
+ebm_status ebmd_engine_with(const ebmd_engine *e, const ebmd_loaded *one, ebmd_engine **out,
+                            ebm_error *err)
 {
-    ebm_model_unref(e->model[i]);
-    ebm_calibration_clear(&e->calibration[i]);
+    const char *id = ebm_model_describe(one->model)->id;
+    ebmd_engine *made;
+    size_t at = 0, before = 0;
+    bool replaces;
+
+    *out = NULL;
+    while (before < e->n && strcmp(ebm_model_describe(e->item[before].model)->id, id) < 0)
+        before++;
+    replaces = before < e->n && strcmp(ebm_model_describe(e->item[before].model)->id, id) == 0;
+    if (!replaces && e->n == EBMD_MODELS_MAX)
+        return ebm_error_set(err, EBM_ERR_LIMIT, id, "more than %d models", EBMD_MODELS_MAX);
+    made = engine_alloc(err);
+    if (!made)
+        return EBM_ERR_NOMEM;
+    for (; at < before; at++)
+        append(made, &e->item[at]);
+    append(made, one);
+    for (at += replaces ? 1 : 0; at < e->n; at++)
+        append(made, &e->item[at]);
+    *out = made;
+    return EBM_OK;
 }
 
-void ebmd_engine_close(ebmd_engine *e)
+ebm_status ebmd_engine_without(const ebmd_engine *e, size_t i, ebmd_engine **out, ebm_error *err)
 {
-    if (!e)
+    ebmd_engine *made = engine_alloc(err);
+
+    *out = made;
+    if (!made)
+        return EBM_ERR_NOMEM;
+    for (size_t k = 0; k < e->n; k++) {
+        if (k != i)
+            append(made, &e->item[k]);
+    }
+    return EBM_OK;
+}
+
+ebmd_engine *ebmd_engine_ref(ebmd_engine *e)
+{
+    atomic_fetch_add(&e->refs, 1);
+    return e;
+}
+
+void ebmd_engine_unref(ebmd_engine *e)
+{
+    if (!e || atomic_fetch_sub(&e->refs, 1) != 1)
         return;
     for (size_t i = 0; i < e->n; i++)
-        forget(e, i);
+        ebmd_loaded_clear(&e->item[i]);
     ebm_free(e);
 }
 
@@ -158,21 +287,26 @@ size_t ebmd_engine_count(const ebmd_engine *e)
 
 ebm_model *ebmd_engine_at(const ebmd_engine *e, size_t i)
 {
-    return e->model[i];
+    return e->item[i].model;
 }
 
 const ebm_calibration *ebmd_engine_calibration(const ebmd_engine *e, size_t i)
 {
-    return e->calibration[i].mean ? &e->calibration[i] : NULL;
+    return e->item[i].standard ? &e->item[i].standard->calibration : NULL;
 }
 
 bool ebmd_engine_find(const ebmd_engine *e, const char *id, size_t *index)
 {
     for (size_t i = 0; i < e->n; i++) {
-        if (!id || strcmp(ebm_model_describe(e->model[i])->id, id) == 0) {
+        if (!id || strcmp(ebm_model_describe(e->item[i].model)->id, id) == 0) {
             *index = i;
             return true;
         }
     }
     return false;
+}
+
+bool ebmd_engine_is_from(const ebmd_engine *e, size_t i, const ebmd_stamp *stamp)
+{
+    return memcmp(&e->item[i].stamp, stamp, sizeof(*stamp)) == 0;
 }

@@ -84,6 +84,7 @@ static ebma_problem_code phase_problem(const ebmd_app *app)
 {
     switch (ebmd_state_get(app->state)) {
     case EBMD_READY:
+    case EBMD_LEAVING:
         return EBMA_OK;
     case EBMD_STARTING:
         return EBMA_STARTING;
@@ -167,13 +168,16 @@ static void check_early(const ebmd_app *app, ebmd_request *r)
         else if (!media_fits(r))
             refuse(r, EBMA_UNSUPPORTED_MEDIA_TYPE);
     }
-    if (r->reply.status != 0 || !(r->route->flags & EBMD_IS_WORK))
+    /* browsers name the page that sends a POST; no page has business with the operator's routes */
+    if ((r->route->flags & EBMD_IS_CHANGE) && ebmd_request_header(r, "Origin"))
+        refuse(r, EBMA_FOREIGN_ORIGIN);
+    if (r->reply.status != 0 || !(r->route->flags & (EBMD_IS_WORK | EBMD_IS_CHANGE)))
         return;
     phase = phase_problem(app);
     if (phase != EBMA_OK) {
         refuse(r, phase);
         ebmd_reply_add(r, "Retry-After", "5");
-    } else if (ebmd_submit_full(app)) {
+    } else if ((r->route->flags & EBMD_IS_WORK) && ebmd_submit_full(app)) {
         ebmd_submit_refuse_full(app, r);
         r->reply.close = true;
     }
@@ -303,7 +307,7 @@ void ebmd_exchange_seal(const ebmd_app *app, ebmd_request *r)
         ebmd_reply_add(r, "Content-Type", r->reply.content_type);
     seal_cors(app, r);
     /* a client that keeps its connection would keep asking the replica that is going away */
-    if (r->reply.close || phase == EBMD_DRAINING || phase == EBMD_BROKEN)
+    if (r->reply.close || phase > EBMD_READY)
         ebmd_reply_add(r, "Connection", "close");
 }
 

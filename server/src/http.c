@@ -133,13 +133,14 @@ static ssize_t read_stream(void *cls, uint64_t at, char *out, size_t room)
     return n == EBMD_STREAM_END ? MHD_CONTENT_READER_END_OF_STREAM : n;
 }
 
-/* A client that does not take what is there within two heartbeats is let go. */
+/* A client that does not take what is there within two heartbeats is let go; so is one whose
+ * machine has not confirmed a heartbeat when the next one is due. */
 static struct MHD_Response *make_stream(exchange *x)
 {
-    unsigned patience = 2 * x->http->app->stream_heartbeat_s;
+    unsigned beat_s = x->http->app->stream_heartbeat_s;
 
-    MHD_set_connection_option(x->conn, MHD_CONNECTION_OPTION_TIMEOUT, patience);
-    ebmd_reaper_limit_buffer(conn_of(x->conn), STREAM_BUFFER);
+    MHD_set_connection_option(x->conn, MHD_CONNECTION_OPTION_TIMEOUT, 2 * beat_s);
+    ebmd_reaper_bound(conn_of(x->conn), STREAM_BUFFER, 1000 * beat_s);
     return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, read_stream, x, NULL);
 }
 

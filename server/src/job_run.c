@@ -110,10 +110,13 @@ static ebm_status parse(const ebmd_run_env *env, ebmd_run *run, ebm_error *err)
         return ebm_error_set(err, EBM_ERR_FORMAT, run->lease.id, "no such kind of job");
     st = env->store->ops->blob(env->store, run->lease.id, EBMD_BLOB_REQUEST, 0, &json, &size, err);
     if (st == EBM_OK) {
+        ebmd_engine *engine = ebmd_catalog_take(env->catalog);
+
         run->plan.kind = kind;
-        st = kind->parse(env->engine, json, size, run->arena, &run->plan, &problem);
+        st = kind->parse(engine, json, size, run->arena, &run->plan, &problem);
         for (int32_t i = 0; i < run->plan.n_models && st == EBM_OK; i++)
             ebm_model_ref(run->plan.model[i]);
+        ebmd_engine_unref(engine);
     }
     ebm_free(json);
     if (st == EBM_OK || st == EBM_ERR_NOMEM || st == EBM_ERR_IO)

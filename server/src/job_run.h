@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 
+#include "catalog.h"
 #include "kind.h"
 #include "live.h"
 #include "log.h"
@@ -64,7 +65,7 @@ struct ebmd_run {
 /* What a run needs of the daemon. */
 typedef struct ebmd_run_env {
     ebmd_store *store;
-    const ebmd_engine *engine;
+    ebmd_catalog *catalog;
     ebmd_log *log;
     ebmd_metrics *metrics; /* NULL: nobody counts */
     ebmd_live *live;       /* NULL: nobody watches */
@@ -77,10 +78,15 @@ typedef struct ebmd_run_env {
 EBM_MUST_CHECK ebm_status ebmd_run_create(const ebmd_run_env *env, const ebmd_lease *lease,
                                           ebmd_run **out, ebm_error *err);
 void ebmd_run_free(ebmd_run *run); /* NULL allowed */
+/* Gives a claimed job back as it was. */
+void ebmd_run_give_back(const ebmd_run_env *env, const ebmd_lease *lease);
 
 /* Frees the outputs of a result; what was saved of them stays in the store. */
 void ebmd_run_clear_result(const ebmd_plan *plan, ebmd_result *result);
 
+/* False when its model has been replaced or unloaded since it began. */
+bool ebmd_run_is_current(const ebmd_run_env *env, const ebmd_run *run);
+bool ebmd_run_uses(const ebmd_run *run, const ebm_model *model);
 /* How long a quantum of this run should take. */
 double ebmd_run_quantum_ms(const ebmd_run *run);
 /* Lets more work pass until the next checkpoint than until the last one, up to EBMD_SAVE_MS. */
@@ -104,6 +110,9 @@ void ebmd_run_show(const ebmd_run_env *env, ebmd_run *run, int32_t part, ebmd_to
                    bool finished);
 /* Notes what a part that is not through has behind it. */
 void ebmd_run_note(ebmd_run *run, int32_t part);
+/* Notes that a part is through: its state is not needed any more. */
+void ebmd_run_complete(ebmd_run *run, ebmd_part *p);
+bool ebmd_run_wants_save(const ebmd_run_env *env, const ebmd_run *run);
 /* Writes a checkpoint, or gives the job back with one. No part may be busy.
  * @err BAD_STATE: the lease is lost; NOMEM, LIMIT, IO */
 EBM_MUST_CHECK ebm_status ebmd_run_save(const ebmd_run_env *env, ebmd_run *run, bool release,

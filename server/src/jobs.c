@@ -271,6 +271,13 @@ static bool is_full(const ebmd_jobs *j, int64_t work)
     return j->table.queued > 0 && work > j->limits.queued_work - j->table.queued_work;
 }
 
+static ebmd_submit_outcome has_room(const ebmd_jobs *j, const ebmd_spec *s)
+{
+    if (j->limits.owner_live > 0 && ebmd__table_live(&j->table, s->owner) >= j->limits.owner_live)
+        return EBMD_SUBMIT_OWNER_FULL;
+    return is_full(j, s->work) ? EBMD_SUBMIT_FULL : EBMD_SUBMIT_ACCEPTED;
+}
+
 static ebm_status accept(ebmd_jobs *j, const ebmd_spec *s, ebmd__node *n, ebm_error *err)
 {
     const ebmd_blob blobs[] = {{EBMD_BLOB_REQUEST, 0, s->request, s->request_size},
@@ -299,8 +306,8 @@ ebm_status ebmd_jobs_submit(ebmd_jobs *j, const ebmd_spec *spec, ebmd_submit_out
         return EBM_OK;
     if (ebmd__table_find(&j->table, spec->id))
         return ebm_error_set(err, EBM_ERR_BAD_STATE, spec->id, "job id is taken");
-    *how = EBMD_SUBMIT_FULL;
-    if (is_full(j, spec->work))
+    *how = has_room(j, spec);
+    if (*how != EBMD_SUBMIT_ACCEPTED)
         return EBM_OK;
     n = node_of(j, &row);
     if (!n)
@@ -317,7 +324,6 @@ ebm_status ebmd_jobs_submit(ebmd_jobs *j, const ebmd_spec *spec, ebmd_submit_out
     }
     j->next_seq++;
     memcpy(id, row.id, sizeof(row.id));
-    *how = EBMD_SUBMIT_ACCEPTED;
     ebmd__jobs_tell(j, EBMD_EVENT_QUEUED, &row);
     return EBM_OK;
 }

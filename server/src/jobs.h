@@ -61,7 +61,8 @@ struct ebmd_backend {
 
 /* Numbers that bound the core. */
 typedef struct ebmd_limits {
-    size_t queued;       /* jobs that may wait */
+    size_t queued;     /* jobs that may wait */
+    size_t owner_live; /* jobs of one owner that may wait or run; 0: as many as there is room for */
     int64_t queued_work; /* and their work; a single job may be larger */
     size_t rows;         /* kept in all: beyond it the oldest finished ones go */
     int64_t bytes;       /* kept in all, likewise */
@@ -104,7 +105,8 @@ typedef enum ebmd_submit_outcome {
     EBMD_SUBMIT_ACCEPTED,
     EBMD_SUBMIT_REPLAYED, /* the key was used with this body: *id is the job it made */
     EBMD_SUBMIT_CONFLICT, /* the key was used with another body */
-    EBMD_SUBMIT_FULL
+    EBMD_SUBMIT_FULL,
+    EBMD_SUBMIT_OWNER_FULL /* this owner has as many as one may have */
 } ebmd_submit_outcome;
 
 /* What a claimer is willing to take: any job of a priority above `above_priority`, and of that

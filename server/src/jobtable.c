@@ -83,6 +83,13 @@ static ebmd__owner *add_owner(ebmd__table *t, const char *name)
     return &t->owners[t->n_owners++];
 }
 
+size_t ebmd__table_live(const ebmd__table *t, const char *owner)
+{
+    const ebmd__owner *o = find_owner(t, owner);
+
+    return o ? o->live : 0;
+}
+
 double ebmd__table_start_tag(const ebmd__table *t, const char *owner)
 {
     const ebmd__owner *o = find_owner(t, owner);

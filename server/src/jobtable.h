@@ -48,6 +48,8 @@ void ebmd__table_drop_idem(ebmd__table *t, ebmd__node *n);
 /* Start tag for a new job of this owner (start-time fair queueing): when it would begin if each
  * owner with waiting jobs were served in equal shares. */
 double ebmd__table_start_tag(const ebmd__table *t, const char *owner);
+/* Jobs of this owner that wait or run. */
+size_t ebmd__table_live(const ebmd__table *t, const char *owner);
 void ebmd__table_clear(ebmd__table *t);
 
 #endif

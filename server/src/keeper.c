@@ -52,6 +52,7 @@ static double tend(const ebmd_keeper *k)
     ebmd_sched_heartbeat(k->opt.sched); /* first, so that a pause of the process costs no lease */
     cancel_unwanted(k);
     ebmd_waiters_lapse(k->opt.waiters, ebmd_clock_ms());
+    ebmd_catalog_prune(k->opt.catalog);
     judge(k, store->ops->sweep(store, &err), &err);
     ebmd_live_tick(k->opt.live);
     store->ops->stats(store, &stats);

@@ -1,7 +1,7 @@
 /* The keeper: one thread that does what is due as time goes by. It renews leases, sweeps the store,
- * cancels jobs that nobody waits for any more, has news told to those who watch, and wakes the
- * scheduler for jobs whose time has come. Knows when; what each of these means is the others'
- * business. */
+ * cancels jobs that nobody waits for any more, frees models that nobody uses, has news told to
+ * those who watch, and wakes the scheduler for jobs whose time has come. Knows when; what each of
+ * these means is the others' business. */
 #ifndef EBMD_KEEPER_H
 #define EBMD_KEEPER_H
 
@@ -15,6 +15,7 @@ typedef struct ebmd_keeper ebmd_keeper;
 typedef struct ebmd_keeper_options {
     ebmd_store *store;
     ebmd_sched *sched;
+    ebmd_catalog *catalog;
     ebmd_waiters *waiters;
     ebmd_live *live;
     ebmd_state *state; /* becomes BROKEN when the store fails */

@@ -259,6 +259,17 @@ bool ebmd_keys_spend(ebmd_keys *k, const char *owner, double work, double now_ms
     return ok;
 }
 
+void ebmd_keys_refund(ebmd_keys *k, const char *owner, double work)
+{
+    entry *e;
+
+    pthread_mutex_lock(&k->lock);
+    e = find(&k->ring, owner);
+    if (e && e->work.used)
+        e->work.level += work; /* what is beyond a minute's worth goes with the next refill */
+    pthread_mutex_unlock(&k->lock);
+}
+
 /* --- judging ------------------------------------------------------------------------------ */
 
 /* A bearer token in its two parts. */

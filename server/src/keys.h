@@ -63,6 +63,9 @@ ebmd_verdict ebmd_keys_check(ebmd_keys *k, const char *authorization, unsigned s
 EBM_MUST_CHECK bool ebmd_keys_spend(ebmd_keys *k, const char *owner, double work, double now_ms,
                                     int *retry_after);
 
+/* Gives back what was spent on work that was not taken on after all. */
+void ebmd_keys_refund(ebmd_keys *k, const char *owner, double work);
+
 /* Makes a key for `ebmd --make-key`: the text for the client, and the line for the file.
  * @err ARG (id), IO (no randomness) */
 EBM_MUST_CHECK ebm_status ebmd_keys_make(const char *id, char key[EBMD_KEY_TEXT_SIZE],

@@ -75,6 +75,12 @@ void ebmd_metrics_client_gone(ebmd_metrics *m, ebmd_gone phase)
         add(&m->gone[phase], 1);
 }
 
+void ebmd_metrics_model(ebmd_metrics *m, ebmd_model_change what)
+{
+    if (m && what < EBMD_MODEL_CHANGES)
+        add(&m->model_change[what], 1);
+}
+
 void ebmd_metrics_denied(ebmd_metrics *m, ebmd_denial why)
 {
     if (m && why < EBMD_DENIALS)

@@ -48,6 +48,7 @@ typedef enum ebmd_gauge {
     EBMD_GAUGE_IN_FLIGHT,    /* HTTP requests between head and end */
     EBMD_GAUGE_CONNECTIONS,
     EBMD_GAUGE_STREAMS,
+    EBMD_GAUGE_MODELS_RETIRED, /* replaced or unloaded, and still in use */
     EBMD_GAUGES
 } ebmd_gauge;
 
@@ -79,8 +80,17 @@ typedef enum ebmd_denial {
     EBMD_DENIED_SCOPE,
     EBMD_DENIED_RATE,
     EBMD_DENIED_WORK,
+    EBMD_DENIED_JOBS,
     EBMD_DENIALS
 } ebmd_denial;
+
+/* What became of the wish to change what is served. */
+typedef enum ebmd_model_change {
+    EBMD_MODEL_LOADED,
+    EBMD_MODEL_UNLOADED,
+    EBMD_MODEL_REFUSED, /* all is as before */
+    EBMD_MODEL_CHANGES
+} ebmd_model_change;
 
 /* @range routes: at most EBMD_METRICS_ROUTES_MAX names, static; one more series, "none", is for
  * requests that match no route
@@ -94,6 +104,7 @@ void ebmd_metrics_free(ebmd_metrics *m); /* NULL allowed */
 void ebmd_metrics_request(ebmd_metrics *m, size_t route, int status, double seconds);
 void ebmd_metrics_client_gone(ebmd_metrics *m, ebmd_gone phase);
 void ebmd_metrics_denied(ebmd_metrics *m, ebmd_denial why);
+void ebmd_metrics_model(ebmd_metrics *m, ebmd_model_change what);
 
 /* --- for the job side ----------------------------------------------------------------------- */
 

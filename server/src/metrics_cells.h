@@ -28,6 +28,7 @@ struct ebmd_metrics {
     ebmd__histogram timer[EBMD_TIMERS];
     ebmd__cell gone[EBMD_GONE_PHASES];
     ebmd__cell denied[EBMD_DENIALS];
+    ebmd__cell model_change[EBMD_MODEL_CHANGES];
     atomic_int_fast64_t gauge[EBMD_GAUGES]; /* millionths */
 };
 

@@ -156,6 +156,8 @@ static void put_gauges(text *t, const ebmd_metrics *m)
                                   "Requests between their head and their end."},
         [EBMD_GAUGE_CONNECTIONS] = {"ebm_http_connections", "", "Open connections."},
         [EBMD_GAUGE_STREAMS] = {"ebm_streams", "", "Open event streams."},
+        [EBMD_GAUGE_MODELS_RETIRED] = {"ebm_models_retired", "",
+                                       "Models replaced or unloaded that jobs still work with."},
     };
 
     for (size_t i = 0; i < EBMD_GAUGES; i++) {
@@ -228,14 +230,17 @@ static void put_set(text *t, const char *name, const char *label, const char *co
 static void put_sets(text *t, const ebmd_metrics *m)
 {
     static const char *const phases[EBMD_GONE_PHASES] = {"reading", "waiting", "reply", "stream"};
-    static const char *const denials[EBMD_DENIALS] = {"missing", "unknown", "scope", "rate",
-                                                      "work"};
+    static const char *const denials[EBMD_DENIALS] = {"missing", "unknown", "scope",
+                                                      "rate",    "work",    "jobs"};
+    static const char *const changes[EBMD_MODEL_CHANGES] = {"loaded", "unloaded", "refused"};
 
     head(t, "ebm_client_gone_total", "counter",
          "Clients that left, by what they were waiting for.");
     put_set(t, "ebm_client_gone_total", "phase", phases, m->gone, EBMD_GONE_PHASES);
     head(t, "ebm_denied_total", "counter", "Requests refused for their API key, by reason.");
     put_set(t, "ebm_denied_total", "reason", denials, m->denied, EBMD_DENIALS);
+    head(t, "ebm_model_changes_total", "counter", "Wishes to load or unload a model, by result.");
+    put_set(t, "ebm_model_changes_total", "result", changes, m->model_change, EBMD_MODEL_CHANGES);
 }
 
 /* --- infos -------------------------------------------------------------------------------- */

@@ -36,6 +36,13 @@ static const char *set_number(const ebmd_option *o, const char *text, void *fiel
     return NULL;
 }
 
+/* auto is 0 here: it depends on other options. */
+static const char *set_or_auto(const ebmd_option *o, const char *text, void *field)
+{
+    *(unsigned *)field = 0;
+    return strcmp(text, "auto") == 0 ? NULL : set_number(o, text, field);
+}
+
 static const char *set_workers(const ebmd_option *o, const char *text, void *field)
 {
     long cores;
@@ -59,15 +66,6 @@ static const char *set_connections(const ebmd_option *o, const char *text, void 
         return set_number(o, text, field);
     affordable = ebmd_listen_affordable(CONNECTIONS_AUTO);
     *(unsigned *)field = affordable < o->min ? o->min : affordable;
-    return NULL;
-}
-
-/* auto is 0 here: it depends on another option. */
-static const char *set_streams(const ebmd_option *o, const char *text, void *field)
-{
-    if (strcmp(text, "auto") != 0)
-        return set_number(o, text, field);
-    *(unsigned *)field = 0;
     return NULL;
 }
 
@@ -187,6 +185,13 @@ static const ebmd_option table[] = {
     {"--queue-work", "EBMD_QUEUE_WORK", "N", "100000000",
      "gradient evaluations that may wait, 1000..999999999; beyond that 429", set_number,
      AT(queue_work), 1000, 999999999},
+    {"--request-work", "EBMD_REQUEST_WORK", "N", "100000000",
+     "gradient evaluations that one request may ask for, 1000..999999999; beyond that 422",
+     set_number, AT(request_work), 1000, 999999999},
+    {"--jobs-per-key", "EBMD_JOBS_PER_KEY", "N", "auto",
+     "jobs of one API key that may wait or run, 1..100000; auto is half of --queue and --slots; "
+     "beyond that 429",
+     set_or_auto, AT(jobs_per_key), 1, 100000},
     {"--result-ttl", "EBMD_RESULT_TTL", "SECONDS", "86400",
      "how long results are kept, 1..31536000", set_number, AT(result_ttl), 1, 31536000},
     {"--sync-limit", "EBMD_SYNC_LIMIT", "SECONDS", "30",
@@ -199,7 +204,7 @@ static const ebmd_option table[] = {
      "event streams at once, 1..49152 and at most three quarters of --connections, one owner a "
      "quarter of them; "
      "auto: half of --connections",
-     set_streams, AT(streams), 1, 49152},
+     set_or_auto, AT(streams), 1, 49152},
     {"--stream-heartbeat", "EBMD_STREAM_HEARTBEAT", "SECONDS", "15",
      "between two signs of life on an idle event stream, 1..60", set_number, AT(stream_heartbeat),
      1, 60},
@@ -217,6 +222,11 @@ static const ebmd_option table[] = {
      AT(tls_cert), 0, ROOM(tls_cert)},
     {"--tls-key", "EBMD_TLS_KEY", "FILE", "", "PEM file with the certificate's private key",
      set_optional, AT(tls_key), 0, ROOM(tls_key)},
+    {"--drain-delay", "EBMD_DRAIN_DELAY", "SECONDS", "0",
+     "how long SIGTERM lets everything be served while /readyz says 503 already, so that a "
+     "balancer "
+     "can look, 0..600",
+     set_number, AT(drain_delay), 0, 600},
     {"--drain-seconds", "EBMD_DRAIN_SECONDS", "N", "25",
      "how long SIGTERM waits for accepted requests, 0..3600", set_number, AT(drain_seconds), 0,
      3600},
@@ -235,8 +245,8 @@ ebm_status ebmd__option_apply(const ebmd_option *o, const char *name, const char
 
     if (!wrong)
         return EBM_OK;
-    if (o->set == set_number || o->set == set_workers || o->set == set_connections ||
-        o->set == set_streams)
+    if (o->set == set_number || o->set == set_or_auto || o->set == set_workers ||
+        o->set == set_connections)
         return ebm_error_set(err, EBM_ERR_RANGE, name, "%s, %u..%u", wrong, o->min, o->max);
     return ebm_error_set(err, EBM_ERR_ARG, name, "%s", wrong);
 }

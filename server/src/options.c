@@ -140,6 +140,11 @@ static ebm_status check_together(const ebmd_options *o, ebm_error *err)
     if ((o->tls_cert[0] == '\0') != (o->tls_key[0] == '\0'))
         return ebm_error_set(err, EBM_ERR_ARG, o->tls_cert[0] ? "--tls-key" : "--tls-cert",
                              "certificate and key are needed together");
+    /* streams stand for a long time: connections must be left for everybody else */
+    if (o->streams > o->connections / 4 * 3)
+        return ebm_error_set(err, EBM_ERR_RANGE, "--streams",
+                             "%u streams, but three quarters of %u connections are %u", o->streams,
+                             o->connections, o->connections / 4 * 3);
     return EBM_OK;
 }
 
@@ -175,14 +180,4 @@ int ebmd_options_parse(int argc, const char *const *argv, char *(*lookup)(const 
 unsigned ebmd_options_streams(const ebmd_options *o)
 {
     return o->streams > 0 ? o->streams : o->connections / 2;
-}
-
-/* Streams stand for a long time: connections must be left for everybody else. */
-ebm_status ebmd_options_check(const ebmd_options *o, ebm_error *err)
-{
-    if (ebmd_options_streams(o) <= o->connections / 4 * 3)
-        return EBM_OK;
-    return ebm_error_set(err, EBM_ERR_RANGE, "--streams",
-                         "%u streams, but three quarters of %u connections are %u", o->streams,
-                         o->connections, o->connections / 4 * 3);
 }

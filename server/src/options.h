@@ -55,8 +55,11 @@ typedef struct ebmd_options {
     char tls_cert[EBMD_PATH_MAX], tls_key[EBMD_PATH_MAX]; /* "": plain HTTP */
     ebmd_proxies proxies;
     unsigned workers, slots, queue, queue_work, result_ttl, connections, drain_seconds, sync_limit;
+    unsigned drain_delay;
     unsigned streams; /* 0: half of the connections */
     unsigned stream_heartbeat;
+    unsigned jobs_per_key; /* 0: half of what fits */
+    unsigned request_work;
     ebmd_action action;
     const char *key_id; /* for MAKE_KEY; an argument of the command line */
 } ebmd_options;
@@ -68,8 +71,6 @@ typedef struct ebmd_options {
 int ebmd_options_parse(int argc, const char *const *argv, char *(*lookup)(const char *),
                        ebmd_options *out, ebm_error *err);
 
-/* Checks what no option can say alone. @err RANGE: more streams than connections allow */
-EBM_MUST_CHECK ebm_status ebmd_options_check(const ebmd_options *o, ebm_error *err);
 /* How many streams there may be. */
 unsigned ebmd_options_streams(const ebmd_options *o);
 

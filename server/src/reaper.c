@@ -1,7 +1,9 @@
 /* Connection deadlines, see reaper.h. */
 #include "reaper.h"
 
-#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include "clock.h"
@@ -32,16 +34,19 @@ static const double limit_ms[] = {
 
 #define HALF_CLOSED_MS 10e3
 
-/* The HTTP library does not look at a connection that waits for a job, so we do. Peeking takes
- * nothing away; bytes that are there belong to the next request. */
+/* The HTTP library does not look at a connection that waits, so we do. A reset shows as an error or
+ * as hung up on both sides, also after a farewell, where reading would only tell of that. Peeking
+ * takes nothing away; bytes that are there belong to the next request. */
 static void look_for_leavers(ebmd_conn *c, double now)
 {
+    struct pollfd p = {.fd = c->fd, .events = POLLIN};
     char byte;
-    ssize_t n = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 
-    if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+    if (poll(&p, 1, 0) <= 0)
+        return;
+    if (p.revents & (POLLERR | POLLHUP)) {
         atomic_store(c->gone, true);
-    } else if (n == 0) {
+    } else if (recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0) {
         if (c->ended_since == 0.0)
             c->ended_since = now;
         if (now - c->ended_since > HALF_CLOSED_MS)
@@ -150,8 +155,9 @@ void ebmd_reaper_phase(ebmd_reaper *r, ebmd_conn *c, ebmd_conn_phase phase)
     if (!c)
         return;
     pthread_mutex_lock(&r->sync.lock);
+    if (c->phase != phase)
+        c->since = ebmd_clock_ms();
     c->phase = phase;
-    c->since = ebmd_clock_ms();
     pthread_mutex_unlock(&r->sync.lock);
 }
 
@@ -165,10 +171,12 @@ void ebmd_reaper_watch(ebmd_reaper *r, ebmd_conn *c, atomic_bool *gone)
     pthread_mutex_unlock(&r->sync.lock);
 }
 
-void ebmd_reaper_limit_buffer(const ebmd_conn *c, int bytes)
+void ebmd_reaper_bound(const ebmd_conn *c, int bytes, unsigned patience_ms)
 {
-    if (c)
-        setsockopt(c->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+    if (!c)
+        return;
+    setsockopt(c->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+    setsockopt(c->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience_ms, sizeof(patience_ms));
 }
 
 size_t ebmd_reaper_count(ebmd_reaper *r)

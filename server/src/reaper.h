@@ -28,12 +28,15 @@ void ebmd_reaper_stop(ebmd_reaper *r); /* NULL allowed; all connections must be 
 /* @own ebmd_reaper_remove(), before fd is closed @err NULL: no memory */
 ebmd_conn *ebmd_reaper_add(ebmd_reaper *r, int fd);
 void ebmd_reaper_remove(ebmd_reaper *r, ebmd_conn *c);
+/* The time of a phase runs from when it is first set: a head does not get more by arriving in
+ * pieces. */
 void ebmd_reaper_phase(ebmd_reaper *r, ebmd_conn *c, ebmd_conn_phase phase);
 /* While *gone is not NULL: sets it when the client has left. A reset counts at once; an end of
  * stream only after ten seconds, because a client that merely finished sending looks the same. */
 void ebmd_reaper_watch(ebmd_reaper *r, ebmd_conn *c, atomic_bool *gone);
-/* Bounds what the kernel keeps back for a client that reads slowly. */
-void ebmd_reaper_limit_buffer(const ebmd_conn *c, int bytes);
+/* Bounds what the kernel keeps back for a client that reads slowly, and how long it waits for one
+ * that does not say that it has received anything. */
+void ebmd_reaper_bound(const ebmd_conn *c, int bytes, unsigned patience_ms);
 size_t ebmd_reaper_count(ebmd_reaper *r);
 
 #endif

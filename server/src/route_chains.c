@@ -158,19 +158,20 @@ void ebmd_route_chains_checkpoint(const ebmd_app *app, ebmd_request *r)
 static void submit(const ebmd_app *app, ebmd_request *r, const ebmd_chains_order *order,
                    ebm_arena *arena, const char *subject)
 {
+    ebmd_engine *engine = ebmd_catalog_take(app->catalog);
     ebmd_plan plan = {.kind = &ebmd_kind_chains};
     unsigned char *checkpoint = NULL;
     ebma_problem problem;
     size_t size = 0;
 
-    if (ebmd_chains_open(app->engine, order, arena, &plan, &checkpoint, &size, &problem) !=
-        EBM_OK) {
+    if (ebmd_chains_open(engine, order, arena, &plan, &checkpoint, &size, &problem) != EBM_OK) {
         ebmd_reply_problem(r, &problem);
     } else {
         const ebmd_ready ready = {&plan, subject, checkpoint, size};
 
         ebmd_submit_ready(app, r, &ready);
     }
+    ebmd_engine_unref(engine);
     ebm_free(checkpoint);
 }
 

@@ -34,6 +34,7 @@ void ebmd_route_ready(const ebmd_app *app, ebmd_request *r)
     case EBMD_STARTING:
         ebmd_reply_code(r, EBMA_STARTING);
         break;
+    case EBMD_LEAVING:
     case EBMD_DRAINING:
         ebmd_reply_code(r, EBMA_SHUTTING_DOWN);
         break;

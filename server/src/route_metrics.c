@@ -10,6 +10,8 @@ static void measure(const ebmd_app *app)
     ebmd_stats stats;
 
     app->store->ops->stats(app->store, &stats);
+    ebmd_metrics_set(app->metrics, EBMD_GAUGE_MODELS_RETIRED,
+                     (double)ebmd_catalog_prune(app->catalog));
     ebmd_metrics_set(app->metrics, EBMD_GAUGE_QUEUE_DEPTH, (double)stats.queued);
     ebmd_metrics_set(app->metrics, EBMD_GAUGE_QUEUE_OLDEST, (double)stats.oldest_wait_ms / 1e3);
     ebmd_metrics_set(app->metrics, EBMD_GAUGE_BACKLOG,
@@ -21,7 +23,8 @@ static void measure(const ebmd_app *app)
     ebmd_metrics_total(app->metrics, EBMD_COUNT_REDELIVERED, stats.redelivered);
 }
 
-static size_t describe(const ebmd_app *app, ebmd_info info[INFOS_MAX])
+/* engine NULL: the daemon is starting */
+static size_t describe(const ebmd_app *app, const ebmd_engine *engine, ebmd_info info[INFOS_MAX])
 {
     size_t n = 0;
 
@@ -29,30 +32,32 @@ static size_t describe(const ebmd_app *app, ebmd_info info[INFOS_MAX])
                             "What runs here.",
                             {"version", "kernel_class", NULL},
                             {app->version, app->kernel_class, NULL}};
-    /* models and queue are there once the daemon has started */
-    if (ebmd_state_get(app->state) == EBMD_STARTING)
-        return n;
-    for (size_t i = 0; i < ebmd_engine_count(app->engine) && n < INFOS_MAX; i++) {
-        const ebm_model_info *m = ebm_model_describe(ebmd_engine_at(app->engine, i));
+    for (size_t i = 0; engine && i < ebmd_engine_count(engine) && n < INFOS_MAX; i++) {
+        const ebm_model_info *m = ebm_model_describe(ebmd_engine_at(engine, i));
 
         info[n++] = (ebmd_info){"ebm_model_info",
                                 "Models that are loaded.",
                                 {"model", "version", "sha256"},
                                 {m->id, m->version, m->sha256}};
     }
-    measure(app);
     return n;
 }
 
 void ebmd_route_metrics(const ebmd_app *app, ebmd_request *r)
 {
     ebmd_info info[INFOS_MAX];
-    size_t n = describe(app, info);
+    /* models and queue are there once the daemon has started */
+    bool started = ebmd_state_get(app->state) != EBMD_STARTING;
+    ebmd_engine *engine = started ? ebmd_catalog_take(app->catalog) : NULL;
+    size_t n = describe(app, engine, info);
     char *text = NULL;
     size_t size = 0;
 
+    if (started)
+        measure(app);
     if (ebmd_metrics_write(app->metrics, info, n, &text, &size, NULL) != EBM_OK)
         ebmd_reply_code(r, EBMA_OUT_OF_MEMORY);
     else
         ebmd_reply_body(r, 200, "text/plain; version=0.0.4; charset=utf-8", text, size);
+    ebmd_engine_unref(engine);
 }

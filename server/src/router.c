@@ -7,6 +7,7 @@
 #include "submit.h"
 
 #define OPEN   (EBMD_ON_MAIN | EBMD_ON_ADMIN | EBMD_IS_PUBLIC)
+#define CHANGE (EBMD_ON_ADMIN | EBMD_IS_CHANGE)
 #define JOBS   (EBMD_ON_MAIN | EBMD_IS_JOBS)
 #define GO_ON  (EBMD_ON_MAIN | EBMD_TAKES_JSON | EBMD_IS_WORK | EBMD_TAKES_QUERY)
 #define WORK   (GO_ON | EBMD_TAKES_PICTURES)
@@ -21,6 +22,9 @@ static const ebmd_route routes[] = {
     {EBMD_GET, "/metrics", EBMD_ON_ADMIN, ebmd_route_metrics, NULL},
     {EBMD_GET, "/v1/models", EBMD_ON_MAIN, ebmd_route_models, NULL},
     {EBMD_GET, "/v1/models/{id}", EBMD_ON_MAIN, ebmd_route_model, NULL},
+    {EBMD_POST, "/v1/models/{id}/load", CHANGE, ebmd_route_model_load, ebmd_route_model_loaded},
+    {EBMD_POST, "/v1/models/{id}/unload", CHANGE, ebmd_route_model_unload,
+     ebmd_route_model_unloaded},
     {EBMD_GET, "/v1/capabilities", EBMD_ON_MAIN, ebmd_route_capabilities, NULL},
     {EBMD_GET, "/v1/queue", EBMD_ON_MAIN, ebmd_route_queue, NULL},
     {EBMD_GET, "/v1/jobs", JOBS | EBMD_TAKES_QUERY, ebmd_route_job_list, NULL},

@@ -14,6 +14,7 @@ enum {
     EBMD_IS_PUBLIC = 16,   /* needs no key; every other row of the main listener does */
     EBMD_IS_JOBS = 32,     /* needs a key of the scope jobs; a row that is work, one of sample */
     EBMD_TAKES_QUERY = 64, /* its handler reads the query; every other row is refused one */
+    EBMD_IS_CHANGE = 128,  /* changes the daemon: not for web pages, 503 unless it is ready */
     EBMD_TAKES_PICTURES = 256, /* the body may be longer, and multipart/form-data */
     EBMD_TAKES_BYTES = 512     /* the body must be application/octet-stream */
 };
@@ -56,6 +57,10 @@ void ebmd_route_queue(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_capabilities(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_job_list(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_job_waited(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_model_load(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_model_loaded(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_model_unload(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_model_unloaded(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_job(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_job_cancel(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_job_events(const ebmd_app *app, ebmd_request *r);

@@ -21,6 +21,7 @@ struct ebmd_sched {
     ebmd_share *shares;
     size_t n_runs, n_busy;
     uint64_t turn;
+    uint64_t epoch; /* counts the reasons to tidy */
     bool closed;
     bool refused; /* the store had nothing for `wish`, and nothing has happened since */
     ebmd_wish wish;
@@ -203,21 +204,12 @@ static void push_out(ebmd_sched *s, const ebmd_run *keep)
     ebmd_run *most = NULL;
 
     for (ebmd_run *run = s->runs; run; run = run->next) {
-        if (run != keep && !run->release &&
+        if (run != keep && !run->release && ebmd_run_is_current(s->env, run) &&
             (!most || ebmd_run_work_left(run) > ebmd_run_work_left(most)))
             most = run;
     }
     if (most)
         most->release = true;
-}
-
-static void give_back(ebmd_sched *s, const ebmd_lease *lease)
-{
-    ebmd_save nothing = {.release = true, .timings = lease->timings};
-
-    /* if this fails too, the lease runs out */
-    if (s->env->store->ops->save(s->env->store, lease, &nothing, NULL) != EBM_OK)
-        return;
 }
 
 /* Claims with the lock open; on return it is held again. Returns the run if it is open now. */
@@ -235,14 +227,14 @@ static ebmd_run *claim(ebmd_sched *s, const ebmd_wish *wish)
     if (st == EBM_OK) {
         st = ebmd_run_create(s->env, &lease, &run, &err);
         if (!run)
-            give_back(s, &lease);
+            ebmd_run_give_back(s->env, &lease);
     }
     pthread_mutex_lock(&s->lock);
     if (run)
         s->refused = false; /* there may be more */
     if (run && !insert(s, run)) {
         pthread_mutex_unlock(&s->lock);
-        give_back(s, &lease);
+        ebmd_run_give_back(s->env, &lease);
         ebmd_run_free(run);
         pthread_mutex_lock(&s->lock);
         return NULL;
@@ -254,13 +246,22 @@ static ebmd_run *claim(ebmd_sched *s, const ebmd_wish *wish)
     return run;
 }
 
-bool ebmd_sched_next(ebmd_sched *s, ebmd_task *out)
+static bool has_to_tidy(const ebmd_sched *s, uint64_t *seen, ebmd_task *out)
+{
+    bool due = *seen != s->epoch;
+
+    *seen = s->epoch;
+    *out = (ebmd_task){.duty = EBMD_TIDY, .part = -1};
+    return due;
+}
+
+bool ebmd_sched_next(ebmd_sched *s, uint64_t *seen, ebmd_task *out)
 {
     ebmd_wish wish;
     bool found = true;
 
     pthread_mutex_lock(&s->lock);
-    while (!find_duty(s, out)) {
+    while (!has_to_tidy(s, seen, out) && !find_duty(s, out)) {
         ebmd_run *best = pick(s);
 
         if (wants_claim(s, best, &wish)) {
@@ -289,29 +290,11 @@ bool ebmd_sched_next(ebmd_sched *s, ebmd_task *out)
 
 /* --- reports ------------------------------------------------------------------------------ */
 
-static void complete_part(ebmd_run *run, ebmd_part *p)
-{
-    ebm_free(p->state);
-    p->state = NULL;
-    p->phase = EBMD_PART_DONE;
-    p->spent = run->plan.part_work;
-    run->done++;
-    /* who is busy may be changing its phase */
-    while (run->first_open < run->plan.parts && !run->part[run->first_open].busy &&
-           run->part[run->first_open].phase == EBMD_PART_DONE)
-        run->first_open++;
-}
-
 static void measure(ebmd_sched *s, int64_t evals, double ms)
 {
     double now = ms / (double)evals;
 
     s->ms_per_work = s->ms_per_work > 0.0 ? 0.9 * s->ms_per_work + 0.1 * now : now;
-}
-
-static bool wants_save(const ebmd_sched *s, const ebmd_run *run)
-{
-    return s->env->store->durable && run->unsaved_ms >= run->save_after_ms;
 }
 
 void ebmd_sched_stepped(ebmd_sched *s, const ebmd_task *task, const ebmd_quantum *q, double ms,
@@ -333,10 +316,10 @@ void ebmd_sched_stepped(ebmd_sched *s, const ebmd_task *task, const ebmd_quantum
     if (problem != EBMA_OK && run->error == EBMA_OK)
         run->error = problem;
     if (problem == EBMA_OK && q->finished)
-        complete_part(run, p);
+        ebmd_run_complete(run, p);
     else if (problem == EBMA_OK)
         ebmd_run_note(run, task->part);
-    if (wants_save(s, run))
+    if (ebmd_run_wants_save(s->env, run))
         run->held = true;
     pthread_cond_broadcast(&s->more);
     pthread_mutex_unlock(&s->lock);
@@ -364,6 +347,8 @@ void ebmd_sched_settled(ebmd_sched *s, const ebmd_task *task, ebm_status st)
         run->retry_at = run->held ? ebmd_clock_ms() + RETRY_MS : 0.0;
     } else {
         take_out(s, run);
+        if (!ebmd_run_is_current(s->env, run))
+            s->epoch++; /* it may have been the last one with this model */
     }
     pthread_cond_broadcast(&s->more);
     pthread_mutex_unlock(&s->lock);
@@ -454,6 +439,25 @@ void ebmd_sched_heartbeat(ebmd_sched *s)
             apply_verdict(s, &beats[i].lease, verdict);
     }
     ebm_free(beats);
+}
+
+void ebmd_sched_models_changed(ebmd_sched *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->epoch++;
+    pthread_cond_broadcast(&s->more);
+    pthread_mutex_unlock(&s->lock);
+}
+
+bool ebmd_sched_uses(ebmd_sched *s, const ebm_model *model)
+{
+    bool found = false;
+
+    pthread_mutex_lock(&s->lock);
+    for (const ebmd_run *run = s->runs; run && !found; run = run->next)
+        found = ebmd_run_uses(run, model);
+    pthread_mutex_unlock(&s->lock);
+    return found;
 }
 
 void ebmd_sched_close(ebmd_sched *s)

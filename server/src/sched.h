@@ -6,7 +6,8 @@
  * longest for a turn, or, every other time, opens the next queued job. So a small request overtakes
  * long runs within a quantum, and long runs cannot be starved by small requests. Jobs are claimed
  * from the store by the same order, when a worker would rather have a queued one; when too many are
- * open, the one with the most work left goes back.
+ * open, the one with the most work left goes back. A run whose model has been replaced stays, for
+ * it could only begin again with the new one.
  *
  * Knows runs and the store's calls; nothing of numbers, threads' sessions or sockets.
  * @thread every call from any thread. Lock order: the store's lock, then ours; so nothing here
@@ -23,7 +24,8 @@ typedef enum ebmd_duty {
     EBMD_SAVE,    /* write a checkpoint */
     EBMD_RELEASE, /* give the job back */
     EBMD_FINISH,  /* end the job */
-    EBMD_DROP     /* forget it: the lease is lost */
+    EBMD_DROP,    /* forget it: the lease is lost */
+    EBMD_TIDY     /* no run: models may have gone out of use; nothing to report */
 } ebmd_duty;
 
 typedef struct ebmd_task {
@@ -38,8 +40,9 @@ typedef struct ebmd_task {
 ebmd_sched *ebmd_sched_create(const ebmd_run_env *env, unsigned workers, unsigned slots);
 void ebmd_sched_free(ebmd_sched *s); /* NULL allowed; no worker may be left */
 
-/* Waits for something to do. @err false: closed, and everything is done */
-EBM_MUST_CHECK bool ebmd_sched_next(ebmd_sched *s, ebmd_task *out);
+/* Waits for something to do. *seen is the worker's own, 0 in the beginning: it makes each worker
+ * tidy once for each reason. @err false: closed, and everything is done */
+EBM_MUST_CHECK bool ebmd_sched_next(ebmd_sched *s, uint64_t *seen, ebmd_task *out);
 /* Reports a STEP: what was done, how long it took, EBMA_OK or what ends the job. */
 void ebmd_sched_stepped(ebmd_sched *s, const ebmd_task *task, const ebmd_quantum *q, double ms,
                         ebma_problem_code problem);
@@ -54,6 +57,10 @@ void ebmd_sched_cancel(ebmd_sched *s, const char *id);
 void ebmd_sched_forget(ebmd_sched *s, const char *id);
 /* Renews all leases and reports progress. */
 void ebmd_sched_heartbeat(ebmd_sched *s);
+/* Models have been replaced or unloaded: workers tidy. Runs that are open keep theirs. */
+void ebmd_sched_models_changed(ebmd_sched *s);
+/* True if an open run works with this model. */
+bool ebmd_sched_uses(ebmd_sched *s, const ebm_model *model);
 /* Claims nothing more and gives every job back; workers end when that is done. */
 void ebmd_sched_close(ebmd_sched *s);
 

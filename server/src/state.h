@@ -7,6 +7,7 @@
 typedef enum ebmd_phase {
     EBMD_STARTING,
     EBMD_READY,
+    EBMD_LEAVING,  /* serving as before, but probes are told to send nobody any more */
     EBMD_DRAINING, /* finishing what was accepted, taking nothing new */
     EBMD_BROKEN    /* the store failed: nothing may be accepted, the process will end */
 } ebmd_phase;

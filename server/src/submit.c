@@ -252,6 +252,10 @@ static void answer(const ebmd_app *app, ebmd_request *r, ebmd_submit_outcome how
 {
     if (how == EBMD_SUBMIT_FULL) {
         ebmd_submit_refuse_full(app, r);
+    } else if (how == EBMD_SUBMIT_OWNER_FULL) {
+        ebmd_metrics_denied(app->metrics, EBMD_DENIED_JOBS);
+        ebmd_reply_code(r, EBMA_QUOTA_EXCEEDED);
+        ebmd_reply_addf(r, "Retry-After", "%d", retry_after(app));
     } else if (how == EBMD_SUBMIT_CONFLICT) {
         ebmd_reply_code(r, EBMA_IDEMPOTENCY_MISMATCH);
     } else {
@@ -298,6 +302,8 @@ static void write_down(const ebmd_app *app, ebmd_request *r, const ebmd_spec *sp
         r->waiter.keep_job = true; /* there is no such job: nothing to cancel */
         ebmd_waiters_remove(&r->waiter);
     }
+    if (app->keys && (st != EBM_OK || how != EBMD_SUBMIT_ACCEPTED))
+        ebmd_keys_refund(app->keys, r->grant.owner, (double)spec->work);
     if (!waits || how != EBMD_SUBMIT_ACCEPTED) /* else somebody may be reading it */
         memcpy(r->waiter.id, id, sizeof(id));
     if (st != EBM_OK) {
@@ -323,6 +329,23 @@ static bool charge(const ebmd_app *app, ebmd_request *r, const ebmd_plan *plan)
     return false;
 }
 
+/* A request beyond the operator's bound could hold the machine for hours. */
+static bool is_affordable(const ebmd_app *app, ebmd_request *r, const ebmd_plan *plan)
+{
+    long long work = (long long)plan->part_work * plan->parts;
+    ebma_problem problem = {.code = EBMA_OK};
+    char detail[128];
+    ebma_field_error e = {.code = "too_much_work", .detail = detail};
+
+    if (work <= app->request_work)
+        return true;
+    snprintf(detail, sizeof(detail), "asks for %lld gradient evaluations, at most %lld are allowed",
+             work, (long long)app->request_work);
+    ebma_problem_field(&problem, r->arena, NULL, &e);
+    ebmd_reply_problem(r, &problem);
+    return false;
+}
+
 static void accept_ready(const ebmd_app *app, ebmd_request *r, const ebmd_ready *ready)
 {
     const ebmd_plan *plan = ready->plan;
@@ -331,8 +354,8 @@ static void accept_ready(const ebmd_app *app, ebmd_request *r, const ebmd_ready 
     draft d;
     ebm_status st;
 
-    if (!read_idem(r, ready, &key) || (r->wants_events && !ebmd_stream_admit(app, r)) ||
-        !charge(app, r, plan))
+    if (!is_affordable(app, r, plan) || !read_idem(r, ready, &key) ||
+        (r->wants_events && !ebmd_stream_admit(app, r)) || !charge(app, r, plan))
         return;
     st = draft_make(app, plan, &d, &err);
     if (st == EBM_OK) {
@@ -368,15 +391,14 @@ static ebm_status unfold(ebmd_request *r, const ebmd_kind *kind, ebm_arena *aren
     return EBM_OK;
 }
 
-static ebm_status read_plan(const ebmd_app *app, ebmd_request *r, ebm_arena *arena, ebmd_plan *plan,
-                            ebma_problem *problem)
+static ebm_status read_plan(const ebmd_engine *engine, ebmd_request *r, ebm_arena *arena,
+                            ebmd_plan *plan, ebma_problem *problem)
 {
     ebm_status st = unfold(r, plan->kind, arena, problem);
 
     if (st != EBM_OK)
         return st;
-    return plan->kind->parse(app->engine, r->body ? r->body : "", r->body_size, arena, plan,
-                             problem);
+    return plan->kind->parse(engine, r->body ? r->body : "", r->body_size, arena, plan, problem);
 }
 
 /* What the client wants back. @err false: what we cannot give; it is answered */
@@ -409,22 +431,31 @@ void ebmd_submit_ready(const ebmd_app *app, ebmd_request *r, const ebmd_ready *r
         give(app, r, ready);
 }
 
-void ebmd_submit(const ebmd_app *app, ebmd_request *r, const ebmd_kind *kind)
+/* With the models that are served at this moment. */
+static void check_and_give(const ebmd_app *app, const ebmd_engine *engine, ebmd_request *r,
+                           const ebmd_kind *kind)
 {
     ebm_arena *arena = ebm_arena_create(EBMD_PLAN_ARENA);
     ebmd_plan plan = {.kind = kind};
     const ebmd_ready ready = {.plan = &plan, .subject = ""};
     ebma_problem problem = {.code = EBMA_OUT_OF_MEMORY};
 
-    if (!read_wishes(r)) {
-        ebm_arena_free(arena);
-        return;
-    }
-    if (arena && read_plan(app, r, arena, &plan, &problem) == EBM_OK)
+    if (arena && read_plan(engine, r, arena, &plan, &problem) == EBM_OK)
         give(app, r, &ready);
     else
         ebmd_reply_problem(r, &problem);
     ebm_arena_free(arena);
+}
+
+void ebmd_submit(const ebmd_app *app, ebmd_request *r, const ebmd_kind *kind)
+{
+    ebmd_engine *engine;
+
+    if (!read_wishes(r))
+        return;
+    engine = ebmd_catalog_take(app->catalog);
+    check_and_give(app, engine, r, kind);
+    ebmd_engine_unref(engine);
 }
 
 /* --- the end ------------------------------------------------------------------------------ */

@@ -13,6 +13,7 @@ struct ebmd_waiters {
     pthread_mutex_t lock;
     ebmd_waiter *bucket[BUCKETS];
     size_t count;
+    bool closed;
     char left[LEFT_MAX][EBMD_ID_SIZE];
     size_t n_left;
 };
@@ -62,6 +63,12 @@ void ebmd_waiters_add(ebmd_waiters *w, ebmd_waiter *one)
     ebmd_waiter **slot;
 
     pthread_mutex_lock(&w->lock);
+    if (w->closed) {
+        one->dismissed = true;
+        one->wake(one->arg);
+        pthread_mutex_unlock(&w->lock);
+        return;
+    }
     slot = bucket_of(w, one->id);
     one->home = w;
     one->waiting = true;
@@ -157,6 +164,7 @@ void ebmd_waiters_end_polls(ebmd_waiters *w)
 void ebmd_waiters_dismiss(ebmd_waiters *w)
 {
     pthread_mutex_lock(&w->lock);
+    w->closed = true;
     for (size_t b = 0; b < BUCKETS; b++) {
         while (w->bucket[b]) {
             ebmd_waiter *o = w->bucket[b];

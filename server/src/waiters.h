@@ -31,7 +31,8 @@ typedef struct ebmd_waiter {
 ebmd_waiters *ebmd_waiters_create(void);
 void ebmd_waiters_free(ebmd_waiters *w); /* NULL allowed; nobody may wait */
 
-/* From now on ebmd_waiters_end() with this id wakes it, once. */
+/* From now on ebmd_waiters_end() with this id wakes it, once. After a dismissal it is woken at
+ * once, dismissed. */
 void ebmd_waiters_add(ebmd_waiters *w, ebmd_waiter *one);
 /* Takes it out if it still waits; afterwards nobody calls it. It counts as having left unless the
  * job is to be kept. @err false: it has been woken before */
@@ -44,7 +45,7 @@ void ebmd_waiters_end(ebmd_waiters *w, const char *id);
 void ebmd_waiters_lapse(ebmd_waiters *w, double now);
 /* Wakes those that only look. */
 void ebmd_waiters_end_polls(ebmd_waiters *w);
-/* Wakes all: the process will not see their jobs end. */
+/* Wakes all, and all that come later: the process will not see their jobs end. */
 void ebmd_waiters_dismiss(ebmd_waiters *w);
 /* Writes the id of a job that nobody wants any more, each once.
  * @err false: there is none at the moment */

@@ -26,17 +26,36 @@ struct ebmd_workers {
     worker worker[EBMD_WORKERS_MAX];
 };
 
-/* The worker's bench for a model, made at its first use. */
+/* The worker's bench for a model, made at its first use. Too many of them can only be there while
+ * old models are still in use; then one has to make room. */
 static ebm_status bench_for(worker *w, ebm_model *model, ebmd_workbench **out, ebm_error *err)
 {
-    size_t i = 0;
+    ebmd_workbench *room = &w->bench[0];
 
-    while (i < EBMD_MODELS_MAX - 1 && w->bench[i].model && w->bench[i].model != model)
-        i++;
-    *out = &w->bench[i];
-    if ((*out)->session)
-        return EBM_OK;
-    return ebmd_workbench_init(*out, model, (int32_t)w->all->opt.n, err);
+    for (size_t i = 0; i < EBMD_MODELS_MAX; i++) {
+        if (w->bench[i].model == model) {
+            *out = &w->bench[i];
+            return EBM_OK;
+        }
+        if (room->model && !w->bench[i].model)
+            room = &w->bench[i];
+    }
+    *out = room;
+    ebmd_workbench_clear(room);
+    return ebmd_workbench_init(room, model, (int32_t)w->all->opt.n, err);
+}
+
+/* Clears the benches of models that nobody will ask for again. */
+static void tidy(worker *w)
+{
+    const ebmd_workers_options *opt = &w->all->opt;
+
+    for (size_t i = 0; i < EBMD_MODELS_MAX; i++) {
+        const ebm_model *model = w->bench[i].model;
+
+        if (!ebmd_catalog_serves(opt->env->catalog, model) && !ebmd_sched_uses(opt->sched, model))
+            ebmd_workbench_clear(&w->bench[i]);
+    }
 }
 
 /* Makes the worker's tools those of the plan. */
@@ -48,6 +67,11 @@ static ebm_status take_tools(worker *w, const ebmd_plan *plan, ebm_error *err)
     for (int32_t i = 0; i < plan->n_models && st == EBM_OK; i++) {
         order.weight[i] = plan->weight[i];
         st = bench_for(w, plan->model[i], &order.bench[i], err);
+    }
+    /* one bench may have had to make room for another of them */
+    for (int32_t i = 0; i < plan->n_models && st == EBM_OK; i++) {
+        if (order.bench[i]->model != plan->model[i])
+            st = ebm_error_set(err, EBM_ERR_NOMEM, NULL, "too many models at once");
     }
     return st == EBM_OK ? ebmd_tools_aim(&w->tools, &order, err) : st;
 }
@@ -160,14 +184,24 @@ static void settle(worker *w, const ebmd_task *task)
 
 /* --- threads ------------------------------------------------------------------------------ */
 
+static ebm_status set_up(worker *w, ebm_error *err)
+{
+    ebmd_engine *engine = ebmd_catalog_take(w->all->opt.env->catalog);
+    ebmd_workbench *bench;
+    ebm_status st = bench_for(w, ebmd_engine_at(engine, 0), &bench, err);
+
+    ebmd_engine_unref(engine);
+    return st;
+}
+
 static void *worker_main(void *arg)
 {
     worker *w = arg;
     ebmd_workers *all = w->all;
     ebm_error err = {0};
     ebmd_task task;
-    ebmd_workbench *bench;
-    ebm_status st = bench_for(w, ebmd_engine_at(all->opt.env->engine, 0), &bench, &err);
+    uint64_t seen = 0;
+    ebm_status st = set_up(w, &err);
 
     pthread_mutex_lock(&all->lock);
     all->ready++;
@@ -175,9 +209,11 @@ static void *worker_main(void *arg)
         all->error = err;
     pthread_cond_signal(&all->more_ready);
     pthread_mutex_unlock(&all->lock);
-    while (ebmd_sched_next(all->opt.sched, &task)) {
+    while (ebmd_sched_next(all->opt.sched, &seen, &task)) {
         if (task.duty == EBMD_STEP)
             step(w, &task);
+        else if (task.duty == EBMD_TIDY)
+            tidy(w);
         else
             settle(w, &task);
     }

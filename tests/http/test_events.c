@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <arpa/inet.h>
 #include <jansson.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -45,9 +47,11 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
+    int rc = daemon_stop(&d, SIGTERM, 15000); /* a sanitizer has its say */
+
     (void)state;
     daemon_clean(&d);
-    return 0;
+    return rc;
 }
 
 static void sleep_ms(long ms)
@@ -365,6 +369,7 @@ static void vanishing(void **state)
 {
     event_client c[4], stays;
     struct timespec begin, end;
+    char bytes[4096];
     char id[64];
     one_event e;
 
@@ -378,7 +383,10 @@ static void vanishing(void **state)
     for (int i = 0; i < 4; i++) {
         const struct linger reset = {.l_onoff = 1};
 
-        if (i % 2) /* half of them with a reset, half with a farewell */
+        /* half of them with a reset, half with a farewell: closing resets while bytes are unread */
+        while (i % 2 == 0 && recv(c[i].fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+            ;
+        if (i % 2)
             setsockopt(c[i].fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
         events_close(&c[i]);
     }
@@ -389,6 +397,47 @@ static void vanishing(void **state)
     assert_true(events_until(&stays, "progress", &e, 5000));
     event_clear(&e);
     events_close(&stays);
+}
+
+/* The room for what is not read yet has to be said before there is a connection. */
+static int connect_with_room(int bytes)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((unsigned short)d.port)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes)), 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&a, sizeof(a)), 0);
+    return fd;
+}
+
+/* A client that stops reading is cut off after two heartbeats; what it could not take stays with us
+ * no longer than that. */
+static void a_reader_that_stops(void **state)
+{
+    char id[64], request[128], bytes[4096];
+    size_t got = 0, size;
+    ssize_t k;
+    http_reply r;
+    int fd;
+
+    (void)state;
+    send_later("{\"n\":64}", id);
+    wait_until(id, "succeeded");
+    snprintf(request, sizeof(request), "/v1/jobs/%s", id);
+    assert_true(http_call(d.port, "GET", request, "", NULL, &r));
+    size = r.size;
+    http_reply_clear(&r);
+    fd = connect_with_room(1024);
+    snprintf(request, sizeof(request), "GET /v1/jobs/%s/events HTTP/1.1\r\nHost: t\r\n\r\n", id);
+    assert_true(http_send_text(fd, request));
+    wait_streams(1.0);
+    wait_streams(0.0);
+    while ((k = recv(fd, bytes, sizeof(bytes), 0)) > 0)
+        got += (size_t)k;
+    if (got >= size)
+        fail_msg("%zu of %zu bytes: all of it was sent", got, size);
+    close(fd);
 }
 
 /* One stream more than there may be, and room again when one leaves. */
@@ -497,6 +546,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(numbers_that_mean_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(leaving, setup, teardown),
         cmocka_unit_test_setup_teardown(vanishing, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_reader_that_stops, setup, teardown),
         cmocka_unit_test_setup_teardown(too_many, setup, teardown),
         cmocka_unit_test_setup_teardown(a_canceled_job, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stop, setup, teardown),

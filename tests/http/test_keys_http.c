@@ -35,14 +35,25 @@ static int setup(void **state)
 {
     static const tiny_model what = {
         .id = "tiny", .levels = 2, .steps = 2, .seed = 1, .step_scale = 1.0};
-    static const char *more[] = {"--api-keys", keys, "--trusted-proxies", "127.0.0.0/8", NULL};
+    static const char *more[] = {"--api-keys",
+                                 keys,
+                                 "--trusted-proxies",
+                                 "127.0.0.0/8",
+                                 "--jobs-per-key",
+                                 "2",
+                                 "--request-work",
+                                 "100000",
+                                 "--workers",
+                                 "1",
+                                 NULL};
 
     (void)state;
     if (!daemon_prepare(&d) || !tiny_model_write(d.models, &what) ||
         !temp_dir_join(d.dir, "keys", keys))
         return -1;
     write_keys("alice sample,jobs - -" TAIL "reader jobs - -" TAIL "slow sample 2 -" TAIL
-               "poor sample - 8" TAIL);
+               "poor sample - 8" TAIL "boss admin - -" TAIL "thrifty sample - 8" TAIL
+               "carol sample,jobs - -" TAIL);
     return daemon_start(&d, more) ? 0 : -1;
 }
 
@@ -184,6 +195,101 @@ static void quotas(void **state)
     http_reply_clear(&r);
 }
 
+/* Asks for work to be done later; id receives the job's id. Returns the status. */
+static int later(const char *who, const char *more, const char *body, char id[64])
+{
+    char headers[512];
+    http_reply r;
+    int status;
+
+    snprintf(headers, sizeof(headers),
+             JSON "Prefer: respond-async\r\nAuthorization: Bearer %s." SECRET "\r\n%s", who, more);
+    assert_true(http_call(d.port, "POST", "/v1/sample", headers, body, &r));
+    status = r.status;
+    if (!http_header(&r, "X-Job-Id", id, 64))
+        id[0] = '\0';
+    http_reply_clear(&r);
+    return status;
+}
+
+static int as(const char *who, const char *method, const char *id, const char *tail)
+{
+    char path[128], headers[128];
+    http_reply r;
+    int status;
+
+    snprintf(path, sizeof(path), "/v1/jobs/%s%s", id, tail);
+    snprintf(headers, sizeof(headers), "Authorization: Bearer %s." SECRET "\r\n", who);
+    assert_true(http_call(d.port, method, path, headers, NULL, &r));
+    status = r.status;
+    http_reply_clear(&r);
+    return status;
+}
+
+/* 202 while it still runs, 200 when it has ended. */
+static void end_job(const char *who, const char *id)
+{
+    struct timespec ts = {.tv_nsec = 1000000};
+    int status;
+
+    while ((status = as(who, "POST", id, "/cancel")) == 202)
+        nanosleep(&ts, NULL);
+    assert_int_equal(status, 200);
+}
+
+/* Whoever asks for another one's job learns no more than of one that does not exist. */
+static void jobs_of_others(void **state)
+{
+    static const char key[] = "Idempotency-Key: same\r\n";
+    static const char body[] = "{\"steps_per_level\":2000,\"n\":20}";
+    char id[64], theirs[64], again[64];
+
+    (void)state;
+    assert_int_equal(later("alice", key, body, id), 202);
+    assert_int_equal(as("carol", "GET", id, ""), 404);
+    assert_int_equal(as("carol", "POST", id, "/cancel"), 404);
+    assert_int_equal(as("reader", "GET", id, ""), 404);
+    assert_int_equal(later("carol", key, body, theirs),
+                     202); /* the same key is another one's here */
+    assert_string_not_equal(id, theirs);
+    assert_int_equal(later("alice", key, body, again), 202);
+    assert_string_equal(id, again);
+    assert_int_equal(as("alice", "GET", id, ""), 200);
+    assert_int_equal(as("boss", "GET", id, ""), 200);
+    end_job("boss", id);
+    end_job("carol", theirs);
+}
+
+static void budgets(void **state)
+{
+    static const char body[] = "{\"steps_per_level\":2000,\"n\":20}";
+    static const char thrifty[] = "Authorization: Bearer thrifty." SECRET "\r\n";
+    static const char key[] = "Idempotency-Key: k\r\n";
+    char one[64], two[64], id[64], headers[256];
+    http_reply r;
+
+    (void)state;
+    assert_int_equal(later("alice", "", body, one), 202);
+    assert_int_equal(later("alice", "", body, two), 202);
+    assert_int_equal(later("alice", "", body, id), 429); /* two are enough for one key */
+    assert_int_equal(later("carol", "", "{}", id), 202);
+    end_job("alice", one);
+    end_job("alice", two);
+    snprintf(headers, sizeof(headers), JSON "Authorization: Bearer carol." SECRET "\r\n");
+    assert_true(http_call(d.port, "POST", "/v1/sample", headers,
+                          "{\"steps_per_level\":2000,\"n\":26}", &r));
+    assert_int_equal(r.status, 422);
+    assert_non_null(strstr(r.body, "\"too_much_work\""));
+    assert_non_null(strstr(r.body, "at most 100000"));
+    http_reply_clear(&r);
+    /* a request that is answered with its earlier job costs no work: 4 of 8 */
+    snprintf(headers, sizeof(headers), "%s%s", thrifty, key);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(post_status(headers), 200);
+    assert_int_equal(post_status(thrifty), 200);
+    assert_int_equal(post_status(thrifty), 429);
+}
+
 static bool logged_soon(const char *text)
 {
     struct timespec ts = {.tv_nsec = 10000000};
@@ -226,7 +332,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(strangers), cmocka_unit_test(two_answers_to_who_is_it),
         cmocka_unit_test(scopes),    cmocka_unit_test(quotas),
-        cmocka_unit_test(forwarded), cmocka_unit_test(reloading),
+        cmocka_unit_test(forwarded), cmocka_unit_test(jobs_of_others),
+        cmocka_unit_test(budgets),   cmocka_unit_test(reloading),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -134,6 +134,28 @@ static void the_service_manager(void **state)
     close(fd);
 }
 
+/* While a balancer has not looked yet everything is served; another signal ends that time. */
+static void drain_delay(void **state)
+{
+    static const char *const more[] = {"--drain-delay", "300", NULL};
+    http_reply r;
+
+    (void)state;
+    assert_true(daemon_start(&d, more));
+    kill(d.pid, SIGTERM);
+    while (status_of(d.port, "/readyz") == 200)
+        ;
+    assert_int_equal(status_of(d.port, "/readyz"), 503);
+    assert_int_equal(status_of(d.port, "/healthz"), 200);
+    assert_true(http_post(d.port, "/v1/sample", "{}", &r));
+    assert_int_equal(r.status, 200);
+    assert_non_null(strstr(r.head, "Connection: close"));
+    http_reply_clear(&r);
+    assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
+    assert_true(daemon_start(&d, more));
+    assert_int_equal(daemon_stop(&d, SIGINT, 10000), 0); /* a keyboard waits for nobody */
+}
+
 /* Exit code and words of a start that only checks. */
 static void checks(void **state)
 {
@@ -166,6 +188,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(metrics, setup, teardown),
         cmocka_unit_test_setup_teardown(the_service_manager, setup, teardown),
+        cmocka_unit_test_setup_teardown(drain_delay, setup, teardown),
         cmocka_unit_test_setup_teardown(checks, setup, teardown),
     };
 

@@ -64,7 +64,7 @@ static int setup(void **state)
     black = make(SIDE, SIDE, 1, 2);
     gray = make(SIDE, SIDE, 1, 127);
     return daemon_prepare(&d) && tiny_model_write(d.models, &model) && daemon_start(&d, more) ? 0
-                                                                                             : -1;
+                                                                                              : -1;
 }
 
 static int teardown(void **state)
@@ -157,8 +157,7 @@ static void forms(void **state)
         {"number with a blank", F "b",
          "--b\r\nContent-Disposition: form-data; name=\"n\"\r\n\r\n1 2\r\n--b--\r\n", 422},
         {"word for a bool", F "b",
-         "--b\r\nContent-Disposition: form-data; name=\"ensemble\"\r\n\r\nyes\r\n--b--\r\n",
-         422},
+         "--b\r\nContent-Disposition: form-data; name=\"ensemble\"\r\n\r\nyes\r\n--b--\r\n", 422},
         {"other type", "application/x-www-form-urlencoded", "n=1", 415},
     };
 
@@ -217,8 +216,8 @@ static void send(const char *name, const file *image, const file *of_mask, const
 /* N01, N05, K: other formats, other shapes, masks that mean nothing. */
 static void pictures_and_masks(void **state)
 {
-    static const char *const formats[] = {"\xff\xd8\xff\xe0JFIF", "GIF89a", "<svg/>", "<html>",
-                                          "PK\x03\x04", "", "\x89PNG\r\n\x1a"};
+    static const char *const formats[] = {
+        "\xff\xd8\xff\xe0JFIF", "GIF89a", "<svg/>", "<html>", "PK\x03\x04", "", "\x89PNG\r\n\x1a"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
@@ -250,7 +249,8 @@ static void set32(unsigned char *at, uint32_t v)
 static void sizes(void **state)
 {
     static const uint32_t rows[][2] = {
-        {0, 0}, {1, 1}, {0, 8}, {0x7fffffff, 0x7fffffff}, {20000, 20000}, {1025, 8}, {0xffffffff, 1}};
+        {0, 0},         {1, 1},    {0, 8},         {0x7fffffff, 0x7fffffff},
+        {20000, 20000}, {1025, 8}, {0xffffffff, 1}};
 
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -284,8 +284,10 @@ static void cut_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(forms), cmocka_unit_test(many_and_large),
-        cmocka_unit_test(pictures_and_masks), cmocka_unit_test(sizes),
+        cmocka_unit_test(forms),
+        cmocka_unit_test(many_and_large),
+        cmocka_unit_test(pictures_and_masks),
+        cmocka_unit_test(sizes),
         cmocka_unit_test(cut_files),
     };
 

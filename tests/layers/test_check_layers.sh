@@ -25,7 +25,7 @@ plant_clean_tree() {
     printf '#include "ebma/api.h"\n#include "ebmm/models.h"\n' >server/src/main.c
     printf '#include <microhttpd.h>\n' >server/src/http.c
     printf '#include "ebm/status.h"\n' >train/include/ebmt/train.h
-    printf '#include "ebmm/models.h"\n#include <curl/curl.h>\n' >train/src/cli/http_get.c
+    printf '#include "ebmm/models.h"\n#include <curl/curl.h>\n' >train/src/cli/http_call.c
     printf '#include "ebmt/train.h"\n' >train/src/cli/main.c
     printf 'int main(void);\n' >tests/unit/core/io/test_file.c
     printf 'target_link_libraries(ebmmodels PUBLIC ebmcore)\n' >models/CMakeLists.txt

@@ -15,23 +15,30 @@
 #include "ebm/kernels.h"
 #include "tiny_model.h"
 
+static bool plan_tools(run_bench *b)
+{
+    ebmd_engine *engine = ebmd_catalog_take(b->catalog);
+    const ebmd_tools_order order = {.bench = {&b->bench}, .weight = {1.0}, .n = 1, .work = 1024};
+    ebm_status st = ebmd_workbench_init(&b->bench, ebmd_engine_at(engine, 0), 1, NULL);
+
+    ebmd_engine_unref(engine);
+    return st == EBM_OK && ebmd_tools_aim(&b->tools, &order, NULL) == EBM_OK;
+}
+
 bool run_bench_open(run_bench *b, unsigned slots)
 {
     static const tiny_model what = {
         .id = "tiny", .levels = 2, .steps = 3, .seed = 1, .step_scale = 1.0};
     ebmd_limits limits = ebmd_limits_default();
     const ebm_kernels *kernels = NULL;
-    const ebmd_tools_order order = {.bench = {&b->bench}, .weight = {1.0}, .n = 1, .work = 1024};
 
     memset(b, 0, sizeof(*b));
     if (!temp_dir_make(b->dir) || !tiny_model_write(b->dir, &what) ||
         ebm_kernels_select("ref", &kernels, NULL) != EBM_OK ||
-        ebmd_engine_open(b->dir, kernels, &b->engine, NULL) != EBM_OK ||
-        ebmd_store_open("memory", &limits, &b->store, NULL) != EBM_OK ||
-        ebmd_workbench_init(&b->bench, ebmd_engine_at(b->engine, 0), 1, NULL) != EBM_OK ||
-        ebmd_tools_aim(&b->tools, &order, NULL) != EBM_OK)
+        ebmd_catalog_open(b->dir, kernels, &b->catalog, NULL) != EBM_OK ||
+        ebmd_store_open("memory", &limits, &b->store, NULL) != EBM_OK || !plan_tools(b))
         return false;
-    b->env = (ebmd_run_env){.store = b->store, .engine = b->engine, .build = "t"};
+    b->env = (ebmd_run_env){.store = b->store, .catalog = b->catalog, .build = "t"};
     b->sched = ebmd_sched_create(&b->env, 1, slots);
     return b->sched != NULL;
 }
@@ -43,7 +50,7 @@ void run_bench_close(run_bench *b)
     ebmd_workbench_clear(&b->bench);
     if (b->store)
         b->store->ops->close(b->store);
-    ebmd_engine_close(b->engine);
+    ebmd_catalog_close(b->catalog);
     temp_dir_remove(b->dir);
 }
 
@@ -58,6 +65,7 @@ const char *run_bench_id(int i)
 void run_bench_submit(run_bench *b, int i, const char *body, const char *owner)
 {
     ebm_arena *arena = ebm_arena_create(EBMD_PLAN_ARENA);
+    ebmd_engine *engine = ebmd_catalog_take(b->catalog);
     ebmd_plan plan = {.kind = &ebmd_kind_sample};
     ebmd_spec spec = {.id = run_bench_id(i),
                       .kind = "sample",
@@ -71,7 +79,7 @@ void run_bench_submit(run_bench *b, int i, const char *body, const char *owner)
     ebma_problem problem;
     char *request, id[EBMD_ID_SIZE];
 
-    assert_int_equal(ebmd_kind_sample.parse(b->engine, body, strlen(body), arena, &plan, &problem),
+    assert_int_equal(ebmd_kind_sample.parse(engine, body, strlen(body), arena, &plan, &problem),
                      EBM_OK);
     plan.kind = &ebmd_kind_sample;
     assert_int_equal(ebmd_kind_sample.canon(&plan, &request, &spec.request_size, NULL), EBM_OK);
@@ -85,6 +93,7 @@ void run_bench_submit(run_bench *b, int i, const char *body, const char *owner)
     ebmd_sched_poke(b->sched);
     ebm_free(request);
     ebm_arena_free(arena);
+    ebmd_engine_unref(engine);
 }
 
 int run_bench_step(run_bench *b, const ebmd_task *task, int64_t evals)
@@ -124,7 +133,7 @@ void run_bench_finish_all(run_bench *b, int64_t evals)
 
     while (!is_idle(b)) {
         ebmd_sched_poke(b->sched);
-        assert_true(ebmd_sched_next(b->sched, &task));
+        assert_true(ebmd_sched_next(b->sched, &b->seen, &task));
         if (task.duty == EBMD_STEP)
             run_bench_step(b, &task, evals);
         else

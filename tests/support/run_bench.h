@@ -9,7 +9,8 @@
 
 typedef struct run_bench {
     char dir[TEMP_PATH_MAX];
-    ebmd_engine *engine;
+    ebmd_catalog *catalog;
+    uint64_t seen;
     ebmd_store *store;
     ebmd_run_env env;
     ebmd_sched *sched;

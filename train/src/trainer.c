@@ -50,6 +50,9 @@ static ebm_status make_models(ebmt__trainer *tr, const ebmt_run_options *opt, co
         st = make_model(&tr->config.network, &parts, &tr->model, err);
     for (int32_t t = 0; t < parts.levels.count && opt->sampling_factor > 1; t++)
         parts.levels.steps[t] *= opt->sampling_factor;
+    if (opt->stride > 0.0)
+        parts.levels.stride = opt->stride;
+    parts.levels.paired_noise = opt->paired_noise;
     if (st == EBM_OK)
         st = ebm_levels_check(&parts.levels, err);
     if (st == EBM_OK)

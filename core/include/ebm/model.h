@@ -81,6 +81,9 @@ EBM_API const float *ebm_model_params(const ebm_model *m);
 EBM_API const ebm_model_info *ebm_model_describe(const ebm_model *m);
 EBM_API ebm_model *ebm_model_ref(ebm_model *m); /* returns m; thread-safe */
 EBM_API void ebm_model_unref(ebm_model *m);     /* NULL allowed; thread-safe */
+/* True if there are more references than the caller's one. False is final: nobody else can make
+ * one any more. */
+EBM_API bool ebm_model_is_shared(const ebm_model *m);
 
 /* What a manifest says beside id, network and levels; strings may be empty, facts may be NULL. */
 typedef struct ebm_manifest_extra {

@@ -46,7 +46,9 @@ EBM_API void ebm_chain_start(ebm_chain *chain, const ebm_levels *levels, size_t 
 
 /* Runs up to max_steps Langevin steps, moving down the levels; stops early when finished.
  * @eq    y <- y + grad net/2 - (step2/2) r (y - x~)/sigma_{t+1}^2 + sqrt(step2) tau e, then
- *        x_t = y/scale_t after the last step of a level. Gao et al. 2021, algorithm 2. Where the
+ *        x_t = y/scale_t after the last step of a level. Gao et al. 2021, algorithm 2. A stride q
+ *        multiplies drift and step2 by q; with paired noise e is the mean of this step's noise
+ *        and the next one's. Where the
  *        table says EBM_STEPS_NORMAL, one ebm_normal_update() instead. With levels->denoise, level
  *        0 takes one step more, an ebm_denoise_update()
  * @shape work [2*dim]: gradient and noise

@@ -268,16 +268,28 @@ static void compute_products(ebm_levels *levels)
     }
 }
 
+/* What is off needs no field. */
+static ebm_status read_switch(const node *n, const char *field, bool *out, ebm_error *err)
+{
+    const json_t *value = json_object_get(n->object, field);
+    if (value != NULL && !json_is_boolean(value)) {
+        return fail(err, EBM_ERR_FORMAT, n, field, "must be true or false");
+    }
+    *out = json_is_true(value);
+    return EBM_OK;
+}
+
 static ebm_status read_sampling(const node *root, ebm_levels *out, ebm_error *err)
 {
-    static const char *const known[] = {"noise_scale", "denoise", NULL};
+    static const char *const known[] = {"noise_scale", "denoise", "stride", "paired_noise", NULL};
     node n;
     TRY(enter(root, "sampling", known, &n, err));
-    const json_t *denoise = json_object_get(n.object, "denoise");
-    if (denoise != NULL && !json_is_boolean(denoise)) {
-        return fail(err, EBM_ERR_FORMAT, &n, "denoise", "must be true or false");
+    const json_t *stride = json_object_get(n.object, "stride");
+    TRY(read_switch(&n, "denoise", &out->denoise, err));
+    TRY(read_switch(&n, "paired_noise", &out->paired_noise, err));
+    if (stride != NULL) {
+        TRY(to_real(stride, &n, "stride", &out->stride, err));
     }
-    out->denoise = json_is_true(denoise);
     return to_real(json_object_get(n.object, "noise_scale"), &n, "noise_scale", &out->noise_scale,
                    err);
 }

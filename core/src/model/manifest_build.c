@@ -67,13 +67,13 @@ static json_t *levels_part(const ebm_levels *l)
                      reals(l->tether, t), "scale", reals(l->scale, t));
 }
 
-/* What is off needs no field. */
+/* What is off, or one step long, needs no field. */
 static json_t *sampling_part(const ebm_levels *l)
 {
-    if (l->denoise) {
-        return json_pack("{s:f, s:b}", "noise_scale", l->noise_scale, "denoise", 1);
-    }
-    return json_pack("{s:f}", "noise_scale", l->noise_scale);
+    return json_pack("{s:f, s:o*, s:o*, s:o*}", "noise_scale", l->noise_scale, "denoise",
+                     l->denoise ? json_true() : NULL, "stride",
+                     l->stride == 1.0 ? NULL : json_real(l->stride), "paired_noise",
+                     l->paired_noise ? json_true() : NULL);
 }
 
 /* All but the facts; NULL: no memory. */

@@ -98,6 +98,11 @@ ebm_model *ebm_model_ref(ebm_model *m)
     return m;
 }
 
+bool ebm_model_is_shared(const ebm_model *m)
+{
+    return atomic_load(&m->references) > 1;
+}
+
 void ebm_model_unref(ebm_model *m)
 {
     if (!m || atomic_fetch_sub(&m->references, 1) != 1)

@@ -10,10 +10,10 @@
 ebm__langevin_coef ebm__langevin_coef_of(const ebm_levels *levels, int32_t level, double tether,
                                          double noise_scale)
 {
-    double s = levels->sigma[level + 1];
-    return (ebm__langevin_coef){.drift = 0.5f,
-                                .pull = (float)(0.5 * levels->step2[level] * tether / (s * s)),
-                                .spread = (float)(sqrt(levels->step2[level]) * noise_scale)};
+    double s = levels->sigma[level + 1], length = levels->stride * levels->step2[level];
+    return (ebm__langevin_coef){.drift = (float)(0.5 * levels->stride),
+                                .pull = (float)(0.5 * length * tether / (s * s)),
+                                .spread = (float)(sqrt(length) * noise_scale)};
 }
 
 void ebm__langevin_move(ebm__langevin_coef c, size_t dim, const float *anchor, const float *grad,

@@ -7,9 +7,9 @@
 #include "ebm/levels.h"
 
 typedef struct ebm__langevin_coef {
-    float drift;  /* 1/2; sigma_{t+1}^2/step2 for a normal transition */
-    float pull;   /* (step2/2) r / sigma_{t+1}^2 */
-    float spread; /* sqrt(step2) tau */
+    float drift;  /* q/2, q the stride; sigma_{t+1}^2/step2 for a normal transition */
+    float pull;   /* (q step2/2) r / sigma_{t+1}^2 */
+    float spread; /* sqrt(q step2) tau */
 } ebm__langevin_coef;
 
 ebm__langevin_coef ebm__langevin_coef_of(const ebm_levels *levels, int32_t level, double tether,

@@ -89,18 +89,42 @@ static ebm__langevin_coef coef_of(const run *r)
     return ebm__langevin_coef_of(s->levels, r->chain->level, r->level.tether, s->plan->noise_scale);
 }
 
+/* A normal transition is no step of a chain: its noise is all there is. */
+static bool noise_is_paired(const run *r)
+{
+    const ebm_mcmc_setup *s = r->setup;
+    bool normal = s->plan->ladder && s->levels->steps[r->chain->level] == EBM_STEPS_NORMAL;
+    return s->levels->paired_noise && !normal;
+}
+
+/* Adds half of the noise that the next step will begin with; the gradient has been used up. */
+static void add_next_noise(run *r, ebm__langevin_coef c, ebm_draw draw)
+{
+    ebm_mcmc *chain = r->chain;
+    const size_t dim = r->setup->density->dim;
+    const ebm__langevin_coef noise_only = {.spread = c.spread};
+    draw.step++;
+    ebm_noise_normal(&chain->noise, draw, 0, dim, r->noise);
+    memset(r->grad, 0, dim * sizeof *r->grad);
+    ebm__langevin_move(noise_only, dim, chain->anchor, r->grad, r->noise, chain->mask, chain->y);
+}
+
 static void langevin_step(run *r)
 {
     ebm_mcmc *c = r->chain;
     const ebm_density *density = r->setup->density;
     const ebm_draw draw = {.purpose = EBM_PURPOSE_LANGEVIN, .level = c->level, .step = c->step};
-    const bool due = ebm__trace_due(r->trace, c);
+    const bool due = ebm__trace_due(r->trace, c), paired = noise_is_paired(r);
+    ebm__langevin_coef coef = coef_of(r);
     float net = 0.0f;
     density->gradient(density->self, c->y, c->level, due ? &net : NULL, r->grad);
     if (due)
         ebm__trace_record(r->trace, c, density->dim, ebm__level_logp(&r->level, net, c->y));
     ebm_noise_normal(&c->noise, draw, 0, density->dim, r->noise);
-    ebm__langevin_move(coef_of(r), density->dim, c->anchor, r->grad, r->noise, c->mask, c->y);
+    coef.spread *= paired ? 0.5f : 1.0f;
+    ebm__langevin_move(coef, density->dim, c->anchor, r->grad, r->noise, c->mask, c->y);
+    if (paired)
+        add_next_noise(r, coef, draw);
     r->fresh = false;
 }
 

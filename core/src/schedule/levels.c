@@ -18,6 +18,7 @@ ebm_status ebm_levels_init(int32_t count, ebm_levels *out, ebm_error *err)
     size_t t = (size_t)count;
     out->count = count;
     out->noise_scale = 1.0;
+    out->stride = 1.0;
     out->a = calloc(t + 1, sizeof(double));
     out->sigma = calloc(t + 1, sizeof(double));
     out->abar = calloc(t + 1, sizeof(double));
@@ -62,6 +63,8 @@ ebm_status ebm_levels_copy(const ebm_levels *from, ebm_levels *out, ebm_error *e
     memcpy(out->steps, from->steps, t * sizeof(int32_t));
     out->noise_scale = from->noise_scale;
     out->denoise = from->denoise;
+    out->stride = from->stride;
+    out->paired_noise = from->paired_noise;
     return EBM_OK;
 }
 
@@ -109,6 +112,8 @@ ebm_status ebm_levels_check(const ebm_levels *levels, ebm_error *err)
         st = check_transition(levels, t, err);
     if (st == EBM_OK && !(levels->noise_scale >= 0.0 && levels->noise_scale <= 2.0))
         st = ebm_error_set(err, EBM_ERR_RANGE, "/sampling/noise_scale", "must be 0..2");
+    if (st == EBM_OK && !(levels->stride >= 0.01 && levels->stride <= 16.0))
+        st = ebm_error_set(err, EBM_ERR_RANGE, "/sampling/stride", "must be 0.01..16");
     if (st == EBM_OK && levels->denoise && levels->steps[0] == EBM_STEPS_NORMAL)
         st = ebm_error_set(err, EBM_ERR_RANGE, "/sampling/denoise",
                            "needs Langevin steps at level 0");

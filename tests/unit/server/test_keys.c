@@ -236,6 +236,14 @@ static void the_work(void **state)
     assert_int_equal(wait, 3600);
     assert_true(ebmd_keys_spend(k, "b", 1e12, 0, &wait));
     assert_true(ebmd_keys_spend(k, "gone", 1e12, 0, &wait));
+    /* what is given back can be spent again, but never more than a minute's worth is there */
+    assert_false(ebmd_keys_spend(k, "a", 1, 62e3, &wait));
+    ebmd_keys_refund(k, "a", 1e9);
+    assert_true(ebmd_keys_spend(k, "a", 1, 62e3, &wait));
+    ebmd_keys_refund(k, "a", 1e12);
+    assert_true(ebmd_keys_spend(k, "a", 2e6, 62e3, &wait));
+    assert_false(ebmd_keys_spend(k, "a", 1, 62e3, &wait));
+    ebmd_keys_refund(k, "gone", 1.0);
     ebmd_keys_close(k);
 }
 

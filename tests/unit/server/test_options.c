@@ -78,6 +78,10 @@ static void refusals(void **state)
         {{"--workers", "65"}, 78, "--workers"},
         {{"--workers", "-1"}, 78, "--workers"},
         {{"--connections", "15"}, 78, "--connections"},
+        {{"--streams", "0"}, 78, "--streams"},
+        {{"--streams", "49", "--connections", "64"}, 78, "--streams"},
+        {{"--stream-heartbeat", "61"}, 78, "--stream-heartbeat"},
+        {{"--sync-limit", "0"}, 78, "--sync-limit"},
         {{"--drain-seconds", "3601"}, 78, "--drain-seconds"},
         {{"--listen", "127.0.0.1"}, 78, "--listen"},
         {{"--listen", "127.0.0.1:0"}, 78, "--listen"},
@@ -131,6 +135,20 @@ static void values(void **state)
     assert_int_equal(parse(check, &o, &err), EBMD_EX_OK);
     assert_int_equal(o.action, EBMD_CHECK_CONFIG);
     assert_int_equal(o.proxies.n, 1);
+}
+
+static void streams_and_connections(void **state)
+{
+    static const char *const half[] = {"--connections", "100", NULL};
+    static const char *const most[] = {"--connections", "100", "--streams", "75", NULL};
+    ebmd_options o;
+    ebm_error err;
+
+    (void)state;
+    assert_int_equal(parse(half, &o, &err), EBMD_EX_OK);
+    assert_int_equal(ebmd_options_streams(&o), 50);
+    assert_int_equal(parse(most, &o, &err), EBMD_EX_OK);
+    assert_int_equal(ebmd_options_streams(&o), 75);
 }
 
 static void a_flag_beats_the_environment(void **state)
@@ -259,9 +277,13 @@ static void a_huge_argument(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(presets),         cmocka_unit_test(refusals),
-        cmocka_unit_test(values),          cmocka_unit_test(a_flag_beats_the_environment),
-        cmocka_unit_test(precedence),      cmocka_unit_test(bad_files),
+        cmocka_unit_test(presets),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(values),
+        cmocka_unit_test(streams_and_connections),
+        cmocka_unit_test(a_flag_beats_the_environment),
+        cmocka_unit_test(precedence),
+        cmocka_unit_test(bad_files),
         cmocka_unit_test(a_huge_argument),
     };
 

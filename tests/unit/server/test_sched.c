@@ -32,7 +32,7 @@ static int turn(run_bench *b, int64_t evals)
     ebmd_task task;
 
     do {
-        assert_true(ebmd_sched_next(b->sched, &task));
+        assert_true(ebmd_sched_next(b->sched, &b->seen, &task));
         if (task.duty != EBMD_STEP)
             run_bench_settle(b, &task);
     } while (task.duty != EBMD_STEP);
@@ -168,12 +168,45 @@ static void closing(void **state)
     for (int i = 0; i < 9; i++)
         turn(b, 10);
     ebmd_sched_close(b->sched);
-    while (ebmd_sched_next(b->sched, &task)) {
+    while (ebmd_sched_next(b->sched, &b->seen, &task)) {
         assert_int_equal(task.duty, EBMD_RELEASE);
         run_bench_settle(b, &task);
     }
     for (int i = 1; i <= 3; i++)
         assert_int_equal(run_bench_state(b, i), EBMD_JOB_QUEUED);
+}
+
+/* A run whose model has been replaced could only begin again elsewhere: it is not pushed out, and
+ * workers are told to tidy once it has gone. */
+static void an_old_model_stays(void **state)
+{
+    run_bench *b = *state;
+    ebmd_task task;
+
+    run_bench_submit(b, 1, "{\"n\":64,\"steps_per_level\":2000}", "");
+    assert_int_equal(turn(b, 1), 1);
+    assert_int_equal(ebmd_catalog_load(b->catalog, "tiny", NULL), EBM_OK);
+    ebmd_sched_models_changed(b->sched);
+    assert_true(ebmd_sched_next(b->sched, &b->seen, &task));
+    assert_int_equal(task.duty, EBMD_TIDY);
+    for (int i = 2; i < 12; i++) { /* each is smaller than all before, so that it is let in */
+        char body[64];
+
+        snprintf(body, sizeof(body), "{\"n\":%d,\"steps_per_level\":1000}", 40 - i);
+        run_bench_submit(b, i, body, "");
+        for (int k = 0; k < 20; k++)
+            turn(b, 1);
+        assert_int_equal(run_bench_state(b, 1), EBMD_JOB_RUNNING);
+    }
+    ebmd_sched_cancel(b->sched, run_bench_id(1));
+    do {
+        assert_true(ebmd_sched_next(b->sched, &b->seen, &task));
+        if (task.duty == EBMD_STEP)
+            run_bench_step(b, &task, 1);
+        else if (task.duty != EBMD_TIDY)
+            run_bench_settle(b, &task);
+    } while (task.duty != EBMD_TIDY);
+    assert_int_equal(run_bench_state(b, 1), EBMD_JOB_CANCELED);
 }
 
 int main(void)
@@ -187,6 +220,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_same_bytes, setup, teardown),
         cmocka_unit_test_setup_teardown(canceled_and_late, setup, teardown),
         cmocka_unit_test_setup_teardown(closing, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_old_model_stays, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

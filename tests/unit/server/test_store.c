@@ -85,6 +85,22 @@ static void one_key_one_job(void **state)
     assert_int_equal(bench_submit(f, &again), EBMD_SUBMIT_ACCEPTED);
 }
 
+static void bounds_of_an_owner(void **state)
+{
+    store_bench *f = *state;
+    ebmd_spec spec = bench_spec_of(bench_id_of(3));
+
+    f->limits.owner_live = 2;
+    bench_reopen(f);
+    bench_accept(f, 1);
+    bench_accept(f, 2);
+    assert_int_equal(bench_submit(f, &spec), EBMD_SUBMIT_OWNER_FULL);
+    bench_claim(f, 1); /* running ones count, too */
+    assert_int_equal(bench_submit(f, &spec), EBMD_SUBMIT_OWNER_FULL);
+    spec.owner = "another";
+    assert_int_equal(bench_submit(f, &spec), EBMD_SUBMIT_ACCEPTED);
+}
+
 static void bounds_of_the_queue(void **state)
 {
     store_bench *f = *state;
@@ -510,6 +526,7 @@ int main(void)
         BOTH(ids_and_owners),
         BOTH(one_key_one_job),
         BOTH(bounds_of_the_queue),
+        BOTH(bounds_of_an_owner),
         BOTH(fair_shares),
         BOTH(wishes),
         BOTH(a_lost_lease),

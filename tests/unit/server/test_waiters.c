@@ -124,6 +124,20 @@ static void those_that_leave(void **state)
     assert_false(ebmd_waiters_unwanted(w, id)); /* who only looks cancels nothing */
 }
 
+/* A request that was let in just before the end and comes to wait just after it. */
+static void too_late(void **state)
+{
+    ebmd_waiter late = {.until = 0.0};
+    int n = 0;
+
+    (void)state;
+    ebmd_waiters_dismiss(w);
+    add(&late, A, &n);
+    assert_true(n == 1 && late.dismissed);
+    assert_int_equal(ebmd_waiters_count(w), 0);
+    assert_false(ebmd_waiters_remove(&late));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -131,6 +145,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(times, setup, teardown),
         cmocka_unit_test_setup_teardown(only_those_that_look, setup, teardown),
         cmocka_unit_test_setup_teardown(those_that_leave, setup, teardown),
+        cmocka_unit_test_setup_teardown(too_late, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -170,6 +170,8 @@ typedef struct ebmt_run_options {
     bool resume;         /* continue from the newest checkpoint in out_dir */
     int64_t checkpoint_every, samples_every; /* 0: only at the end */
     int32_t sampling_factor; /* the model samples with so many times the training's steps; 0: 1 */
+    double stride;           /* ... of so many times the length; 0: 1 */
+    bool paired_noise;       /* ... and with paired noise (ebm/levels.h) */
     int32_t threads;
     const ebm_kernels *kernels;
     ebmt_group *group; /* processes that share the work, all with these options; NULL: alone */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/op_draw.h"
+#include "cli/op_remote.h"
 #include "cli/op_run.h"
 #include "ebm/memory.h"
 #include "grid.h"
@@ -234,7 +235,7 @@ static int draw(ebm_op_kind kind, int64_t max_n, int argc, char **argv)
     ebmt__op_args args = {.delay_ms = 120};
     ebm_error err = {0};
     int code;
-    if (!ebmt__op_args_parse(&command, argc, argv, &args, &code))
+    if (!ebmt__op_begin(&command, argc, argv, &args, &code))
         return code;
     const ebm_call call = {.operation = ebm_operation_of(kind), .params = args.params};
     if (check_args(&args, ebm_call_items(&call), &err) != EBM_OK)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "cli/op_images.h"
+#include "cli/op_remote.h"
 #include "ebm/calibration.h"
 #include "ebm/memory.h"
 
@@ -196,7 +197,7 @@ int ebmt__cmd_energy(int argc, char **argv)
     scoring s = {0};
     ebm_error err = {0};
     int code;
-    if (!ebmt__op_args_parse(&command, argc, argv, &args, &code))
+    if (!ebmt__op_begin(&command, argc, argv, &args, &code))
         return code;
     if (!args.images == !args.calibrate) {
         (void)ebm_error_set(&err, EBM_ERR_ARG, "--images", "give either --images or --calibrate");

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "cli/op_images.h"
+#include "cli/op_remote.h"
 #include "ebm/likelihood.h"
 #include "ebm/memory.h"
 
@@ -264,7 +265,7 @@ int ebmt__cmd_likelihood(int argc, char **argv)
     estimate e = {0};
     ebm_error err = {0};
     int code;
-    if (!ebmt__op_args_parse(&command, argc, argv, &args, &code))
+    if (!ebmt__op_begin(&command, argc, argv, &args, &code))
         return code;
     ebm_status st = ebmt__op_open(&e.run, EBM_OP_LIKELIHOOD, &args, args.threads, &err);
     if (st == EBM_OK)

@@ -6,6 +6,7 @@
 
 #include "cli/mcmc_run.h"
 #include "cli/op_draw.h"
+#include "cli/op_remote.h"
 #include "ebm/io.h"
 #include "ebm/memory.h"
 
@@ -345,7 +346,7 @@ int ebmt__cmd_mcmc(int argc, char **argv)
     ebmt__mcmc m = {0};
     ebm_error err = {0};
     int code;
-    if (!ebmt__op_args_parse(&command, argc, argv, &args, &code))
+    if (!ebmt__op_begin(&command, argc, argv, &args, &code))
         return code;
     ebm_status st = args.resume ? resume(&m, &args, &err) : run(&m, &args, NULL, &err);
     clear(&m);

@@ -1,6 +1,6 @@
 /* `ebm probe`: a health check for images without a shell or curl. Knows a URL and a status. */
 #include "cli/cli.h"
-#include "cli/http_get.h"
+#include "cli/http_call.h"
 
 typedef struct probe_args {
     const char *url;

@@ -145,6 +145,8 @@ static ebm_status run(const ebmt_train_args *a, const parts *p, ebm_error *err)
                             .checkpoint_every = a->checkpoint_every,
                             .samples_every = a->samples_every,
                             .sampling_factor = a->sampling_factor,
+                            .stride = a->stride,
+                            .paired_noise = a->paired_noise,
                             .threads = a->threads,
                             .group = p->group,
                             .hooks = {.user = &screen, .report = on_report, .note = on_note},

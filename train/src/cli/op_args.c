@@ -6,18 +6,22 @@
 
 #define AT(member)    offsetof(ebmt__op_args, member)
 #define MAX_NAME      32
-#define N_COMMON      4
+#define N_COMMON      6
 #define PARAMS_OFFSET offsetof(ebmt__op_args, params)
 
 static const ebmt_option common_rows[N_COMMON] = {
     {"--models", EBMT_OPT_STRING, AT(models), 0, 0, NULL, "DIR",
-     "directory that holds model directories", true},
+     "directory that holds model directories; required unless a --server has them", false},
     {"--model", EBMT_OPT_STRING, AT(model), 0, 0, NULL, "ID",
-     "which of them; several as ID:WEIGHT,ID:WEIGHT,...", true},
+     "which of them; several as ID:WEIGHT,ID:WEIGHT,...; a --server has a default", false},
     {"--threads", EBMT_OPT_INT, AT(threads), 1, 256, NULL, "threads",
      "threads; changes no image and no number", false},
     {"--kernels", EBMT_OPT_STRING, AT(kernels), 0, 0, NULL, "SET",
      "kernel set; the best of this CPU if absent", false},
+    {"--server", EBMT_OPT_STRING, AT(server), 0, 0, NULL, "URL",
+     "let this daemon do it, e.g. http://127.0.0.1:8080", false},
+    {"--api-key-file", EBMT_OPT_STRING, AT(api_key_file), 0, 0, NULL, "FILE",
+     "file with its API key; absent: the environment's EBM_API_KEY", false},
 };
 
 /* The table of one command while it runs. */
@@ -91,6 +95,16 @@ static ebm_status draw_seeds(const ebm_operation *op, ebm_op_params *p, ebm_erro
     return st;
 }
 
+/* Without a server the models are here. */
+static ebm_status check_models(const ebmt__op_args *args, ebm_error *err)
+{
+    if (!args->server && !args->models)
+        return ebm_error_set(err, EBM_ERR_ARG, "--models", "is required");
+    if (!args->server && !args->model)
+        return ebm_error_set(err, EBM_ERR_ARG, "--model", "is required");
+    return EBM_OK;
+}
+
 bool ebmt__op_args_parse(const ebmt__op_command *command, int argc, char **argv,
                          ebmt__op_args *args, int *code)
 {
@@ -106,6 +120,10 @@ bool ebmt__op_args_parse(const ebmt__op_command *command, int argc, char **argv,
         .name = op->name, .summary = op->summary, .options = t.rows, .n_options = t.n};
     if (!ebmt__cli_parse(&words, argc, argv, args, &parsed, code))
         return false;
+    if (check_models(args, &err) != EBM_OK) {
+        *code = ebmt__cli_usage(op->name, &err);
+        return false;
+    }
     if (draw_seeds(op, &args->params, &err) == EBM_OK)
         return true;
     *code = ebmt__cli_fail(op->name, &err);

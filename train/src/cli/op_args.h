@@ -10,6 +10,7 @@
 typedef struct ebmt__op_args {
     const char *models, *model, *kernels, *out, *grid, *sheet, *animation, *images, *calibrate;
     const char *traces, *checkpoint, *resume, *file;
+    const char *server, *api_key_file; /* NULL: here */
     int32_t threads, delay_ms;
     int64_t limit;
     ebm_op_params params;
@@ -22,7 +23,8 @@ typedef struct ebmt__op_command {
     int64_t max_n; /* for `n`, which a request may set to fewer; 0: as the table says */
 } ebmt__op_command;
 
-/* Parses the words; on false *code is the exit status. A seed that was not given is drawn. */
+/* Parses the words; on false *code is the exit status. A seed that was not given is drawn. Without
+ * --server, --models and --model are required. */
 bool ebmt__op_args_parse(const ebmt__op_command *command, int argc, char **argv,
                          ebmt__op_args *args, int *code);
 

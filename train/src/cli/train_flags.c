@@ -155,6 +155,10 @@ static const ebmt_option rows[] = {
     EBMT_GROUP("The model that is saved"),
     {"--sampling-factor", EBMT_OPT_INT, AT(sampling_factor), 1, 64, NULL, "",
      "the model samples with so many times the training's Langevin steps", false},
+    {"--stride", EBMT_OPT_REAL, AT(stride), 0.01, 16, NULL, "",
+     "the model samples with Langevin steps so many times as long", false},
+    {"--paired-noise", EBMT_OPT_FLAG, AT(paired_noise), 0, 0, NULL, "",
+     "the model's steps take the mean of two noises, which lets them be long", false},
     {"--noise-scale", EBMT_OPT_REAL, CFG(noise_scale), 0.01, 2, NULL, "",
      "the model samples with this factor on the noise; absent: 1 if not --schedule paper", false},
     {"--denoise", EBMT_OPT_FLAG, CFG(denoise), 0, 0, NULL, "",
@@ -180,6 +184,7 @@ static ebmt_train_args default_args(void)
                          .samples_every = 1000,
                          .validation_every = 1000,
                          .sampling_factor = 1,
+                         .stride = 1.0,
                          .threads = ebmt__cli_processors()};
     const ebm_network_config *n = &a.config.network;
     a.ch_mult.n = n->n_mult;

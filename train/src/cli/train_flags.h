@@ -24,6 +24,8 @@ typedef struct ebmt_train_args {
     bool resume;
     int64_t checkpoint_every, samples_every, validation_every;
     int32_t threads, sampling_factor;
+    double stride;
+    bool paired_noise;
 } ebmt_train_args;
 
 extern const ebmt_command ebmt__train_command;

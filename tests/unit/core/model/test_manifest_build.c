@@ -104,7 +104,8 @@ static void golden_text(void **state)
                             .steps = steps,
                             .tether = tether,
                             .scale = scale,
-                            .noise_scale = 1};
+                            .noise_scale = 1,
+                            .stride = 1};
     char *json;
     size_t size;
     assert_int_equal(
@@ -136,6 +137,8 @@ static void every_bit_comes_back(void **state)
     for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
         ebm__manifest m = make(counts[i]), back;
         m.levels.denoise = i % 2 == 1;
+        m.levels.paired_noise = i % 3 == 1;
+        m.levels.stride = i % 3 == 2 ? 2.5 : 1.0;
         char *json;
         size_t size;
         ebm_error err = {EBM_OK, 0, "", ""};
@@ -150,6 +153,8 @@ static void every_bit_comes_back(void **state)
         assert_int_equal(back.network.n_mult, 2);
         assert_string_equal(m.title, back.title);
         assert_true(back.levels.denoise == m.levels.denoise);
+        assert_true(back.levels.paired_noise == m.levels.paired_noise);
+        assert_true(back.levels.stride == m.levels.stride);
         ebm_free(json);
         ebm_levels_clear(&m.levels);
         ebm_levels_clear(&back.levels);

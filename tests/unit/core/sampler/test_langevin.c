@@ -116,6 +116,51 @@ static void test_gaussian_variances(void **state)
     }
 }
 
+/* Variance of x_t when the chain forgets its start: that of the conditional's mean plus its own,
+ * times what the length of steps makes of it: 1/(1 - step L/4), or 1 exactly with paired noise.
+ * @eq L = 1/v_y + r/sigma^2 is the precision of the conditional; docs/math/langevin.md */
+static double mixed_variance(const ebm_levels *l, int32_t t, double before)
+{
+    double scale2 = l->scale[t] * l->scale[t], sigma2 = l->sigma[t + 1] * l->sigma[t + 1];
+    double own = scale2 * (l->abar[t] * l->abar[t] * V + l->sbar[t] * l->sbar[t]);
+    double pull = l->tether[t] / sigma2, precision = 1.0 / own + pull;
+    double factor =
+        l->paired_noise ? 1.0 : 1.0 / (1.0 - 0.25 * l->stride * l->step2[t] * precision);
+    double towards = pull / precision;
+    return (towards * towards * before + factor / precision) / scale2;
+}
+
+/* Long steps, 80 of them a level: with paired noise the variances are those of the data at every
+ * level. Standard error v sqrt(2/n) = 0.0032 v; 4 of them, for 12 figures: false alarm below 1e-3.
+ */
+static void test_long_steps(void **state)
+{
+    const ebm_schedule_geometric schedule = {6, 0.03, 20.0, 80};
+    const size_t n = 200000;
+    (void)state;
+    for (int paired = 0; paired < 2; paired++) {
+        bench b = make_bench(n);
+        float *work = wire(&b);
+        const ebm_langevin how = {.noise_scale = 1.0};
+        double want = 1.0;
+        ebm_levels_clear(&b.levels);
+        assert_int_equal(ebm_levels_geometric(&schedule, &b.levels, NULL), EBM_OK);
+        b.levels.stride = 3.0;
+        b.levels.paired_noise = paired;
+        ebm_chain_start(&b.chain, &b.levels, n, 52, 0);
+        for (int32_t t = 5; t >= 0; t--) {
+            want = mixed_variance(&b.levels, t, want);
+            assert_int_equal(
+                ebm_chain_advance(&b.chain, &b.density, &b.levels, &how, 80, work, NULL), EBM_OK);
+            assert_close(variance_of(b.chain.y, n), want, 4.0 * want * sqrt(2.0 / (double)n));
+        }
+        double truth =
+            b.levels.abar[0] * b.levels.abar[0] * V + b.levels.sbar[0] * b.levels.sbar[0];
+        assert_true(paired == (fabs(want / truth - 1.0) < 1e-3));
+        free_bench(&b);
+    }
+}
+
 /* A chain run in pieces of any size equals the undivided run, bit for bit. */
 static void test_split_run(void **state)
 {
@@ -215,6 +260,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gaussian_variances),
+        cmocka_unit_test(test_long_steps),
         cmocka_unit_test(test_split_run),
         cmocka_unit_test(test_chains_are_named_by_seed_and_index),
         cmocka_unit_test(test_update_by_hand),

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "cli/http_get.h"
+#include "cli/http_call.h"
 
 /* Serves one connection: reads a request, sends `reply`, waits for the peer to go away. */
 typedef struct server {

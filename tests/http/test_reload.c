@@ -1,0 +1,306 @@
+/* Models that change while the daemon runs: jobs that run end on the weights they began with, new
+ * ones see the new model, old weights are let go of, and what cannot be read changes nothing. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon_process.h"
+#include "http_client.h"
+#include "tiny_model.h"
+
+#define LONG "{\"model\":\"a\",\"n\":2,\"seed\":3,\"steps_per_level\":1500}"
+
+static daemon_process d;
+
+static void write_model(const char *id, uint64_t seed)
+{
+    const tiny_model what = {.id = id, .levels = 3, .steps = 2, .seed = seed, .step_scale = 1.0};
+
+    assert_true(tiny_model_write(d.models, &what));
+}
+
+static int setup(void **state)
+{
+    static const char *const more[] = {"--workers", "2", "--slots", "2", NULL};
+
+    (void)state;
+    if (!daemon_prepare(&d))
+        return -1;
+    write_model("a", 1);
+    write_model("b", 2);
+    return daemon_start(&d, more) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    int rc = daemon_stop(&d, SIGTERM, 20000);
+
+    (void)state;
+    daemon_clean(&d);
+    return rc;
+}
+
+static void pause_ms(long ms)
+{
+    struct timespec ts = {.tv_nsec = ms * 1000000L};
+
+    nanosleep(&ts, NULL);
+}
+
+/* --- asking ------------------------------------------------------------------------------- */
+
+static json_t *ask(int port, const char *method, const char *path, const char *headers,
+                   const char *body, int status)
+{
+    json_t *value;
+    http_reply r;
+
+    assert_true(http_call(port, method, path, headers, body, &r));
+    if (r.status != status)
+        fail_msg("%s %s: %d, not %d: %s", method, path, r.status, status, r.body);
+    value = json_loadb(r.body, r.size, 0, NULL);
+    http_reply_clear(&r);
+    return value;
+}
+
+static json_t *change(const char *path, int status)
+{
+    return ask(d.admin, "POST", path, "", NULL, status);
+}
+
+static const char *text_of(const json_t *object, const char *first, const char *second)
+{
+    json_t *value = json_object_get(object, first);
+
+    return json_string_value(second ? json_object_get(value, second) : value);
+}
+
+static void expect_change(const char *path, int status, const char *code)
+{
+    json_t *answer = change(path, status);
+
+    if (code)
+        assert_string_equal(text_of(answer, "code", NULL), code);
+    json_decref(answer);
+}
+
+static json_t *sample(const char *body)
+{
+    return ask(d.port, "POST", "/sample", "Content-Type: application/json\r\n", body, 200);
+}
+
+static void start_later(const char *body, char id[64])
+{
+    json_t *job = ask(d.port, "POST", "/sample",
+                      "Content-Type: application/json\r\nPrefer: respond-async\r\n", body, 202);
+
+    snprintf(id, 64, "%s", text_of(job, "id", NULL));
+    json_decref(job);
+}
+
+static json_t *look(const char *id)
+{
+    char path[96];
+
+    snprintf(path, sizeof(path), "/v1/jobs/%s", id);
+    return ask(d.port, "GET", path, "", NULL, 200);
+}
+
+/* @own json_decref() */
+static json_t *wait_for(const char *id, const char *status)
+{
+    for (int i = 0; i < 6000; i++) {
+        json_t *job = look(id);
+
+        if (strcmp(text_of(job, "status", NULL), status) == 0)
+            return job;
+        json_decref(job);
+        pause_ms(5);
+    }
+    fail_msg("%s is not %s", id, status);
+    return NULL;
+}
+
+static void wait_metric(const char *line)
+{
+    for (int i = 0; i < 2000; i++) {
+        http_reply r;
+        bool found;
+
+        assert_true(http_call(d.admin, "GET", "/metrics", "", NULL, &r));
+        found = strstr(r.body, line) != NULL;
+        http_reply_clear(&r);
+        if (found)
+            return;
+        pause_ms(5);
+    }
+    fail_msg("no %s", line);
+}
+
+/* Compares the images of two jobs. */
+static bool same_images(const json_t *a, const json_t *b)
+{
+    json_t *x = json_object_get(a, "data"), *y = json_object_get(b, "data");
+
+    assert_int_equal(json_array_size(x), json_array_size(y));
+    for (size_t i = 0; i < json_array_size(x); i++) {
+        if (strcmp(text_of(json_array_get(x, i), "sha256", NULL),
+                   text_of(json_array_get(y, i), "sha256", NULL)) != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool same_model(const json_t *a, const json_t *b)
+{
+    return strcmp(text_of(a, "model", "sha256"), text_of(b, "model", "sha256")) == 0;
+}
+
+/* --- cases -------------------------------------------------------------------------------- */
+
+/* 20 reloads during one job: it ends as if there had been none; the weights in between go. */
+static void while_a_job_runs(void **state)
+{
+    json_t *before = sample(LONG), *job, *after, *now, *answer;
+    char id[64];
+
+    (void)state;
+    start_later(LONG, id);
+    json_decref(wait_for(id, "running"));
+    for (uint64_t i = 0; i < 20; i++) {
+        write_model("a", 100 + i);
+        answer = change("/v1/models/a/load", 200);
+        now = sample("{\"model\":\"a\",\"seed\":3}");
+        assert_string_equal(text_of(answer, "sha256", NULL), text_of(now, "model", "sha256"));
+        assert_false(same_model(now, before));
+        json_decref(now);
+        json_decref(answer);
+    }
+    job = wait_for(id, "succeeded");
+    assert_true(same_model(job, before));
+    assert_true(same_images(job, before));
+    after = sample(LONG);
+    assert_false(same_model(after, before));
+    assert_false(same_images(after, before));
+    wait_metric("\nebm_models_retired 0\n");
+    wait_metric("\nebm_model_changes_total{result=\"loaded\"} 20\n");
+    json_decref(after);
+    json_decref(job);
+    json_decref(before);
+}
+
+/* While a job holds it, the old model is counted. */
+static void counted_while_held(void **state)
+{
+    char id[64], path[96];
+
+    (void)state;
+    start_later(LONG, id);
+    json_decref(wait_for(id, "running"));
+    expect_change("/v1/models/a/load", 200, NULL);
+    wait_metric("\nebm_models_retired 1\n");
+    snprintf(path, sizeof(path), "/v1/jobs/%s/cancel", id);
+    json_decref(ask(d.port, "POST", path, "", NULL, 202));
+    json_decref(wait_for(id, "canceled"));
+    wait_metric("\nebm_models_retired 0\n");
+}
+
+static void bad_files(void **state)
+{
+    json_t *before = sample("{\"model\":\"a\",\"seed\":3}"), *after, *answer, *errors;
+    char path[2 * TEMP_PATH_MAX];
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/a/model.safetensors", d.models);
+    assert_int_equal(truncate(path, 2000), 0);
+    answer = change("/v1/models/a/load", 422);
+    assert_string_equal(text_of(answer, "code", NULL), "model_refused");
+    errors = json_object_get(answer, "errors");
+    assert_memory_equal(text_of(json_array_get(errors, 0), "detail", NULL), "a/", 2);
+    json_decref(answer);
+    assert_true(daemon_logged(&d, "models_kept"));
+    after = sample("{\"model\":\"a\",\"seed\":3}");
+    assert_true(same_model(before, after) && same_images(before, after));
+    wait_metric("\nebm_model_changes_total{result=\"refused\"} 1\n");
+    json_decref(before);
+    json_decref(after);
+}
+
+/* What runs ends; what waits fails with a code; what comes is refused. */
+static void unloading(void **state)
+{
+    char running[64], too[64], waiting[64];
+    json_t *job;
+
+    (void)state;
+    start_later(LONG, running);
+    start_later(LONG, too);
+    json_decref(wait_for(running, "running"));
+    json_decref(wait_for(too, "running"));
+    start_later(LONG, waiting); /* both places are taken, and it is as long as they are */
+    expect_change("/v1/models/a/unload", 204, NULL);
+    json_decref(ask(d.port, "POST", "/sample", "Content-Type: application/json\r\n",
+                    "{\"model\":\"a\"}", 404));
+    job = wait_for(waiting, "failed");
+    assert_string_equal(text_of(job, "error", "code"), "model_not_found");
+    json_decref(job);
+    json_decref(wait_for(running, "succeeded"));
+    json_decref(wait_for(too, "succeeded"));
+    expect_change("/v1/models/b/unload", 409, "last_model");
+    expect_change("/v1/models/a/load", 200, NULL);
+    json_decref(sample("{\"model\":\"a\"}"));
+}
+
+static void refusals(void **state)
+{
+    (void)state;
+    expect_change("/v1/models/none/load", 404, "model_not_found");
+    expect_change("/v1/models/none/unload", 404, "model_not_found");
+    expect_change("/v1/models/A/load", 404, "model_not_found");
+    json_decref(
+        ask(d.admin, "POST", "/v1/models/a/load", "Origin: http://localhost\r\n", NULL, 403));
+    json_decref(ask(d.admin, "GET", "/v1/models/a/load", "", NULL, 405));
+    json_decref(ask(d.admin, "POST", "/v1/models/a/load", "", "{}", 400));
+    json_decref(ask(d.port, "POST", "/v1/models/a/load", "", NULL, 404));
+    json_decref(sample("{\"model\":\"a\"}"));
+}
+
+static void hang_up_signal(void **state)
+{
+    json_t *before = sample("{\"model\":\"a\",\"seed\":3}"), *after;
+
+    (void)state;
+    write_model("a", 9);
+    write_model("c", 3);
+    kill(d.pid, SIGHUP);
+    wait_metric("\nebm_model_changes_total{result=\"loaded\"} 2\n"); /* b was not read again */
+    after = sample("{\"model\":\"a\",\"seed\":3}");
+    assert_false(same_model(before, after));
+    json_decref(sample("{\"model\":\"c\"}"));
+    json_decref(before);
+    json_decref(after);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(while_a_job_runs, setup, teardown),
+        cmocka_unit_test_setup_teardown(counted_while_held, setup, teardown),
+        cmocka_unit_test_setup_teardown(bad_files, setup, teardown),
+        cmocka_unit_test_setup_teardown(unloading, setup, teardown),
+        cmocka_unit_test_setup_teardown(refusals, setup, teardown),
+        cmocka_unit_test_setup_teardown(hang_up_signal, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
