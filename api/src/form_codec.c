@@ -121,6 +121,12 @@ static bool on_data(void *arg, const char *bytes, size_t n)
     return true;
 }
 
+/* JSON's texts hold no zero byte; pictures may. */
+static bool is_text(const form *f, const ebm_param *row)
+{
+    return (row && row->type == EBM_PARAM_IMAGE) || !memchr(f->part, '\0', f->size);
+}
+
 static bool on_end(void *arg)
 {
     form *f = arg;
@@ -134,7 +140,7 @@ static bool on_end(void *arg)
         ebma__problem_path(f->problem, f->arena, f->name, &twice);
         return true;
     }
-    value = value_of(f, row);
+    value = is_text(f, row) ? value_of(f, row) : NULL;
     if (!value)
         return false; /* text that is not UTF-8, or no memory for it */
     if (row && ebma_row_is_list(row))

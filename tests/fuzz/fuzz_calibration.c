@@ -1,0 +1,28 @@
+/* Feeds bytes to the reader of calibration files; one that it accepts must give percentiles. */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "ebm/calibration.h"
+
+#define LEVELS 6
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const char digest[] = "b12ae4a28fda015dc72dbb4d7f0f73b7e1f6748f30bca86df23568830ea53960";
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    ebm_calibration c = {0};
+
+    if (ebm_calibration_parse((const char *)data, size, digest, LEVELS, &c, NULL) == EBM_OK) {
+        for (int32_t t = 0; t <= LEVELS; t++) {
+            double p = ebm_calibration_percentile(&c, t, 0.0);
+
+            if (!(p >= 0.0 && p <= 100.0))
+                abort();
+        }
+    }
+    ebm_calibration_clear(&c);
+    return 0;
+}
