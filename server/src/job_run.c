@@ -13,58 +13,6 @@
 
 /* --- taking up ---------------------------------------------------------------------------- */
 
-static ebm_status make_outputs(const ebmd_run *run, ebmd_result *result)
-{
-    if (!result->output)
-        result->output = ebm_alloc((size_t)run->plan.outputs, sizeof(*result->output));
-    return result->output ? EBM_OK : EBM_ERR_NOMEM;
-}
-
-static ebm_status load_outputs(const ebmd_run_env *env, ebmd_run *run, int32_t part)
-{
-    ebmd_result *result = &run->part[part].result;
-    ebm_status st = make_outputs(run, result);
-
-    for (int32_t i = 0; i < run->plan.outputs && st == EBM_OK; i++) {
-        char *data = NULL;
-
-        st =
-            env->store->ops->blob(env->store, run->lease.id, EBMD_BLOB_PART,
-                                  i * run->plan.parts + part, &data, &result->output[i].size, NULL);
-        result->output[i].data = (unsigned char *)data;
-    }
-    return st;
-}
-
-void ebmd_run_clear_result(const ebmd_plan *plan, ebmd_result *result)
-{
-    for (int32_t i = 0; result->output && i < plan->outputs; i++)
-        ebm_free(result->output[i].data);
-    ebm_free(result->output);
-    result->output = NULL;
-}
-
-/* Reads back the results that were saved with the checkpoint, and counts what is done. */
-static ebm_status load_results(const ebmd_run_env *env, ebmd_run *run)
-{
-    for (int32_t k = 0; k < run->plan.parts; k++) {
-        ebmd_part *p = &run->part[k];
-        ebm_status st;
-
-        if (p->phase == EBMD_PART_BEGUN)
-            p->spent = run->plan.kind->spent(&run->plan, k, p->state);
-        if (p->phase != EBMD_PART_DONE)
-            continue;
-        p->spent = run->plan.part_work;
-        st = load_outputs(env, run, k);
-        if (st != EBM_OK)
-            return st;
-        p->saved = true;
-        run->done++;
-    }
-    return EBM_OK;
-}
-
 static void note(const ebmd_run_env *env, const ebmd_run *run, const char *event,
                  const ebm_error *err)
 {
@@ -87,7 +35,7 @@ static ebm_status resume(const ebmd_run_env *env, ebmd_run *run, ebm_error *err)
     if (st == EBM_OK)
         st = ebmd_job_checkpoint_unpack(bytes, size, run, &cause);
     if (st == EBM_OK)
-        st = load_results(env, run);
+        st = ebmd_run_load_results(env, run);
     ebm_free(bytes);
     if (st == EBM_ERR_FORMAT || st == EBM_ERR_NOT_FOUND) {
         note(env, run, "checkpoint_dropped", &cause);
@@ -277,7 +225,7 @@ static ebm_status collect(ebmd_run *run, int32_t part, ebmd_tools *tools, ebm_er
 {
     ebmd_part *p = &run->part[part];
 
-    if (make_outputs(run, &p->result) != EBM_OK)
+    if (ebmd_run_make_result(&run->plan, &p->result) != EBM_OK)
         return ebm_error_set(err, EBM_ERR_NOMEM, run->lease.id, "no memory for a result");
     return run->plan.kind->collect(&run->plan, part, p->state, tools, &p->result, err);
 }

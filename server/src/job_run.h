@@ -81,6 +81,11 @@ void ebmd_run_free(ebmd_run *run); /* NULL allowed */
 /* Gives a claimed job back as it was. */
 void ebmd_run_give_back(const ebmd_run_env *env, const ebmd_lease *lease);
 
+/* Makes empty places for a part's outputs, if there are none. @err NOMEM */
+EBM_MUST_CHECK ebm_status ebmd_run_make_result(const ebmd_plan *plan, ebmd_result *result);
+/* Reads back the results that were saved with a checkpoint, and counts what is done.
+ * @err NOT_FOUND, NOMEM, IO */
+EBM_MUST_CHECK ebm_status ebmd_run_load_results(const ebmd_run_env *env, ebmd_run *run);
 /* Frees the outputs of a result; what was saved of them stays in the store. */
 void ebmd_run_clear_result(const ebmd_plan *plan, ebmd_result *result);
 

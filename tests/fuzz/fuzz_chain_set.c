@@ -1,5 +1,5 @@
-/* Feeds bytes, signed so that they reach the fields, to the reader of sets of chains; every part of one
- * that it accepts must lie within the file. */
+/* Feeds bytes, signed so that they reach the fields, to the reader of sets of chains; every part of
+ * one that it accepts must lie within the file. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -20,8 +20,7 @@ static void check_part(const ebm_chain_part *part, const unsigned char *data, si
 
     if (part->checkpoint < data || part->checkpoint > end ||
         part->checkpoint_bytes > (size_t)(end - part->checkpoint) || part->scalars < data ||
-        part->scalars > end ||
-        part->rows * (size_t)columns * 8 > (size_t)(end - part->scalars))
+        part->scalars > end || part->rows * (size_t)columns * 8 > (size_t)(end - part->scalars))
         abort();
 }
 

@@ -1,4 +1,5 @@
-/* Feeds bytes as forms to every operation; what becomes JSON must be JSON that the codec can judge. */
+/* Feeds bytes as forms to every operation; what becomes JSON must be JSON that the codec can judge.
+ */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
