@@ -229,6 +229,15 @@ says out "bits per dimension, recovery bound"
 grep -q '"ladder_high"' "$work/l.json" || { echo "no likelihood in the report"; failed=1; }
 evaluate 64 --samples "$work/d.npy" --likelihood 2
 says err "--likelihood"
+evaluate 0 --model "$work/demo" --n 9 --distance-only --long-chains 8 --long-steps 3 --long-burn-in 2 \
+    --long-sampler hmc --json "$work/h.json" --html "$work/h.html"
+says out "^as drawn"
+grep -q '"inside_band"' "$work/h.json" || { echo "no long chains in the report"; failed=1; }
+grep -q '<h2>Long chains' "$work/h.html" || { echo "no long chains on the page"; failed=1; }
+evaluate 64 --model "$work/demo" --long-chains 7
+evaluate 64 --model "$work/demo" --long-chains 8 --long-sampler nuts
+says err "--long-sampler"
+evaluate 64 --samples "$work/d.npy" --long-chains 8
 
 # Inception alone, and what it refuses
 fixtures=$golden/../fixtures
