@@ -219,6 +219,7 @@ typedef struct ebmt_memorisation {
 /* What one ruler says. */
 typedef struct ebmt_ruler_report {
     const char *name; /* of the ruler */
+    bool floors_kept; /* the three floors are those of an earlier evaluation */
     bool of_the_data; /* as ebmt_ruler has it; `features` and class shares are of these only */
     ebmt_comparison samples; /* against all test images */
     ebmt_comparison train;   /* as many training images: the floor */
@@ -242,12 +243,24 @@ typedef struct ebmt_eval_report {
     ebmt_long_report longer; /* filled by ebmt_long_chains() */
 } ebmt_eval_report;
 
+/* Where the floors of a ruler are kept between evaluations: they depend on data, ruler, number of
+ * images and seed alone. What the file holds is checked, and noted and ignored when it is wrong.
+ * @own borrows all */
+typedef struct ebmt_floor_file {
+    const char *path; /* NULL: floors are always measured */
+    const char
+        *ruler; /* what tells this ruler from others, its digest for one; at most 500 bytes */
+    void (*note)(void *user, const char *line); /* may be NULL */
+    void *user;
+} ebmt_floor_file;
+
 typedef struct ebmt_eval_options {
     const ebmt_ruler *rulers;
     int32_t n_rulers; /* 1..EBMT_MAX_RULERS */
     const ebmt_dataset *samples, *train, *test;
     ebmt_pool *pool;
-    uint64_t seed;      /* of baselines and choices */
+    uint64_t seed;                           /* of baselines and choices */
+    ebmt_floor_file floors[EBMT_MAX_RULERS]; /* for each ruler */
     bool distance_only; /* the samples' distances and classes; no floors, no neighbours */
 } ebmt_eval_options;
 

@@ -18,7 +18,7 @@ typedef struct eval_args {
     int32_t long_chains, long_steps, long_burn_in;
     int64_t seed;
     double noise_scale;
-    bool distance_only;
+    bool distance_only, fresh_floors;
 } eval_args;
 
 #define AT(member) offsetof(eval_args, member)
@@ -47,6 +47,11 @@ static const ebmt_option rows[] = {
      "factor on the Langevin noise; 0: the model's own", false},
     {"--distance-only", EBMT_OPT_FLAG, AT(distance_only), 0, 0, NULL, "",
      "only the samples' distances and classes: no floors, no search for copies", false},
+    {"--fresh-floors", EBMT_OPT_FLAG, AT(fresh_floors), 0, 0, NULL, "",
+     "measure floors, and keep none; else those of an earlier call with the same data, ruler, n "
+     "and "
+     "seed are taken from floors.json of the classifier, or FILE.floors.json of --inception",
+     false},
     {"--ood", EBMT_OPT_STRING, AT(ood), 0, 0, NULL, "PATH",
      "foreign images (IDX directory, .npy, or directory of PNG) to tell from test images by the "
      "model's log density",
@@ -141,6 +146,11 @@ static ebm_status check_args(const eval_args *a, ebm_error *err)
     return st == EBM_OK ? check_model_args(a, err) : st;
 }
 
+/* Where the floors of a ruler are kept, and what the ruler is. */
+typedef struct floor_place {
+    char path[4096], ruler[256];
+} floor_place;
+
 /* Everything a run holds. */
 typedef struct evaluation {
     const eval_args *args;
@@ -150,6 +160,7 @@ typedef struct evaluation {
     ebmt_inception *inception;
     ebmt_ruler rulers[EBMT_MAX_RULERS];
     int32_t n_rulers;
+    floor_place floors[EBMT_MAX_RULERS];
     ebmt_dataset train, test, samples;
     ebmt_draw draw;
     ebmt_eval_options options;
@@ -157,6 +168,34 @@ typedef struct evaluation {
 } evaluation;
 
 /* --- the run ------------------------------------------------------------------------------- */
+
+/* Beside the classifier, and beside the weights of Inception. */
+static ebm_status place_floors(evaluation *e, ebm_error *err)
+{
+    const ebmt_classifier_info *c = e->facts.classifier;
+    const ebmt_inception_info *in = e->facts.inception;
+    floor_place *p = e->floors;
+    int n = 0;
+    if (c) {
+        n = snprintf(p->path, sizeof p->path, "%s/floors.json", e->args->classifier);
+        (void)snprintf(p->ruler, sizeof p->ruler, "classifier %s", c->sha256);
+        p++;
+    }
+    if (in && n < (int)sizeof p->path) {
+        n = snprintf(p->path, sizeof p->path, "%s.floors.json", e->args->inception);
+        (void)snprintf(p->ruler, sizeof p->ruler, "inception %s %s %s", in->sha256,
+                       ebmt_inception_graph_name(in->graph), ebmt_inception_input_name(in->input));
+    }
+    return n < (int)sizeof p->path
+               ? EBM_OK
+               : ebm_error_set(err, EBM_ERR_ARG, "--classifier", "the path is too long");
+}
+
+static void note_floors(void *user, const char *line)
+{
+    (void)user;
+    (void)fprintf(stderr, "%s\n", line);
+}
 
 static ebm_status open_rulers(evaluation *e, ebm_error *err)
 {
@@ -186,6 +225,8 @@ static ebm_status open_inputs(evaluation *e, ebm_error *err)
     ebm_status st = ebmt_pool_create(a->threads, &e->pool, err);
     if (st == EBM_OK)
         st = open_rulers(e, err);
+    if (st == EBM_OK)
+        st = place_floors(e, err);
     if (st == EBM_OK)
         st = ebmt_dataset_read_whole(a->data, EBMT_TEST, &e->test, err);
     if (st == EBM_OK && !a->distance_only)
@@ -328,6 +369,9 @@ static ebm_status run(evaluation *e, ebmt_eval_report *report, ebm_error *err)
                                      .pool = e->pool,
                                      .seed = (uint64_t)e->args->seed,
                                      .distance_only = e->args->distance_only};
+    for (int32_t i = 0; i < e->n_rulers && !e->args->fresh_floors; i++)
+        e->options.floors[i] = (ebmt_floor_file){
+            .path = e->floors[i].path, .ruler = e->floors[i].ruler, .note = note_floors};
     st = ebmt_evaluate(&e->options, report, err);
     if (st == EBM_OK)
         ebmt__print_report(report, &e->facts);

@@ -120,6 +120,7 @@ static json_t *ruler(const ebmt_ruler_report *r, bool complete)
                               json_pack("[o, o, o]", comparison(&r->train, own),
                                         comparison(&r->halves, own),
                                         comparison(&r->gaussian, own)));
+    (void)json_object_set_new(object, "floors_kept", json_boolean(r->floors_kept));
     if (own)
         (void)json_object_set_new(object, "memorisation", memorisation(&r->features));
     return object;

@@ -219,6 +219,16 @@ says err "going on after 9"
 says out "^Gaussian fit"
 grep -q '"floors"' "$work/r.json" || { echo "no floors in the report"; failed=1; }
 grep -q '</html>' "$work/r.html" || { echo "no whole page"; failed=1; }
+cp "$work/out" "$work/measured"
+evaluate 0 --samples "$work/d.npy" --json "$work/r.json"
+cmp -s "$work/out" "$work/measured" || { echo "kept floors give other numbers"; failed=1; }
+grep -q '"floors_kept": true' "$work/r.json" || { echo "floors are measured again"; failed=1; }
+evaluate 0 --samples "$work/d.npy" --fresh-floors --json "$work/r.json"
+grep -q '"floors_kept": false' "$work/r.json" || { echo "floors are not measured again"; failed=1; }
+echo '[' >"$work/c/floors.json"
+evaluate 0 --samples "$work/d.npy"
+says err "floors.json: .*ignored"
+cmp -s "$work/out" "$work/measured" || { echo "floors measured again differ"; failed=1; }
 evaluate 0 --model "$work/demo" --n 12 --distance-only --save-samples "$work/e.npy"
 cmp -s "$work/d.npy" "$work/e.npy" || { echo "a continued drawing gives other images"; failed=1; }
 evaluate 64 --model "$work/demo" --n 12 --seed 2 --save-samples "$work/d.npy"
