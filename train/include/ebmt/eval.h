@@ -176,6 +176,9 @@ typedef struct ebmt_long_options {
     ebmt_draw draw;     /* what the chains start from; n: chains, 8..EBMT_LONG_MAX_CHAINS */
     ebm_mcmc_plan plan; /* steps: after burn-in; steps and burn_in 1 or 0..EBMT_LONG_MAX_STEPS;
                            ladder and tether are not read, nor is a burn-in of Langevin */
+    /* Where the run is kept every few minutes, and taken up again if it is there; NULL: nowhere. */
+    const char *checkpoint;
+    const char *ruler_id; /* for that: what tells the ruler from others; at most 300 bytes count */
     /* Called after each mark, report->mark[n_marks-1]; NULL allowed. */
     void (*on_mark)(void *user, const ebmt_long_report *report);
     void *user;
@@ -186,8 +189,9 @@ typedef struct ebmt_long_options {
  * then stay. Chain k starts from image k of ebmt_draw_images() before its denoising step, which is
  * taken on a copy of the state whenever images are looked at. A chain that diverges is counted, not
  * refused. docs/evaluation.md
- * @note threads change no bit
- * @err  SHAPE (images of another size than the model's), RANGE, NOMEM, DIVERGED (while drawing) */
+ * @note threads change no bit, nor does a stop, as long as a checkpoint is kept
+ * @err  SHAPE (images of another size than the model's), RANGE, NOMEM, DIVERGED (while drawing);
+ *       of the checkpoint ARG (of another run), FORMAT, DIGEST (damaged), LIMIT, IO */
 EBM_API EBM_MUST_CHECK ebm_status ebmt_long_chains(ebm_model *m, const ebmt_long_options *opt,
                                                    ebmt_long_report *out, ebm_error *err);
 

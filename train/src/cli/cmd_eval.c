@@ -13,7 +13,7 @@
 
 typedef struct eval_args {
     const char *model, *data, *classifier, *samples, *save_samples, *json, *html, *kernels, *ood;
-    const char *inception, *inception_input, *long_sampler;
+    const char *inception, *inception_input, *long_sampler, *long_checkpoint;
     int32_t n, first_index, steps_per_level, threads, likelihood, ais_particles, ais_temperatures;
     int32_t long_chains, long_steps, long_burn_in;
     int64_t seed;
@@ -70,6 +70,8 @@ static const ebmt_option rows[] = {
      "how they move: langevin, mala or hmc", false},
     {"--long-burn-in", EBMT_OPT_INT, AT(long_burn_in), 0, EBMT_LONG_MAX_STEPS, NULL, "steps",
      "before those, in which mala and hmc find their step sizes", false},
+    {"--long-checkpoint", EBMT_OPT_STRING, AT(long_checkpoint), 0, 0, NULL, "FILE",
+     "keep the chains there every few minutes; a run that was stopped goes on from it", false},
     {"--save-samples", EBMT_OPT_STRING, AT(save_samples), 0, 0, NULL, "FILE",
      "keep the drawn images as .npy; a drawing that was stopped goes on from it", false},
     {"--json", EBMT_OPT_STRING, AT(json), 0, 0, NULL, "FILE", "write all numbers as JSON", false},
@@ -323,6 +325,8 @@ static ebm_status measure_long(evaluation *e, ebmt_long_report *out, ebm_error *
                              .pool = e->pool,
                              .draw = e->draw,
                              .plan = ebm_mcmc_plan_default(sampler),
+                             .checkpoint = a->long_checkpoint,
+                             .ruler_id = e->floors[0].ruler,
                              .on_mark = ebmt__print_long_mark};
     opt.draw.n = a->long_chains;
     opt.plan.steps = a->long_steps;

@@ -3,28 +3,26 @@
 #include "eval/long_chains.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "ebm/forward.h"
 #include "ebm/io.h"
 #include "ebm/memory.h"
 #include "eval/image_sets.h"
+#include "eval/long_checkpoint.h"
 
 /* An own seed: Langevin noise is counted from step 0 again where the ladder has used it. */
 #define LONG_SEED 0xd1b54a32d192ed03u
 
+/* Moves of all chains between two checkpoints: minutes. */
+#define SLICE_MOVES 200000
+
 /* The band is the middle 99 % of test images. */
 #define BAND_TAIL 0.005
 
-/* Between two marks. logp is NaN from a divergence on; the picture stays that of the mark before.
- * @shape mcmc.y [dim] */
-typedef struct long_chain {
-    ebm_mcmc mcmc;
-    bool diverged;
-    double logp;
-} long_chain;
-
-/* Scratch of one thread. @shape anchor (zeros: no tether), x, grad [dim], work [4 dim] */
+/* Scratch of one thread. @shape anchor (of no effect without tether), x, grad [dim], work [4 dim]
+ */
 typedef struct long_worker {
     float *anchor, *x, *grad, *work;
     uint8_t *hwc;
@@ -36,21 +34,16 @@ typedef struct long_job {
     const ebmt_long_options *opt;
     ebm_mcmc_plan plan;
     size_t dim;
-    int64_t target; /* moves of every chain at the mark that is being reached */
+    int64_t reached; /* moves of every chain that has not diverged */
+    int64_t target;  /* the same at the end of this slice of work */
     long_worker *workers;
-    long_chain *chains;
+    ebmt__long_chain *chains;
     float *states;        /* [chains, dim] */
     double *scores;       /* [max(chains, test images)] */
     ebmt_dataset images;  /* what the chains show */
     ebmt_embedding test;  /* in the ruler's features */
     double accept, moves; /* up to the mark before, over all chains */
 } long_job;
-
-const char *ebmt_sampler_name(ebm_sampler_kind kind)
-{
-    static const char *const name[] = {"langevin", "mala", "hmc"};
-    return name[kind];
-}
 
 /* --- one state ----------------------------------------------------------------------------- */
 
@@ -66,7 +59,7 @@ static double logp_of(const long_job *job, int32_t worker, const float *y)
 /* Notes where chain k stands: its log density and the image that a sampler would return there. */
 static void look(long_job *job, int32_t k, int32_t worker)
 {
-    long_chain *c = &job->chains[k];
+    ebmt__long_chain *c = &job->chains[k];
     const long_worker *w = &job->workers[worker];
     const ebm_levels *l = job->ground->levels;
     const float scale = (float)l->scale[0];
@@ -103,7 +96,7 @@ static void draw_task(void *user, int32_t k, int32_t worker)
 {
     long_job *job = user;
     long_worker *w = &job->workers[worker];
-    long_chain *c = &job->chains[k];
+    ebmt__long_chain *c = &job->chains[k];
     const ebm_levels *l = job->ground->levels;
     const ebmt_draw *how = &job->opt->draw;
     const ebm_langevin langevin = {how->steps_per_level,
@@ -120,15 +113,13 @@ static void draw_task(void *user, int32_t k, int32_t worker)
         c->mcmc.y[i] *= (float)l->scale[0];
     c->mcmc.anchor = w->anchor;
     ebm_mcmc_start_state(&c->mcmc, &setup, c->mcmc.y, w->anchor, 0);
-    if (w->error.status == EBM_OK)
-        look(job, k, worker);
 }
 
 static void advance_task(void *user, int32_t k, int32_t worker)
 {
     long_job *job = user;
     long_worker *w = &job->workers[worker];
-    long_chain *c = &job->chains[k];
+    ebmt__long_chain *c = &job->chains[k];
     const ebm_mcmc_setup setup = {&job->ground->density[worker], job->ground->levels, &job->plan};
     ebm_error lost = {0};
     if (c->diverged)
@@ -136,9 +127,16 @@ static void advance_task(void *user, int32_t k, int32_t worker)
     c->mcmc.anchor = w->anchor;
     c->diverged = ebm_mcmc_advance(&c->mcmc, &setup, job->target - c->mcmc.total, NULL, w->work,
                                    &lost) != EBM_OK;
-    if (c->diverged)
+    if (c->diverged) {
         c->logp = NAN;
-    else
+        memset(c->mcmc.y, 0, job->dim * sizeof *c->mcmc.y);
+    }
+}
+
+static void look_task(void *user, int32_t k, int32_t worker)
+{
+    long_job *job = user;
+    if (!job->chains[k].diverged)
         look(job, k, worker);
 }
 
@@ -162,7 +160,6 @@ static ebm_status measure_band(long_job *job, ebmt_long_report *out, ebm_error *
     ebm_status st = run_tasks(job, n, band_task, err);
     if (st != EBM_OK)
         return st;
-    out->band_images = n;
     out->band.low = ebmt_quantile(job->scores, n, BAND_TAIL);
     out->band.high = ebmt_quantile(job->scores, n, 1.0 - BAND_TAIL);
     return EBM_OK;
@@ -220,7 +217,7 @@ static ebm_status measure_distance(const long_job *job, ebmt_long_mark *m, ebm_e
 static ebm_status add_mark(long_job *job, ebmt_long_report *out, ebm_error *err)
 {
     ebmt_long_mark *m = &out->mark[out->n_marks];
-    m->steps = job->target - job->plan.burn_in;
+    m->steps = job->reached - job->plan.burn_in;
     measure_density(job, &out->band, m);
     measure_acceptance(job, m);
     ebm_status st = measure_distance(job, m, err);
@@ -232,6 +229,85 @@ static ebm_status add_mark(long_job *job, ebmt_long_report *out, ebm_error *err)
     return EBM_OK;
 }
 
+/* --- checkpoints --------------------------------------------------------------------------- */
+
+/* All that decides a run. @shape hex [65] */
+static void make_key(const long_job *job, char *hex)
+{
+    const ebmt_long_options *o = job->opt;
+    const ebm_mcmc_plan *p = &job->plan;
+    char text[1024], test[65];
+    ebm_sha256_hex(o->test->pixels, (size_t)o->test->count * job->dim, test);
+    int n =
+        snprintf(text, sizeof text,
+                 "%.64s %.64s %s %.300s %llu %d %lld %d %.17g %d %lld %lld %d %.17g %.17g",
+                 job->ground->sha256, job->ground->kernel_class, test, o->ruler_id,
+                 (unsigned long long)o->draw.seed, o->draw.first_index, (long long)o->draw.n,
+                 o->draw.steps_per_level, o->draw.noise_scale, (int)p->sampler, (long long)p->steps,
+                 (long long)p->burn_in, p->leapfrog, p->step_scale, p->noise_scale);
+    ebm_sha256_hex(text, n < (int)sizeof text ? (size_t)n : sizeof text - 1, hex);
+}
+
+static ebmt__long_state state_of(const long_job *job, ebmt_long_report *report)
+{
+    ebmt__long_state s = {.path = job->opt->checkpoint,
+                          .model_sha256 = job->ground->sha256,
+                          .levels = job->ground->levels,
+                          .plan = &job->plan,
+                          .dim = job->dim,
+                          .n = job->opt->draw.n,
+                          .chains = job->chains,
+                          .images = job->images.pixels,
+                          .anchor = job->workers[0].anchor,
+                          .report = report,
+                          .accept = job->accept,
+                          .moves = job->moves,
+                          .reached = job->reached};
+    make_key(job, s.key);
+    return s;
+}
+
+static ebm_status save(const long_job *job, ebmt_long_report *out, ebm_error *err)
+{
+    if (!job->opt->checkpoint)
+        return EBM_OK;
+    const ebmt__long_state s = state_of(job, out);
+    return ebmt__long_save(&s, err);
+}
+
+/* The marks of before are told again, one by one. */
+static void tell_again(const long_job *job, ebmt_long_report *out)
+{
+    const int32_t n = out->n_marks;
+    for (out->n_marks = 1; job->opt->on_mark; out->n_marks++) {
+        job->opt->on_mark(job->opt->user, out);
+        if (out->n_marks == n)
+            break;
+    }
+    out->n_marks = n;
+}
+
+static ebm_status resume(long_job *job, ebmt_long_report *out, bool *resumed, ebm_error *err)
+{
+    ebm_error inner = {0};
+    if (!job->opt->checkpoint)
+        return EBM_OK;
+    ebmt__long_state s = state_of(job, out);
+    ebm_status st = ebmt__long_load(&s, &inner);
+    if (st == EBM_ERR_NOT_FOUND)
+        return EBM_OK;
+    if (st != EBM_OK)
+        return ebm_error_set(err, st, job->opt->checkpoint, "%s", inner.text);
+    job->accept = s.accept;
+    job->moves = s.moves;
+    job->reached = s.reached;
+    *resumed = true;
+    tell_again(job, out);
+    return EBM_OK;
+}
+
+/* --- the run ------------------------------------------------------------------------------- */
+
 /* The mark after `steps`: 0, 100, 1,000, ..., and the end of the run. */
 static int64_t next_mark(int64_t steps, int64_t last)
 {
@@ -241,16 +317,51 @@ static int64_t next_mark(int64_t steps, int64_t last)
     return next < last ? next : last;
 }
 
+/* Up to a mark, in slices that end with a checkpoint. */
+static ebm_status advance_to(long_job *job, int64_t end, ebmt_long_report *out, ebm_error *err)
+{
+    const int64_t n = job->opt->draw.n, slice = 1 + SLICE_MOVES / n;
+    ebm_status st = EBM_OK;
+    while (st == EBM_OK && job->reached < end) {
+        job->target = job->reached + slice < end ? job->reached + slice : end;
+        st = run_tasks(job, n, advance_task, err);
+        job->reached = job->target;
+        if (st == EBM_OK && job->reached < end)
+            st = save(job, out, err);
+    }
+    return st;
+}
+
+static ebm_status reach_mark(long_job *job, int64_t moves, ebmt_long_report *out, ebm_error *err)
+{
+    ebm_status st = advance_to(job, moves, out, err);
+    if (st == EBM_OK)
+        st = run_tasks(job, job->opt->draw.n, look_task, err);
+    if (st == EBM_OK)
+        st = add_mark(job, out, err);
+    return st == EBM_OK ? save(job, out, err) : st;
+}
+
+/* Draws the samples and looks at them. */
+static ebm_status start(long_job *job, ebmt_long_report *out, ebm_error *err)
+{
+    ebm_status st = measure_band(job, out, err);
+    if (st == EBM_OK)
+        st = run_tasks(job, job->opt->draw.n, draw_task, err);
+    return st == EBM_OK ? reach_mark(job, 0, out, err) : st;
+}
+
+/* From the samples, or from where a checkpoint says. */
 static ebm_status run_marks(long_job *job, ebmt_long_report *out, ebm_error *err)
 {
     const int64_t burn_in = job->plan.burn_in, last = job->opt->plan.steps;
-    ebm_status st = add_mark(job, out, err);
-    while (st == EBM_OK && job->target < burn_in + last) {
-        job->target = burn_in + next_mark(job->target - burn_in, last);
-        st = run_tasks(job, job->opt->draw.n, advance_task, err);
-        if (st == EBM_OK)
-            st = add_mark(job, out, err);
-    }
+    bool resumed = false;
+    ebm_status st = resume(job, out, &resumed, err);
+    if (st == EBM_OK && !resumed)
+        st = start(job, out, err);
+    while (st == EBM_OK && out->mark[out->n_marks - 1].steps < last)
+        st =
+            reach_mark(job, burn_in + next_mark(out->mark[out->n_marks - 1].steps, last), out, err);
     return st;
 }
 
@@ -359,44 +470,10 @@ ebm_status ebmt__long_chains_run(const ebmt__long_ground *ground, const ebmt_lon
     out->chains = opt->draw.n;
     out->burn_in = job.plan.burn_in;
     out->ruler = opt->ruler->name;
+    out->band_images = opt->test->count;
     st = init_job(&job, err);
-    if (st == EBM_OK)
-        st = measure_band(&job, out, err);
-    if (st == EBM_OK)
-        st = run_tasks(&job, opt->draw.n, draw_task, err);
     if (st == EBM_OK)
         st = run_marks(&job, out, err);
     clear_job(&job);
-    return st;
-}
-
-/* --- on a model ---------------------------------------------------------------------------- */
-
-ebm_status ebmt_long_chains(ebm_model *m, const ebmt_long_options *opt, ebmt_long_report *out,
-                            ebm_error *err)
-{
-    const ebm_model_info *info = ebm_model_describe(m);
-    const int32_t threads = ebmt_pool_threads(opt->pool);
-    const ebmt_dataset like = {.channels = info->graph->channels,
-                               .height = info->graph->height,
-                               .width = info->graph->width};
-    ebm_session **session = ebm_alloc((size_t)threads, sizeof(ebm_session *));
-    ebm_density *density = ebm_alloc((size_t)threads, sizeof *density);
-    const ebmt__long_ground ground = {density, info->levels, &like};
-    ebm_status st = EBM_OK;
-    memset(out, 0, sizeof *out);
-    if (!session || !density)
-        st = ebm_error_set(err, EBM_ERR_NOMEM, "long chains", "no memory");
-    for (int32_t i = 0; i < threads && st == EBM_OK; i++) {
-        st = ebm_session_create(m, NULL, &session[i], err);
-        if (st == EBM_OK)
-            density[i] = ebm_density_of_session(session[i]);
-    }
-    if (st == EBM_OK)
-        st = ebmt__long_chains_run(&ground, opt, out, err);
-    for (int32_t i = 0; session && i < threads; i++)
-        ebm_session_free(session[i]);
-    ebm_free(session);
-    ebm_free(density);
     return st;
 }

@@ -14,6 +14,7 @@ typedef struct ebmt__long_ground {
     const ebm_density *density;
     const ebm_levels *levels;
     const ebmt_dataset *like;
+    const char *sha256, *kernel_class; /* of the model, 64 hex digits; for checkpoints */
 } ebmt__long_ground;
 
 /* ebmt_long_chains() on that ground; same bounds and errors. */

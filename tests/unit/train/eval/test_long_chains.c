@@ -10,92 +10,12 @@
 
 #include <cmocka.h>
 
-#include "analytic.h"
 #include "assert_numbers.h"
 #include "ebm/io.h"
-#include "ebm/memory.h"
-#include "ebm/rng.h"
 #include "eval/embedding.h"
-#include "eval/long_chains.h"
 #include "fail_alloc.h"
+#include "long_scene.h"
 #include "random_net.h"
-
-#define PIXELS 4
-#define CHAINS 200
-#define IMAGES 600
-
-/* Independent pixels N(0.1, 0.04): 5 sd inside the range of bytes. */
-typedef struct scene {
-    ebm_levels levels;
-    analytic_gauss gauss[2];
-    ebm_density density[2];
-    ebmt_dataset test;
-    uint8_t pixels[IMAGES * PIXELS];
-    ebmt_ruler ruler;
-    ebmt__long_ground ground;
-    ebmt_long_options opt;
-    ebmt_long_report report;
-} scene;
-
-/* A ruler whose features are the pixels. */
-static ebm_status embed_pixels(const void *self, const ebmt_dataset *images, ebmt_pool *pool,
-                               ebmt_embedding *out, ebm_error *err)
-{
-    (void)self, (void)pool;
-    ebm_status st = ebmt__embedding_init(images->count, PIXELS, 2, out, err);
-    for (int64_t i = 0; st == EBM_OK && i < images->count * PIXELS; i++)
-        out->features[i] = images->pixels[i];
-    if (st != EBM_OK)
-        ebmt_embedding_clear(out);
-    return st;
-}
-
-static void make_test_images(scene *s)
-{
-    const ebm_stream stream = {.seed = 5, .purpose = EBM_PURPOSE_TEST};
-    float z[IMAGES * PIXELS];
-    ebm_rng_normal(&stream, 0, IMAGES * PIXELS, z);
-    for (int i = 0; i < IMAGES * PIXELS; i++)
-        s->pixels[i] = (uint8_t)lrintf((0.1f + 0.2f * z[i] + 1.0f) * 127.5f);
-    s->test = (ebmt_dataset){
-        .count = IMAGES, .channels = 1, .height = 2, .width = 2, .pixels = s->pixels};
-}
-
-/* Six levels, the lowest with a noise of 0.1 and 60 steps: the samples are near the truth. */
-static void scene_make(scene *s, int32_t threads, ebm_sampler_kind sampler)
-{
-    const ebm_schedule_geometric schedule = {6, 0.1, 100, 60};
-    memset(s, 0, sizeof *s);
-    assert_int_equal(ebm_levels_geometric(&schedule, &s->levels, NULL), EBM_OK);
-    make_test_images(s);
-    for (int i = 0; i < 2; i++) {
-        s->gauss[i] = (analytic_gauss){
-            .levels = &s->levels, .n = 1, .copies = PIXELS, .mean = {0.1}, .cov = {{0.04}}};
-        s->density[i] = analytic_gauss_density(&s->gauss[i]);
-    }
-    s->ruler = (ebmt_ruler){.name = "pixels", .embed = embed_pixels};
-    s->ground = (ebmt__long_ground){s->density, &s->levels, &s->test};
-    s->opt = (ebmt_long_options){.ruler = &s->ruler,
-                                 .test = &s->test,
-                                 .draw = {.n = CHAINS, .seed = 3},
-                                 .plan = ebm_mcmc_plan_default(sampler)};
-    s->opt.plan.burn_in = 200;
-    s->opt.plan.steps = 1200;
-    assert_int_equal(ebmt_pool_create(threads, &s->opt.pool, NULL), EBM_OK);
-}
-
-static void scene_clear(scene *s)
-{
-    ebmt_pool_free(s->opt.pool);
-    ebm_levels_clear(&s->levels);
-}
-
-static void run(scene *s)
-{
-    ebm_error err = {0};
-    if (ebmt__long_chains_run(&s->ground, &s->opt, &s->report, &err) != EBM_OK)
-        fail_msg("%s: %s", err.where, err.text);
-}
 
 /* Means and variances of exp(-|y-m|^2/(2v)) in 4 dimensions: log density has mean -2 and sd
  * sqrt(2). 200 independent chains at each of four marks: bounds of 4 standard errors are missed by
@@ -103,9 +23,9 @@ static void run(scene *s)
  * from 600 images, move the share by up to 0.01. */
 static void check_equilibrium(const ebmt_long_mark *m)
 {
-    assert_close(m->log_density.value, -2.0, 4.0 * sqrt(2.0 / CHAINS));
-    assert_close(m->log_density_sd, sqrt(2.0), 4.0 * sqrt(2.0) * sqrt(2.0 / CHAINS));
-    assert_close(m->inside.value, 0.99, 4.0 * sqrt(0.01 * 0.99 / CHAINS) + 0.01);
+    assert_close(m->log_density.value, -2.0, 4.0 * sqrt(2.0 / LONG_CHAINS));
+    assert_close(m->log_density_sd, sqrt(2.0), 4.0 * sqrt(2.0) * sqrt(2.0 / LONG_CHAINS));
+    assert_close(m->inside.value, 0.99, 4.0 * sqrt(0.01 * 0.99 / LONG_CHAINS) + 0.01);
     assert_close(m->frechet_unbiased.value, 0.0, 5.0 * m->frechet_unbiased.se);
     assert_int_equal(m->diverged, 0);
 }
@@ -113,14 +33,14 @@ static void check_equilibrium(const ebmt_long_mark *m)
 static void test_right_samplers(void **state)
 {
     static const int64_t marks[] = {-200, 0, 100, 1000, 1200};
-    static scene s;
+    static long_scene s;
     (void)state;
     for (int kind = EBM_SAMPLER_MALA; kind <= EBM_SAMPLER_HMC; kind++) {
-        scene_make(&s, 2, (ebm_sampler_kind)kind);
-        run(&s);
+        long_scene_make(&s, 2, (ebm_sampler_kind)kind);
+        long_scene_run(&s);
         assert_int_equal(s.report.n_marks, 5);
         assert_int_equal(s.report.burn_in, 200);
-        assert_int_equal(s.report.band_images, IMAGES);
+        assert_int_equal(s.report.band_images, LONG_IMAGES);
         /* chi square of 4 degrees: 0.5 % and 99.5 % at 0.207 and 14.86 */
         assert_close(s.report.band.high, -0.5 * 0.207, 0.05);
         assert_close(s.report.band.low, -0.5 * 14.86, 1.5);
@@ -131,14 +51,14 @@ static void test_right_samplers(void **state)
         }
         assert_true(isnan(s.report.mark[1].acceptance));
         assert_true(s.report.mark[4].acceptance > 0.45 && s.report.mark[4].acceptance < 0.95);
-        scene_clear(&s);
+        long_scene_clear(&s);
     }
 }
 
 /* The samples are drawn; from now on a step is nearly as long as the stability bound allows. */
 static void lengthen_steps(void *user, const ebmt_long_report *report)
 {
-    scene *s = user;
+    long_scene *s = user;
     if (report->n_marks == 1)
         assert_int_equal(ebm_levels_match_curvature(&s->levels, 2.0, 60, NULL), EBM_OK);
     if (report->n_marks == 1)
@@ -149,16 +69,16 @@ static void lengthen_steps(void *user, const ebmt_long_report *report)
  * v: most chains leave. */
 static void test_too_long_a_step(void **state)
 {
-    static scene s;
+    static long_scene s;
     (void)state;
-    scene_make(&s, 1, EBM_SAMPLER_LANGEVIN);
+    long_scene_make(&s, 1, EBM_SAMPLER_LANGEVIN);
     const double v =
         s.levels.scale[0] * s.levels.scale[0] *
         (s.levels.abar[0] * s.levels.abar[0] * 0.04 + s.levels.sbar[0] * s.levels.sbar[0]);
     s.opt.plan.steps = 300;
     s.opt.on_mark = lengthen_steps;
     s.opt.user = &s;
-    run(&s);
+    long_scene_run(&s);
     assert_close(s.levels.step2[0], 3.24 * v, 0.01 * v);
     assert_int_equal(s.report.n_marks, 3); /* no burn-in: 0 is as drawn */
     assert_int_equal(s.report.burn_in, 0);
@@ -167,79 +87,72 @@ static void test_too_long_a_step(void **state)
     assert_true(s.report.mark[2].frechet_unbiased.value >
                 10.0 * s.report.mark[2].frechet_unbiased.se);
     assert_true(isnan(s.report.mark[2].acceptance));
-    scene_clear(&s);
+    long_scene_clear(&s);
 }
 
 /* Beyond the bound the chains are lost: counted, outside of the band, the command goes on. */
-static void make_unstable(void *user, const ebmt_long_report *report)
-{
-    scene *s = user;
-    if (report->n_marks == 1)
-        s->levels.step2[0] *= 1e4;
-}
-
 static void test_divergence(void **state)
 {
-    static scene s;
+    static long_scene s;
     (void)state;
-    scene_make(&s, 2, EBM_SAMPLER_LANGEVIN);
+    long_scene_make(&s, 2, EBM_SAMPLER_LANGEVIN);
     s.opt.plan.steps = 100;
-    s.opt.on_mark = make_unstable;
+    s.opt.on_mark = long_scene_unstable;
     s.opt.user = &s;
-    run(&s);
-    assert_int_equal(s.report.mark[1].diverged, CHAINS);
+    long_scene_run(&s);
+    assert_int_equal(s.report.mark[1].diverged, LONG_CHAINS);
     assert_close(s.report.mark[1].inside.value, 0.0, 0);
     assert_true(isnan(s.report.mark[1].log_density.value));
-    scene_clear(&s);
+    long_scene_clear(&s);
 }
 
 /* Proposals that are never taken: chains stay in the band, the acceptance says why. */
 static void test_standing_still(void **state)
 {
-    static scene s;
+    static long_scene s;
     (void)state;
-    scene_make(&s, 1, EBM_SAMPLER_MALA);
+    long_scene_make(&s, 1, EBM_SAMPLER_MALA);
     s.opt.plan.burn_in = 0;
     s.opt.plan.steps = 100;
     s.opt.plan.step_scale = 1e3;
-    run(&s);
+    long_scene_run(&s);
     assert_int_equal(s.report.n_marks, 2);
     assert_true(s.report.mark[1].acceptance < 1e-6);
     assert_close(s.report.mark[1].log_density.value, s.report.mark[0].log_density.value, 1e-9);
-    scene_clear(&s);
+    long_scene_clear(&s);
 }
 
 /* Without noise Langevin climbs to the mode: likelier than any image, and outside, too. */
 static void test_too_likely(void **state)
 {
-    static scene s;
+    static long_scene s;
     (void)state;
-    scene_make(&s, 1, EBM_SAMPLER_LANGEVIN);
+    long_scene_make(&s, 1, EBM_SAMPLER_LANGEVIN);
     s.opt.plan.noise_scale = 0.0;
     s.opt.plan.steps = 100;
-    run(&s);
+    long_scene_run(&s);
     assert_close(s.report.mark[1].log_density.value, 0.0, 1e-3);
     assert_close(s.report.mark[1].inside.value, 0.0, 0);
-    scene_clear(&s);
+    long_scene_clear(&s);
 }
 
 /* Chain k is what its index says: 16 chains are 8 and the next 8. */
 static void test_indices(void **state)
 {
-    static scene s;
+    static long_scene s;
     double mean[3];
     (void)state;
-    scene_make(&s, 1, EBM_SAMPLER_MALA);
+    long_scene_make(&s, 1, EBM_SAMPLER_MALA);
     s.opt.plan.burn_in = 20;
     s.opt.plan.steps = 20;
     for (int part = 0; part < 3; part++) {
         s.opt.draw.n = part == 0 ? 16 : 8;
         s.opt.draw.first_index = part == 2 ? 8 : 0;
-        run(&s);
+        long_scene_run(&s);
         mean[part] = s.report.mark[2].log_density.value;
     }
     assert_close(mean[0], (mean[1] + mean[2]) / 2.0, 1e-12);
-    scene_clear(&s);
+    long_scene_clear(&s);
 }
 
 /* --- on a model ---------------------------------------------------------------------------- */
@@ -249,10 +162,10 @@ static ebm_status embed_corner(const void *self, const ebmt_dataset *images, ebm
                                ebmt_embedding *out, ebm_error *err)
 {
     (void)self, (void)pool;
-    ebm_status st = ebmt__embedding_init(images->count, PIXELS, 2, out, err);
+    ebm_status st = ebmt__embedding_init(images->count, LONG_PIXELS, 2, out, err);
     for (int64_t i = 0; st == EBM_OK && i < images->count; i++)
-        for (int j = 0; j < PIXELS; j++)
-            out->features[i * PIXELS + j] = images->pixels[i * 64 + j];
+        for (int j = 0; j < LONG_PIXELS; j++)
+            out->features[i * LONG_PIXELS + j] = images->pixels[i * 64 + j];
     if (st != EBM_OK)
         ebmt_embedding_clear(out);
     return st;
@@ -302,35 +215,35 @@ static void test_on_a_model(void **state)
  * themselves go on from the noisy state. */
 static void test_denoised_images(void **state)
 {
-    static scene s;
-    float y[PIXELS], anchor[PIXELS], work[2 * PIXELS];
-    uint8_t pixels[CHAINS * PIXELS];
+    static long_scene s;
+    float y[LONG_PIXELS], anchor[LONG_PIXELS], work[2 * LONG_PIXELS];
+    uint8_t pixels[LONG_CHAINS * LONG_PIXELS];
     (void)state;
-    scene_make(&s, 1, EBM_SAMPLER_MALA);
+    long_scene_make(&s, 1, EBM_SAMPLER_MALA);
     s.levels.denoise = true;
     const ebm_langevin how = {.noise_scale = s.levels.noise_scale};
-    for (uint32_t k = 0; k < CHAINS; k++) {
+    for (uint32_t k = 0; k < LONG_CHAINS; k++) {
         ebm_chain chain = {.y = y, .anchor = anchor};
-        ebm_chain_start(&chain, &s.levels, PIXELS, s.opt.draw.seed, k);
+        ebm_chain_start(&chain, &s.levels, LONG_PIXELS, s.opt.draw.seed, k);
         assert_int_equal(
             ebm_chain_advance(&chain, &s.density[0], &s.levels, &how, INT64_MAX, work, NULL),
             EBM_OK);
-        ebm_image_from_tensor(y, 1, 2, 2, pixels + k * PIXELS);
+        ebm_image_from_tensor(y, 1, 2, 2, pixels + k * LONG_PIXELS);
     }
     const ebmt_dataset drawn = {
-        .count = CHAINS, .channels = 1, .height = 2, .width = 2, .pixels = pixels};
+        .count = LONG_CHAINS, .channels = 1, .height = 2, .width = 2, .pixels = pixels};
     s.opt.test = &drawn;
-    run(&s);
+    long_scene_run(&s);
     assert_close(s.report.mark[0].frechet.value, 0.0, 1e-6);
     check_equilibrium(&s.report.mark[3]);
-    scene_clear(&s);
+    long_scene_clear(&s);
 }
 
 static void test_refusals(void **state)
 {
-    static scene s;
+    static long_scene s;
     (void)state;
-    scene_make(&s, 1, EBM_SAMPLER_MALA);
+    long_scene_make(&s, 1, EBM_SAMPLER_MALA);
     const ebmt_long_options good = s.opt;
     ebm_error err = {0};
 #define REFUSED(change, status, name)                                                              \
@@ -350,10 +263,10 @@ static void test_refusals(void **state)
     REFUSED(plan.leapfrog = 0, EBM_ERR_RANGE, "leapfrog");
     s.test.count = 7;
     REFUSED(draw.n = 8, EBM_ERR_RANGE, "images");
-    const ebmt_dataset wide = {.count = IMAGES, .channels = 1, .height = 1, .width = 4};
+    const ebmt_dataset wide = {.count = LONG_IMAGES, .channels = 1, .height = 1, .width = 4};
     REFUSED(test = &wide, EBM_ERR_SHAPE, "long chains");
     s.opt = good;
-    scene_clear(&s);
+    long_scene_clear(&s);
 }
 
 int main(void)
