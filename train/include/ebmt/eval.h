@@ -8,7 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ebm/diagnostics.h"
 #include "ebm/likelihood.h"
+#include "ebm/mcmc.h"
 #include "ebm/model.h"
 #include "ebmt/classifier.h"
 #include "ebmt/data.h"
@@ -135,6 +137,64 @@ typedef struct ebmt_bits_report {
 EBM_API EBM_MUST_CHECK ebm_status ebmt_bits_per_dim(ebm_model *m, const ebmt_bits_options *opt,
                                                     ebmt_bits_report *out, ebm_error *err);
 
+/* --- long chains ---------------------------------------------------------------------------- */
+
+#define EBMT_LONG_MAX_CHAINS 100000
+#define EBMT_LONG_MAX_STEPS  1000000
+#define EBMT_LONG_MARKS      8
+#define EBMT_SAMPLERS        3
+
+/* "langevin", "mala" or "hmc". @range kind as declared */
+EBM_API const char *ebmt_sampler_name(ebm_sampler_kind kind);
+
+/* The chains at one moment. */
+typedef struct ebmt_long_mark {
+    int64_t steps; /* after burn-in; -burn_in: the samples as they were drawn */
+    ebmt_number frechet, frechet_unbiased; /* of the chains' images to the test images */
+    ebmt_number log_density;               /* mean at level 0 in nats, up to a constant */
+    double log_density_sd;                 /* spread of the chains */
+    ebmt_number inside; /* share of chains in the band; of diverged ones none is */
+    double acceptance;  /* since the mark before; NaN in burn-in and for Langevin */
+    int64_t diverged;
+} ebmt_long_mark;
+
+typedef struct ebmt_long_report {
+    int32_t n_marks; /* 0: not measured */
+    ebm_sampler_kind sampler;
+    int64_t chains, burn_in;
+    const char *ruler; /* static */
+    ebm_band band;     /* of log densities: the middle 99 % of noised test images */
+    int64_t band_images;
+    ebmt_long_mark mark[EBMT_LONG_MARKS];
+} ebmt_long_report;
+
+/* @own borrows all */
+typedef struct ebmt_long_options {
+    const ebmt_ruler *ruler;
+    const ebmt_dataset *test;
+    ebmt_pool *pool;
+    ebmt_draw draw;     /* what the chains start from; n: chains, 8..EBMT_LONG_MAX_CHAINS */
+    ebm_mcmc_plan plan; /* steps: after burn-in; steps and burn_in 1 or 0..EBMT_LONG_MAX_STEPS;
+                           ladder and tether are not read, nor is a burn-in of Langevin */
+    /* Where the run is kept every few minutes, and taken up again if it is there; NULL: nowhere. */
+    const char *checkpoint;
+    const char *ruler_id; /* for that: what tells the ruler from others; at most 300 bytes count */
+    /* Called after each mark, report->mark[n_marks-1]; NULL allowed. */
+    void (*on_mark)(void *user, const ebmt_long_report *report);
+    void *user;
+} ebmt_long_options;
+
+/* Goes on from the model's own samples at the lowest level, without tether, and looks at the chains
+ * after 0, 100, 1,000, ... and plan.steps steps. Step sizes are found for each chain in burn-in and
+ * then stay. Chain k starts from image k of ebmt_draw_images() before its denoising step, which is
+ * taken on a copy of the state whenever images are looked at. A chain that diverges is counted, not
+ * refused. docs/evaluation.md
+ * @note threads change no bit, nor does a stop, as long as a checkpoint is kept
+ * @err  SHAPE (images of another size than the model's), RANGE, NOMEM, DIVERGED (while drawing);
+ *       of the checkpoint ARG (of another run), FORMAT, DIGEST (damaged), LIMIT, IO */
+EBM_API EBM_MUST_CHECK ebm_status ebmt_long_chains(ebm_model *m, const ebmt_long_options *opt,
+                                                   ebmt_long_report *out, ebm_error *err);
+
 /* --- the comparison ------------------------------------------------------------------------ */
 
 /* One set of images against the reference, in a ruler's feature space. */
@@ -163,6 +223,7 @@ typedef struct ebmt_memorisation {
 /* What one ruler says. */
 typedef struct ebmt_ruler_report {
     const char *name; /* of the ruler */
+    bool floors_kept; /* the three floors are those of an earlier evaluation */
     bool of_the_data; /* as ebmt_ruler has it; `features` and class shares are of these only */
     ebmt_comparison samples; /* against all test images */
     ebmt_comparison train;   /* as many training images: the floor */
@@ -181,16 +242,29 @@ typedef struct ebmt_eval_report {
     /* the samples that come closest to a training image by pixels, and that image */
     int64_t closest_sample[EBMT_CLOSEST], closest_train[EBMT_CLOSEST];
     int32_t n_closest;
-    ebmt_ood_report ood;   /* filled by ebmt_ood_test() */
-    ebmt_bits_report bits; /* filled by ebmt_bits_per_dim() */
+    ebmt_ood_report ood;     /* filled by ebmt_ood_test() */
+    ebmt_bits_report bits;   /* filled by ebmt_bits_per_dim() */
+    ebmt_long_report longer; /* filled by ebmt_long_chains() */
 } ebmt_eval_report;
+
+/* Where the floors of a ruler are kept between evaluations: they depend on data, ruler, number of
+ * images and seed alone. What the file holds is checked, and noted and ignored when it is wrong.
+ * @own borrows all */
+typedef struct ebmt_floor_file {
+    const char *path; /* NULL: floors are always measured */
+    const char
+        *ruler; /* what tells this ruler from others, its digest for one; at most 500 bytes */
+    void (*note)(void *user, const char *line); /* may be NULL */
+    void *user;
+} ebmt_floor_file;
 
 typedef struct ebmt_eval_options {
     const ebmt_ruler *rulers;
     int32_t n_rulers; /* 1..EBMT_MAX_RULERS */
     const ebmt_dataset *samples, *train, *test;
     ebmt_pool *pool;
-    uint64_t seed;      /* of baselines and choices */
+    uint64_t seed;                           /* of baselines and choices */
+    ebmt_floor_file floors[EBMT_MAX_RULERS]; /* for each ruler */
     bool distance_only; /* the samples' distances and classes; no floors, no neighbours */
 } ebmt_eval_options;
 

@@ -1,11 +1,11 @@
-/* `ebm eval`: how far a model's images are from real ones. Flags, the table on stdout and files;
- * the mathematics is in src/eval. */
-#include <math.h>
+/* `ebm eval`: how far a model's images are from real ones. Flags, the order of things, files; the
+ * mathematics is in src/eval. */
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "cli/draw_resumable.h"
+#include "cli/eval_table.h"
 #include "ebm/io.h"
 #include "ebm/memory.h"
 #include "ebmm/models.h"
@@ -13,11 +13,12 @@
 
 typedef struct eval_args {
     const char *model, *data, *classifier, *samples, *save_samples, *json, *html, *kernels, *ood;
-    const char *inception, *inception_input;
+    const char *inception, *inception_input, *long_sampler, *long_checkpoint;
     int32_t n, first_index, steps_per_level, threads, likelihood, ais_particles, ais_temperatures;
+    int32_t long_chains, long_steps, long_burn_in;
     int64_t seed;
     double noise_scale;
-    bool distance_only;
+    bool distance_only, fresh_floors;
 } eval_args;
 
 #define AT(member) offsetof(eval_args, member)
@@ -46,6 +47,11 @@ static const ebmt_option rows[] = {
      "factor on the Langevin noise; 0: the model's own", false},
     {"--distance-only", EBMT_OPT_FLAG, AT(distance_only), 0, 0, NULL, "",
      "only the samples' distances and classes: no floors, no search for copies", false},
+    {"--fresh-floors", EBMT_OPT_FLAG, AT(fresh_floors), 0, 0, NULL, "",
+     "measure floors, and keep none; else those of an earlier call with the same data, ruler, n "
+     "and "
+     "seed are taken from floors.json of the classifier, or FILE.floors.json of --inception",
+     false},
     {"--ood", EBMT_OPT_STRING, AT(ood), 0, 0, NULL, "PATH",
      "foreign images (IDX directory, .npy, or directory of PNG) to tell from test images by the "
      "model's log density",
@@ -56,6 +62,16 @@ static const ebmt_option rows[] = {
      "of the normaliser, each way", false},
     {"--ais-temperatures", EBMT_OPT_INT, AT(ais_temperatures), 1, 1000000, NULL, "",
      "of each annealed path: more of them narrow the sandwich", false},
+    {"--long-chains", EBMT_OPT_INT, AT(long_chains), 0, EBMT_LONG_MAX_CHAINS, NULL, "chains",
+     "chains that go on from the model's samples at the lowest level; 0: not measured", false},
+    {"--long-steps", EBMT_OPT_INT, AT(long_steps), 1, EBMT_LONG_MAX_STEPS, NULL, "steps",
+     "how long they go on; measured after 0, 100, 1,000, ... and all of them", false},
+    {"--long-sampler", EBMT_OPT_STRING, AT(long_sampler), 0, 0, NULL, "NAME",
+     "how they move: langevin, mala or hmc", false},
+    {"--long-burn-in", EBMT_OPT_INT, AT(long_burn_in), 0, EBMT_LONG_MAX_STEPS, NULL, "steps",
+     "before those, in which mala and hmc find their step sizes", false},
+    {"--long-checkpoint", EBMT_OPT_STRING, AT(long_checkpoint), 0, 0, NULL, "FILE",
+     "keep the chains there every few minutes; a run that was stopped goes on from it", false},
     {"--save-samples", EBMT_OPT_STRING, AT(save_samples), 0, 0, NULL, "FILE",
      "keep the drawn images as .npy; a drawing that was stopped goes on from it", false},
     {"--json", EBMT_OPT_STRING, AT(json), 0, 0, NULL, "FILE", "write all numbers as JSON", false},
@@ -85,6 +101,36 @@ static ebm_status find_input(const char *name, ebmt_inception_input *out, ebm_er
                          "must be bilinear, antialias or tf1");
 }
 
+static ebm_status find_sampler(const char *name, ebm_sampler_kind *out, ebm_error *err)
+{
+    for (int i = 0; i < EBMT_SAMPLERS; i++) {
+        *out = (ebm_sampler_kind)i;
+        if (strcmp(name, ebmt_sampler_name(*out)) == 0)
+            return EBM_OK;
+    }
+    return ebm_error_set(err, EBM_ERR_ARG, "--long-sampler", "must be langevin, mala or hmc");
+}
+
+/* What only a model can answer. */
+static ebm_status check_model_args(const eval_args *a, ebm_error *err)
+{
+    ebm_sampler_kind sampler;
+    if (a->samples && a->ood)
+        return ebm_error_set(err, EBM_ERR_ARG, "--ood", "needs a --model to score with");
+    if (a->samples && a->likelihood > 0)
+        return ebm_error_set(err, EBM_ERR_ARG, "--likelihood", "needs a --model");
+    if (a->likelihood == 1)
+        return ebm_error_set(err, EBM_ERR_ARG, "--likelihood", "must be 0, or 2 and more");
+    if (a->samples && a->long_chains > 0)
+        return ebm_error_set(err, EBM_ERR_ARG, "--long-chains", "needs a --model");
+    if (a->long_chains > 0 && a->long_chains < 8)
+        return ebm_error_set(err, EBM_ERR_ARG, "--long-chains", "must be 0, or 8 and more");
+    if ((int64_t)a->first_index + a->long_chains > INT32_MAX)
+        return ebm_error_set(err, EBM_ERR_ARG, "--first-index", "the last index is over %ld",
+                             (long)INT32_MAX - 1);
+    return find_sampler(a->long_sampler, &sampler, err);
+}
+
 static ebm_status check_args(const eval_args *a, ebm_error *err)
 {
     ebmt_inception_input input;
@@ -92,20 +138,20 @@ static ebm_status check_args(const eval_args *a, ebm_error *err)
         return ebm_error_set(err, EBM_ERR_ARG, "--model", "give either --model or --samples");
     if (a->samples && a->save_samples)
         return ebm_error_set(err, EBM_ERR_ARG, "--save-samples", "nothing is drawn with --samples");
-    if (a->samples && a->ood)
-        return ebm_error_set(err, EBM_ERR_ARG, "--ood", "needs a --model to score with");
-    if (a->samples && a->likelihood > 0)
-        return ebm_error_set(err, EBM_ERR_ARG, "--likelihood", "needs a --model");
-    if (a->likelihood == 1)
-        return ebm_error_set(err, EBM_ERR_ARG, "--likelihood", "must be 0, or 2 and more");
     if (!a->classifier && !a->inception)
         return ebm_error_set(err, EBM_ERR_ARG, "--classifier",
                              "give --classifier, --inception or both");
     if ((int64_t)a->first_index + a->n > INT32_MAX)
         return ebm_error_set(err, EBM_ERR_ARG, "--first-index", "the last index is over %ld",
                              (long)INT32_MAX - 1);
-    return find_input(a->inception_input, &input, err);
+    ebm_status st = find_input(a->inception_input, &input, err);
+    return st == EBM_OK ? check_model_args(a, err) : st;
 }
+
+/* Where the floors of a ruler are kept, and what the ruler is. */
+typedef struct floor_place {
+    char path[4096], ruler[256];
+} floor_place;
 
 /* Everything a run holds. */
 typedef struct evaluation {
@@ -116,125 +162,42 @@ typedef struct evaluation {
     ebmt_inception *inception;
     ebmt_ruler rulers[EBMT_MAX_RULERS];
     int32_t n_rulers;
+    floor_place floors[EBMT_MAX_RULERS];
     ebmt_dataset train, test, samples;
     ebmt_draw draw;
     ebmt_eval_options options;
     ebmt_eval_facts facts;
 } evaluation;
 
-/* --- the table ----------------------------------------------------------------------------- */
-
-static void print_number(const ebmt_number *v)
-{
-    if (isfinite(v->value))
-        (void)printf(" %9.4g +- %-7.2g", v->value, v->se);
-    else
-        (void)printf(" %9s    %-7s", "-", "");
-}
-
-static void print_comparison(const ebmt_comparison *c)
-{
-    (void)printf("%-16s %6lld", c->name, (long long)c->n);
-    print_number(&c->frechet);
-    print_number(&c->frechet_unbiased);
-    print_number(&c->kernel);
-    print_number(&c->precision);
-    print_number(&c->recall);
-    print_number(&c->classes.score);
-    (void)printf("\n");
-}
-
-static void print_shares(const ebmt_class_figures *c)
-{
-    (void)printf("\nclass shares, per cent:");
-    for (int32_t i = 0; i < c->classes; i++)
-        (void)printf(" %.1f", 100.0 * c->share[i].value);
-    (void)printf(" (+- up to %.1f); entropy %.3f of %.3f nats\n",
-                 50.0 / sqrt((double)c->share[0].n), c->entropy, log((double)c->classes));
-}
-
-static void print_memorisation(const char *name, const ebmt_memorisation *m)
-{
-    (void)printf("nearest training image, %s: median %.4g (test images %.4g), closest %.4g (%.4g), "
-                 "%.2f +- %.2f %% under the test images' 1 %% quantile, copies %lld (%lld)\n",
-                 name, m->median, m->test_median, m->closest, m->test_closest,
-                 100.0 * m->below.value, 100.0 * m->below.se, (long long)m->copies,
-                 (long long)m->test_copies);
-}
-
-/* What the numbers of a table are measured with. */
-static void print_ruler(const ebmt_ruler_report *r, const ebmt_eval_facts *f)
-{
-    if (r->of_the_data)
-        (void)printf("features of a classifier with test accuracy %.4f",
-                     f->classifier->test_accuracy);
-    else
-        (void)printf("Inception-v3, graph %s, input %s, %d features: FID, KID, Inception Score",
-                     ebmt_inception_graph_name(f->inception->graph),
-                     ebmt_inception_input_name(f->inception->input), f->inception->features);
-    (void)printf("; %lld test images\n\n", (long long)r->samples.n_reference);
-}
-
-static void print_table(const ebmt_ruler_report *r, bool complete)
-{
-    (void)printf("%-16s %6s  %-20s  %-20s  %-20s  %-20s  %-20s  %s\n", "set", "n", "Frechet",
-                 "Frechet, unbiased", "kernel", "precision", "recall", "class score");
-    print_comparison(&r->samples);
-    if (complete) {
-        print_comparison(&r->train);
-        print_comparison(&r->halves);
-        print_comparison(&r->gaussian);
-    }
-    if (r->of_the_data)
-        print_shares(&r->samples.classes);
-    if (r->of_the_data && complete)
-        print_memorisation("features", &r->features);
-    (void)printf("\n");
-}
-
-static void print_report(const ebmt_eval_report *r, const ebmt_eval_facts *f)
-{
-    for (int32_t i = 0; i < r->n_rulers; i++) {
-        print_ruler(&r->ruler[i], f);
-        print_table(&r->ruler[i], r->complete);
-    }
-    if (r->complete)
-        print_memorisation("pixels", &r->pixels);
-}
-
-static void print_ood(const ebmt_ood_report *ood)
-{
-    (void)printf("\n%-26s %6s  %-20s  log density: 1, 5, 50, 95, 99 %%\n", "out of distribution",
-                 "n", "AUROC");
-    for (int32_t i = 0; i < ood->n_rows; i++) {
-        const ebmt_ood_row *r = &ood->row[i];
-        (void)printf("%-26s %6lld", r->name, (long long)r->n);
-        print_number(&r->auroc);
-        for (int k = 0; k < EBMT_OOD_QUANTILES; k++)
-            (void)printf(" %.6g", r->quantile[k]);
-        (void)printf("\n");
-    }
-}
-
-static void print_side(const char *name, const ebmt_number *low, const ebmt_number *high)
-{
-    (void)printf("bits per dimension, %s: from %.4f +- %.2g to %.4f +- %.2g, %lld images\n", name,
-                 low->value, low->se, high->value, high->se, (long long)low->n);
-}
-
-static void print_bits(const ebmt_bits_report *b)
-{
-    (void)printf("\n");
-    print_side("ladder", &b->ladder_low, &b->ladder_high);
-    print_side("recovery bound", &b->bound_low, &b->bound_high);
-    (void)printf("log Z: forward %.2f +- %.2g, reverse %.2f +- %.2g nats; %d particles of %d "
-                 "temperatures, effective %.1f and %.1f; acceptance %.2f, %.2f, bound %.2f\n",
-                 b->forward.value, b->forward.std_error, b->reverse.value, b->reverse.std_error,
-                 b->particles, b->temperatures, b->forward.ess, b->reverse.ess,
-                 b->forward.acceptance, b->reverse.acceptance, b->acceptance);
-}
-
 /* --- the run ------------------------------------------------------------------------------- */
+
+/* Beside the classifier, and beside the weights of Inception. */
+static ebm_status place_floors(evaluation *e, ebm_error *err)
+{
+    const ebmt_classifier_info *c = e->facts.classifier;
+    const ebmt_inception_info *in = e->facts.inception;
+    floor_place *p = e->floors;
+    int n = 0;
+    if (c) {
+        n = snprintf(p->path, sizeof p->path, "%s/floors.json", e->args->classifier);
+        (void)snprintf(p->ruler, sizeof p->ruler, "classifier %s", c->sha256);
+        p++;
+    }
+    if (in && n < (int)sizeof p->path) {
+        n = snprintf(p->path, sizeof p->path, "%s.floors.json", e->args->inception);
+        (void)snprintf(p->ruler, sizeof p->ruler, "inception %s %s %s", in->sha256,
+                       ebmt_inception_graph_name(in->graph), ebmt_inception_input_name(in->input));
+    }
+    return n < (int)sizeof p->path
+               ? EBM_OK
+               : ebm_error_set(err, EBM_ERR_ARG, "--classifier", "the path is too long");
+}
+
+static void note_floors(void *user, const char *line)
+{
+    (void)user;
+    (void)fprintf(stderr, "%s\n", line);
+}
 
 static ebm_status open_rulers(evaluation *e, ebm_error *err)
 {
@@ -264,6 +227,8 @@ static ebm_status open_inputs(evaluation *e, ebm_error *err)
     ebm_status st = ebmt_pool_create(a->threads, &e->pool, err);
     if (st == EBM_OK)
         st = open_rulers(e, err);
+    if (st == EBM_OK)
+        st = place_floors(e, err);
     if (st == EBM_OK)
         st = ebmt_dataset_read_whole(a->data, EBMT_TEST, &e->test, err);
     if (st == EBM_OK && !a->distance_only)
@@ -328,7 +293,7 @@ static ebm_status measure_ood(evaluation *e, ebmt_ood_report *out, ebm_error *er
         st = ebmt_ood_test(e->model, &opt, out, err);
     }
     if (st == EBM_OK)
-        print_ood(out);
+        ebmt__print_ood(out);
     ebmt_dataset_clear(&foreign);
     return st;
 }
@@ -345,8 +310,29 @@ static ebm_status measure_bits(evaluation *e, ebmt_bits_report *out, ebm_error *
     opt.temperatures = e->args->ais_temperatures;
     ebm_status st = ebmt_bits_per_dim(e->model, &opt, out, err);
     if (st == EBM_OK)
-        print_bits(out);
+        ebmt__print_bits(out);
     return st;
+}
+
+/* Chains start where the drawn images do, by the first ruler's distance. */
+static ebm_status measure_long(evaluation *e, ebmt_long_report *out, ebm_error *err)
+{
+    const eval_args *a = e->args;
+    ebm_sampler_kind sampler;
+    ebm_status st = find_sampler(a->long_sampler, &sampler, err);
+    ebmt_long_options opt = {.ruler = &e->rulers[0],
+                             .test = &e->test,
+                             .pool = e->pool,
+                             .draw = e->draw,
+                             .plan = ebm_mcmc_plan_default(sampler),
+                             .checkpoint = a->long_checkpoint,
+                             .ruler_id = e->floors[0].ruler,
+                             .on_mark = ebmt__print_long_mark};
+    opt.draw.n = a->long_chains;
+    opt.plan.steps = a->long_steps;
+    opt.plan.burn_in = a->long_burn_in;
+    opt.plan.noise_scale = e->draw.noise_scale;
+    return st == EBM_OK ? ebmt_long_chains(e->model, &opt, out, err) : st;
 }
 
 static ebm_status write_text(const char *path, char *text, ebm_status st, ebm_error *err)
@@ -387,13 +373,18 @@ static ebm_status run(evaluation *e, ebmt_eval_report *report, ebm_error *err)
                                      .pool = e->pool,
                                      .seed = (uint64_t)e->args->seed,
                                      .distance_only = e->args->distance_only};
+    for (int32_t i = 0; i < e->n_rulers && !e->args->fresh_floors; i++)
+        e->options.floors[i] = (ebmt_floor_file){
+            .path = e->floors[i].path, .ruler = e->floors[i].ruler, .note = note_floors};
     st = ebmt_evaluate(&e->options, report, err);
     if (st == EBM_OK)
-        print_report(report, &e->facts);
+        ebmt__print_report(report, &e->facts);
     if (st == EBM_OK && e->args->ood)
         st = measure_ood(e, &report->ood, err);
     if (st == EBM_OK && e->args->likelihood > 0)
         st = measure_bits(e, &report->bits, err);
+    if (st == EBM_OK && e->args->long_chains > 0)
+        st = measure_long(e, &report->longer, err);
     return st == EBM_OK ? write_files(e, report, err) : st;
 }
 
@@ -415,6 +406,9 @@ int ebmt__cmd_eval(int argc, char **argv)
                       .seed = 1,
                       .threads = ebmt__cli_processors(),
                       .inception_input = "bilinear",
+                      .long_steps = 10000,
+                      .long_sampler = "mala",
+                      .long_burn_in = 300,
                       .ais_particles = bits.particles,
                       .ais_temperatures = bits.temperatures};
     evaluation e = {.args = &args};

@@ -129,6 +129,37 @@ static void put_bits(FILE *f, const ebmt_bits_report *b)
     (void)fputs("</tr></table>\n", f);
 }
 
+static void put_long_mark(FILE *f, const ebmt_long_mark *m)
+{
+    if (m->steps < 0)
+        (void)fputs("<tr><td>as drawn</td>", f);
+    else
+        (void)fprintf(f, "<tr><td>%lld</td>", (long long)m->steps);
+    put_number(f, &m->frechet);
+    put_number(f, &m->frechet_unbiased);
+    put_number(f, &m->log_density);
+    (void)fprintf(f, "<td>%.4g</td>", m->log_density_sd);
+    put_number(f, &m->inside);
+    put_number(f, &(ebmt_number){m->acceptance, NAN, 0});
+    (void)fprintf(f, "<td>%lld</td></tr>\n", (long long)m->diverged);
+}
+
+static void put_long(FILE *f, const ebmt_long_report *r)
+{
+    (void)fprintf(f,
+                  "<h2>Long chains</h2><p>%lld chains from the model's samples, at the lowest "
+                  "level, by %s, %lld steps of burn-in. Log densities of the middle 99 %% of %lld "
+                  "noised test images: %.6g to %.6g. Distances by %s.</p>"
+                  "<table><tr><th>steps</th><th>Frechet</th><th>Frechet, unbiased</th>"
+                  "<th>log density</th><th>its sd</th><th>share in the band</th>"
+                  "<th>acceptance</th><th>diverged</th></tr>\n",
+                  (long long)r->chains, ebmt_sampler_name(r->sampler), (long long)r->burn_in,
+                  (long long)r->band_images, r->band.low, r->band.high, r->ruler);
+    for (int32_t i = 0; i < r->n_marks; i++)
+        put_long_mark(f, &r->mark[i]);
+    (void)fputs("</table>\n", f);
+}
+
 /* --- sheets -------------------------------------------------------------------------------- */
 
 /* @shape hwc [n,H,W,C] */
@@ -241,6 +272,8 @@ static ebm_status put_page(FILE *f, const void *user, ebm_error *err)
         put_ood(f, &r->ood);
     if (r->bits.n > 0)
         put_bits(f, &r->bits);
+    if (r->longer.n_marks > 0)
+        put_long(f, &r->longer);
     ebm_status st = r->complete ? put_closest(f, r, p->sets, err) : EBM_OK;
     if (st == EBM_OK)
         st = put_samples(f, p->sets, err);

@@ -120,6 +120,7 @@ static json_t *ruler(const ebmt_ruler_report *r, bool complete)
                               json_pack("[o, o, o]", comparison(&r->train, own),
                                         comparison(&r->halves, own),
                                         comparison(&r->gaussian, own)));
+    (void)json_object_set_new(object, "floors_kept", json_boolean(r->floors_kept));
     if (own)
         (void)json_object_set_new(object, "memorisation", memorisation(&r->features));
     return object;
@@ -149,6 +150,26 @@ static json_t *bits(const ebmt_bits_report *b)
                      b->temperatures, "bound_acceptance", real(b->acceptance));
 }
 
+static json_t *long_mark(const ebmt_long_mark *m)
+{
+    return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:I}", "steps", (json_int_t)m->steps,
+                     "frechet", number(&m->frechet), "frechet_unbiased",
+                     number(&m->frechet_unbiased), "log_density", number(&m->log_density),
+                     "log_density_sd", real(m->log_density_sd), "inside_band", number(&m->inside),
+                     "acceptance", real(m->acceptance), "diverged", (json_int_t)m->diverged);
+}
+
+static json_t *long_chains(const ebmt_long_report *r)
+{
+    json_t *marks = json_array();
+    for (int32_t i = 0; i < r->n_marks; i++)
+        (void)json_array_append_new(marks, long_mark(&r->mark[i]));
+    return json_pack("{s:s, s:I, s:I, s:s, s:[o, o], s:I, s:o}", "sampler",
+                     ebmt_sampler_name(r->sampler), "chains", (json_int_t)r->chains, "burn_in",
+                     (json_int_t)r->burn_in, "ruler", r->ruler, "band", real(r->band.low),
+                     real(r->band.high), "band_images", (json_int_t)r->band_images, "marks", marks);
+}
+
 ebm_status ebmt_eval_json(const ebmt_eval_report *report, const ebmt_eval_facts *facts, char **text,
                           ebm_error *err)
 {
@@ -162,6 +183,8 @@ ebm_status ebmt_eval_json(const ebmt_eval_report *report, const ebmt_eval_facts 
         add_ood(&report->ood, object);
     if (object && report->bits.n > 0)
         (void)json_object_set_new(object, "bits_per_dimension", bits(&report->bits));
+    if (object && report->longer.n_marks > 0)
+        (void)json_object_set_new(object, "long_chains", long_chains(&report->longer));
     char *dump = object ? json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(object);
     if (dump) {

@@ -6,6 +6,7 @@
 #include "ebm/memory.h"
 #include "ebmt/eval.h"
 #include "eval/embedding.h"
+#include "eval/floor_cache.h"
 #include "eval/image_sets.h"
 
 #define NEIGHBOURS 3 /* Kynkaanniemi et al. 2019 */
@@ -60,7 +61,7 @@ static ebm_status compare_images(const ebmt_eval_options *opt, const ebmt_ruler 
 
 /* --- floors and baseline ------------------------------------------------------------------- */
 
-/* Sets that every ruler measures, made once. */
+/* Sets that every ruler measures, made once, and not before one needs them. */
 typedef struct floor_sets {
     ebmt_dataset train, gaussian;
 } floor_sets;
@@ -68,6 +69,8 @@ typedef struct floor_sets {
 static ebm_status make_floors(const ebmt_eval_options *opt, floor_sets *out, ebm_error *err)
 {
     const int64_t n = opt->samples->count;
+    if (out->train.pixels)
+        return EBM_OK;
     ebm_status st = ebmt_choose_images(opt->train, n < opt->train->count ? n : opt->train->count,
                                        opt->seed, &out->train, err);
     if (st == EBM_OK)
@@ -251,10 +254,12 @@ static void name_rows(const ebmt_ruler *r, ebmt_ruler_report *out)
 }
 
 static ebm_status measure_floors(const ebmt_eval_options *opt, const ebmt_ruler *r,
-                                 const floor_sets *sets, const ebmt_embedding *test,
+                                 floor_sets *sets, const ebmt_embedding *test,
                                  ebmt_ruler_report *out, ebm_error *err)
 {
-    ebm_status st = compare_images(opt, r, &sets->train, test, &out->train, err);
+    ebm_status st = make_floors(opt, sets, err);
+    if (st == EBM_OK)
+        st = compare_images(opt, r, &sets->train, test, &out->train, err);
     if (st == EBM_OK)
         st = measure_halves(opt, test, &out->halves, err);
     if (st == EBM_OK)
@@ -262,10 +267,29 @@ static ebm_status measure_floors(const ebmt_eval_options *opt, const ebmt_ruler 
     return st;
 }
 
-/* @param sets NULL: distances only */
-static ebm_status measure_with(const ebmt_eval_options *opt, const ebmt_ruler *r,
-                               const floor_sets *sets, ebmt_ruler_report *out, ebm_error *err)
+/* The floors of an earlier evaluation, if they are kept; else they are measured. */
+static ebm_status get_floors(const ebmt_eval_options *opt, int32_t ruler, floor_sets *sets,
+                             const ebmt_embedding *test, ebmt_ruler_report *out, ebm_error *err)
 {
+    const ebmt_floor_file *file = &opt->floors[ruler];
+    char key[65];
+    if (!file->path)
+        return measure_floors(opt, &opt->rulers[ruler], sets, test, out, err);
+    ebmt__floors_key(opt, file, key);
+    out->floors_kept = ebmt__floors_take(file, key, out);
+    if (out->floors_kept)
+        return EBM_OK;
+    ebm_status st = measure_floors(opt, &opt->rulers[ruler], sets, test, out, err);
+    if (st == EBM_OK)
+        ebmt__floors_keep(file, key, out);
+    return st;
+}
+
+/* @param sets NULL: distances only */
+static ebm_status measure_with(const ebmt_eval_options *opt, int32_t ruler, floor_sets *sets,
+                               ebmt_ruler_report *out, ebm_error *err)
+{
+    const ebmt_ruler *r = &opt->rulers[ruler];
     ebmt_embedding samples = {0}, test = {0};
     name_rows(r, out);
     ebm_status st = embed(opt, r, opt->samples, &samples, err);
@@ -277,7 +301,7 @@ static ebm_status measure_with(const ebmt_eval_options *opt, const ebmt_ruler *r
         st = compare_features(opt, r, &samples, &test, &out->features, err);
     ebmt_embedding_clear(&samples);
     if (st == EBM_OK && sets)
-        st = measure_floors(opt, r, sets, &test, out, err);
+        st = get_floors(opt, ruler, sets, &test, out, err);
     ebmt_embedding_clear(&test);
     return st;
 }
@@ -300,10 +324,8 @@ ebm_status ebmt_evaluate(const ebmt_eval_options *opt, ebmt_eval_report *out, eb
     const bool all = !opt->distance_only;
     memset(out, 0, sizeof *out);
     ebm_status st = check(opt, err);
-    if (st == EBM_OK && all)
-        st = make_floors(opt, &sets, err);
     for (int32_t i = 0; st == EBM_OK && i < opt->n_rulers; i++) {
-        st = measure_with(opt, &opt->rulers[i], all ? &sets : NULL, &out->ruler[i], err);
+        st = measure_with(opt, i, all ? &sets : NULL, &out->ruler[i], err);
         out->n_rulers = i + 1;
     }
     if (st == EBM_OK && all)

@@ -1,4 +1,5 @@
-/* Products, negations and mixtures of Gaussians, whose moments are known. */
+/* Products, negations and mixtures of Gaussians, whose moments and shares are known, and of two
+ * networks of different architecture. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +14,7 @@
 #include "assert_numbers.h"
 #include "ebm/compose.h"
 #include "ebm/mcmc.h"
+#include "random_net.h"
 
 /* Two Gaussian models with step sizes of their own: units must not mix. */
 typedef struct bench {
@@ -75,17 +77,54 @@ static void part_moments(const bench *b, int i, int32_t t, double *mean, double 
     *var = a * a * b->gauss[i].cov[0][0] + s * s;
 }
 
+/* Two numbers that are looked at in every state. */
+typedef void (*statistic)(const bench *b, double y, const double *about, double out[2]);
+
+/* Their means and standard errors from 50 batches of 1,000 draws of MALA at level 1. */
+static void sample(bench *b, statistic look, const double *about, double mean[2], double se[2])
+{
+    double batch[50][2] = {{0}}, seen[2];
+    float y[1], anchor[1], work[4];
+    ebm_mcmc_plan plan = ebm_mcmc_plan_default(EBM_SAMPLER_MALA);
+    plan.ladder = false;
+    plan.steps = 51000;
+    plan.burn_in = 1000;
+    const ebm_mcmc_setup setup = {.density = &b->density, .levels = &b->levels, .plan = &plan};
+    ebm_mcmc chain = {.noise = {.seed = 3}, .y = y, .anchor = anchor};
+    ebm_mcmc_start_noise(&chain, &setup, 1);
+    assert_int_equal(ebm_mcmc_advance(&chain, &setup, 1000, NULL, work, NULL), EBM_OK);
+    for (int k = 0; k < 50000; k++) {
+        assert_int_equal(ebm_mcmc_advance(&chain, &setup, 1, NULL, work, NULL), EBM_OK);
+        look(b, (double)y[0], about, seen);
+        for (int i = 0; i < 2; i++)
+            batch[k / 1000][i] += seen[i] / 1000.0;
+    }
+    for (int i = 0; i < 2; i++) {
+        mean[i] = se[i] = 0.0;
+        for (int k = 0; k < 50; k++)
+            mean[i] += batch[k][i] / 50.0;
+        for (int k = 0; k < 50; k++)
+            se[i] += (batch[k][i] - mean[i]) * (batch[k][i] - mean[i]) / (50.0 * 49.0);
+        se[i] = sqrt(se[i]);
+    }
+}
+
+static void central_moments(const bench *b, double y, const double *about, double out[2])
+{
+    (void)b;
+    out[0] = y - *about;
+    out[1] = out[0] * out[0];
+}
+
 /* A product of powers of Gaussians is Gaussian with precision sum w/v and mean sum (w/v
- * m)/precision; a negative weight is a negation. Sampled by MALA: mean and variance within 4
- * standard errors from 50 batches of 1,000 draws. */
+ * m)/precision; a negative weight is a negation. Mean and variance within 4 standard errors. */
 static void test_product_moments(void **state)
 {
     static const double weights[3][2] = {{1.0, 1.0}, {0.5, 2.0}, {1.3, -0.3}};
     (void)state;
     for (int row = 0; row < 3; row++) {
         bench b;
-        double precision = 0.0, pull = 0.0, batch[50][2] = {{0}}, mean[2] = {0, 0}, se[2] = {0, 0};
-        float y[1], anchor[1], work[4];
+        double precision = 0.0, pull = 0.0, mean[2], se[2];
         init_bench(&b, EBM_COMPOSE_PRODUCT);
         for (int i = 0; i < 2; i++) {
             double m, v;
@@ -95,29 +134,52 @@ static void test_product_moments(void **state)
             pull += weights[row][i] * m / v;
         }
         compose(&b);
-        ebm_mcmc_plan plan = ebm_mcmc_plan_default(EBM_SAMPLER_MALA);
-        plan.ladder = false;
-        plan.steps = 51000;
-        plan.burn_in = 1000;
-        const ebm_mcmc_setup setup = {.density = &b.density, .levels = &b.levels, .plan = &plan};
-        ebm_mcmc chain = {.noise = {.seed = 3}, .y = y, .anchor = anchor};
-        ebm_mcmc_start_noise(&chain, &setup, 1);
-        assert_int_equal(ebm_mcmc_advance(&chain, &setup, 1000, NULL, work, NULL), EBM_OK);
-        for (int k = 0; k < 50000; k++) {
-            assert_int_equal(ebm_mcmc_advance(&chain, &setup, 1, NULL, work, NULL), EBM_OK);
-            double d = (double)y[0] - pull / precision;
-            batch[k / 1000][0] += d / 1000.0;
-            batch[k / 1000][1] += d * d / 1000.0;
+        const double centre = pull / precision;
+        sample(&b, central_moments, &centre, mean, se);
+        assert_close(mean[0], 0.0, 4.0 * se[0]);
+        assert_close(mean[1], 1.0 / precision, 4.0 * se[1]);
+        assert_true(se[1] < 0.1 / precision);
+        close_bench(&b);
+    }
+}
+
+/* The chance that y came from part 0, whose share in the mixture is `about`; and y. */
+static void membership(const bench *b, double y, const double *about, double out[2])
+{
+    double p[2];
+    for (int i = 0; i < 2; i++) {
+        double m, v;
+        part_moments(b, i, 1, &m, &v);
+        p[i] = (i ? 1.0 - *about : *about) * exp(-0.5 * (y - m) * (y - m) / v) / sqrt(v);
+    }
+    out[0] = p[0] / (p[0] + p[1]);
+    out[1] = y;
+}
+
+/* Drawn from the mixture, the mean chance of part 0 is its share, exactly, and the mean of y that
+ * of the parts by their shares. Without normalisers the shares are w Z. Within 4 standard errors.
+ */
+static void test_mixture_shares(void **state)
+{
+    static const double weights[3] = {0.3, 0.8, 0.3};
+    (void)state;
+    for (int row = 0; row < 3; row++) {
+        bench b;
+        double mean[2], se[2], m[2], v, share = weights[row];
+        init_bench(&b, EBM_COMPOSE_MIXTURE);
+        for (int i = 0; i < 2; i++) {
+            b.parts[i].weight = i ? 1.0 - share : share;
+            if (row == 2)
+                b.parts[i].log_z = NULL;
+            part_moments(&b, i, 1, &m[i], &v);
         }
-        for (int k = 0; k < 50; k++)
-            for (int i = 0; i < 2; i++)
-                mean[i] += batch[k][i] / 50.0;
-        for (int k = 0; k < 50; k++)
-            for (int i = 0; i < 2; i++)
-                se[i] += (batch[k][i] - mean[i]) * (batch[k][i] - mean[i]) / (50.0 * 49.0);
-        assert_close(mean[0], 0.0, 4.0 * sqrt(se[0]));
-        assert_close(mean[1], 1.0 / precision, 4.0 * sqrt(se[1]));
-        assert_true(sqrt(se[1]) < 0.1 / precision);
+        if (row == 2)
+            share = 1.0 / (1.0 + (1.0 - share) / share * exp(b.log_z[1][1] - b.log_z[0][1]));
+        compose(&b);
+        sample(&b, membership, &share, mean, se);
+        assert_close(mean[0], share, 4.0 * se[0]);
+        assert_close(mean[1], share * m[0] + (1.0 - share) * m[1], 4.0 * se[1]);
+        assert_true(se[0] < 0.05);
         close_bench(&b);
     }
 }
@@ -181,6 +243,56 @@ static void test_mixture_far_away(void **state)
     close_bench(&b);
 }
 
+/* A residual network against a U-shaped one, on kernels of float32: the whole is the weighted sum
+ * of their log densities and gradients, in the units of the chain's levels. */
+static void test_two_networks(void **state)
+{
+    static const double weights[2] = {1.5, -0.5};
+    ebm_model *model[2];
+    ebm_session *session[2] = {NULL, NULL};
+    ebm_compose_part parts[2];
+    ebm_levels levels = analytic_levels();
+    float scratch[2 * 64], y[64], grad[64], one[2][64], net, part_net[2];
+    ebm_density density;
+    (void)state;
+    for (int t = 0; t < levels.count; t++)
+        levels.step2[t] *= 2.0 + t;
+    for (int i = 0; i < 2; i++) {
+        const ebm_network_config network = small_network_of(i, EBM_ACT_SILU);
+        model[i] = random_net(&network, kernel_set("ref"), 1 + (uint64_t)i);
+        assert_int_equal(ebm_session_create(model[i], NULL, &session[i], NULL), EBM_OK);
+        parts[i] = (ebm_compose_part){.density = ebm_density_of_session(session[i]),
+                                      .levels = ebm_model_describe(model[i])->levels,
+                                      .weight = weights[i]};
+    }
+    ebm_composition whole = {.parts = parts, .n_parts = 2, .levels = &levels, .scratch = scratch};
+    assert_int_equal(ebm_compose(&whole, &density, NULL), EBM_OK);
+    for (int32_t t = 0; t < levels.count; t++) {
+        double logp = 0.0, size = 0.0, steepest = 0.0, off = 0.0;
+        random_floats(4, (uint32_t)t, 64, y);
+        density.gradient(density.self, y, t, &net, grad);
+        for (int i = 0; i < 2; i++) {
+            part_net[i] = ebm_session_gradient(session[i], y, t, one[i]);
+            logp += weights[i] * (double)part_net[i] / parts[i].levels->step2[t];
+            size += fabs(weights[i] * (double)part_net[i] / parts[i].levels->step2[t]);
+        }
+        assert_close((double)net / levels.step2[t], logp, 1e-6 * size);
+        for (int j = 0; j < 64; j++) {
+            double slope = 0.0;
+            for (int i = 0; i < 2; i++)
+                slope += weights[i] * (double)one[i][j] / parts[i].levels->step2[t];
+            steepest = fmax(steepest, fabs(slope));
+            off = fmax(off, fabs((double)grad[j] / levels.step2[t] - slope));
+        }
+        assert_true(off <= 1e-5 * steepest);
+    }
+    for (int i = 0; i < 2; i++) {
+        ebm_session_free(session[i]);
+        ebm_model_unref(model[i]);
+    }
+    ebm_levels_clear(&levels);
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
@@ -218,6 +330,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_product_moments), cmocka_unit_test(test_mixture_density),
         cmocka_unit_test(test_gradients),       cmocka_unit_test(test_mixture_far_away),
+        cmocka_unit_test(test_mixture_shares),  cmocka_unit_test(test_two_networks),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -219,6 +219,16 @@ says err "going on after 9"
 says out "^Gaussian fit"
 grep -q '"floors"' "$work/r.json" || { echo "no floors in the report"; failed=1; }
 grep -q '</html>' "$work/r.html" || { echo "no whole page"; failed=1; }
+cp "$work/out" "$work/measured"
+evaluate 0 --samples "$work/d.npy" --json "$work/r.json"
+cmp -s "$work/out" "$work/measured" || { echo "kept floors give other numbers"; failed=1; }
+grep -q '"floors_kept": true' "$work/r.json" || { echo "floors are measured again"; failed=1; }
+evaluate 0 --samples "$work/d.npy" --fresh-floors --json "$work/r.json"
+grep -q '"floors_kept": false' "$work/r.json" || { echo "floors are not measured again"; failed=1; }
+echo '[' >"$work/c/floors.json"
+evaluate 0 --samples "$work/d.npy"
+says err "floors.json: .*ignored"
+cmp -s "$work/out" "$work/measured" || { echo "floors measured again differ"; failed=1; }
 evaluate 0 --model "$work/demo" --n 12 --distance-only --save-samples "$work/e.npy"
 cmp -s "$work/d.npy" "$work/e.npy" || { echo "a continued drawing gives other images"; failed=1; }
 evaluate 64 --model "$work/demo" --n 12 --seed 2 --save-samples "$work/d.npy"
@@ -229,6 +239,21 @@ says out "bits per dimension, recovery bound"
 grep -q '"ladder_high"' "$work/l.json" || { echo "no likelihood in the report"; failed=1; }
 evaluate 64 --samples "$work/d.npy" --likelihood 2
 says err "--likelihood"
+evaluate 0 --model "$work/demo" --n 9 --distance-only --long-chains 8 --long-steps 3 --long-burn-in 2 \
+    --long-sampler hmc --json "$work/h.json" --html "$work/h.html"
+says out "^as drawn"
+grep -q '"inside_band"' "$work/h.json" || { echo "no long chains in the report"; failed=1; }
+grep -q '<h2>Long chains' "$work/h.html" || { echo "no long chains on the page"; failed=1; }
+evaluate 0 --model "$work/demo" --n 9 --distance-only --long-chains 8 --long-steps 3 --long-checkpoint "$work/long"
+cp "$work/out" "$work/first"
+evaluate 0 --model "$work/demo" --n 9 --distance-only --long-chains 8 --long-steps 3 --long-checkpoint "$work/long"
+cmp -s "$work/out" "$work/first" || { echo "kept long chains say something else"; failed=1; }
+evaluate 64 --model "$work/demo" --n 9 --distance-only --long-chains 8 --long-steps 4 --long-checkpoint "$work/long"
+says err "other data or settings"
+evaluate 64 --model "$work/demo" --long-chains 7
+evaluate 64 --model "$work/demo" --long-chains 8 --long-sampler nuts
+says err "--long-sampler"
+evaluate 64 --samples "$work/d.npy" --long-chains 8
 
 # Inception alone, and what it refuses
 fixtures=$golden/../fixtures
