@@ -408,7 +408,7 @@ int ebmt__cmd_eval(int argc, char **argv)
                       .inception_input = "bilinear",
                       .long_steps = 10000,
                       .long_sampler = "mala",
-                      .long_burn_in = 300,
+                      .long_burn_in = 1000,
                       .ais_particles = bits.particles,
                       .ais_temperatures = bits.temperatures};
     evaluation e = {.args = &args};

@@ -244,11 +244,14 @@ evaluate 0 --model "$work/demo" --n 9 --distance-only --long-chains 8 --long-ste
 says out "^as drawn"
 grep -q '"inside_band"' "$work/h.json" || { echo "no long chains in the report"; failed=1; }
 grep -q '<h2>Long chains' "$work/h.html" || { echo "no long chains on the page"; failed=1; }
-evaluate 0 --model "$work/demo" --n 9 --distance-only --long-chains 8 --long-steps 3 --long-checkpoint "$work/long"
+evaluate 0 --model "$work/demo" --n 9 --distance-only --long-chains 8 --long-steps 3 --long-burn-in 2 \
+    --long-checkpoint "$work/long"
 cp "$work/out" "$work/first"
-evaluate 0 --model "$work/demo" --n 9 --distance-only --long-chains 8 --long-steps 3 --long-checkpoint "$work/long"
+evaluate 0 --model "$work/demo" --n 9 --distance-only --long-chains 8 --long-steps 3 --long-burn-in 2 \
+    --long-checkpoint "$work/long"
 cmp -s "$work/out" "$work/first" || { echo "kept long chains say something else"; failed=1; }
-evaluate 64 --model "$work/demo" --n 9 --distance-only --long-chains 8 --long-steps 4 --long-checkpoint "$work/long"
+evaluate 64 --model "$work/demo" --n 9 --distance-only --long-chains 8 --long-steps 4 --long-burn-in 2 \
+    --long-checkpoint "$work/long"
 says err "other data or settings"
 evaluate 64 --model "$work/demo" --long-chains 7
 evaluate 64 --model "$work/demo" --long-chains 8 --long-sampler nuts
