@@ -9,7 +9,8 @@ typedef struct ebmd_idem {
     char key[EBMD_HEX_SIZE], body[EBMD_HEX_SIZE]; /* digests; "" without the header */
 } ebmd_idem;
 
-/* Reads the header of a request for a kind of job; `subject` is what the body is about besides itself.
+/* Reads the header of a request for a kind of job; `subject` is what the body is about besides
+ * itself.
  * @err false: answered */
 bool ebmd_idem_read(ebmd_request *r, const char *kind, const char *subject, ebmd_idem *out);
 

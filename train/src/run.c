@@ -299,15 +299,16 @@ static ebm_status save_model(run *r, ebm_error *err)
     return st;
 }
 
+/* A run that was told to stop draws no last sheet: somebody waits for it to end. */
 static ebm_status leave_model(run *r, ebm_error *err)
 {
+    bool complete = r->tr->state.iteration == r->tr->config.iterations;
     ebm_status st = ebmt_checkpoint_save(r->opt->out_dir, &r->tr->state, r->config_json, err);
     if (st == EBM_OK)
         st = save_model(r, err);
-    if (st == EBM_OK)
+    if (st == EBM_OK && complete)
         st = write_sheet(r, "samples.png", FINAL_SHEET_IMAGES, err);
-    write_report(r, r->tr->state.iteration < r->tr->config.iterations ? "Stopped on request."
-                                                                      : "The run is complete.");
+    write_report(r, complete ? "The run is complete." : "Stopped on request.");
     return st;
 }
 
