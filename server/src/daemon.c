@@ -1,6 +1,6 @@
-/* Start and stop order of the daemon, see daemon.h.
+/* Start and end of the daemon, see daemon.h.
  * Up: descriptors, signals, kernels, admin listener, models, store, workers, main listener.
- * Down: refuse work, let accepted work end, close listeners, then everything in reverse. */
+ * Down: accepted work ends (daemon_drain.c), then everything in reverse. */
 #include "daemon.h"
 
 #include <signal.h>
@@ -8,40 +8,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "app.h"
 #include "clock.h"
-#include "ebm/kernels.h"
+#include "daemon_internal.h"
 #include "ebm/memory.h"
-#include "http.h"
 #include "job_events.h"
-#include "keeper.h"
 #include "listen.h"
-#include "loader.h"
-#include "notify.h"
 #include "router.h"
-#include "signals.h"
-#include "worker.h"
 
 #define ADMIN_CONNECTIONS 64u
 #define MAIN_THREADS      2u
-#define REPLY_GRACE_MS    5000.0 /* for clients to take what is ready for them */
-#define LAST_GRACE_MS     300.0  /* for those who came at the last moment */
-#define RELEASE_GRACE_MS  5000.0 /* for workers to come back and give their jobs back */
-
-typedef struct daemon_parts {
-    const ebmd_options *opt;
-    ebmd_app app;
-    ebmd_budget bodies;
-    ebmd_state state;
-    ebmd_signals signals;
-    const ebm_kernels *kernels;
-    ebmd_http *admin, *main;
-    ebmd_tls tls;
-    ebmd_notify notify;
-    ebmd_run_env env;
-    ebmd_workers *workers;
-    ebmd_keeper *keeper;
-} daemon_parts;
 
 static int code_of(ebm_status st)
 {
@@ -85,7 +60,7 @@ static ebmd_metrics *make_metrics(void)
     return ebmd_metrics_create(name, n);
 }
 
-static int start_basics(daemon_parts *d, ebm_error *err)
+static int start_basics(ebmd_parts *d, ebm_error *err)
 {
     if (ebmd_listen_keep_std(err) != EBM_OK)
         return EBMD_EX_OS;
@@ -108,7 +83,7 @@ static int start_basics(daemon_parts *d, ebm_error *err)
 }
 
 /* Keys are read before any listener opens: a server that wants keys is never open without them. */
-static int start_keys(daemon_parts *d, ebm_error *err)
+static int start_keys(ebmd_parts *d, ebm_error *err)
 {
     ebm_status st;
 
@@ -120,7 +95,7 @@ static int start_keys(daemon_parts *d, ebm_error *err)
 }
 
 /* The whole new key file, or the old keys and a line that says what is wrong. */
-static void reload_keys(daemon_parts *d)
+static void reload_keys(ebmd_parts *d)
 {
     ebm_error err = {0};
     ebmd_field good = {.key = "keys"};
@@ -137,7 +112,7 @@ static void reload_keys(daemon_parts *d)
 }
 
 /* SIGHUP: what is on disk counts now, as far as it is good. */
-static void reload(daemon_parts *d)
+static void reload(ebmd_parts *d)
 {
     reload_keys(d);
     /* if too many orders wait, one of them reads what is there just as well */
@@ -145,7 +120,7 @@ static void reload(daemon_parts *d)
         ebmd_log_event(d->app.log, EBMD_WARN, "reload_skipped", NULL, 0);
 }
 
-static int start_tls(daemon_parts *d, ebm_error *err)
+static int start_tls(ebmd_parts *d, ebm_error *err)
 {
     ebm_status st;
 
@@ -155,7 +130,7 @@ static int start_tls(daemon_parts *d, ebm_error *err)
     return st == EBM_OK ? EBMD_EX_OK : st == EBM_ERR_NOMEM ? EBMD_EX_OS : EBMD_EX_CONFIG;
 }
 
-static int start_listener(daemon_parts *d, const ebmd_address *address, unsigned listener,
+static int start_listener(ebmd_parts *d, const ebmd_address *address, unsigned listener,
                           ebmd_http **out, ebm_error *err)
 {
     bool main = listener == EBMD_ON_MAIN;
@@ -175,7 +150,7 @@ static int start_listener(daemon_parts *d, const ebmd_address *address, unsigned
     return err->status == EBM_ERR_FORMAT ? EBMD_EX_CONFIG : EBMD_EX_OS;
 }
 
-static int start_models(daemon_parts *d, ebm_error *err)
+static int start_models(ebmd_parts *d, ebm_error *err)
 {
     ebm_status st = ebmd_catalog_open(d->opt->models, d->kernels, &d->app.catalog, err);
 
@@ -188,7 +163,7 @@ static int start_models(daemon_parts *d, ebm_error *err)
     return st == EBM_ERR_NOMEM ? EBMD_EX_OS : EBMD_EX_DATA;
 }
 
-static void report_recovery(const daemon_parts *d)
+static void report_recovery(const ebmd_parts *d)
 {
     ebmd_stats stats;
     ebmd_field fields[3] = {{.key = "running"}, {.key = "queued"}, {.key = "damaged"}};
@@ -207,7 +182,7 @@ static size_t owner_share(const ebmd_options *o)
     return o->jobs_per_key > 0 ? o->jobs_per_key : (o->queue + o->slots + 1) / 2;
 }
 
-static int start_store(daemon_parts *d, ebm_error *err)
+static int start_store(ebmd_parts *d, ebm_error *err)
 {
     ebmd_limits limits = ebmd_limits_default();
     ebm_status st;
@@ -230,7 +205,7 @@ static double seconds_of(void *arg, int64_t work)
     return ebmd_sched_seconds(arg, work);
 }
 
-static ebmd_live *make_live(daemon_parts *d)
+static ebmd_live *make_live(ebmd_parts *d)
 {
     ebmd_live_options opt = {.store = d->app.store,
                              .metrics = d->app.metrics,
@@ -242,7 +217,7 @@ static ebmd_live *make_live(daemon_parts *d)
     return d->app.sched ? ebmd_live_create(&opt) : NULL;
 }
 
-static ebm_status start_loader(daemon_parts *d, ebm_error *err)
+static ebm_status start_loader(ebmd_parts *d, ebm_error *err)
 {
     ebmd_loader_options opt = {d->app.catalog, d->app.sched, d->app.waiters, d->app.log,
                                d->app.metrics};
@@ -250,7 +225,7 @@ static ebm_status start_loader(daemon_parts *d, ebm_error *err)
     return ebmd_loader_start(&opt, &d->app.loader, err);
 }
 
-static int start_workers(daemon_parts *d, ebm_error *err)
+static int start_workers(ebmd_parts *d, ebm_error *err)
 {
     ebmd_workers_options workers = {.n = d->opt->workers, .env = &d->env, .state = &d->state};
     ebmd_keeper_options keeper = {.store = d->app.store, .state = &d->state, .log = d->app.log};
@@ -281,7 +256,7 @@ static int start_workers(daemon_parts *d, ebm_error *err)
     return code_of(st);
 }
 
-static size_t count_models(const daemon_parts *d)
+static size_t count_models(const ebmd_parts *d)
 {
     ebmd_engine *engine = ebmd_catalog_take(d->app.catalog);
     size_t n = ebmd_engine_count(engine);
@@ -290,7 +265,7 @@ static size_t count_models(const daemon_parts *d)
     return n;
 }
 
-static void announce(const daemon_parts *d)
+static void announce(const ebmd_parts *d)
 {
     const ebmd_options *o = d->opt;
     ebmd_field fields[] = {
@@ -306,7 +281,7 @@ static void announce(const daemon_parts *d)
     ebmd_log_event(d->app.log, EBMD_INFO, "ready", fields, sizeof(fields) / sizeof(fields[0]));
 }
 
-static int start_all(daemon_parts *d, ebm_error *err)
+static int start_all(ebmd_parts *d, ebm_error *err)
 {
     int rc = start_basics(d, err);
 
@@ -334,101 +309,7 @@ static int start_all(daemon_parts *d, ebm_error *err)
     return rc;
 }
 
-/* Waits until nobody waits for a job. @err false: time is up, or a second signal came */
-static bool wait_clients(daemon_parts *d, double limit_ms)
-{
-    double until = ebmd_clock_ms() + limit_ms;
-    int number;
-
-    while (ebmd_waiters_count(d->app.waiters) > 0) {
-        ebmd_notify_beat(&d->notify, ebmd_clock_ms());
-        if (ebmd_clock_ms() >= until)
-            return false;
-        if (ebmd_signals_wait(&d->signals, 20, &number) == EBMD_WAKE_SIGNAL && number != SIGHUP)
-            return false;
-    }
-    return true;
-}
-
-/* Waits until every job is given back. @err false: a worker does not come back */
-static bool wait_release(daemon_parts *d)
-{
-    double until = ebmd_clock_ms() + RELEASE_GRACE_MS;
-    int number;
-
-    while (ebmd_sched_open(d->app.sched) > 0 && ebmd_clock_ms() < until)
-        ebmd_signals_wait(&d->signals, 20, &number);
-    return ebmd_sched_open(d->app.sched) == 0;
-}
-
-static void log_drain(const daemon_parts *d, const char *event, int number)
-{
-    ebmd_field fields[] = {
-        {.key = "signal", .number = number},
-        {.key = "jobs", .number = (double)ebmd_sched_open(d->app.sched)},
-        {.key = "clients", .number = (double)ebmd_waiters_count(d->app.waiters)},
-    };
-
-    ebmd_log_event(d->app.log, EBMD_INFO, event, fields, 3);
-}
-
-/* An operator who waits for a model gets an answer. @err false: one is still parked */
-static bool wait_admin(daemon_parts *d)
-{
-    return !d->admin || ebmd_http_wait_idle(d->admin, REPLY_GRACE_MS) ||
-           ebmd_http_parked(d->admin) == 0;
-}
-
-/* Gives clients time to take their replies. New ones are answered meanwhile: between the moment
- * when nobody accepts them any more and the end they would be reset without a word, so that has to
- * be short. @err false: a request is still parked */
-static bool hang_up(daemon_parts *d, int number)
-{
-    if (!ebmd_http_wait_idle(d->main, REPLY_GRACE_MS))
-        log_drain(d, "clients_left", number); /* slow readers lose their connection */
-    ebmd_http_quiesce(d->main);
-    return ebmd_http_wait_idle(d->main, LAST_GRACE_MS) || ebmd_http_parked(d->main) == 0;
-}
-
-/* A balancer that has not looked yet still sends requests: they are served. A signal from a
- * keyboard needs no such time, and a second one ends it. */
-static void leave(daemon_parts *d, int number)
-{
-    double until = ebmd_clock_ms() + d->opt->drain_delay * 1e3;
-    int another = 0;
-
-    if (number != SIGTERM || d->opt->drain_delay == 0)
-        return;
-    ebmd_state_set(&d->state, EBMD_LEAVING);
-    log_drain(d, "leaving", number);
-    while (ebmd_clock_ms() < until && ebmd_state_get(&d->state) == EBMD_LEAVING) {
-        ebmd_notify_beat(&d->notify, ebmd_clock_ms());
-        if (ebmd_signals_wait(&d->signals, 20, &another) == EBMD_WAKE_SIGNAL && another != SIGHUP)
-            return;
-    }
-}
-
-/* Lets the jobs end that somebody waits for; the others go back to the store, with a checkpoint,
- * and the next process goes on with them. The main listener stays open meanwhile, so that new
- * requests and probes get an answer: 503. @err false: a worker does not come back */
-static bool drain(daemon_parts *d, int number)
-{
-    bool released;
-
-    log_drain(d, "draining", number);
-    ebmd_notify_say(&d->notify, "STOPPING=1");
-    ebmd_state_set(&d->state, EBMD_DRAINING);
-    ebmd_waiters_end_polls(d->app.waiters);
-    if (ebmd_state_get(&d->state) == EBMD_DRAINING && !wait_clients(d, d->opt->drain_seconds * 1e3))
-        log_drain(d, "releasing", number);
-    ebmd_sched_close(d->app.sched);
-    released = wait_release(d);
-    ebmd_waiters_dismiss(d->app.waiters);
-    ebmd_live_drain(d->app.live);
-    return released && wait_admin(d) && (!d->main || hang_up(d, number));
-}
-
-static int serve(daemon_parts *d, bool *abrupt)
+static int serve(ebmd_parts *d, bool *abrupt)
 {
     ebmd_wakeup why;
     int number = 0;
@@ -443,13 +324,13 @@ static int serve(daemon_parts *d, bool *abrupt)
         }
     } while (why == EBMD_WAKE_TIMEOUT ||
              (why == EBMD_WAKE_EVENT && ebmd_state_get(&d->state) != EBMD_BROKEN));
-    leave(d, number);
-    *abrupt = !drain(d, number);
+    ebmd__daemon_leave(d, number);
+    *abrupt = !ebmd__daemon_drain(d, number);
     ebmd_log_event(d->app.log, EBMD_INFO, "stopped", NULL, 0);
     return ebmd_state_get(&d->state) == EBMD_BROKEN ? EBMD_EX_IO : EBMD_EX_OK;
 }
 
-static void stop_all(daemon_parts *d)
+static void stop_all(ebmd_parts *d)
 {
     ebmd_http_stop(d->main);
     ebmd_http_stop(d->admin);
@@ -493,7 +374,7 @@ int ebmd_daemon_check(const ebmd_options *options, ebm_error *err)
 
 int ebmd_daemon_run(const ebmd_options *options, bool *abrupt, ebm_error *err)
 {
-    daemon_parts d = {.opt = options, .signals = {-1, -1}};
+    ebmd_parts d = {.opt = options, .signals = {-1, -1}};
     int rc;
 
     *abrupt = false;

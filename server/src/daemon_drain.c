@@ -1,0 +1,99 @@
+/* How a daemon that is to stop comes to rest: it refuses work, lets accepted work end or go back to
+ * the store, and its clients take their replies. Knows the order; not how anything was started. */
+#include <signal.h>
+
+#include "clock.h"
+#include "daemon_internal.h"
+
+#define REPLY_GRACE_MS   5000.0 /* for clients to take what is ready for them */
+#define LAST_GRACE_MS    300.0  /* for those who came at the last moment */
+#define RELEASE_GRACE_MS 5000.0 /* for workers to come back and give their jobs back */
+
+/* Waits until nobody waits for a job. @err false: time is up, or a second signal came */
+static bool wait_clients(ebmd_parts *d, double limit_ms)
+{
+    double until = ebmd_clock_ms() + limit_ms;
+    int number;
+
+    while (ebmd_waiters_count(d->app.waiters) > 0) {
+        ebmd_notify_beat(&d->notify, ebmd_clock_ms());
+        if (ebmd_clock_ms() >= until)
+            return false;
+        if (ebmd_signals_wait(&d->signals, 20, &number) == EBMD_WAKE_SIGNAL && number != SIGHUP)
+            return false;
+    }
+    return true;
+}
+
+/* Waits until every job is given back. @err false: a worker does not come back */
+static bool wait_release(ebmd_parts *d)
+{
+    double until = ebmd_clock_ms() + RELEASE_GRACE_MS;
+    int number;
+
+    while (ebmd_sched_open(d->app.sched) > 0 && ebmd_clock_ms() < until)
+        ebmd_signals_wait(&d->signals, 20, &number);
+    return ebmd_sched_open(d->app.sched) == 0;
+}
+
+static void log_drain(const ebmd_parts *d, const char *event, int number)
+{
+    ebmd_field fields[] = {
+        {.key = "signal", .number = number},
+        {.key = "jobs", .number = (double)ebmd_sched_open(d->app.sched)},
+        {.key = "clients", .number = (double)ebmd_waiters_count(d->app.waiters)},
+    };
+
+    ebmd_log_event(d->app.log, EBMD_INFO, event, fields, 3);
+}
+
+/* An operator who waits for a model gets an answer. @err false: one is still parked */
+static bool wait_admin(ebmd_parts *d)
+{
+    return !d->admin || ebmd_http_wait_idle(d->admin, REPLY_GRACE_MS) ||
+           ebmd_http_parked(d->admin) == 0;
+}
+
+/* Gives clients time to take their replies. New ones are answered meanwhile: between the moment
+ * when nobody accepts them any more and the end they would be reset without a word, so that has to
+ * be short. @err false: a request is still parked */
+static bool hang_up(ebmd_parts *d, int number)
+{
+    if (!ebmd_http_wait_idle(d->main, REPLY_GRACE_MS))
+        log_drain(d, "clients_left", number); /* slow readers lose their connection */
+    ebmd_http_quiesce(d->main);
+    return ebmd_http_wait_idle(d->main, LAST_GRACE_MS) || ebmd_http_parked(d->main) == 0;
+}
+
+void ebmd__daemon_leave(ebmd_parts *d, int number)
+{
+    double until = ebmd_clock_ms() + d->opt->drain_delay * 1e3;
+    int another = 0;
+
+    if (number != SIGTERM || d->opt->drain_delay == 0)
+        return;
+    ebmd_state_set(&d->state, EBMD_LEAVING);
+    log_drain(d, "leaving", number);
+    while (ebmd_clock_ms() < until && ebmd_state_get(&d->state) == EBMD_LEAVING) {
+        ebmd_notify_beat(&d->notify, ebmd_clock_ms());
+        if (ebmd_signals_wait(&d->signals, 20, &another) == EBMD_WAKE_SIGNAL && another != SIGHUP)
+            return;
+    }
+}
+
+bool ebmd__daemon_drain(ebmd_parts *d, int number)
+{
+    bool released;
+
+    log_drain(d, "draining", number);
+    ebmd_notify_say(&d->notify, "STOPPING=1");
+    ebmd_state_set(&d->state, EBMD_DRAINING);
+    ebmd_waiters_end_polls(d->app.waiters);
+    if (ebmd_state_get(&d->state) == EBMD_DRAINING && !wait_clients(d, d->opt->drain_seconds * 1e3))
+        log_drain(d, "releasing", number);
+    ebmd_sched_close(d->app.sched);
+    released = wait_release(d);
+    ebmd_waiters_dismiss(d->app.waiters);
+    ebmd_live_drain(d->app.live);
+    return released && wait_admin(d) && (!d->main || hang_up(d, number));
+}
