@@ -217,6 +217,26 @@ ebm_status ebma_job_present(const char *json, size_t size, const ebma_job_state 
     return ebma__json_write(root, out, out_size, err);
 }
 
+ebm_status ebma_job_image_digest(const char *json, size_t size, int32_t k, char sha256[65],
+                                 ebm_error *err)
+{
+    json_t *root = json_loadb(json, size, JSON_REJECT_DUPLICATES, NULL);
+    const json_t *data = json_object_get(root, "data");
+    const json_t *digest = json_object_get(json_array_get(data, (size_t)k), "sha256");
+    ebm_status st = EBM_OK;
+
+    if (!json_is_object(root))
+        st = ebm_error_set(err, EBM_ERR_FORMAT, NULL, "not a job object");
+    else if (!digest)
+        st = ebm_error_set(err, EBM_ERR_NOT_FOUND, NULL, "no image %d", (int)k);
+    else if (json_string_length(digest) != 64)
+        st = ebm_error_set(err, EBM_ERR_FORMAT, "sha256", "not a digest");
+    else
+        memcpy(sha256, json_string_value(digest), 65);
+    json_decref(root);
+    return st;
+}
+
 ebm_status ebma_job_read(const char *json, size_t size, uint64_t *seed, double *energy,
                          ebm_error *err)
 {

@@ -7,9 +7,10 @@
 
 #define EBMD_CORS_METHODS "GET, HEAD, POST, DELETE, OPTIONS"
 #define EBMD_CORS_HEADERS                                                                          \
-    "Accept, Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Prefer, X-Request-Id"
+    "Accept, Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, Prefer, " \
+    "X-Request-Id"
 #define EBMD_CORS_EXPOSE                                                                           \
-    "X-Request-Id, X-Job-Id, X-Seed, X-Energy, Location, Preference-Applied, "                     \
+    "ETag, X-Request-Id, X-Job-Id, X-Seed, X-Energy, Location, Preference-Applied, "               \
     "Idempotency-Replayed, Retry-After, Server-Timing, WWW-Authenticate"
 #define EBMD_CORS_MAX_AGE "600"
 

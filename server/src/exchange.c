@@ -16,6 +16,9 @@
 #define DISCARD_MAX (EBMA_CHAINS_MAX + 4u * 1024u * 1024u)
 #define FIRST_ROOM  1024u
 
+/* What never changes may be kept by whoever asked, but by nobody in between: it is not for all. */
+#define KEPT "private, max-age=31536000, immutable"
+
 static void take_id(ebmd_request *r)
 {
     const char *theirs = ebmd_request_header(r, "X-Request-Id");
@@ -51,31 +54,32 @@ static void answer_options(const ebmd_app *app, ebmd_request *r, unsigned allowe
     ebmd_reply_add(r, "Access-Control-Max-Age", EBMD_CORS_MAX_AGE);
 }
 
+static bool keep_capture(ebmd_request *r, const ebmd_capture *c, const char **out)
+{
+    *out = c->at ? ebm_arena_strndup(r->arena, c->at, c->size) : NULL;
+    return !c->at || *out;
+}
+
 /* Sets r->route, or answers 404, 405 or a preflight. */
 static void find_route(const ebmd_app *app, ebmd_request *r, unsigned listener)
 {
-    const char *capture;
-    size_t n_routes, capture_len;
-    unsigned allowed;
+    size_t n_routes;
     char allow[64];
     const ebmd_route *table = ebmd_routes(&n_routes);
+    ebmd_match match = ebmd_router_find(table, n_routes, listener, r->method, r->head.target);
 
-    r->route = ebmd_router_find(table, n_routes, listener, r->method, r->head.target, &allowed,
-                                &capture, &capture_len);
-    if (r->route && capture) {
-        r->capture = ebm_arena_strndup(r->arena, capture, capture_len);
-        if (!r->capture)
+    r->route = match.row;
+    if (r->route) {
+        if (!keep_capture(r, &match.capture[0], &r->capture) ||
+            !keep_capture(r, &match.capture[1], &r->item))
             refuse(r, EBMA_OUT_OF_MEMORY);
-    }
-    if (r->route)
-        return;
-    if (allowed == 0) {
+    } else if (match.allowed == 0) {
         refuse(r, EBMA_NOT_FOUND);
     } else if (r->method == EBMD_OPTIONS) {
-        answer_options(app, r, allowed);
+        answer_options(app, r, match.allowed);
     } else {
         refuse(r, EBMA_METHOD_NOT_ALLOWED);
-        ebmd_router_allow(allowed, allow);
+        ebmd_router_allow(match.allowed, allow);
         ebmd_reply_add(r, "Allow", allow);
     }
 }
@@ -302,7 +306,7 @@ void ebmd_exchange_seal(const ebmd_app *app, ebmd_request *r)
         ebmd_reply_code(r, EBMA_INTERNAL); /* a handler that forgot to answer */
     ebmd_reply_add(r, "X-Request-Id", r->id);
     ebmd_reply_add(r, "X-Content-Type-Options", "nosniff");
-    ebmd_reply_add(r, "Cache-Control", "no-store");
+    ebmd_reply_add(r, "Cache-Control", r->reply.keeps ? KEPT : "no-store");
     if (r->reply.content_type)
         ebmd_reply_add(r, "Content-Type", r->reply.content_type);
     seal_cors(app, r);

@@ -57,6 +57,7 @@ typedef struct ebmd_reply {
     char *body; /* ebm_free() */
     size_t size;
     bool close;   /* end the connection afterwards */
+    bool keeps;   /* the body never changes: the client may keep it */
     bool streams; /* the body comes from the request's stream, piece by piece */
     size_t n_headers;
     ebmd_reply_header header[EBMD_REPLY_HEADERS_MAX];
@@ -70,6 +71,7 @@ typedef struct ebmd_request {
     ebmd_method method;
     const struct ebmd_route *route;
     const char *capture; /* what {id} of the route's pattern matched, or NULL */
+    const char *item;    /* and what its second name matched, e.g. {k} */
     char id[EBMD_REQUEST_ID_SIZE];
     char client[EBMD_PEER_SIZE]; /* address, for the log; "" until the head is read */
     ebmd_grant grant;            /* who asks; owner "" while keys are off */

@@ -31,6 +31,7 @@ static const ebmd_route routes[] = {
     {EBMD_GET | EBMD_DELETE, "/v1/jobs/{id}", JOBS | EBMD_TAKES_QUERY, ebmd_route_job,
      ebmd_route_job_waited},
     {EBMD_GET, "/v1/jobs/{id}/events", JOBS | EBMD_TAKES_QUERY, ebmd_route_job_events, NULL},
+    {EBMD_GET, "/v1/jobs/{id}/images/{k}.png", JOBS, ebmd_route_job_image, NULL},
     {EBMD_POST, "/v1/jobs/{id}/cancel", JOBS, ebmd_route_job_cancel, NULL},
     {EBMD_POST, "/v1/sample", WORK, ebmd_route_sample, ebmd_submit_done},
     {EBMD_POST, "/sample", WORK, ebmd_route_sample, ebmd_submit_done},
@@ -60,22 +61,29 @@ const ebmd_route *ebmd_routes(size_t *n)
     return routes;
 }
 
-/* Matches one pattern; {id} takes one segment that is not empty. */
-static bool matches(const char *pattern, const char *path, size_t len, const char **capture,
-                    size_t *capture_len)
+/* Lets "{name}", and what stands behind it in its segment, match a segment of the path. Returns
+ * the length of what the name takes; 0: it does not fit. */
+static size_t take_name(const char *behind, const char *path, const char *end)
+{
+    const char *stop = memchr(path, '/', (size_t)(end - path));
+    size_t segment = (size_t)((stop ? stop : end) - path), tail = strcspn(behind, "/");
+
+    return segment > tail ? segment - tail : 0;
+}
+
+static bool matches(const char *pattern, const char *path, size_t len,
+                    ebmd_capture capture[EBMD_CAPTURES])
 {
     const char *end = path + len;
+    size_t n = 0;
 
     while (*pattern) {
         if (*pattern == '{') {
-            const char *stop = memchr(path, '/', (size_t)(end - path));
-
-            *capture = path;
-            *capture_len = (size_t)((stop ? stop : end) - path);
-            if (*capture_len == 0)
-                return false;
-            path += *capture_len;
             pattern = strchr(pattern, '}') + 1;
+            capture[n] = (ebmd_capture){path, take_name(pattern, path, end)};
+            if (capture[n].size == 0)
+                return false;
+            path += capture[n++].size;
         } else {
             if (path == end || *path != *pattern)
                 return false;
@@ -86,31 +94,24 @@ static bool matches(const char *pattern, const char *path, size_t len, const cha
     return path == end;
 }
 
-const ebmd_route *ebmd_router_find(const ebmd_route *table, size_t n, unsigned listener,
-                                   ebmd_method method, const char *path, unsigned *allowed,
-                                   const char **capture, size_t *capture_len)
+ebmd_match ebmd_router_find(const ebmd_route *table, size_t n, unsigned listener,
+                            ebmd_method method, const char *path)
 {
+    ebmd_match none = {.allowed = 0};
     size_t len = strcspn(path, "?");
 
-    *allowed = 0;
-    *capture = NULL;
-    *capture_len = 0;
     for (size_t i = 0; i < n; i++) {
         const ebmd_route *row = &table[i];
         unsigned methods = row->methods | ((row->methods & EBMD_GET) ? EBMD_HEAD : 0u);
-        const char *part = NULL;
-        size_t part_len = 0;
+        ebmd_match match = {.row = row};
 
-        if (!(row->flags & listener) || !matches(row->pattern, path, len, &part, &part_len))
+        if (!(row->flags & listener) || !matches(row->pattern, path, len, match.capture))
             continue;
-        if (methods & (unsigned)method) {
-            *capture = part;
-            *capture_len = part_len;
-            return row;
-        }
-        *allowed |= methods | EBMD_OPTIONS;
+        if (methods & (unsigned)method)
+            return match;
+        none.allowed |= methods | EBMD_OPTIONS;
     }
-    return NULL;
+    return none;
 }
 
 void ebmd_router_allow(unsigned methods, char out[64])

@@ -34,12 +34,24 @@ typedef struct ebmd_route {
 /* The daemon's routes. @own static table */
 const ebmd_route *ebmd_routes(size_t *n);
 
-/* Finds the row for method and path (a query is ignored) on one listener.
- * Returns NULL if there is none; *allowed then holds the methods the path knows (0: no such
- * path). *capture points into path at what {id} matched; *capture_len is its length. */
-const ebmd_route *ebmd_router_find(const ebmd_route *table, size_t n, unsigned listener,
-                                   ebmd_method method, const char *path, unsigned *allowed,
-                                   const char **capture, size_t *capture_len);
+/* What a {name} of a pattern matched. */
+typedef struct ebmd_capture {
+    const char *at; /* into the path; NULL: the pattern has no such name */
+    size_t size;
+} ebmd_capture;
+
+#define EBMD_CAPTURES 2 /* most names in a pattern */
+
+typedef struct ebmd_match {
+    const ebmd_route *row; /* NULL: there is none */
+    unsigned allowed;      /* without a row: methods that the path knows; 0: no such path */
+    ebmd_capture capture[EBMD_CAPTURES];
+} ebmd_match;
+
+/* Finds the row for method and path (a query is ignored) on one listener. A {name} takes what is
+ * left of one segment, "{k}.png" all of "7.png" but its end. */
+ebmd_match ebmd_router_find(const ebmd_route *table, size_t n, unsigned listener,
+                            ebmd_method method, const char *path);
 
 /* Writes "GET, HEAD" for a set of methods. */
 void ebmd_router_allow(unsigned methods, char out[64]);
@@ -63,6 +75,7 @@ void ebmd_route_model_unload(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_model_unloaded(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_job(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_job_cancel(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_job_image(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_job_events(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_sample(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_inpaint(const ebmd_app *app, ebmd_request *r);

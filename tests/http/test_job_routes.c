@@ -188,8 +188,16 @@ static void strangers(void **state)
     assert_int_equal(call_job("GET", id, "?wait=5", KEY("bob")), 404);
     assert_int_equal(call_job("DELETE", id, "", KEY("bob")), 404);
     assert_int_equal(call_job("POST", id, "/cancel", KEY("bob")), 404);
+    assert_int_equal(call_job("GET", id, "/images/0.png", KEY("bob")), 404);
+    assert_int_equal(call_job("GET", id, "/images/0.png", KEY("alice")), 409);
+    assert_int_equal(call_job("GET", id, "/images/0.png", ""), 401);
     assert_int_equal(call_job("GET", id, "", KEY("root")), 200);
     assert_int_equal(call_job("DELETE", id, "", KEY("root")), 204);
+    send_job(KEY("alice"), "{}", id);
+    assert_int_equal(call_job("GET", id, "/images/0.png", KEY("bob")), 404);
+    assert_int_equal(call_job("GET", id, "/images/0.png", KEY("bob") "If-None-Match: *\r\n"), 404);
+    assert_int_equal(call_job("GET", id, "/images/0.png", KEY("alice")), 200);
+    assert_int_equal(call_job("GET", id, "/images/0.png", KEY("root")), 200);
 }
 
 static void waiting(void **state)

@@ -42,6 +42,8 @@ typedef enum ebma_problem_code {
     EBMA_MODEL_NOT_FOUND,
     EBMA_JOB_NOT_FOUND,
     EBMA_JOB_GONE,
+    EBMA_JOB_AT_WORK,
+    EBMA_IMAGE_NOT_FOUND,
     EBMA_CHAINS_AT_WORK,
     EBMA_NO_CHAINS,
     EBMA_METHOD_NOT_ALLOWED,
@@ -248,6 +250,10 @@ EBM_API EBM_MUST_CHECK ebm_status ebma_job_list_encode(const ebma_job_page *page
 /* Reads seed and first energy of a job object with a result. @err FORMAT */
 EBM_API EBM_MUST_CHECK ebm_status ebma_job_read(const char *json, size_t size, uint64_t *seed,
                                                 double *energy, ebm_error *err);
+/* Reads the digest of image k of a job object. @range k >= 0
+ * @err NOT_FOUND: it has no such image; FORMAT: not a job object */
+EBM_API EBM_MUST_CHECK ebm_status ebma_job_image_digest(const char *json, size_t size, int32_t k,
+                                                        char sha256[65], ebm_error *err);
 /* Writes the body in the one form that all spellings of it share: keys sorted, no blanks.
  * @own *out: ebm_free() @err ARG: not JSON; NOMEM */
 EBM_API EBM_MUST_CHECK ebm_status ebma_body_canonical(const char *json, size_t size, char **out,

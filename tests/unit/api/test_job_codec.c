@@ -270,6 +270,37 @@ static void what_is_not_a_job_object(void **state)
     assert_true(seed == 3 && energy == 0.5);
 }
 
+static void digests_of_images(void **state)
+{
+    static const char d[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    static const struct {
+        const char *format; /* %s: the digest */
+        int32_t k;
+        ebm_status want;
+    } rows[] = {{"{\"data\":[{\"sha256\":\"%s\"}]}", 0, EBM_OK},
+                {"{\"data\":[{\"sha256\":\"\"},{\"sha256\":\"%s\"}]}", 1, EBM_OK},
+                {"{\"data\":[{\"sha256\":\"%s\"}]}", 1, EBM_ERR_NOT_FOUND},
+                {"{\"data\":[{\"sha256\":\"%s\"}]}", INT32_MAX, EBM_ERR_NOT_FOUND},
+                {"{\"data\":[{\"energies\":\"%s\"}]}", 0, EBM_ERR_NOT_FOUND},
+                {"{\"data\":null,\"a\":\"%s\"}", 0, EBM_ERR_NOT_FOUND},
+                {"{\"data\":[{\"sha256\":\"%s0\"}]}", 0, EBM_ERR_FORMAT},
+                {"{\"data\":[{\"sha256\":[\"%s\"]}]}", 0, EBM_ERR_FORMAT},
+                {"[\"%s\"]", 0, EBM_ERR_FORMAT},
+                {"{\"%s\"", 0, EBM_ERR_FORMAT}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *mark = strstr(rows[i].format, "%s");
+        char text[256], got[65] = "";
+
+        snprintf(text, sizeof(text), "%.*s%s%s", (int)(mark - rows[i].format), rows[i].format, d,
+                 mark + 2);
+        assert_int_equal(ebma_job_image_digest(text, strlen(text), rows[i].k, got, NULL),
+                         rows[i].want);
+        assert_string_equal(got, rows[i].want == EBM_OK ? d : "");
+    }
+}
+
 static void one_form_of_a_body(void **state)
 {
     static const char *const same[] = {"{\"n\":1,\"seed\":2}", " {\"seed\": 2,\n\"n\":1 }"};
@@ -403,6 +434,7 @@ int main(void)
         cmocka_unit_test(params_can_be_posted_back),
         cmocka_unit_test(states),
         cmocka_unit_test(what_is_not_a_job_object),
+        cmocka_unit_test(digests_of_images),
         cmocka_unit_test(one_form_of_a_body),
         cmocka_unit_test(compositions_and_more),
         cmocka_unit_test(energies),

@@ -9,21 +9,13 @@
 
 #include "router.h"
 
-static const ebmd_route *find(unsigned listener, ebmd_method method, const char *path,
-                              unsigned *allowed, char *capture)
+static void copy(const ebmd_capture *c, char out[64])
 {
-    size_t n, len;
-    const char *part;
-    const ebmd_route *table = ebmd_routes(&n);
-    const ebmd_route *row =
-        ebmd_router_find(table, n, listener, method, path, allowed, &part, &len);
+    size_t n = c->at && c->size < 64 ? c->size : 0;
 
-    capture[0] = '\0';
-    if (part && len < 64) {
-        memcpy(capture, part, len);
-        capture[len] = '\0';
-    }
-    return row;
+    if (n > 0)
+        memcpy(out, c->at, n);
+    out[n] = '\0';
 }
 
 static void the_table(void **state)
@@ -58,16 +50,44 @@ static void the_table(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        unsigned allowed;
+        size_t n;
         char capture[64];
-        const ebmd_route *row =
-            find(rows[i].listener, rows[i].method, rows[i].path, &allowed, capture);
+        const ebmd_route *table = ebmd_routes(&n);
+        ebmd_match m = ebmd_router_find(table, n, rows[i].listener, rows[i].method, rows[i].path);
 
-        assert_string_equal(row ? row->pattern : "(none)",
+        copy(&m.capture[0], capture);
+        assert_string_equal(m.row ? m.row->pattern : "(none)",
                             rows[i].pattern ? rows[i].pattern : "(none)");
         assert_string_equal(capture, rows[i].capture);
-        assert_int_equal(allowed, rows[i].allowed);
+        assert_int_equal(m.allowed, rows[i].allowed);
     }
+}
+
+/* A second name, with something behind it in its segment. */
+static void two_names(void **state)
+{
+    static const char good[] = "/v1/jobs/a/images/7.png", image[] = "/v1/jobs/{id}/images/{k}.png";
+    static const char *const bad[] = {"/v1/jobs/a/images/.png",   "/v1/jobs/a/images/7.pn",
+                                      "/v1/jobs/a/images/7.png/", "/v1/jobs/a/images/7.jpg",
+                                      "/v1/jobs/a/images//7.png", "/v1/jobs//images/7.png",
+                                      "/v1/jobs/a/images/7",      "/v1/jobs/a/images/"};
+    size_t n;
+    const ebmd_route *table = ebmd_routes(&n);
+    ebmd_match m = ebmd_router_find(table, n, EBMD_ON_MAIN, EBMD_GET, good);
+    char first[64], second[64];
+
+    (void)state;
+    assert_non_null(m.row);
+    copy(&m.capture[0], first);
+    copy(&m.capture[1], second);
+    assert_string_equal(m.row->pattern, image);
+    assert_string_equal(first, "a");
+    assert_string_equal(second, "7");
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_null(ebmd_router_find(table, n, EBMD_ON_MAIN, EBMD_GET, bad[i]).row);
+    m = ebmd_router_find(table, n, EBMD_ON_MAIN, EBMD_GET, "/v1/jobs/a/images/7.png.png");
+    copy(&m.capture[1], second);
+    assert_string_equal(second, "7.png");
 }
 
 static void allow_headers(void **state)
@@ -83,7 +103,7 @@ static void allow_headers(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_table),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_table), cmocka_unit_test(two_names),
                                        cmocka_unit_test(allow_headers)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);

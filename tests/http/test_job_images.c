@@ -1,0 +1,217 @@
+/* Single pictures of jobs over the wire: the bytes of the job object, under a tag that is their
+ * digest, for every kind that makes pictures; and what is answered when there is none. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "ebm/io.h"
+#include "picture_daemon.h"
+
+#define LONG "{\"model\":\"slow\",\"steps_per_level\":2000,\"n\":8}"
+
+static picture_daemon p;
+
+static int setup(void **state)
+{
+    (void)state;
+    return picture_daemon_setup(&p);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    return picture_daemon_teardown(&p);
+}
+
+static void get_image(const char *id, const char *name, const char *headers, http_reply *r)
+{
+    char path[160];
+
+    snprintf(path, sizeof(path), "/v1/jobs/%s/images/%s", id, name);
+    assert_true(http_call(p.d.port, "GET", path, headers, NULL, r));
+}
+
+static void expect(const char *id, const char *name, int status, const char *code)
+{
+    char text[64];
+    http_reply r;
+
+    snprintf(text, sizeof(text), "\"code\":\"%s\"", code);
+    get_image(id, name, "", &r);
+    if (r.status != status || !strstr(r.body, text))
+        fail_msg("%s: %d %s", name, r.status, r.body);
+    http_reply_clear(&r);
+}
+
+static void assert_header(const http_reply *r, const char *name, const char *want)
+{
+    char value[128] = "";
+
+    assert_non_null(http_header(r, name, value, sizeof(value)));
+    assert_string_equal(value, want);
+}
+
+/* The picture is what the item of the job object says. */
+static void check_image(const char *id, size_t k, const json_t *item)
+{
+    const json_t *inside = json_object_get(item, "b64_json");
+    char name[32], digest[65], tag[68];
+    http_reply r;
+
+    snprintf(name, sizeof(name), "%zu.png", k);
+    get_image(id, name, "", &r);
+    assert_int_equal(r.status, 200);
+    ebm_sha256_hex(r.body, r.size, digest);
+    assert_string_equal(digest, json_string_value(json_object_get(item, "sha256")));
+    snprintf(tag, sizeof(tag), "\"%s\"", digest);
+    assert_header(&r, "ETag", tag);
+    assert_header(&r, "Content-Type", "image/png");
+    assert_header(&r, "Cache-Control", "private, max-age=31536000, immutable");
+    if (inside) {
+        const picture_file f = {(unsigned char *)r.body, r.size};
+        json_t *outside = picture_base64(&f);
+
+        assert_true(json_equal(inside, outside));
+        json_decref(outside);
+    }
+    http_reply_clear(&r);
+}
+
+static void check_job(const char *path, json_t *body, size_t n)
+{
+    json_t *job = picture_post_json(&p, path, body, 200);
+    const char *id = json_string_value(json_object_get(job, "id"));
+    const json_t *data = json_object_get(job, "data");
+    char name[32];
+
+    assert_int_equal(json_array_size(data), n);
+    for (size_t k = 0; k < n; k++)
+        check_image(id, k, json_array_get(data, k));
+    snprintf(name, sizeof(name), "%zu.png", n); /* behind them other results may be kept */
+    expect(id, name, 404, "image_not_found");
+    json_decref(job);
+}
+
+static void every_kind(void **state)
+{
+    (void)state;
+    check_job("/sample", json_pack("{s:i, s:i}", "n", 3, "seed", 1), 3);
+    check_job("/sample", json_pack("{s:i, s:s}", "n", 2, "response_format", "none"), 2);
+    check_job("/sample", json_pack("{s:i, s:b}", "n", 2, "progressive", 1), 2);
+    check_job("/sample", json_pack("{s:i, s:i}", "n", 2, "first_index", 7), 2);
+    check_job("/inpaint",
+              json_pack("{s:o, s:o, s:i}", "image", picture_base64(&p.one), "mask",
+                        picture_base64(&p.mask), "n", 2),
+              2);
+    check_job("/interpolate", json_pack("{s:{s:i}, s:i}", "from", "seed", 1, "frames", 3), 3);
+    check_job("/mcmc", json_pack("{s:i, s:i, s:i}", "chains", 3, "steps", 20, "keep", 2), 3);
+    check_job("/mcmc",
+              json_pack("{s:i, s:i, s:{s:f}}", "chains", 2, "steps", 20, "until", "rhat", 1.5), 2);
+}
+
+static void no_pictures(void **state)
+{
+    static const char *const names[] = {
+        "00.png",  "-1.png",    "+0.png",         "0x0.png",        "1e0.png",
+        "%30.png", "0.png.png", "4294967296.png", "2147483648.png", "99999999999999999999.png"};
+    json_t *job = picture_post_json(&p, "/energy",
+                                    json_pack("{s:[o]}", "images", picture_base64(&p.one)), 200);
+    http_reply r;
+
+    (void)state;
+    expect(json_string_value(json_object_get(job, "id")), "0.png", 404, "image_not_found");
+    json_decref(job);
+    job = picture_post_json(&p, "/sample", json_object(), 200);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        expect(json_string_value(json_object_get(job, "id")), names[i], 404, "image_not_found");
+    expect(json_string_value(json_object_get(job, "id")), "0.png?x=1", 400, "bad_query");
+    expect("job_00000000000000000000000000", "0.png", 404, "job_not_found");
+    expect("none", "0.png", 404, "job_not_found");
+    get_image(json_string_value(json_object_get(job, "id")), "0.jpg", "", &r);
+    assert_int_equal(r.status, 404);
+    http_reply_clear(&r);
+    json_decref(job);
+}
+
+/* Whoever has a picture is not sent it again. */
+static void conditions(void **state)
+{
+    static const struct {
+        const char *format; /* of the header's value, given the digest */
+        int status;
+    } rows[] = {
+        {"\"%s\"", 304}, {"W/\"%s\"", 304}, {"\"a\", \"%s\"", 304}, {"\"a\",W/\"%s\" ,\"b\"", 304},
+        {"*", 304},      {"%s", 200},       {"\"a\"", 200},         {"\"%s", 200},
+        {"\"\"", 200},   {",,, ,", 200},    {"\"0%s\"", 200}};
+    json_t *job = picture_post_json(&p, "/sample", json_pack("{s:i}", "seed", 3), 200);
+    const char *id = json_string_value(json_object_get(job, "id"));
+    const char *digest = json_string_value(
+        json_object_get(json_array_get(json_object_get(job, "data"), 0), "sha256"));
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *mark = strstr(rows[i].format, "%s");
+        int before = mark ? (int)(mark - rows[i].format) : (int)strlen(rows[i].format);
+        char header[256];
+        http_reply r;
+
+        snprintf(header, sizeof(header), "If-None-Match: %.*s%s%s\r\n", before, rows[i].format,
+                 mark ? digest : "", mark ? mark + 2 : "");
+        get_image(id, "0.png", header, &r);
+        if (r.status != rows[i].status)
+            fail_msg("%s: %d", header, r.status);
+        assert_int_equal(r.size == 0, r.status == 304);
+        assert_non_null(http_header(&r, "ETag", header, sizeof(header)));
+        assert_header(&r, "Cache-Control", "private, max-age=31536000, immutable");
+        http_reply_clear(&r);
+    }
+    json_decref(job);
+}
+
+/* Nothing may be kept of an answer that will be another one later. */
+static void not_yet_and_no_more(void **state)
+{
+    char id[64] = "", path[96], text[128];
+    http_reply r;
+
+    (void)state;
+    assert_true(http_call(p.d.port, "POST", "/sample",
+                          "Content-Type: application/json\r\nPrefer: respond-async\r\n", LONG, &r));
+    assert_non_null(http_header(&r, "X-Job-Id", id, sizeof(id)));
+    http_reply_clear(&r);
+    get_image(id, "0.png", "If-None-Match: *\r\n", &r);
+    assert_int_equal(r.status, 409);
+    assert_non_null(strstr(r.body, "\"job_at_work\""));
+    assert_header(&r, "Retry-After", "1");
+    assert_header(&r, "Cache-Control", "no-store");
+    assert_null(http_header(&r, "ETag", text, sizeof(text)));
+    http_reply_clear(&r);
+    snprintf(path, sizeof(path), "/v1/jobs/%s/cancel", id);
+    assert_true(http_call(p.d.port, "POST", path, "", NULL, &r));
+    http_reply_clear(&r);
+    snprintf(path, sizeof(path), "/v1/jobs/%s?wait=30", id);
+    assert_true(http_call(p.d.port, "GET", path, "", NULL, &r));
+    http_reply_clear(&r);
+    expect(id, "0.png", 404, "image_not_found");
+    snprintf(path, sizeof(path), "/v1/jobs/%s", id);
+    assert_true(http_call(p.d.port, "DELETE", path, "", NULL, &r));
+    http_reply_clear(&r);
+    expect(id, "0.png", 410, "job_gone");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_kind),
+        cmocka_unit_test(no_pictures),
+        cmocka_unit_test(conditions),
+        cmocka_unit_test(not_yet_and_no_more),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
