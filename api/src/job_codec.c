@@ -189,6 +189,26 @@ static ebm_status present_data(json_t *root, const ebma_job_state *s, ebm_error 
     return st;
 }
 
+/* Where a reader goes on from here; pictures are linked once they are there. */
+static json_t *links_object(const json_t *root, const ebma_job_state *s)
+{
+    const char *id = json_string_value(json_object_get(root, "id"));
+    const json_t *first = json_array_get(json_object_get(root, "data"), 0);
+    json_t *links = json_object();
+    bool ok = links != NULL;
+
+    ebma__set(links, "self", json_sprintf("/v1/jobs/%s", id), &ok);
+    ebma__set(links, "events", json_sprintf("/v1/jobs/%s/events", id), &ok);
+    ebma__set(links, "cancel", json_sprintf("/v1/jobs/%s/cancel", id), &ok);
+    if (s->images && json_object_get(first, "sha256"))
+        ebma__set(links, "images", json_sprintf("/v1/jobs/%s/images/{k}.png", id), &ok);
+    if (!ok) {
+        json_decref(links);
+        return NULL;
+    }
+    return links;
+}
+
 ebm_status ebma_job_present(const char *json, size_t size, const ebma_job_state *state, char **out,
                             size_t *out_size, ebm_error *err)
 {
@@ -198,13 +218,14 @@ ebm_status ebma_job_present(const char *json, size_t size, const ebma_job_state 
 
     *out = NULL;
     *out_size = 0;
-    if (!json_is_object(root)) {
+    if (!json_is_string(json_object_get(root, "id"))) {
         json_decref(root);
         return ebm_error_set(err, EBM_ERR_FORMAT, NULL, "not a job object");
     }
     present_times(root, state, &ok);
     present_wait(root, state, &ok);
     present_end(root, state, &ok);
+    ebma__set(root, "links", links_object(root, state), &ok);
     st = present_data(root, state, err);
     if (st != EBM_OK) {
         json_decref(root);

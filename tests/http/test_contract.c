@@ -143,7 +143,8 @@ static bool optional(const char *name)
                                         "level",
                                         "accept_rate",
                                         "step_size",
-                                        "owner"};
+                                        "owner",
+                                        "images"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strcmp(names[i], name) == 0)
@@ -277,11 +278,44 @@ static void a_stored_job(void **state)
     json_decref(made);
 }
 
+static void expect_status(const char *method, const char *path, int status)
+{
+    http_reply r;
+
+    assert_true(http_call(d.port, method, path, "", NULL, &r));
+    if (r.status != status)
+        fail_msg("%s %s: %d", method, path, r.status);
+    http_reply_clear(&r);
+}
+
+/* Every link leads somewhere. */
+static void links(void **state)
+{
+    json_t *job = get_json("POST", "/v1/sample", "{\"n\":2}", 200);
+    json_t *list = json_object_get(job, "links");
+    const char *images = json_string_value(json_object_get(list, "images"));
+    char path[128];
+
+    (void)state;
+    expect_status("GET", json_string_value(json_object_get(list, "self")), 200);
+    expect_status("POST", json_string_value(json_object_get(list, "cancel")), 200);
+    expect_status("HEAD", json_string_value(json_object_get(list, "events")), 200);
+    for (int k = 0; k < 3; k++) {
+        snprintf(path, sizeof(path), "%.*s%d.png", (int)strcspn(images, "{"), images, k);
+        expect_status("GET", path, k < 2 ? 200 : 404);
+    }
+    json_decref(job);
+    job = get_json("POST", "/v1/energy", "{\"images\":[\"" WHITE "\"]}", 200);
+    assert_null(json_object_get(json_object_get(job, "links"), "images"));
+    json_decref(job);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(replies),
         cmocka_unit_test(a_stored_job),
+        cmocka_unit_test(links),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

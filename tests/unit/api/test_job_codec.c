@@ -169,6 +169,33 @@ static void a_finished_job(void **state)
     json_decref(root);
 }
 
+/* Pictures are linked when they can be had, also if they are not in the object. */
+static void links(void **state)
+{
+    ebm_model_info model = make_model(&levels);
+    ebma_image image = {1.5, "d0"};
+    ebma_op_request request = make_request(1, 0);
+    ebma_job_state ended = well, queued = {.status = EBMA_JOB_QUEUED};
+    json_t *root, *with;
+    made m;
+
+    (void)state;
+    request.format = EBMA_FORMAT_NONE;
+    ended.images = &images_of;
+    root = present(make_job(&m, &model, &request, &image), &ended);
+    with = json_object_get(root, "links");
+    assert_string_equal(text_at(with, "self"), "/v1/jobs/job_1");
+    assert_string_equal(text_at(with, "events"), "/v1/jobs/job_1/events");
+    assert_string_equal(text_at(with, "cancel"), "/v1/jobs/job_1/cancel");
+    assert_string_equal(text_at(with, "images"), "/v1/jobs/job_1/images/{k}.png");
+    json_decref(root);
+    root = present(make_job(&m, &model, &request, NULL), &queued);
+    with = json_object_get(root, "links");
+    assert_int_equal(json_object_size(with), 3);
+    assert_null(json_object_get(with, "images"));
+    json_decref(root);
+}
+
 static void no_images_if_not_wanted(void **state)
 {
     ebm_model_info model = make_model(&levels);
@@ -251,7 +278,7 @@ static void states(void **state)
 
 static void what_is_not_a_job_object(void **state)
 {
-    static const char *const bad[] = {"[1]", "{", "", "null", "{\"a\":1,\"a\":2}"};
+    static const char *const bad[] = {"[1]", "{", "", "null", "{\"a\":1,\"a\":2}", "{\"id\":7}"};
     static const char good[] = "{\"seed\":3,\"data\":[{\"energy\":0.5}]}";
     double energy;
     uint64_t seed;
@@ -430,6 +457,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_finished_job),
+        cmocka_unit_test(links),
         cmocka_unit_test(no_images_if_not_wanted),
         cmocka_unit_test(params_can_be_posted_back),
         cmocka_unit_test(states),
