@@ -309,6 +309,18 @@ static int start_all(ebmd_parts *d, ebm_error *err)
     return rc;
 }
 
+/* True once the daemon is to stop; *number is the signal that says how. */
+static bool has_to_stop(const ebmd_parts *d, ebmd_wakeup why, int *number)
+{
+    if (why == EBMD_WAKE_EVENT && ebmd_state_get(&d->state) == EBMD_BROKEN)
+        return true;
+    if (why == EBMD_WAKE_EVENT && ebmd_state_stop_asked(&d->state)) {
+        *number = SIGTERM;
+        return true;
+    }
+    return why == EBMD_WAKE_SIGNAL && *number != SIGHUP;
+}
+
 static int serve(ebmd_parts *d, bool *abrupt)
 {
     ebmd_wakeup why;
@@ -318,12 +330,9 @@ static int serve(ebmd_parts *d, bool *abrupt)
         ebmd_notify_beat(&d->notify, ebmd_clock_ms());
         why = ebmd_signals_wait(&d->signals, ebmd_notify_wait_ms(&d->notify, ebmd_clock_ms()),
                                 &number);
-        if (why == EBMD_WAKE_SIGNAL && number == SIGHUP) {
+        if (why == EBMD_WAKE_SIGNAL && number == SIGHUP)
             reload(d);
-            why = EBMD_WAKE_TIMEOUT;
-        }
-    } while (why == EBMD_WAKE_TIMEOUT ||
-             (why == EBMD_WAKE_EVENT && ebmd_state_get(&d->state) != EBMD_BROKEN));
+    } while (!has_to_stop(d, why, &number));
     ebmd__daemon_leave(d, number);
     *abrupt = !ebmd__daemon_drain(d, number);
     ebmd_log_event(d->app.log, EBMD_INFO, "stopped", NULL, 0);
@@ -379,6 +388,7 @@ int ebmd_daemon_run(const ebmd_options *options, bool *abrupt, ebm_error *err)
 
     *abrupt = false;
     atomic_init(&d.state.phase, EBMD_STARTING);
+    atomic_init(&d.state.stop, false);
     d.state.wake_fd = -1;
     d.app.state = &d.state;
     d.app.cors_origins = options->cors_origins;

@@ -1,4 +1,4 @@
-/* POST /v1/models/{id}/load and /v1/models/{id}/unload on the admin listener. */
+/* POST /v1/models/{id}/load, /v1/models/{id}/unload and /v1/admin/drain on the admin listener. */
 #include <stdio.h>
 #include <string.h>
 
@@ -78,4 +78,19 @@ void ebmd_route_model_unloaded(const ebmd_app *app, ebmd_request *r)
 {
     if (went_well(app, r))
         ebmd_reply_empty(r, 204);
+}
+
+/* What SIGTERM does, for those who cannot send one. May be repeated: unlike a second signal a
+ * second request does not cut short what waits for clients. */
+void ebmd_route_drain(const ebmd_app *app, ebmd_request *r)
+{
+    static const ebma_pair draining[] = {{"status", "draining"}};
+    char *json = NULL;
+    size_t size = 0;
+    ebm_status st = ebma_pairs_encode(draining, 1, &json, &size, NULL);
+
+    ebmd_state_ask_stop(app->state);
+    ebmd_reply_json(r, st, json, size);
+    if (st == EBM_OK)
+        r->reply.status = 202;
 }

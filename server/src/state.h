@@ -3,6 +3,7 @@
 #define EBMD_STATE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
 typedef enum ebmd_phase {
     EBMD_STARTING,
@@ -14,11 +15,15 @@ typedef enum ebmd_phase {
 
 typedef struct ebmd_state {
     atomic_int phase;
-    int wake_fd; /* eventfd that makes the main thread look again */
+    atomic_bool stop; /* somebody asked for the end otherwise than by a signal */
+    int wake_fd;      /* eventfd that makes the main thread look again */
 } ebmd_state;
 
 ebmd_phase ebmd_state_get(const ebmd_state *state);
 /* Moves on; BROKEN is final. Wakes the main thread when it becomes BROKEN. */
 void ebmd_state_set(ebmd_state *state, ebmd_phase phase);
+/* Asks for what SIGTERM asks for; once is enough. Wakes the main thread. */
+void ebmd_state_ask_stop(ebmd_state *state);
+bool ebmd_state_stop_asked(const ebmd_state *state);
 
 #endif

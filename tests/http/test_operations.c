@@ -156,6 +156,37 @@ static void drain_delay(void **state)
     assert_int_equal(daemon_stop(&d, SIGINT, 10000), 0); /* a keyboard waits for nobody */
 }
 
+static int post_status(int port, const char *path, const char *headers)
+{
+    http_reply r;
+    int status = http_call(port, "POST", path, headers, NULL, &r) ? r.status : 0;
+
+    http_reply_clear(&r);
+    return status;
+}
+
+/* The operator's route does what SIGTERM does, its delay included; asking again changes nothing. */
+static void drain_route(void **state)
+{
+    static const char *const patient[] = {"--drain-delay", "300", NULL};
+
+    (void)state;
+    assert_true(daemon_start(&d, NULL));
+    assert_int_equal(post_status(d.port, "/v1/admin/drain", ""), 404);
+    assert_int_equal(post_status(d.admin, "/v1/admin/drain", "Origin: http://localhost\r\n"), 403);
+    assert_int_equal(status_of(d.admin, "/v1/admin/drain"), 405);
+    assert_int_equal(status_of(d.port, "/readyz"), 200);
+    assert_int_equal(post_status(d.admin, "/v1/admin/drain", ""), 202);
+    assert_int_equal(daemon_stop(&d, 0, 10000), 0);
+    assert_true(daemon_start(&d, patient));
+    assert_int_equal(post_status(d.admin, "/v1/admin/drain", ""), 202);
+    while (status_of(d.port, "/readyz") == 200)
+        ;
+    assert_int_equal(post_status(d.admin, "/v1/admin/drain", ""), 202);
+    assert_int_equal(post_status(d.port, "/v1/sample", "Content-Type: application/json\r\n"), 400);
+    assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
+}
+
 /* Exit code and words of a start that only checks. */
 static void checks(void **state)
 {
@@ -189,6 +220,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(metrics, setup, teardown),
         cmocka_unit_test_setup_teardown(the_service_manager, setup, teardown),
         cmocka_unit_test_setup_teardown(drain_delay, setup, teardown),
+        cmocka_unit_test_setup_teardown(drain_route, setup, teardown),
         cmocka_unit_test_setup_teardown(checks, setup, teardown),
     };
 
