@@ -1,5 +1,5 @@
-/* Lists of jobs, the queue, what the daemon can do. Knows names of members; not where jobs are
- * kept. */
+/* Lists of jobs, the queue, slots, what the daemon can do. Knows names of members; not where jobs
+ * are kept. */
 #include "api_internal.h"
 
 static json_t *brief_object(const ebma_job_brief *b)
@@ -62,6 +62,35 @@ ebm_status ebma_queue_encode(const ebma_queue *q, char **json, size_t *size, ebm
                   (json_int_t)q->max_jobs, "max_work", (json_int_t)q->max_work, "accepting",
                   q->accepting),
         json, size, err);
+}
+
+static json_t *slot_object(const ebma_slot *s)
+{
+    const ebma_progress *p = &s->progress;
+
+    return json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:f, s:i, s:i, s:i, s:i}", "job", s->job,
+                     "kind", s->kind, "owner", s->owner, "priority", s->priority, "parts", s->parts,
+                     "parts_done", p->parts_done, "busy", s->busy, "fraction",
+                     ebma__digits(p->fraction, 10000.0), "level", p->level, "levels", p->levels,
+                     "step", p->step, "steps", p->steps);
+}
+
+ebm_status ebma_slots_encode(const ebma_slots *s, char **json, size_t *size, ebm_error *err)
+{
+    json_t *root = json_object(), *data = json_array();
+    bool ok = root && data;
+
+    for (size_t i = 0; i < s->n && ok; i++)
+        ok = json_array_append_new(data, slot_object(&s->slot[i])) == 0;
+    ebma__set(root, "object", json_string("list"), &ok);
+    ebma__set(root, "slots", json_integer((json_int_t)s->slots), &ok);
+    ebma__set(root, "workers", json_integer((json_int_t)s->workers), &ok);
+    ebma__set(root, "data", data, &ok);
+    if (!ok) {
+        json_decref(root);
+        root = NULL;
+    }
+    return ebma__json_write(root, json, size, err);
 }
 
 static json_t *texts(const char *const *text, size_t n)

@@ -25,6 +25,7 @@ static const ebmd_route routes[] = {
     {EBMD_POST, "/v1/models/{id}/load", CHANGE, ebmd_route_model_load, ebmd_route_model_loaded},
     {EBMD_POST, "/v1/models/{id}/unload", CHANGE, ebmd_route_model_unload,
      ebmd_route_model_unloaded},
+    {EBMD_GET, "/v1/slots", EBMD_ON_ADMIN, ebmd_route_slots, NULL},
     {EBMD_POST, "/v1/admin/drain", CHANGE, ebmd_route_drain, NULL},
     {EBMD_GET, "/v1/capabilities", EBMD_ON_MAIN, ebmd_route_capabilities, NULL},
     {EBMD_GET, "/v1/queue", EBMD_ON_MAIN, ebmd_route_queue, NULL},

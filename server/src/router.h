@@ -65,6 +65,7 @@ void ebmd_route_metrics(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_openapi(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_models(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_model(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_slots(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_queue(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_capabilities(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_job_list(const ebmd_app *app, ebmd_request *r);

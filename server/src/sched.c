@@ -1,32 +1,14 @@
 /* The chain scheduler, see sched.h. */
-#include "sched.h"
+#include "sched_internal.h"
 
-#include <pthread.h>
 #include <string.h>
 
 #include "clock.h"
 #include "ebm/memory.h"
-#include "share.h"
 
 #define HANG_MS  30000.0 /* a quantum that takes longer has hung: its lease may run out */
 #define RETRY_MS 1000.0  /* before an end that could not be written is tried again */
 #define TURNS    4u      /* one in so many is a long turn */
-
-struct ebmd_sched {
-    const ebmd_run_env *env;
-    unsigned workers, slots;
-    pthread_mutex_t lock;
-    pthread_cond_t more;
-    ebmd_run *runs;
-    ebmd_share *shares;
-    size_t n_runs, n_busy;
-    uint64_t turn;
-    uint64_t epoch; /* counts the reasons to tidy */
-    bool closed;
-    bool refused; /* the store had nothing for `wish`, and nothing has happened since */
-    ebmd_wish wish;
-    double ms_per_work; /* moving average of one worker; 0 = nothing measured */
-};
 
 ebmd_sched *ebmd_sched_create(const ebmd_run_env *env, unsigned workers, unsigned slots)
 {
@@ -449,17 +431,6 @@ void ebmd_sched_models_changed(ebmd_sched *s)
     pthread_mutex_unlock(&s->lock);
 }
 
-bool ebmd_sched_uses(ebmd_sched *s, const ebm_model *model)
-{
-    bool found = false;
-
-    pthread_mutex_lock(&s->lock);
-    for (const ebmd_run *run = s->runs; run && !found; run = run->next)
-        found = ebmd_run_uses(run, model);
-    pthread_mutex_unlock(&s->lock);
-    return found;
-}
-
 void ebmd_sched_close(ebmd_sched *s)
 {
     pthread_mutex_lock(&s->lock);
@@ -468,29 +439,4 @@ void ebmd_sched_close(ebmd_sched *s)
         run->release = true;
     pthread_cond_broadcast(&s->more);
     pthread_mutex_unlock(&s->lock);
-}
-
-size_t ebmd_sched_slots(const ebmd_sched *s)
-{
-    return s->slots;
-}
-
-size_t ebmd_sched_open(ebmd_sched *s)
-{
-    size_t n;
-
-    pthread_mutex_lock(&s->lock);
-    n = s->n_runs;
-    pthread_mutex_unlock(&s->lock);
-    return n;
-}
-
-double ebmd_sched_seconds(ebmd_sched *s, int64_t work)
-{
-    double seconds;
-
-    pthread_mutex_lock(&s->lock);
-    seconds = (double)work * s->ms_per_work / 1e3 / s->workers;
-    pthread_mutex_unlock(&s->lock);
-    return seconds;
 }

@@ -68,6 +68,17 @@ void ebmd_sched_close(ebmd_sched *s);
 size_t ebmd_sched_slots(const ebmd_sched *s);
 /* Jobs that are open here. */
 size_t ebmd_sched_open(ebmd_sched *s);
+/* What is worked on in one slot. */
+typedef struct ebmd_slot {
+    char id[EBMD_ID_SIZE];
+    char kind[EBMD_KIND_SIZE];
+    char owner[EBMD_OWNER_SIZE];
+    int32_t priority, parts;
+    int32_t busy; /* parts that a worker has in hand */
+    ebmd_progress progress;
+} ebmd_slot;
+/* Copies what is open here, the latest first. Returns how many there were room for. */
+size_t ebmd_sched_list(ebmd_sched *s, ebmd_slot *out, size_t room);
 /* Seconds that this process needs for so much work, by what it has measured. */
 double ebmd_sched_seconds(ebmd_sched *s, int64_t work);
 

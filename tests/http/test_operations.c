@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <jansson.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -156,6 +157,47 @@ static void drain_delay(void **state)
     assert_int_equal(daemon_stop(&d, SIGINT, 10000), 0); /* a keyboard waits for nobody */
 }
 
+static int slots_used(char *kind)
+{
+    http_reply r;
+    json_t *root, *data;
+    int n;
+
+    assert_true(http_call(d.admin, "GET", "/v1/slots", "", NULL, &r));
+    assert_int_equal(r.status, 200);
+    root = json_loadb(r.body, r.size, JSON_REJECT_DUPLICATES, NULL);
+    http_reply_clear(&r);
+    assert_int_equal(json_integer_value(json_object_get(root, "slots")), 64);
+    data = json_object_get(root, "data");
+    n = (int)json_array_size(data);
+    if (n > 0)
+        snprintf(kind, 16, "%s",
+                 json_string_value(json_object_get(json_array_get(data, 0), "kind")));
+    json_decref(root);
+    return n;
+}
+
+/* What is worked on can be seen by the operator, and by nobody else. */
+static void slots(void **state)
+{
+    char kind[16] = "";
+    http_reply r;
+
+    (void)state;
+    assert_true(daemon_start(&d, NULL));
+    assert_int_equal(status_of(d.port, "/v1/slots"), 404);
+    assert_int_equal(slots_used(kind), 0);
+    assert_true(http_call(d.port, "POST", "/v1/sample",
+                          "Content-Type: application/json\r\nPrefer: respond-async\r\n",
+                          "{\"n\":64,\"steps_per_level\":2000}", &r));
+    assert_int_equal(r.status, 202);
+    http_reply_clear(&r);
+    while (slots_used(kind) == 0)
+        ;
+    assert_string_equal(kind, "sample");
+    assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
+}
+
 static int post_status(int port, const char *path, const char *headers)
 {
     http_reply r;
@@ -220,6 +262,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(metrics, setup, teardown),
         cmocka_unit_test_setup_teardown(the_service_manager, setup, teardown),
         cmocka_unit_test_setup_teardown(drain_delay, setup, teardown),
+        cmocka_unit_test_setup_teardown(slots, setup, teardown),
         cmocka_unit_test_setup_teardown(drain_route, setup, teardown),
         cmocka_unit_test_setup_teardown(checks, setup, teardown),
     };

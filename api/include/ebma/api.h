@@ -278,6 +278,20 @@ typedef struct ebma_queue {
 /* @own *json: ebm_free() @err NOMEM */
 EBM_API EBM_MUST_CHECK ebm_status ebma_queue_encode(const ebma_queue *queue, char **json,
                                                     size_t *size, ebm_error *err);
+/* What is worked on in one slot. */
+typedef struct ebma_slot {
+    const char *job, *kind, *owner;
+    int32_t priority, parts;
+    int32_t busy; /* parts that a worker has in hand */
+    ebma_progress progress;
+} ebma_slot;
+typedef struct ebma_slots {
+    const ebma_slot *slot; /* [n] */
+    size_t n, slots, workers;
+} ebma_slots;
+/* @own *json: ebm_free() @err NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebma_slots_encode(const ebma_slots *slots, char **json,
+                                                    size_t *size, ebm_error *err);
 /* What the daemon can do. */
 typedef struct ebma_capabilities {
     const char *version, *kernel_class, *durability;

@@ -60,6 +60,37 @@ static void a_page(void **state)
     ebm_free(text);
 }
 
+static const ebma_slot one_slot = {.job = "job_1",
+                                   .kind = "mcmc",
+                                   .owner = "",
+                                   .priority = 5,
+                                   .parts = 4,
+                                   .busy = 2,
+                                   .progress = {0.25, 1, 3, 6, 12, 30}};
+
+static void slots(void **state)
+{
+    static const char expected[] =
+        "{\"object\":\"list\",\"slots\":64,\"workers\":2,\"data\":["
+        "{\"job\":\"job_1\",\"kind\":\"mcmc\",\"owner\":\"\",\"priority\":5,\"parts\":4,"
+        "\"parts_done\":1,\"busy\":2,\"fraction\":0.25,\"level\":3,\"levels\":6,\"step\":12,"
+        "\"steps\":30}]}";
+    const ebma_slots all = {.slot = &one_slot, .n = 1, .slots = 64, .workers = 2};
+
+    (void)state;
+    FOR_EACH_ALLOC_FAILURE
+    {
+        char *text = NULL;
+        size_t size;
+        ebm_status st = ebma_slots_encode(&all, &text, &size, NULL);
+
+        assert_int_equal(st, fail_alloc_hit() ? EBM_ERR_NOMEM : EBM_OK);
+        if (st == EBM_OK)
+            assert_string_equal(text, expected);
+        ebm_free(text);
+    }
+}
+
 static void without_memory(void **state)
 {
     const ebma_job_page page = {.jobs = briefs, .n = 2, .next_cursor = "7"};
@@ -128,6 +159,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_page),
+        cmocka_unit_test(slots),
         cmocka_unit_test(without_memory),
         cmocka_unit_test(times),
     };

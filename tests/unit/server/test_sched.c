@@ -157,6 +157,38 @@ static void canceled_and_late(void **state)
                 run_bench_state(b, 2) == EBMD_JOB_CANCELED);
 }
 
+/* What is open is shown as it stands, and no more than there is room for. */
+static void slots_shown(void **state)
+{
+    run_bench *b = *state;
+    ebmd_slot slot[4];
+    ebmd_task task;
+
+    assert_int_equal(ebmd_sched_list(b->sched, slot, 4), 0);
+    run_bench_submit(b, 1, "{\"n\":2,\"steps_per_level\":500,\"priority\":7}", "alice");
+    assert_true(ebmd_sched_next(b->sched, &b->seen, &task));
+    assert_int_equal(task.duty, EBMD_STEP);
+    assert_int_equal(ebmd_sched_list(b->sched, slot, 4), 1);
+    assert_int_equal(slot[0].busy, 1);
+    run_bench_step(b, &task, 10);
+    assert_int_equal(ebmd_sched_list(b->sched, slot, 4), 1);
+    assert_string_equal(slot[0].id, run_bench_id(1));
+    assert_string_equal(slot[0].kind, "sample");
+    assert_string_equal(slot[0].owner, "alice");
+    assert_int_equal(slot[0].priority, 7);
+    assert_int_equal(slot[0].parts, 2);
+    assert_int_equal(slot[0].busy, 0);
+    assert_int_equal(slot[0].progress.level, 1); /* of two, and the upper one is first */
+    assert_int_equal(slot[0].progress.step, 10);
+    assert_int_equal(slot[0].progress.steps, 500);
+    assert_true(slot[0].progress.fraction == 10.0 / 2000.0);
+    run_bench_submit(b, 2, "{\"steps_per_level\":5}", "");
+    turn(b, 1);
+    assert_int_equal(ebmd_sched_list(b->sched, slot, 1), 1);
+    run_bench_finish_all(b, 1000);
+    assert_int_equal(ebmd_sched_list(b->sched, slot, 4), 0);
+}
+
 /* A closed scheduler gives everything back. */
 static void closing(void **state)
 {
@@ -219,6 +251,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(too_many_open_jobs, setup, teardown),
         cmocka_unit_test_setup_teardown(the_same_bytes, setup, teardown),
         cmocka_unit_test_setup_teardown(canceled_and_late, setup, teardown),
+        cmocka_unit_test_setup_teardown(slots_shown, setup, teardown),
         cmocka_unit_test_setup_teardown(closing, setup, teardown),
         cmocka_unit_test_setup_teardown(an_old_model_stays, setup, teardown),
     };
