@@ -198,7 +198,7 @@ static void backward_data(const ebm_conv_shape *s, const float *packed, const fl
 /* --- weight gradient -------------------------------------------------------------------------- */
 
 /* Positions are the inner dimension. The left operand is dy, rewritten as [channel][position]; the
- * right one is x with the positions of a pair side by side, [pair][channel][2], once with pairs
+ * right one is x with the positions of a pair side by side, [I/16][pair][16][2], once with pairs
  * that begin at even positions and once at odd ones, because taps shift by either. */
 
 static size_t padded_run(const ebm_conv_shape *s)
@@ -220,30 +220,6 @@ static size_t scratch_floats(const ebm_conv_shape *s)
     return SCRATCH_SUMS + (weights > out ? weights : out);
 }
 
-/* 16 rows of 16 32-bit values become columns. */
-static void transpose(__m512i r[16])
-{
-    __m512i t[16];
-    for (int i = 0; i < 16; i += 2) {
-        t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
-        t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
-    }
-    for (int i = 0; i < 16; i += 4)
-        for (int j = 0; j < 2; j++) {
-            r[i + 2 * j] = _mm512_unpacklo_epi64(t[i + j], t[i + j + 2]);
-            r[i + 2 * j + 1] = _mm512_unpackhi_epi64(t[i + j], t[i + j + 2]);
-        }
-    for (int i = 0; i < 4; i++)
-        for (int half = 0; half < 16; half += 8) {
-            t[half + i] = _mm512_shuffle_i32x4(r[half + i], r[half + i + 4], 0x88);
-            t[half + i + 4] = _mm512_shuffle_i32x4(r[half + i], r[half + i + 4], 0xdd);
-        }
-    for (int i = 0; i < 8; i++) {
-        r[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
-        r[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
-    }
-}
-
 /* to [channel][stride] of `run` positions, a multiple of 32 */
 static void channels_first(const bf16 *from, size_t channels, size_t run, size_t stride, bf16 *to)
 {
@@ -252,27 +228,26 @@ static void channels_first(const bf16 *from, size_t channels, size_t run, size_t
             __m512i r[16];
             for (size_t pair = 0; pair < 16; pair++)
                 r[pair] = ebm__bf16_pair(from + (p + 2 * pair) * channels + c, channels);
-            transpose(r);
+            transpose16(r);
             for (size_t i = 0; i < 16; i++)
                 _mm512_storeu_si512(to + (c + i) * stride + p, r[i]);
         }
 }
 
-/* sums [32 outputs][32 inputs] over `run` positions */
-static void weight_product(const bf16 *dy, size_t stride, const bf16 *x, size_t channels,
-                           size_t run, float *sums)
+/* sums [32 outputs][32 inputs] over `run` positions; x[2] are 16 inputs each */
+static void weight_product(const bf16 *dy, size_t stride, const bf16 *const x[2], size_t run,
+                           float *sums)
 {
-    ptrdiff_t left = (ptrdiff_t)(stride * sizeof *dy),
-              right = (ptrdiff_t)(2 * channels * sizeof *x);
+    ptrdiff_t left = (ptrdiff_t)(stride * sizeof *dy);
     tile_zero(0);
     tile_zero(1);
     tile_zero(2);
     tile_zero(3);
-    for (size_t p = 0; p < run; p += TILE_DEPTH, dy += TILE_DEPTH, x += TILE_DEPTH * channels) {
+    for (size_t p = 0; p < run; p += TILE_DEPTH, dy += TILE_DEPTH) {
         tile_load(4, dy, left);
         tile_load(5, dy + TILE_ROWS * stride, left);
-        tile_load(6, x, right);
-        tile_load(7, x + 2 * TILE_ROWS, right);
+        tile_load(6, x[0] + p * PAIRED, 64);
+        tile_load(7, x[1] + p * PAIRED, 64);
         tile_product(0, 4, 6);
         tile_product(1, 4, 7);
         tile_product(2, 5, 6);
@@ -312,8 +287,9 @@ static void backward_weights(const ebm_conv_shape *s, const float *x, const floa
     for (int32_t tap = 0; tap < s->k * s->k; tap++)
         for (size_t o = 0; o < out; o += BLOCK)
             for (size_t i = 0; i < in; i += BLOCK) {
-                weight_product(grad + o * stride, stride,
-                               ebm__bf16_tap_pairs(s, pairs, tap) + 2 * i, in, run, scratch);
+                const bf16 *const taps[] = {ebm__bf16_tap_pairs(s, pairs, tap, i),
+                                            ebm__bf16_tap_pairs(s, pairs, tap, i + PAIRED)};
+                weight_product(grad + o * stride, stride, taps, run, scratch);
                 add_sums(s, scratch, o, i, (size_t)tap, dw);
             }
     tiles_release();

@@ -199,7 +199,9 @@ static void backward_data(const ebm_conv_shape *s, const float *packed, const fl
 /* --- weight gradient -------------------------------------------------------------------------- */
 
 /* Positions are the inner dimension, two to a product: maps are rewritten with the positions of a
- * pair side by side. */
+ * pair side by side. A register block is 16 inputs by 16 outputs; the sums of all its taps lie in
+ * the order of dw but for the outputs, and are added to it at once, because with few positions
+ * going through dw tap by tap takes as long as the products. */
 
 static size_t pairs_of_run(const ebm_conv_shape *s)
 {
@@ -212,42 +214,44 @@ static size_t scratch_floats(const ebm_conv_shape *s)
     return 2 * ebm__bf16_pairs(s) * in + pairs_of_run(s) * out + out;
 }
 
-/* sums [n inputs][32 outputs] over `pairs` pairs */
-INLINE void weight_product(const bf16 *x, size_t in, const bf16 *dy, size_t out, size_t pairs,
-                           const int n, float *sums)
+/* Sums over `pairs` pairs: input i goes to sums + i*stride, 16 outputs */
+static void weight_product(const bf16 *x, const bf16 *dy, size_t pairs, size_t stride, float *sums)
 {
-    __m512 sum[COLUMNS][2];
-    for (int i = 0; i < n; i++)
-        sum[i][0] = sum[i][1] = _mm512_setzero_ps();
-    for (size_t pair = 0; pair < pairs; pair++, x += 2 * in, dy += 2 * out) {
-        __m512bh d0 = load_pairs(dy), d1 = load_pairs(dy + BLOCK);
-        for (int i = 0; i < n; i++) {
-            __m512bh pixels = broadcast_pair(x + 2 * i);
-            sum[i][0] = _mm512_dpbf16_ps(sum[i][0], d0, pixels);
-            sum[i][1] = _mm512_dpbf16_ps(sum[i][1], d1, pixels);
-        }
+    __m512 sum[PAIRED];
+    for (size_t i = 0; i < PAIRED; i++)
+        sum[i] = _mm512_setzero_ps();
+    for (size_t pair = 0; pair < pairs; pair++, x += 2 * PAIRED, dy += 2 * PAIRED) {
+        __m512bh outputs = load_pairs(dy);
+        for (size_t i = 0; i < PAIRED; i++)
+            sum[i] = _mm512_dpbf16_ps(sum[i], outputs, broadcast_pair(x + 2 * i));
     }
-    for (int i = 0; i < n; i++) {
-        _mm512_storeu_ps(sums + (size_t)i * BLOCK, sum[i][0]);
-        _mm512_storeu_ps(sums + (size_t)i * BLOCK + 16, sum[i][1]);
-    }
+    for (size_t i = 0; i < PAIRED; i++)
+        _mm512_storeu_ps(sums + i * stride, sum[i]);
 }
 
-#define INPUTS 8 /* of a register block: a divisor of every padded number of channels */
-
-/* dw [O,I,k,k] of one tap: += sums of all blocks of inputs and outputs */
-static void add_tap(const ebm_conv_shape *s, const bf16 *x, const bf16 *dy, size_t tap, float *dw)
+/* dw [n outputs][stride] += sums [16][16 outputs], of which `count` are real */
+static void add_transposed(const float *sums, size_t count, float *dw, size_t stride, size_t n)
 {
-    size_t in = padded_channels(s->c_in), out = padded_channels(s->c_out);
-    size_t taps = ebm__conv_taps(s), real = (size_t)s->c_in;
-    float sums[INPUTS * BLOCK];
-    for (size_t o = 0; o < out; o += BLOCK)
-        for (size_t i = 0; i < real; i += INPUTS) {
-            weight_product(x + 2 * i, in, dy + 2 * o, out, pairs_of_run(s), INPUTS, sums);
-            for (size_t r = 0; r < INPUTS && i + r < real; r++)
-                for (size_t c = 0; c < BLOCK && o + c < (size_t)s->c_out; c++)
-                    dw[((o + c) * real + i + r) * taps + tap] += sums[r * BLOCK + c];
-        }
+    const __mmask16 real = (__mmask16)((1u << count) - 1);
+    __m512i r[16];
+    for (size_t i = 0; i < 16; i++)
+        r[i] = _mm512_loadu_si512(sums + i * PAIRED);
+    transpose16(r);
+    for (size_t o = 0; o < n; o++, dw += stride)
+        _mm512_mask_storeu_ps(
+            dw, real, _mm512_add_ps(_mm512_maskz_loadu_ps(real, dw), _mm512_castsi512_ps(r[o])));
+}
+
+/* dw [O,I,k,k] += sums [i][tap][16 outputs] of the inputs and outputs from i and o on */
+static void add_sums(const ebm_conv_shape *s, const float *sums, size_t o, size_t i, float *dw)
+{
+    size_t taps = ebm__conv_taps(s), in = (size_t)s->c_in, out = (size_t)s->c_out;
+    size_t inputs = in - i < PAIRED ? in - i : PAIRED,
+           outputs = out - o < PAIRED ? out - o : PAIRED;
+    size_t all = inputs * taps, row = in * taps;
+    dw += o * row + i * taps;
+    for (size_t at = 0; at < all; at += 16)
+        add_transposed(sums + at * PAIRED, all - at < 16 ? all - at : 16, dw + at, row, outputs);
 }
 
 static void backward_weights(const ebm_conv_shape *s, const float *x, const float *dy, float *dw,
@@ -255,15 +259,22 @@ static void backward_weights(const ebm_conv_shape *s, const float *x, const floa
 {
     const grid g = grid_of(s->h, s->w);
     size_t in = padded_channels(s->c_in), out = padded_channels(s->c_out);
+    size_t taps = ebm__conv_taps(s), pairs = pairs_of_run(s);
     bf16 *grad = wide(scratch + 2 * ebm__bf16_pairs(s) * in);
+    float sums[PAIRED * 9 * PAIRED];
     if (is_thin(s->c_in) || is_thin(s->c_out)) {
         ebm__thin_backward_weights(s, x, dy, dw);
         return;
     }
     ebm__bf16_interleave_taps(s, x, scratch);
-    ebm__bf16_interleave(wide_const(dy) + g.lead * out, out, pairs_of_run(s), grad);
-    for (int32_t tap = 0; tap < s->k * s->k; tap++)
-        add_tap(s, ebm__bf16_tap_pairs(s, scratch, tap), grad, (size_t)tap, dw);
+    ebm__bf16_interleave(wide_const(dy) + g.lead * out, out, pairs, grad);
+    for (size_t o = 0; o < (size_t)s->c_out; o += PAIRED)
+        for (size_t i = 0; i < (size_t)s->c_in; i += PAIRED) {
+            for (size_t tap = 0; tap < taps; tap++)
+                weight_product(ebm__bf16_tap_pairs(s, scratch, (int32_t)tap, i),
+                               grad + 2 * o * pairs, pairs, taps * PAIRED, sums + tap * PAIRED);
+            add_sums(s, sums, o, i, dw);
+        }
 }
 
 static const ebm_kernels table = {

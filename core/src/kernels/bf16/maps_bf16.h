@@ -211,6 +211,30 @@ static inline floats32 gate32(const ebm_gate *gate, size_t at)
                                      : load_bf16(wide_const(gate->activated) + at));
 }
 
+/* 16 rows of 16 32-bit values become columns. */
+static inline void transpose16(__m512i r[16])
+{
+    __m512i t[16];
+    for (int i = 0; i < 16; i += 2) {
+        t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
+        t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
+    }
+    for (int i = 0; i < 16; i += 4)
+        for (int j = 0; j < 2; j++) {
+            r[i + 2 * j] = _mm512_unpacklo_epi64(t[i + j], t[i + j + 2]);
+            r[i + 2 * j + 1] = _mm512_unpackhi_epi64(t[i + j], t[i + j + 2]);
+        }
+    for (int i = 0; i < 4; i++)
+        for (int half = 0; half < 16; half += 8) {
+            t[half + i] = _mm512_shuffle_i32x4(r[half + i], r[half + i + 4], 0x88);
+            t[half + i + 4] = _mm512_shuffle_i32x4(r[half + i], r[half + i + 4], 0xdd);
+        }
+    for (int i = 0; i < 8; i++) {
+        r[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
+        r[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
+    }
+}
+
 /* --- kernels that all bfloat16 sets have (maps_bf16.c) ---------------------------------------- */
 
 size_t ebm__bf16_value_floats(const ebm_map_shape *m);
@@ -309,7 +333,8 @@ static inline __m512i ebm__bf16_pair(const bf16 *first, size_t channels)
                            _mm512_slli_epi32(_mm512_cvtepu16_epi32(b), 16));
 }
 
-/* to [n][channels][2] of 2n positions */
+/* to [channels/16][n][16][2] of 2n positions: what a register block reads next lies next */
+#define PAIRED ((size_t)16)
 void ebm__bf16_interleave(const bf16 *from, size_t channels, size_t n, bf16 *to);
 
 /* The input of a convolution with paired positions, for every tap: twice, with pairs that begin at
@@ -317,8 +342,10 @@ void ebm__bf16_interleave(const bf16 *from, size_t channels, size_t n, bf16 *to)
  * padded input channels floats. */
 size_t ebm__bf16_pairs(const ebm_conv_shape *s);
 void ebm__bf16_interleave_taps(const ebm_conv_shape *s, const float *x, float *pairs);
-/* What a tap reads: [pair][channel][2] from the run's first position on. */
-const bf16 *ebm__bf16_tap_pairs(const ebm_conv_shape *s, const float *pairs, int32_t tap);
+/* What a tap reads of 16 inputs from `input` on, a multiple of 16: [pair][16][2] from the run's
+ * first position on. */
+const bf16 *ebm__bf16_tap_pairs(const ebm_conv_shape *s, const float *pairs, int32_t tap,
+                                size_t input);
 
 /* --- layers with a thin input (thin_bf16.c) --------------------------------------------------- */
 

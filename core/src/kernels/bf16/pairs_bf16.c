@@ -18,12 +18,12 @@ size_t ebm__bf16_pairs(const ebm_conv_shape *s)
 
 void ebm__bf16_interleave(const bf16 *from, size_t channels, size_t n, bf16 *to)
 {
-    for (size_t pair = 0; pair < n; pair++, from += 2 * channels)
-        for (size_t c = 0; c < channels; c += 16, to += 32)
-            _mm512_storeu_si512(to, ebm__bf16_pair(from + c, channels));
+    for (size_t c = 0; c < channels; c += PAIRED)
+        for (size_t pair = 0; pair < n; pair++, to += 2 * PAIRED)
+            _mm512_storeu_si512(to, ebm__bf16_pair(from + 2 * pair * channels + c, channels));
 }
 
-/* The odd pairs follow the even ones; the last of them would end behind the map. */
+/* The odd pairs follow the even ones and are one less: the last would end behind the map. */
 void ebm__bf16_interleave_taps(const ebm_conv_shape *s, const float *x, float *pairs)
 {
     size_t in = padded_channels(s->c_in), n = ebm__bf16_pairs(s);
@@ -32,10 +32,11 @@ void ebm__bf16_interleave_taps(const ebm_conv_shape *s, const float *x, float *p
     ebm__bf16_interleave(start + in, in, n - 1, wide(pairs) + 2 * n * in);
 }
 
-const bf16 *ebm__bf16_tap_pairs(const ebm_conv_shape *s, const float *pairs, int32_t tap)
+const bf16 *ebm__bf16_tap_pairs(const ebm_conv_shape *s, const float *pairs, int32_t tap,
+                                size_t input)
 {
-    size_t in = padded_channels(s->c_in);
-    size_t at = (size_t)((ptrdiff_t)lead_of(s) + tap_offset(s, tap));
-    return wide_const(pairs) + (at % 2 ? 2 * ebm__bf16_pairs(s) * in : 0) + at / 2 * 2 * in;
+    size_t at = (size_t)((ptrdiff_t)lead_of(s) + tap_offset(s, tap)), odd = at % 2;
+    size_t n = ebm__bf16_pairs(s), before = odd * n * padded_channels(s->c_in);
+    return wide_const(pairs) + 2 * (before + (n - odd) * input + at / 2 * PAIRED);
 }
 #endif

@@ -108,6 +108,31 @@ static void check_shift(const ebm_kernels *k)
     free_rig(&r);
 }
 
+/* One pixel of one input and one of one output, a tap apart: that tap's weight alone gets their
+ * product, for every tap, and for inputs and outputs in all parts of a register block. */
+static void check_weight_delta(const ebm_kernels *k)
+{
+    const ebm_conv_shape s = {36, 40, 7, 6, 3};
+    const size_t inputs[] = {0, 15, 16, 35}, outputs[] = {39, 17, 31, 0};
+    rig r = make_rig(k, &s);
+    for (size_t tap = 0; tap < 9; tap++) {
+        size_t i = inputs[tap % 4], o = outputs[tap % 4];
+        size_t row = tap % 2 ? 1 : 5, column = tap % 2 ? 4 : 1; /* of the output's pixel */
+        float *x = floats(in_size(&s)), *dy = floats(out_size(&s)), *dw = floats(weight_size(&s));
+        x[(i * 7 + row + tap / 3 - 1) * 6 + column + tap % 3 - 1] = 1.5f;
+        dy[(o * 7 + row) * 6 + column] = -2.0f;
+        for (size_t j = 0; j < weight_size(&s); j++)
+            dw[j] = 1.0f;
+        rig_backward_weights(&r, x, dy, dw);
+        for (size_t j = 0; j < weight_size(&s); j++)
+            assert_true(dw[j] == (j == (o * 36 + i) * 9 + tap ? -2.0f : 1.0f));
+        ebm_free(x);
+        ebm_free(dy);
+        ebm_free(dw);
+    }
+    free_rig(&r);
+}
+
 static void test_adjoint(void **state)
 {
     (void)state;
@@ -118,6 +143,12 @@ static void test_weight_gradient(void **state)
 {
     (void)state;
     for_each_set(check_weight_gradient);
+}
+
+static void test_weight_delta(void **state)
+{
+    (void)state;
+    for_each_set(check_weight_delta);
 }
 
 static void test_affine(void **state)
@@ -191,11 +222,9 @@ static void test_selection(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_adjoint),
-        cmocka_unit_test(test_weight_gradient),
-        cmocka_unit_test(test_affine),
-        cmocka_unit_test(test_shift),
-        cmocka_unit_test(test_one_class_same_bits),
+        cmocka_unit_test(test_adjoint),      cmocka_unit_test(test_weight_gradient),
+        cmocka_unit_test(test_weight_delta), cmocka_unit_test(test_affine),
+        cmocka_unit_test(test_shift),        cmocka_unit_test(test_one_class_same_bits),
         cmocka_unit_test(test_selection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
