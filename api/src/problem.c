@@ -33,6 +33,8 @@ static const ebma_problem_info problems[EBMA_PROBLEM_COUNT] = {
     [EBMA_FORBIDDEN] = {"forbidden", 403, "Forbidden",
                         "The API key is not meant for this; WWW-Authenticate names the scope.",
                         false},
+    [EBMA_PRIORITY_FORBIDDEN] = {"priority_forbidden", 403, "Priority too high",
+                                 "The API key may not go first; errors say how far it may.", false},
     [EBMA_FOREIGN_ORIGIN] = {"foreign_origin", 403, "Not for web pages",
                              "This is for the operator; requests of web pages are refused.", false},
     [EBMA_NOT_FOUND] = {"not_found", 404, "Not found", "There is no such resource.", false},

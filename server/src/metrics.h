@@ -81,6 +81,7 @@ typedef enum ebmd_denial {
     EBMD_DENIED_RATE,
     EBMD_DENIED_WORK,
     EBMD_DENIED_JOBS,
+    EBMD_DENIED_PRIORITY,
     EBMD_DENIALS
 } ebmd_denial;
 

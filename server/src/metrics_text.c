@@ -230,8 +230,8 @@ static void put_set(text *t, const char *name, const char *label, const char *co
 static void put_sets(text *t, const ebmd_metrics *m)
 {
     static const char *const phases[EBMD_GONE_PHASES] = {"reading", "waiting", "reply", "stream"};
-    static const char *const denials[EBMD_DENIALS] = {"missing", "unknown", "scope",
-                                                      "rate",    "work",    "jobs"};
+    static const char *const denials[EBMD_DENIALS] = {"missing", "unknown", "scope",   "rate",
+                                                      "work",    "jobs",    "priority"};
     static const char *const changes[EBMD_MODEL_CHANGES] = {"loaded", "unloaded", "refused"};
 
     head(t, "ebm_client_gone_total", "counter",

@@ -13,6 +13,7 @@
 
 #include "ebm/io.h"
 #include "ebm/kernels.h"
+#include "ebma/op_request.h"
 #include "tiny_model.h"
 
 static bool plan_tools(run_bench *b)
@@ -86,7 +87,7 @@ void run_bench_submit(run_bench *b, int i, const char *body, const char *owner)
     spec.request = request;
     spec.work = plan.part_work * plan.parts;
     spec.parts = plan.parts;
-    spec.priority = plan.priority;
+    spec.priority = plan.priority < 0 ? EBMA_PRIORITY_DEFAULT : plan.priority;
     spec.timeout_ms = plan.timeout_ms;
     assert_int_equal(b->store->ops->submit(b->store, &spec, &how, id, NULL), EBM_OK);
     assert_int_equal(how, EBMD_SUBMIT_ACCEPTED);
