@@ -35,7 +35,7 @@ bool run_bench_open(run_bench *b, unsigned slots)
 
     memset(b, 0, sizeof(*b));
     if (!temp_dir_make(b->dir) || !tiny_model_write(b->dir, &what) ||
-        ebm_kernels_select("ref", &kernels, NULL) != EBM_OK ||
+        ebm_kernels_select("auto", &kernels, NULL) != EBM_OK ||
         ebmd_catalog_open(b->dir, kernels, &b->catalog, NULL) != EBM_OK ||
         ebmd_store_open("memory", &limits, &b->store, NULL) != EBM_OK || !plan_tools(b))
         return false;
