@@ -147,6 +147,7 @@ static void put_gauges(text *t, const ebmd_metrics *m)
         [EBMD_GAUGE_QUEUE_OLDEST] = {"ebm_queue_oldest_seconds", "",
                                      "How long the first job in the queue has waited."},
         [EBMD_GAUGE_BACKLOG] = {"ebm_backlog_work_seconds", "", "Seconds of work that wait."},
+        [EBMD_GAUGE_PAUSED] = {"ebm_paused", "", "1 while the operator lets no job begin."},
         [EBMD_GAUGE_SLOTS_BUSY] = {"ebm_slots", "{state=\"busy\"}",
                                    "Places for jobs that are worked on."},
         [EBMD_GAUGE_SLOTS_IDLE] = {"ebm_slots", "{state=\"idle\"}", NULL},

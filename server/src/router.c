@@ -27,6 +27,8 @@ static const ebmd_route routes[] = {
      ebmd_route_model_unloaded},
     {EBMD_GET, "/v1/slots", EBMD_ON_ADMIN, ebmd_route_slots, NULL},
     {EBMD_POST, "/v1/admin/drain", CHANGE, ebmd_route_drain, NULL},
+    {EBMD_POST, "/v1/admin/pause", CHANGE, ebmd_route_pause, NULL},
+    {EBMD_POST, "/v1/admin/resume", CHANGE, ebmd_route_resume, NULL},
     {EBMD_GET, "/v1/capabilities", EBMD_ON_MAIN, ebmd_route_capabilities, NULL},
     {EBMD_GET, "/v1/queue", EBMD_ON_MAIN, ebmd_route_queue, NULL},
     {EBMD_GET, "/v1/jobs", JOBS | EBMD_TAKES_QUERY, ebmd_route_job_list, NULL},

@@ -75,6 +75,8 @@ void ebmd_route_model_loaded(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_model_unload(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_model_unloaded(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_drain(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_pause(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_resume(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_job(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_job_cancel(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_job_image(const ebmd_app *app, ebmd_request *r);

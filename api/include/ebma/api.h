@@ -275,6 +275,7 @@ typedef struct ebma_queue {
     int64_t work, max_work;
     double backlog_s, oldest_wait_s;
     bool accepting; /* a job that is sent now would be taken */
+    bool paused;    /* the operator lets nothing begin */
 } ebma_queue;
 /* @own *json: ebm_free() @err NOMEM */
 EBM_API EBM_MUST_CHECK ebm_status ebma_queue_encode(const ebma_queue *queue, char **json,
