@@ -49,6 +49,11 @@ static const ebma_problem_info problems[EBMA_PROBLEM_COUNT] = {
                           true},
     [EBMA_IMAGE_NOT_FOUND] = {"image_not_found", 404, "Image not found",
                               "This job has no image with this number.", false},
+    [EBMA_NO_PREVIEW] =
+        {"no_preview", 404, "No preview",
+         "There is nothing to see of this job now: it waits, has ended, or makes no "
+         "pictures on its way.",
+         true},
     [EBMA_CHAINS_AT_WORK] = {"chains_at_work", 409, "Chains at work",
                              "These chains are still running; wait for their job, or pause it.",
                              true},

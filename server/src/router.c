@@ -36,6 +36,7 @@ static const ebmd_route routes[] = {
      ebmd_route_job_waited},
     {EBMD_GET, "/v1/jobs/{id}/events", JOBS | EBMD_TAKES_QUERY, ebmd_route_job_events, NULL},
     {EBMD_GET, "/v1/jobs/{id}/images/{k}.png", JOBS, ebmd_route_job_image, NULL},
+    {EBMD_GET, "/v1/jobs/{id}/preview.png", JOBS, ebmd_route_job_preview, ebmd_route_job_previewed},
     {EBMD_POST, "/v1/jobs/{id}/cancel", JOBS, ebmd_route_job_cancel, NULL},
     {EBMD_POST, "/v1/sample", WORK, ebmd_route_sample, ebmd_submit_done},
     {EBMD_POST, "/sample", WORK, ebmd_route_sample, ebmd_submit_done},

@@ -79,6 +79,8 @@ void ebmd_route_pause(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_resume(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_job(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_job_cancel(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_job_preview(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_job_previewed(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_job_image(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_job_events(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_sample(const ebmd_app *app, ebmd_request *r);

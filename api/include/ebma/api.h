@@ -45,6 +45,7 @@ typedef enum ebma_problem_code {
     EBMA_JOB_GONE,
     EBMA_JOB_AT_WORK,
     EBMA_IMAGE_NOT_FOUND,
+    EBMA_NO_PREVIEW,
     EBMA_CHAINS_AT_WORK,
     EBMA_NO_CHAINS,
     EBMA_METHOD_NOT_ALLOWED,
@@ -181,6 +182,7 @@ typedef struct ebma_job_state {
     ebma_progress progress;                 /* read when RUNNING */
     ebma_problem_code error;                /* read when it ended otherwise than SUCCEEDED */
     const ebma_images *images;              /* NULL: leave them out */
+    bool previews;                          /* its chains can be seen on their way */
 } ebma_job_state;
 
 /* @unit energy = -logp in nats, to the nine digits a float32 network carries */
