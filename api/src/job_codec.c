@@ -200,6 +200,8 @@ static json_t *links_object(const json_t *root, const ebma_job_state *s)
     ebma__set(links, "self", json_sprintf("/v1/jobs/%s", id), &ok);
     ebma__set(links, "events", json_sprintf("/v1/jobs/%s/events", id), &ok);
     ebma__set(links, "cancel", json_sprintf("/v1/jobs/%s/cancel", id), &ok);
+    if (s->previews)
+        ebma__set(links, "preview", json_sprintf("/v1/jobs/%s/preview.png", id), &ok);
     if (s->images && json_object_get(first, "sha256"))
         ebma__set(links, "images", json_sprintf("/v1/jobs/%s/images/{k}.png", id), &ok);
     if (!ok) {

@@ -54,13 +54,13 @@ ebm_status ebma_job_list_encode(const ebma_job_page *page, char **json, size_t *
 ebm_status ebma_queue_encode(const ebma_queue *q, char **json, size_t *size, ebm_error *err)
 {
     return ebma__json_write(
-        json_pack("{s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:I, s:I, s:b}", "queued",
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:I, s:I, s:b, s:b}", "queued",
                   (json_int_t)q->queued, "running", (json_int_t)q->running, "slots",
                   (json_int_t)q->slots, "workers", (json_int_t)q->workers, "work",
                   (json_int_t)q->work, "backlog_s", ebma__digits(q->backlog_s, 10.0),
                   "oldest_wait_s", ebma__digits(q->oldest_wait_s, 1000.0), "max_jobs",
                   (json_int_t)q->max_jobs, "max_work", (json_int_t)q->max_work, "accepting",
-                  q->accepting),
+                  q->accepting, "paused", q->paused),
         json, size, err);
 }
 

@@ -93,7 +93,7 @@ static void presets(const ebm_operation *op, ebma_op_request *out)
     memset(out, 0, sizeof(*out));
     out->operation = op;
     ebm_op_params_default(op, &out->params);
-    out->priority = (int32_t)find_row(&table, "priority")->preset;
+    out->priority = -1;
     out->delay_ms = delay ? (int32_t)delay->preset : 0;
 }
 

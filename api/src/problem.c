@@ -33,6 +33,8 @@ static const ebma_problem_info problems[EBMA_PROBLEM_COUNT] = {
     [EBMA_FORBIDDEN] = {"forbidden", 403, "Forbidden",
                         "The API key is not meant for this; WWW-Authenticate names the scope.",
                         false},
+    [EBMA_PRIORITY_FORBIDDEN] = {"priority_forbidden", 403, "Priority too high",
+                                 "The API key may not go first; errors say how far it may.", false},
     [EBMA_FOREIGN_ORIGIN] = {"foreign_origin", 403, "Not for web pages",
                              "This is for the operator; requests of web pages are refused.", false},
     [EBMA_NOT_FOUND] = {"not_found", 404, "Not found", "There is no such resource.", false},
@@ -47,6 +49,11 @@ static const ebma_problem_info problems[EBMA_PROBLEM_COUNT] = {
                           true},
     [EBMA_IMAGE_NOT_FOUND] = {"image_not_found", 404, "Image not found",
                               "This job has no image with this number.", false},
+    [EBMA_NO_PREVIEW] =
+        {"no_preview", 404, "No preview",
+         "There is nothing to see of this job now: it waits, has ended, or makes no "
+         "pictures on its way.",
+         true},
     [EBMA_CHAINS_AT_WORK] = {"chains_at_work", 409, "Chains at work",
                              "These chains are still running; wait for their job, or pause it.",
                              true},

@@ -202,7 +202,9 @@ static int start_store(ebmd_parts *d, ebm_error *err)
 
 static double seconds_of(void *arg, int64_t work)
 {
-    return ebmd_sched_seconds(arg, work);
+    const ebmd_app *app = arg;
+
+    return ebmd_sched_seconds(app->sched, work);
 }
 
 static ebmd_live *make_live(ebmd_parts *d)
@@ -210,7 +212,8 @@ static ebmd_live *make_live(ebmd_parts *d)
     ebmd_live_options opt = {.store = d->app.store,
                              .metrics = d->app.metrics,
                              .seconds = seconds_of,
-                             .arg = d->app.sched,
+                             .pictured = ebmd_job_pictured,
+                             .arg = &d->app,
                              .streams = ebmd_options_streams(d->opt),
                              .beat_ms = d->opt->stream_heartbeat * 1e3};
 

@@ -16,6 +16,8 @@ static bool wait_clients(ebmd_parts *d, double limit_ms)
     int number;
 
     while (ebmd_waiters_count(d->app.waiters) > 0) {
+        if (ebmd_sched_paused(d->app.sched) && ebmd_sched_open(d->app.sched) == 0)
+            return true; /* what they wait for will not begin */
         ebmd_notify_beat(&d->notify, ebmd_clock_ms());
         if (ebmd_clock_ms() >= until)
             return false;

@@ -1,6 +1,7 @@
 /* Events of jobs, see job_events.h. */
 #include "job_events.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "jobview.h"
@@ -34,6 +35,20 @@ static void count_end(ebmd_metrics *m, const ebmd_row *row)
     ebmd_metrics_observe(m, EBMD_TIME_RUN, row->timings.compute_ms / 1e3);
 }
 
+void ebmd_job_picture_id(const char *id, char out[EBMD_ID_SIZE])
+{
+    snprintf(out, EBMD_ID_SIZE, "pic_%s", id + strlen("job_"));
+}
+
+void ebmd_job_pictured(void *arg, const char *id)
+{
+    const ebmd_app *app = arg;
+    char picture[EBMD_ID_SIZE];
+
+    ebmd_job_picture_id(id, picture);
+    ebmd_waiters_end(app->waiters, picture);
+}
+
 void ebmd_job_event(void *arg, ebmd_event event, const ebmd_row *row)
 {
     const ebmd_app *app = arg;
@@ -54,6 +69,7 @@ void ebmd_job_event(void *arg, ebmd_event event, const ebmd_row *row)
         ebmd_sched_forget(app->sched, row->id);
         ebmd_live_ended(app->live, row->id);
         ebmd_waiters_end(app->waiters, row->id);
+        ebmd_job_pictured(arg, row->id); /* there will be none any more */
         break;
     }
 }

@@ -7,5 +7,9 @@
 
 /* The store's listener. @range arg: the app @thread runs inside a call of the store */
 void ebmd_job_event(void *arg, ebmd_event event, const ebmd_row *row);
+/* A picture of the job is there that somebody waits for. @range arg: the app @thread any */
+void ebmd_job_pictured(void *arg, const char *id);
+/* What those who wait for it wait for: an id beside that of the job, whose end others wait for. */
+void ebmd_job_picture_id(const char *id, char out[EBMD_ID_SIZE]);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "ebm/memory.h"
+#include "kind.h"
 
 ebma_job_status ebmd_jobview_status(ebmd_job_state state)
 {
@@ -25,6 +26,7 @@ static ebma_job_state state_of(const ebmd_app *app, const ebmd_view *view)
 {
     const ebmd_row *r = &view->row;
     const ebmd_progress *p = &view->progress;
+    const ebmd_kind *kind = ebmd_kind_find(r->kind);
 
     return (ebma_job_state){
         .status = ebmd_jobview_status(r->state),
@@ -38,6 +40,7 @@ static ebma_job_state state_of(const ebmd_app *app, const ebmd_view *view)
         .eta_s = ebmd_sched_seconds(app->sched, work_left(view)),
         .progress = {p->fraction, p->parts_done, p->level, p->levels, p->step, p->steps},
         .error = ebma_problem_find(r->code),
+        .previews = kind && kind->preview && !ebmd_job_state_final(r->state),
     };
 }
 

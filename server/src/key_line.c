@@ -7,8 +7,10 @@
 #include <sys/random.h>
 
 #include "ebm/io.h"
+#include "ebma/op_request.h"
 
-#define FIELDS 6
+#define FIELDS_MIN 6
+#define FIELDS     7
 
 typedef struct field {
     const char *at;
@@ -82,6 +84,12 @@ static bool take_rate(field f, double *out)
     return f.n <= 9 && v >= 1;
 }
 
+static bool take_priority(field f, int32_t *out)
+{
+    *out = *f.at - '0';
+    return f.n == 1 && *out >= 0 && *out <= 9;
+}
+
 static size_t split(const char *line, size_t n, field out[FIELDS + 1])
 {
     size_t count = 0;
@@ -103,10 +111,12 @@ static size_t split(const char *line, size_t n, field out[FIELDS + 1])
 const char *ebmd__key_parse(const char *line, size_t n, ebmd__key *out)
 {
     field f[FIELDS + 1];
+    size_t fields = split(line, n, f);
 
     memset(out, 0, sizeof(*out));
-    if (split(line, n, f) != FIELDS)
-        return "expected: ID SCOPES REQUESTS WORK SALT DIGEST";
+    out->priority = EBMA_PRIORITY_DEFAULT;
+    if (fields < FIELDS_MIN || fields > FIELDS)
+        return "expected: ID SCOPES REQUESTS WORK SALT DIGEST [PRIORITY]";
     if (!ebmd__key_id_valid(f[0].at, f[0].n))
         return "an id is 1..64 of a-z 0-9 _ -";
     memcpy(out->id, f[0].at, f[0].n);
@@ -118,6 +128,8 @@ const char *ebmd__key_parse(const char *line, size_t n, ebmd__key *out)
         return "a salt is 32 digits of 0-9 a-f";
     if (!take_hex(f[5], EBMD__DIGEST_SIZE - 1, out->digest))
         return "a digest is 64 digits of 0-9 a-f";
+    if (fields == FIELDS && !take_priority(f[FIELDS_MIN], &out->priority))
+        return "a priority is 0..9";
     return NULL;
 }
 

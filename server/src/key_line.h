@@ -15,6 +15,7 @@ typedef struct ebmd__key {
     char digest[EBMD__DIGEST_SIZE];
     unsigned scopes;
     double requests, work; /* per minute; 0: no limit */
+    int32_t priority;
 } ebmd__key;
 
 /* @range line without its end; n <= 4096

@@ -330,6 +330,7 @@ static ebmd_verdict judge(ebmd_keys *k, const token *t, unsigned scope, double n
         return EBMD_KEY_UNKNOWN;
     memcpy(out->owner, e->key.id, sizeof(out->owner));
     out->scopes = e->key.scopes;
+    out->priority = e->key.priority;
     if (!(e->key.scopes & EBMD_SCOPE_ADMIN) && (e->key.scopes & scope) != scope)
         return EBMD_KEY_SCOPE;
     return take(&e->requests, e->key.requests, 1.0, 1.0, now_ms, &out->retry_after) ? EBMD_KEY_GOOD

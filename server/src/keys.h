@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "ebm/status.h"
 
@@ -35,12 +36,14 @@ typedef enum ebmd_verdict {
 typedef struct ebmd_grant {
     char owner[EBMD_KEY_ID_SIZE];
     unsigned scopes;
-    int retry_after; /* seconds, when the verdict is RATE */
+    int32_t priority; /* highest one that it may ask for, 0..9 */
+    int retry_after;  /* seconds, when the verdict is RATE */
 } ebmd_grant;
 
-/* Reads a key file: lines `ID SCOPES REQUESTS WORK SALT DIGEST`, `#` comments. SCOPES is a list
- * of sample, jobs, admin; REQUESTS are per minute, WORK units per minute, "-" is no limit; SALT is
- * 32 hex digits, DIGEST the 64 of SHA-256 over "SALT:SECRET".
+/* Reads a key file: lines `ID SCOPES REQUESTS WORK SALT DIGEST [PRIORITY]`, `#` comments. SCOPES is
+ * a list of sample, jobs, admin; REQUESTS are per minute, WORK units per minute, "-" is no limit;
+ * SALT is 32 hex digits, DIGEST the 64 of SHA-256 over "SALT:SECRET"; PRIORITY is the highest one,
+ * 0..9; EBMA_PRIORITY_DEFAULT if it is left out.
  * @own ebmd_keys_close()
  * @err FORMAT, LIMIT with file:line; BAD_STATE: others may read the file; those of ebm_file_read */
 EBM_MUST_CHECK ebm_status ebmd_keys_open(const char *path, ebmd_keys **out, ebm_error *err);

@@ -24,7 +24,7 @@ static ebma_op_request request_of(const ebm_receipt *run)
     ebma_op_request r = {.operation = ebm_operation_of(EBM_OP_MCMC),
                          .params = run->params,
                          .n_models = run->n_models,
-                         .priority = 5};
+                         .priority = -1};
 
     memcpy(r.model, run->model, sizeof(r.model));
     r.params.init = EBM_INIT_NOISE;

@@ -42,6 +42,7 @@ static void drop_topic(ebmd_live *l, ebmd_topic **slot)
 
     *slot = t->next;
     ebmd_feed_clear(&t->feed);
+    ebm_free(t->picture.png);
     ebm_free(t);
     l->n_topics--;
 }
@@ -60,7 +61,7 @@ void ebmd__live_drop_idle(ebmd_live *l, double now, bool all)
     }
 }
 
-static ebmd_topic *topic_of(ebmd_live *l, const char *id)
+ebmd_topic *ebmd__live_topic(ebmd_live *l, const char *id)
 {
     ebmd_topic **slot = ebmd__live_slot(l, id), *t = *slot;
 
@@ -75,6 +76,7 @@ static ebmd_topic *topic_of(ebmd_live *l, const char *id)
         return NULL;
     memcpy(t->id, id, strlen(id) + 1);
     ebmd_feed_start(&t->feed, ebmd_clock_wall_ms());
+    t->idle_since = ebmd_clock_ms();
     l->n_topics++;
     return t;
 }
@@ -156,7 +158,7 @@ bool ebmd_live_join(ebmd_watch *w, const ebmd_view *view)
     ebmd_topic *t;
 
     pthread_mutex_lock(&l->lock);
-    t = topic_of(l, w->id);
+    t = ebmd__live_topic(l, w->id);
     if (t) {
         t->watches++;
         w->topic = t;

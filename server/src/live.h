@@ -36,8 +36,9 @@ typedef struct ebmd_watch {
 
 typedef struct ebmd_live_options {
     ebmd_store *store;
-    ebmd_metrics *metrics;                      /* NULL: nobody counts */
-    double (*seconds)(void *arg, int64_t work); /* how long so much work takes */
+    ebmd_metrics *metrics;                       /* NULL: nobody counts */
+    double (*seconds)(void *arg, int64_t work);  /* how long so much work takes */
+    void (*pictured)(void *arg, const char *id); /* a picture that was asked for is there */
     void *arg;
     size_t streams; /* at once; a quarter of them for one owner */
     double beat_ms; /* between two signs of life on a stream that has nothing to say */
@@ -89,13 +90,30 @@ void ebmd_live_drain(ebmd_live *l);
  * second for each job, wakes who has to show a sign of life, forgets what nobody watches. */
 void ebmd_live_tick(ebmd_live *l);
 
-/* True if somebody wants a picture of a chain that stands at `level` and was last shown at
- * `shown` (-1: never); at most two a second for each job. */
-bool ebmd_live_wants(ebmd_live *l, const char *id, int32_t level, int32_t shown);
-/* True if anybody watches. */
+/* Who wants to see a chain. */
+enum {
+    EBMD_WANTED_EVENT = 1,  /* a stream: ebmd_live_show() */
+    EBMD_WANTED_PICTURE = 2 /* somebody who asked once: ebmd_live_picture_put() */
+};
+/* Who wants a picture of a chain that stands at `level` and was last shown to streams at `shown`
+ * (-1: never); at most two a second for each job. */
+unsigned ebmd_live_wants(ebmd_live *l, const char *id, int32_t level, int32_t shown);
+/* True if anybody watches, or has asked for a picture. */
 bool ebmd_live_watched(ebmd_live *l, const char *id);
 /* Adds a PREVIEW or IMAGE event to those of a job that is known to have started. */
 void ebmd_live_show(ebmd_live *l, const char *id, const ebma_event *event);
+
+/* --- one picture at a time: live_picture.c ---------------------------------------------------- */
+
+/* Asks for the next picture of a job that runs, as the store shows it just now.
+ * @err false: no memory */
+EBM_MUST_CHECK bool ebmd_live_picture_ask(ebmd_live *l, const ebmd_view *view);
+/* Keeps a picture and tells those who have asked. Without memory they ask again. */
+void ebmd_live_picture_put(ebmd_live *l, const char *id, const void *png, size_t size);
+/* Copies the last picture of a job that has not ended, if it is at most so old.
+ * @own *png: ebm_free() @err NOT_FOUND, NOMEM */
+EBM_MUST_CHECK ebm_status ebmd_live_picture_get(ebmd_live *l, const char *id, double age_ms,
+                                                char **png, size_t *size);
 
 size_t ebmd_live_count(ebmd_live *l); /* streams */
 size_t ebmd_live_limit(const ebmd_live *l);

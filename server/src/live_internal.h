@@ -21,6 +21,12 @@ typedef struct ebmd_topic {
     ebmd_job_state state;
     size_t position;
     ebmd_progress progress;
+    struct {
+        bool asked; /* somebody waits for the next one */
+        char *png;  /* the last one; NULL: none yet */
+        size_t size;
+        double made_at;
+    } picture;
 } ebmd_topic;
 
 struct ebmd_live {
@@ -35,6 +41,8 @@ struct ebmd_live {
 
 /* Where the topic of a job is, or would be put. */
 ebmd_topic **ebmd__live_slot(ebmd_live *l, const char *id);
+/* The topic of a job, made if there is none. @err NULL: no memory */
+ebmd_topic *ebmd__live_topic(ebmd_live *l, const char *id);
 /* Forgets topics that nobody watches: those that have ended or are old, or all. */
 void ebmd__live_drop_idle(ebmd_live *l, double now, bool all);
 /* Wakes who watches a topic; NULL: everybody. */

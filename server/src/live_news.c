@@ -125,7 +125,7 @@ bool ebmd_live_watched(ebmd_live *l, const char *id)
 
     pthread_mutex_lock(&l->lock);
     t = *ebmd__live_slot(l, id);
-    watched = t && t->watches > 0;
+    watched = t && (t->watches > 0 || t->picture.asked);
     pthread_mutex_unlock(&l->lock);
     return watched;
 }
@@ -139,17 +139,19 @@ static bool somebody_wants(const ebmd_live *l, const ebmd_topic *t, int32_t dist
     return false;
 }
 
-bool ebmd_live_wants(ebmd_live *l, const char *id, int32_t level, int32_t shown)
+unsigned ebmd_live_wants(ebmd_live *l, const char *id, int32_t level, int32_t shown)
 {
     int32_t distance = shown < 0 ? INT32_MAX : level > shown ? level - shown : shown - level;
     double now = ebmd_clock_ms();
+    unsigned wanted = 0;
     ebmd_topic *t;
-    bool wanted;
 
     pthread_mutex_lock(&l->lock);
     t = *ebmd__live_slot(l, id);
-    wanted = t && t->watches > 0 && t->state == EBMD_JOB_RUNNING && now >= t->preview_at &&
-             somebody_wants(l, t, distance);
+    if (t && t->state == EBMD_JOB_RUNNING && now >= t->preview_at) {
+        wanted |= t->watches > 0 && somebody_wants(l, t, distance) ? EBMD_WANTED_EVENT : 0u;
+        wanted |= t->picture.asked ? EBMD_WANTED_PICTURE : 0u;
+    }
     if (wanted)
         t->preview_at = now + PREVIEW_MS;
     pthread_mutex_unlock(&l->lock);

@@ -42,6 +42,7 @@ typedef enum ebmd_gauge {
     EBMD_GAUGE_QUEUE_DEPTH,
     EBMD_GAUGE_QUEUE_OLDEST, /* seconds the first one has waited */
     EBMD_GAUGE_BACKLOG,      /* seconds of work that wait */
+    EBMD_GAUGE_PAUSED,       /* 1: nothing is begun */
     EBMD_GAUGE_SLOTS_BUSY,   /* jobs that are open */
     EBMD_GAUGE_SLOTS_IDLE,
     EBMD_GAUGE_ACCEPT_RATIO, /* of the last adjusted sampler, 0..1 */
@@ -81,6 +82,7 @@ typedef enum ebmd_denial {
     EBMD_DENIED_RATE,
     EBMD_DENIED_WORK,
     EBMD_DENIED_JOBS,
+    EBMD_DENIED_PRIORITY,
     EBMD_DENIALS
 } ebmd_denial;
 

@@ -147,6 +147,7 @@ static void put_gauges(text *t, const ebmd_metrics *m)
         [EBMD_GAUGE_QUEUE_OLDEST] = {"ebm_queue_oldest_seconds", "",
                                      "How long the first job in the queue has waited."},
         [EBMD_GAUGE_BACKLOG] = {"ebm_backlog_work_seconds", "", "Seconds of work that wait."},
+        [EBMD_GAUGE_PAUSED] = {"ebm_paused", "", "1 while the operator lets no job begin."},
         [EBMD_GAUGE_SLOTS_BUSY] = {"ebm_slots", "{state=\"busy\"}",
                                    "Places for jobs that are worked on."},
         [EBMD_GAUGE_SLOTS_IDLE] = {"ebm_slots", "{state=\"idle\"}", NULL},
@@ -230,8 +231,8 @@ static void put_set(text *t, const char *name, const char *label, const char *co
 static void put_sets(text *t, const ebmd_metrics *m)
 {
     static const char *const phases[EBMD_GONE_PHASES] = {"reading", "waiting", "reply", "stream"};
-    static const char *const denials[EBMD_DENIALS] = {"missing", "unknown", "scope",
-                                                      "rate",    "work",    "jobs"};
+    static const char *const denials[EBMD_DENIALS] = {"missing", "unknown", "scope",   "rate",
+                                                      "work",    "jobs",    "priority"};
     static const char *const changes[EBMD_MODEL_CHANGES] = {"loaded", "unloaded", "refused"};
 
     head(t, "ebm_client_gone_total", "counter",

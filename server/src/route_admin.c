@@ -1,4 +1,5 @@
-/* POST /v1/models/{id}/load, /v1/models/{id}/unload and /v1/admin/drain on the admin listener. */
+/* POST /v1/models/{id}/load, /v1/models/{id}/unload and /v1/admin/drain, pause, resume on the admin
+ * listener. */
 #include <stdio.h>
 #include <string.h>
 
@@ -80,17 +81,38 @@ void ebmd_route_model_unloaded(const ebmd_app *app, ebmd_request *r)
         ebmd_reply_empty(r, 204);
 }
 
+static void answer_status(ebmd_request *r, const char *status, int code)
+{
+    const ebma_pair pair = {"status", status};
+    char *json = NULL;
+    size_t size = 0;
+    ebm_status st = ebma_pairs_encode(&pair, 1, &json, &size, NULL);
+
+    ebmd_reply_json(r, st, json, size);
+    if (st == EBM_OK)
+        r->reply.status = code;
+}
+
 /* What SIGTERM does, for those who cannot send one. May be repeated: unlike a second signal a
  * second request does not cut short what waits for clients. */
 void ebmd_route_drain(const ebmd_app *app, ebmd_request *r)
 {
-    static const ebma_pair draining[] = {{"status", "draining"}};
-    char *json = NULL;
-    size_t size = 0;
-    ebm_status st = ebma_pairs_encode(draining, 1, &json, &size, NULL);
-
     ebmd_state_ask_stop(app->state);
-    ebmd_reply_json(r, st, json, size);
-    if (st == EBM_OK)
-        r->reply.status = 202;
+    answer_status(r, "draining", 202);
+}
+
+/* Nothing that waits is begun: for the time of a look at the machine, say. It is forgotten with the
+ * process, so that a restart serves. */
+void ebmd_route_pause(const ebmd_app *app, ebmd_request *r)
+{
+    ebmd_sched_pause(app->sched, true);
+    ebmd_log_event(app->log, EBMD_INFO, "paused", NULL, 0);
+    answer_status(r, "paused", 200);
+}
+
+void ebmd_route_resume(const ebmd_app *app, ebmd_request *r)
+{
+    ebmd_sched_pause(app->sched, false);
+    ebmd_log_event(app->log, EBMD_INFO, "resumed", NULL, 0);
+    answer_status(r, "running", 200);
 }

@@ -20,9 +20,11 @@ void ebmd_route_live(const ebmd_app *app, ebmd_request *r)
 
 static void answer_ready(const ebmd_app *app, ebmd_request *r)
 {
-    ebma_pair ready[] = {{"status", "ready"}, {"durability", app->store->durability}};
+    ebma_pair ready[] = {{"status", "ready"},
+                         {"durability", app->store->durability},
+                         {"scheduler", ebmd_sched_paused(app->sched) ? "paused" : "running"}};
 
-    answer_pairs(r, ready, 2);
+    answer_pairs(r, ready, 3);
 }
 
 void ebmd_route_ready(const ebmd_app *app, ebmd_request *r)

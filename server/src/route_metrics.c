@@ -16,6 +16,7 @@ static void measure(const ebmd_app *app)
     ebmd_metrics_set(app->metrics, EBMD_GAUGE_QUEUE_OLDEST, (double)stats.oldest_wait_ms / 1e3);
     ebmd_metrics_set(app->metrics, EBMD_GAUGE_BACKLOG,
                      ebmd_sched_seconds(app->sched, stats.queued_work));
+    ebmd_metrics_set(app->metrics, EBMD_GAUGE_PAUSED, ebmd_sched_paused(app->sched) ? 1.0 : 0.0);
     ebmd_metrics_set(app->metrics, EBMD_GAUGE_SLOTS_BUSY, (double)open);
     ebmd_metrics_set(app->metrics, EBMD_GAUGE_SLOTS_IDLE,
                      open < slots ? (double)(slots - open) : 0.0);

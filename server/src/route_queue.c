@@ -21,6 +21,7 @@ void ebmd_route_queue(const ebmd_app *app, ebmd_request *r)
     q.work = stats.queued_work;
     q.backlog_s = ebmd_sched_seconds(app->sched, stats.queued_work);
     q.oldest_wait_s = (double)stats.oldest_wait_ms / 1e3;
+    q.paused = ebmd_sched_paused(app->sched);
     q.accepting = ebmd_state_get(app->state) == EBMD_READY && stats.queued < app->queue_max;
     st = ebma_queue_encode(&q, &json, &size, NULL);
     ebmd_reply_json(r, st, json, size);

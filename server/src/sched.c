@@ -164,7 +164,7 @@ static bool wants_claim(const ebmd_sched *s, const ebmd_run *best, ebmd_wish *wi
 {
     size_t room = s->slots;
 
-    if (s->closed)
+    if (s->closed || s->paused)
         return false;
     *wish = (ebmd_wish){.above_priority = -1, .below_work = INT64_MAX};
     if (best) {
@@ -343,6 +343,15 @@ void ebmd_sched_settled(ebmd_sched *s, const ebmd_task *task, ebm_status st)
 void ebmd_sched_poke(ebmd_sched *s)
 {
     pthread_mutex_lock(&s->lock);
+    s->refused = false;
+    pthread_cond_broadcast(&s->more);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void ebmd_sched_pause(ebmd_sched *s, bool paused)
+{
+    pthread_mutex_lock(&s->lock);
+    s->paused = paused;
     s->refused = false;
     pthread_cond_broadcast(&s->more);
     pthread_mutex_unlock(&s->lock);

@@ -61,6 +61,9 @@ void ebmd_sched_heartbeat(ebmd_sched *s);
 void ebmd_sched_models_changed(ebmd_sched *s);
 /* True if an open run works with this model. */
 bool ebmd_sched_uses(ebmd_sched *s, const ebm_model *model);
+/* Claims nothing, or again whatever there is: what is open goes on, what is queued waits. */
+void ebmd_sched_pause(ebmd_sched *s, bool paused);
+bool ebmd_sched_paused(ebmd_sched *s);
 /* Claims nothing more and gives every job back; workers end when that is done. */
 void ebmd_sched_close(ebmd_sched *s);
 

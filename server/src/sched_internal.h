@@ -17,7 +17,7 @@ struct ebmd_sched {
     size_t n_runs, n_busy;
     uint64_t turn;
     uint64_t epoch; /* counts the reasons to tidy */
-    bool closed;
+    bool closed, paused;
     bool refused; /* the store had nothing for `wish`, and nothing has happened since */
     ebmd_wish wish;
     double ms_per_work; /* moving average of one worker; 0 = nothing measured */

@@ -29,6 +29,16 @@ size_t ebmd_sched_open(ebmd_sched *s)
     return n;
 }
 
+bool ebmd_sched_paused(ebmd_sched *s)
+{
+    bool paused;
+
+    pthread_mutex_lock(&s->lock);
+    paused = s->paused;
+    pthread_mutex_unlock(&s->lock);
+    return paused;
+}
+
 double ebmd_sched_seconds(ebmd_sched *s, int64_t work)
 {
     double seconds;

@@ -88,8 +88,17 @@ static ebm_status draft_make(const ebmd_app *app, const ebmd_plan *plan, draft *
     return st;
 }
 
-static ebmd_spec spec_of(const ebmd_request *r, const ebmd_plan *plan, const draft *d,
-                         const ebmd_idem *key)
+/* What a request leaves open is as high as its key may go, and not above the default. */
+static int32_t priority_of(const ebmd_app *app, const ebmd_request *r, const ebmd_plan *plan)
+{
+    if (plan->priority >= 0)
+        return plan->priority;
+    return app->keys && r->grant.priority < EBMA_PRIORITY_DEFAULT ? r->grant.priority
+                                                                  : EBMA_PRIORITY_DEFAULT;
+}
+
+static ebmd_spec spec_of(const ebmd_app *app, const ebmd_request *r, const ebmd_plan *plan,
+                         const draft *d, const ebmd_idem *key)
 {
     return (ebmd_spec){.id = d->id,
                        .kind = plan->kind->name,
@@ -101,7 +110,7 @@ static ebmd_spec spec_of(const ebmd_request *r, const ebmd_plan *plan, const dra
                        .timeout_ms = plan->timeout_ms,
                        .work = plan->part_work * plan->parts,
                        .parts = plan->parts,
-                       .priority = plan->priority,
+                       .priority = priority_of(app, r, plan),
                        .request = d->request,
                        .request_size = d->request_size,
                        .document = d->document,
@@ -265,6 +274,24 @@ static bool is_affordable(const ebmd_app *app, ebmd_request *r, const ebmd_plan 
     return false;
 }
 
+/* Priorities come before fair shares: a key that may use all of them could keep others out. */
+static bool may_rank(const ebmd_app *app, ebmd_request *r, const ebmd_plan *plan)
+{
+    ebma_problem problem = {.code = EBMA_OK};
+    char detail[64];
+    ebma_field_error e = {.code = "priority_forbidden", .detail = detail, .bounded = true};
+
+    if (!app->keys || plan->priority <= r->grant.priority)
+        return true;
+    e.max = r->grant.priority;
+    snprintf(detail, sizeof(detail), "this key may ask for 0..%d", (int)r->grant.priority);
+    ebma_problem_field(&problem, r->arena, "priority", &e);
+    problem.code = EBMA_PRIORITY_FORBIDDEN; /* a field error alone would be invalid_params */
+    ebmd_metrics_denied(app->metrics, EBMD_DENIED_PRIORITY);
+    ebmd_reply_problem(r, &problem);
+    return false;
+}
+
 static void accept_ready(const ebmd_app *app, ebmd_request *r, const ebmd_ready *ready)
 {
     const ebmd_plan *plan = ready->plan;
@@ -273,13 +300,13 @@ static void accept_ready(const ebmd_app *app, ebmd_request *r, const ebmd_ready 
     draft d;
     ebm_status st;
 
-    if (!is_affordable(app, r, plan) ||
+    if (!is_affordable(app, r, plan) || !may_rank(app, r, plan) ||
         !ebmd_idem_read(r, plan->kind->name, ready->subject, &key) ||
         (r->wants_events && !ebmd_stream_admit(app, r)) || !charge(app, r, plan))
         return;
     st = draft_make(app, plan, &d, &err);
     if (st == EBM_OK) {
-        ebmd_spec spec = spec_of(r, plan, &d, &key);
+        ebmd_spec spec = spec_of(app, r, plan, &d, &key);
 
         spec.checkpoint = ready->checkpoint;
         spec.checkpoint_size = ready->checkpoint_size;

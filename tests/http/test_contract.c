@@ -144,6 +144,7 @@ static bool optional(const char *name)
                                         "accept_rate",
                                         "step_size",
                                         "owner",
+                                        "preview",
                                         "images"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include <unistd.h>
+
 #include "ebm/io.h"
 #include "picture_daemon.h"
 
@@ -204,13 +206,115 @@ static void not_yet_and_no_more(void **state)
     expect(id, "0.png", 410, "job_gone");
 }
 
+/* --- pictures of chains on their way -----------------------------------------------------------
+ */
+
+static void send_long(char id[64])
+{
+    http_reply r;
+
+    assert_true(http_call(p.d.port, "POST", "/sample",
+                          "Content-Type: application/json\r\nPrefer: respond-async\r\n", LONG, &r));
+    assert_int_equal(r.status, 202);
+    assert_non_null(http_header(&r, "X-Job-Id", id, 64));
+    http_reply_clear(&r);
+}
+
+static int call(int port, const char *method, const char *path)
+{
+    http_reply r;
+    int status = http_call(port, method, path, "", NULL, &r) ? r.status : 0;
+
+    http_reply_clear(&r);
+    return status;
+}
+
+/* Looks once. Returns the status; says whether one should come back. */
+static int peek(const char *id, bool *again)
+{
+    static const unsigned char shape[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n', 0, 0, 0, 13,
+                                          'I',  'H', 'D', 'R', 0,    0,    0,    8,    0, 0, 0, 8};
+    char path[96], value[32];
+    http_reply r;
+    int status;
+
+    snprintf(path, sizeof(path), "/v1/jobs/%s/preview.png", id);
+    assert_true(http_call(p.d.port, "GET", path, "", NULL, &r));
+    status = r.status;
+    assert_header(&r, "Cache-Control", "no-store");
+    *again = http_header(&r, "Retry-After", value, sizeof(value)) != NULL;
+    if (status == 200) {
+        assert_header(&r, "Content-Type", "image/png");
+        assert_true(r.size > sizeof(shape));
+        assert_memory_equal(r.body, shape, sizeof(shape));
+    } else if (status == 404) {
+        assert_non_null(strstr(r.body, "\"no_preview\""));
+    }
+    http_reply_clear(&r);
+    return status;
+}
+
+/* Many may look at once; each gets a picture as soon as a chain has its turn. */
+static void look_together(const char *id)
+{
+    int fd[8];
+    char request[160];
+    http_reply r;
+
+    snprintf(request, sizeof(request), "GET /v1/jobs/%s/preview.png HTTP/1.1\r\nHost: t\r\n\r\n",
+             id);
+    for (int i = 0; i < 8; i++) {
+        fd[i] = http_connect(p.d.port);
+        assert_true(fd[i] >= 0 && http_send_text(fd[i], request));
+    }
+    for (int i = 0; i < 8; i++) {
+        assert_true(http_read(fd[i], false, &r));
+        assert_int_equal(r.status, 200);
+        http_reply_clear(&r);
+        close(fd[i]);
+    }
+}
+
+static void previews(void **state)
+{
+    char id[64], path[96];
+    bool again = true;
+    http_reply r;
+
+    (void)state;
+    assert_int_equal(call(p.d.admin, "POST", "/v1/admin/pause"), 200);
+    send_long(id);
+    assert_int_equal(peek(id, &again), 404); /* it waits: */
+    assert_true(again);
+    assert_int_equal(call(p.d.admin, "POST", "/v1/admin/resume"), 200);
+    while (peek(id, &again) != 200)
+        assert_true(again);
+    look_together(id);
+    snprintf(path, sizeof(path), "/v1/jobs/%s", id);
+    assert_true(http_call(p.d.port, "GET", path, "", NULL, &r));
+    assert_non_null(strstr(r.body, "/preview.png\""));
+    http_reply_clear(&r);
+    snprintf(path, sizeof(path), "/v1/jobs/%s/cancel", id);
+    call(p.d.port, "POST", path);
+    snprintf(path, sizeof(path), "/v1/jobs/%s?wait=30", id);
+    assert_true(http_call(p.d.port, "GET", path, "", NULL, &r));
+    assert_null(strstr(r.body, "/preview.png\""));
+    http_reply_clear(&r);
+    assert_int_equal(peek(id, &again), 404);
+    assert_false(again); /* there will be none */
+    snprintf(path, sizeof(path), "/v1/jobs/%s", id);
+    assert_int_equal(call(p.d.port, "DELETE", path), 204);
+    assert_int_equal(peek(id, &again), 410);
+    assert_int_equal(call(p.d.port, "GET", "/v1/jobs/none/preview.png"), 404);
+    assert_int_equal(call(p.d.port, "GET", "/v1/jobs/none/preview.png?x=1"), 400);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_kind),
-        cmocka_unit_test(no_pictures),
-        cmocka_unit_test(conditions),
-        cmocka_unit_test(not_yet_and_no_more),
+        cmocka_unit_test(every_kind), cmocka_unit_test(no_pictures),
+        cmocka_unit_test(conditions), cmocka_unit_test(not_yet_and_no_more),
+        cmocka_unit_test(previews),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -86,7 +86,7 @@ static void look(const char *id, http_reply *r)
 {
     char path[96];
 
-    snprintf(path, sizeof(path), "/v1/jobs/%s", id);
+    snprintf(path, sizeof(path), "/v1/jobs/%.63s", id);
     assert_true(http_call(d.port, "GET", path, "", NULL, r));
 }
 
@@ -198,25 +198,24 @@ static void too_late(void **state)
     wait_until(id, "canceled");     /* while it ran */
 }
 
-/* One worker, many long chains: a small request does not wait for any of them. */
+/* One worker, many long chains: a small request comes after all of them and ends before any. How
+ * many quanta it waits is counted in server_sched. */
 static void small_ones_overtake(void **state)
 {
-    char id[64];
+    char id[9][64];
     http_reply r;
-    double begin;
 
     (void)state;
-    assert_int_equal(send_later("{\"model\":\"slow\",\"steps_per_level\":2000,\"n\":64}", NULL, id),
-                     202);
-    for (int i = 0; i < 8; i++)
-        assert_int_equal(send_later(LONG, NULL, id), 202);
-    sleep_ms(200);
-    begin = now_ms();
+    assert_int_equal(
+        send_later("{\"model\":\"slow\",\"steps_per_level\":2000,\"n\":64}", NULL, id[0]), 202);
+    for (int i = 1; i < 9; i++)
+        assert_int_equal(send_later(LONG, NULL, id[i]), 202);
+    wait_until(id[0], "running");
     assert_true(http_post(d.port, "/sample", "{\"seed\":1}", &r));
     assert_int_equal(r.status, 200);
-    if (now_ms() - begin > 1000.0) /* three quanta are 150 ms */
-        fail_msg("it waited %.0f ms", now_ms() - begin);
     http_reply_clear(&r);
+    for (int i = 0; i < 9; i++)
+        assert_true(is_in(id[i], "running") || is_in(id[i], "queued"));
 }
 
 static void results_age(void **state)

@@ -17,10 +17,12 @@
 #include "tiny_model.h"
 
 #define SECRET "0123456789abcdef0123456789abcdef"
-#define TAIL                                                                                       \
+#define SALTED                                                                                     \
     " 000102030405060708090a0b0c0d0e0f "                                                           \
-    "355cdbe611519477dfe934e5707a13b91de04201300dc1c9507369164fa60839\n"
-#define JSON "Content-Type: application/json\r\n"
+    "355cdbe611519477dfe934e5707a13b91de04201300dc1c9507369164fa60839"
+#define TAIL              SALTED "\n"
+#define TAIL_OF(priority) SALTED " " #priority "\n"
+#define JSON              "Content-Type: application/json\r\n"
 
 static daemon_process d;
 static char keys[TEMP_PATH_MAX];
@@ -53,7 +55,8 @@ static int setup(void **state)
         return -1;
     write_keys("alice sample,jobs - -" TAIL "reader jobs - -" TAIL "slow sample 2 -" TAIL
                "poor sample - 8" TAIL "boss admin - -" TAIL "thrifty sample - 8" TAIL
-               "carol sample,jobs - -" TAIL);
+               "carol sample,jobs - -" TAIL
+               "humble sample - -" TAIL_OF(2) "first sample - -" TAIL_OF(9));
     return daemon_start(&d, more) ? 0 : -1;
 }
 
@@ -260,6 +263,42 @@ static void jobs_of_others(void **state)
     end_job("carol", theirs);
 }
 
+/* What a key may not ask for is refused, never lowered in silence, and costs nothing. */
+static void priorities(void **state)
+{
+    static const struct {
+        const char *who, *body;
+        int status;
+    } rows[] = {{"alice", "{\"priority\":5}", 200},
+                {"alice", "{\"priority\":6}", 403},
+                {"alice", "{\"priority\":9}", 403},
+                {"alice", "{\"priority\":0}", 200},
+                {"humble", "{\"priority\":2}", 200},
+                {"humble", "{\"priority\":3}", 403},
+                {"humble", "{}", 200},
+                {"first", "{\"priority\":9}", 200},
+                {"first", "{\"priority\":10}", 422}};
+    char headers[256];
+    http_reply r;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        snprintf(headers, sizeof(headers), JSON "Authorization: Bearer %s." SECRET "\r\n",
+                 rows[i].who);
+        assert_true(http_call(d.port, "POST", "/v1/sample", headers, rows[i].body, &r));
+        if (r.status != rows[i].status)
+            fail_msg("%s %s: %d", rows[i].who, rows[i].body, r.status);
+        if (r.status == 403) {
+            assert_non_null(strstr(r.body, "\"code\":\"priority_forbidden\""));
+            assert_non_null(strstr(r.body, "\"pointer\":\"/priority\""));
+        }
+        http_reply_clear(&r);
+    }
+    assert_true(http_call(d.admin, "GET", "/metrics", "", NULL, &r));
+    assert_non_null(strstr(r.body, "ebm_denied_total{reason=\"priority\"} 3\n"));
+    http_reply_clear(&r);
+}
+
 static void budgets(void **state)
 {
     static const char body[] = "{\"steps_per_level\":2000,\"n\":20}";
@@ -330,10 +369,11 @@ static void forwarded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(strangers), cmocka_unit_test(two_answers_to_who_is_it),
-        cmocka_unit_test(scopes),    cmocka_unit_test(quotas),
-        cmocka_unit_test(forwarded), cmocka_unit_test(jobs_of_others),
-        cmocka_unit_test(budgets),   cmocka_unit_test(reloading),
+        cmocka_unit_test(strangers),  cmocka_unit_test(two_answers_to_who_is_it),
+        cmocka_unit_test(scopes),     cmocka_unit_test(quotas),
+        cmocka_unit_test(forwarded),  cmocka_unit_test(jobs_of_others),
+        cmocka_unit_test(priorities), cmocka_unit_test(budgets),
+        cmocka_unit_test(reloading),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -198,13 +198,18 @@ static void slots(void **state)
     assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
 }
 
-static int post_status(int port, const char *path, const char *headers)
+static int post(int port, const char *path, const char *headers, const char *body)
 {
     http_reply r;
-    int status = http_call(port, "POST", path, headers, NULL, &r) ? r.status : 0;
+    int status = http_call(port, "POST", path, headers, body, &r) ? r.status : 0;
 
     http_reply_clear(&r);
     return status;
+}
+
+static int post_status(int port, const char *path, const char *headers)
+{
+    return post(port, path, headers, NULL);
 }
 
 /* The operator's route does what SIGTERM does, its delay included; asking again changes nothing. */
@@ -227,6 +232,50 @@ static void drain_route(void **state)
     assert_int_equal(post_status(d.admin, "/v1/admin/drain", ""), 202);
     assert_int_equal(post_status(d.port, "/v1/sample", "Content-Type: application/json\r\n"), 400);
     assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
+}
+
+static bool says(int port, const char *path, const char *text)
+{
+    http_reply r;
+    bool found =
+        http_call(port, "GET", path, "", NULL, &r) && r.status == 200 && strstr(r.body, text);
+
+    http_reply_clear(&r);
+    return found;
+}
+
+/* Jobs are taken and wait, which probes, queue and metrics say; a stop does not wait for them. */
+static void pause_and_resume(void **state)
+{
+    static const char async[] = "Content-Type: application/json\r\nPrefer: respond-async\r\n";
+    static const char waiting[] = "POST /sample HTTP/1.1\r\nHost: t\r\nContent-Type: "
+                                  "application/json\r\nContent-Length: 2\r\n\r\n{}";
+    int fd;
+
+    (void)state;
+    assert_true(daemon_start(&d, NULL));
+    assert_int_equal(post_status(d.port, "/v1/admin/pause", ""), 404);
+    assert_int_equal(post_status(d.admin, "/v1/admin/pause", "Origin: http://localhost\r\n"), 403);
+    assert_true(says(d.port, "/readyz", "\"scheduler\":\"running\""));
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(post_status(d.admin, "/v1/admin/pause", ""), 200);
+    assert_true(says(d.port, "/readyz", "\"scheduler\":\"paused\""));
+    assert_true(in_metrics("\nebm_paused 1\n"));
+    assert_int_equal(post(d.port, "/v1/sample", async, "{}"), 202);
+    assert_true(says(d.port, "/v1/queue", "\"queued\":1,\"running\":0,"));
+    assert_true(says(d.port, "/v1/queue", "\"accepting\":true,\"paused\":true"));
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(post_status(d.admin, "/v1/admin/resume", ""), 200);
+    assert_true(in_metrics("\nebm_paused 0\n"));
+    while (!in_metrics("status=\"succeeded\",reason=\"none\"} 1\n"))
+        ;
+    assert_int_equal(post_status(d.admin, "/v1/admin/pause", ""), 200);
+    fd = http_connect(d.port);
+    assert_true(fd >= 0 && http_send_text(fd, waiting));
+    while (!says(d.port, "/v1/queue", "\"queued\":1,"))
+        ;
+    assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0); /* --drain-seconds is 25 */
+    close(fd);
 }
 
 /* Exit code and words of a start that only checks. */
@@ -264,6 +313,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(drain_delay, setup, teardown),
         cmocka_unit_test_setup_teardown(slots, setup, teardown),
         cmocka_unit_test_setup_teardown(drain_route, setup, teardown),
+        cmocka_unit_test_setup_teardown(pause_and_resume, setup, teardown),
         cmocka_unit_test_setup_teardown(checks, setup, teardown),
     };
 

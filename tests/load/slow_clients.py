@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Clients that dribble their head, dribble their body or do not read their reply, all at once: the
-health probe stays fast, memory small, and each is gone two seconds after its deadline."""
+"""Clients that dribble their head, dribble their body or do not read their reply, beside event
+streams that only wait, all at once: the health probe stays fast, memory small, each slow client is
+gone two seconds after its deadline, and streams that vanish are freed within two heartbeats."""
 import argparse
 import asyncio
 import socket
 import sys
 import time
 
+from idle_streams import IdleStreams, gauge
 from service import Service, call, percentile, request_text, verdict
 
 DEADLINE = {"head": 5, "body": 30, "read": 60}
@@ -93,33 +95,79 @@ async def watch(service, until, peak):
         await asyncio.sleep(0.2)
 
 
-async def open_connections(service):
-    reply = await call(service.admin, "GET", "/metrics")
-    for line in reply.body.decode().splitlines():
-        if line.startswith("ebm_http_connections "):
-            return int(float(line.split()[1]))
-    return -1
-
-
-async def run(service, count, kinds):
-    ends, times, peak = [], [], [0.0]
-    last = max(DEADLINE[k] for k in kinds) + 2
-    until = time.monotonic() + last
-    tasks = [asyncio.create_task(probe((service.port, service.admin), until, times)),
-             asyncio.create_task(watch(service, until, peak))]
-    for i in range(count):
+async def start_clients(service, args, kinds, ends, seconds):
+    tasks = []
+    for i in range(args.clients):
         kind = kinds[i % len(kinds)]
-        one = read_nothing(service.port, ends, last) if kind == "read" else \
+        one = read_nothing(service.port, ends, seconds) if kind == "read" else \
             dribble(service.port, kind, ends)
         tasks.append(asyncio.create_task(one))
         if i % 50 == 49:
             await asyncio.sleep(0.01)
+    return tasks
+
+
+async def run(service, args, kinds):
+    """All that was seen, by name."""
+    seen = {"ends": [], "times": [], "peak": [0.0]}
+    streams = IdleStreams(service)
+    await streams.start(args.streams)
+    last = max(DEADLINE[k] for k in kinds) + 2
+    until = time.monotonic() + last
+    tasks = [asyncio.create_task(probe((service.port, service.admin), until, seen["times"])),
+             asyncio.create_task(watch(service, until, seen["peak"]))]
+    tasks += await start_clients(service, args, kinds, seen["ends"], last)
     await asyncio.sleep(2)
-    most = await open_connections(service)
+    seen["most"] = await gauge(service, "ebm_http_connections")
     await asyncio.sleep(max(0.0, until - time.monotonic()))
-    left = await open_connections(service)
+    seen["left"] = await gauge(service, "ebm_http_connections") - args.streams
     await asyncio.gather(*tasks)
-    return ends, times, peak[0], most, left
+    seen["streams"], seen["freed"] = await streams.vanish(4 * args.heartbeat + 10)
+    return seen
+
+
+def judge(args, seen, code):
+    """Promises that are broken, and those about time that are."""
+    broken, slow = [], []
+    late = [k for k, t in seen["ends"] if k != "read" and t > DEADLINE[k] + 2]
+    if seen["most"] < args.clients + args.streams:
+        broken.append("not all of them were connected at once")
+    if percentile(seen["times"], 99) >= 0.2:
+        slow.append("the health probe took 200 ms and more")
+    if seen["peak"][0] >= 400:
+        broken.append("400 MiB and more")
+    if late or seen["left"] > 1:
+        slow.append("connections outlived their deadline by two seconds")
+    if most_unread(seen) >= UNREAD_KIB:
+        broken.append("a client that does not read is sent more than its share")
+    if seen["streams"] != args.streams:
+        broken.append("event streams were lost")
+    if seen["freed"] == float("inf"):
+        broken.append("vanished streams are never freed")
+    elif seen["freed"] > 2 * args.heartbeat + 1:
+        slow.append("vanished streams were held for more than two heartbeats")
+    if code != 0:
+        broken.append("the exit status")
+    return broken, slow
+
+
+def most_unread(seen):
+    return max((t for k, t in seen["ends"] if k == "read"), default=0) / 1024
+
+
+def figures(args, seen, kinds, code):
+    ends, times = seen["ends"], seen["times"]
+    return {"clients": args.clients, "kinds": kinds, "streams": seen["streams"],
+            "open_at_once": seen["most"], "probes": len(times),
+            "probe_p50_ms": round(percentile(times, 50) * 1e3, 1),
+            "probe_p99_ms": round(percentile(times, 99) * 1e3, 1),
+            "rss_peak_mib": round(seen["peak"][0], 1), "unread_max_kib": round(most_unread(seen)),
+            "late": sum(k != "read" and t > DEADLINE[k] + 2 for k, t in ends),
+            "open_at_the_end": seen["left"],
+            "slowest_end_s": {k: round(max((t for e, t in ends if e == k), default=0), 2)
+                              for k in kinds if k != "read"},
+            "streams_freed_s": round(seen["freed"], 2), "heartbeat_s": args.heartbeat,
+            "exit": code}
 
 
 def main():
@@ -127,35 +175,19 @@ def main():
     parser.add_argument("build")
     parser.add_argument("--clients", type=int, default=300)
     parser.add_argument("--kinds", default="head", help="of head,body,read")
+    parser.add_argument("--streams", type=int, default=100, help="event streams beside them")
+    parser.add_argument("--heartbeat", type=int, default=1, help="of the streams, in seconds")
     parser.add_argument("--strict", action="store_true", help="promises about time count too")
     args = parser.parse_args()
     kinds = args.kinds.split(",")
-    with Service(args.build, levels=3) as s:
-        s.start("--store", "memory", "--connections", str(args.clients * 5 // 4 + 64))
-        ends, times, rss, most, left = asyncio.run(run(s, args.clients, kinds))
+    with Service(args.build, levels=400) as s:
+        s.start("--store", "memory", "--workers", "1", "--slots", "1",
+                "--queue-work", "999999999", "--stream-heartbeat", str(args.heartbeat),
+                "--streams", str(max(1, args.streams)),
+                "--connections", str(args.clients * 5 // 4 + 2 * args.streams + 64))
+        seen = asyncio.run(run(s, args, kinds))
         code, _ = s.stop()
-    late = [k for k, t in ends if k != "read" and t > DEADLINE[k] + 2]
-    unread = max((t for k, t in ends if k == "read"), default=0) / 1024
-    figures = {"clients": args.clients, "kinds": kinds, "open_at_once": most,
-               "probes": len(times), "probe_p50_ms": round(percentile(times, 50) * 1e3, 1),
-               "probe_p99_ms": round(percentile(times, 99) * 1e3, 1),
-               "rss_peak_mib": round(rss, 1), "unread_max_kib": round(unread), "late": len(late), "open_at_the_end": left,
-               "slowest_end_s": {k: round(max((t for e, t in ends if e == k), default=0), 2)
-                                 for k in kinds if k != "read"}, "exit": code}
-    broken, slow = [], []
-    if most < args.clients:
-        broken.append("not all of them were connected at once")
-    if percentile(times, 99) >= 0.2:
-        slow.append("the health probe took 200 ms and more")
-    if rss >= 400:
-        broken.append("400 MiB and more")
-    if late or left > 1:
-        slow.append("connections outlived their deadline by two seconds")
-    if unread >= UNREAD_KIB:
-        broken.append("a client that does not read is sent more than its share")
-    if code != 0:
-        broken.append("the exit status")
-    return verdict(figures, broken, slow)
+    return verdict(figures(args, seen, kinds, code), *judge(args, seen, code))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@
 
 #include "ebm/io.h"
 #include "ebm/kernels.h"
+#include "ebma/op_request.h"
 #include "tiny_model.h"
 
 static bool plan_tools(run_bench *b)
@@ -34,7 +35,7 @@ bool run_bench_open(run_bench *b, unsigned slots)
 
     memset(b, 0, sizeof(*b));
     if (!temp_dir_make(b->dir) || !tiny_model_write(b->dir, &what) ||
-        ebm_kernels_select("ref", &kernels, NULL) != EBM_OK ||
+        ebm_kernels_select("auto", &kernels, NULL) != EBM_OK ||
         ebmd_catalog_open(b->dir, kernels, &b->catalog, NULL) != EBM_OK ||
         ebmd_store_open("memory", &limits, &b->store, NULL) != EBM_OK || !plan_tools(b))
         return false;
@@ -86,7 +87,7 @@ void run_bench_submit(run_bench *b, int i, const char *body, const char *owner)
     spec.request = request;
     spec.work = plan.part_work * plan.parts;
     spec.parts = plan.parts;
-    spec.priority = plan.priority;
+    spec.priority = plan.priority < 0 ? EBMA_PRIORITY_DEFAULT : plan.priority;
     spec.timeout_ms = plan.timeout_ms;
     assert_int_equal(b->store->ops->submit(b->store, &spec, &how, id, NULL), EBM_OK);
     assert_int_equal(how, EBMD_SUBMIT_ACCEPTED);

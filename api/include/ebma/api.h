@@ -37,6 +37,7 @@ typedef enum ebma_problem_code {
     EBMA_UNEXPECTED_BODY,
     EBMA_UNAUTHORIZED,
     EBMA_FORBIDDEN,
+    EBMA_PRIORITY_FORBIDDEN,
     EBMA_FOREIGN_ORIGIN,
     EBMA_NOT_FOUND,
     EBMA_MODEL_NOT_FOUND,
@@ -44,6 +45,7 @@ typedef enum ebma_problem_code {
     EBMA_JOB_GONE,
     EBMA_JOB_AT_WORK,
     EBMA_IMAGE_NOT_FOUND,
+    EBMA_NO_PREVIEW,
     EBMA_CHAINS_AT_WORK,
     EBMA_NO_CHAINS,
     EBMA_METHOD_NOT_ALLOWED,
@@ -180,6 +182,7 @@ typedef struct ebma_job_state {
     ebma_progress progress;                 /* read when RUNNING */
     ebma_problem_code error;                /* read when it ended otherwise than SUCCEEDED */
     const ebma_images *images;              /* NULL: leave them out */
+    bool previews;                          /* its chains can be seen on their way */
 } ebma_job_state;
 
 /* @unit energy = -logp in nats, to the nine digits a float32 network carries */
@@ -274,6 +277,7 @@ typedef struct ebma_queue {
     int64_t work, max_work;
     double backlog_s, oldest_wait_s;
     bool accepting; /* a job that is sent now would be taken */
+    bool paused;    /* the operator lets nothing begin */
 } ebma_queue;
 /* @own *json: ebm_free() @err NOMEM */
 EBM_API EBM_MUST_CHECK ebm_status ebma_queue_encode(const ebma_queue *queue, char **json,

@@ -29,7 +29,8 @@ typedef struct ebma_picture {
     size_t size;
 } ebma_picture;
 
-#define EBMA_PICTURES_MAX 64 /* of a list */
+#define EBMA_PICTURES_MAX     64 /* of a list */
+#define EBMA_PRIORITY_DEFAULT 5  /* of 0..9; 9 goes first */
 
 /* A checked request. Absent fields hold the row's preset.
  * @own pictures lie in the arena of the decoder */
@@ -44,7 +45,7 @@ typedef struct ebma_op_request {
     ebma_format format;
     bool sheet, animation;
     int32_t delay_ms; /* of the animation */
-    int32_t priority; /* 0..9, 9 first */
+    int32_t priority; /* 0..9, 9 first; -1: left open */
     double timeout_s; /* 0: none */
 } ebma_op_request;
 

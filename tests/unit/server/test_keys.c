@@ -63,6 +63,11 @@ static void bad_files(void **state)
         {"# nothing\n\n \t\n", "keys"},
         {"a sample - -" TAIL "b sample - -\n", "keys:2"},
         {"a sample - - " SALT " " DIGEST " x\n", "keys:1"},
+        {"a sample - - " SALT " " DIGEST " -\n", "keys:1"},
+        {"a sample - - " SALT " " DIGEST " -1\n", "keys:1"},
+        {"a sample - - " SALT " " DIGEST " 10\n", "keys:1"},
+        {"a sample - - " SALT " " DIGEST " 05\n", "keys:1"},
+        {"a sample - - " SALT " " DIGEST " 5 5\n", "keys:1"},
         {"A sample - -" TAIL, "keys:1"},
         {"-a sample - -" TAIL, "keys:1"},
         {"a.b sample - -" TAIL, "keys:1"},
@@ -247,6 +252,23 @@ static void the_work(void **state)
     ebmd_keys_close(k);
 }
 
+/* A key that is given no priority of its own may ask for what requests have anyway. */
+static void priorities(void **state)
+{
+    ebmd_keys *k = open_keys("a sample - -" TAIL "b sample - - " SALT " " DIGEST " 0\n"
+                             "c admin - - " SALT " " DIGEST "\t9\r\n");
+    ebmd_grant g;
+
+    (void)state;
+    assert_int_equal(ebmd_keys_check(k, "Bearer a." SECRET, 0, 0, &g), EBMD_KEY_GOOD);
+    assert_int_equal(g.priority, 5);
+    assert_int_equal(ebmd_keys_check(k, "Bearer b." SECRET, 0, 0, &g), EBMD_KEY_GOOD);
+    assert_int_equal(g.priority, 0);
+    assert_int_equal(ebmd_keys_check(k, "Bearer c." SECRET, 0, 0, &g), EBMD_KEY_GOOD);
+    assert_int_equal(g.priority, 9);
+    ebmd_keys_close(k);
+}
+
 /* A reload brings new keys and takes old ones away; a bad file changes nothing; quotas stay used.
  */
 static void reloading(void **state)
@@ -312,9 +334,10 @@ static void failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bad_files), cmocka_unit_test(modes),    cmocka_unit_test(too_many),
-        cmocka_unit_test(verdicts),  cmocka_unit_test(the_rate), cmocka_unit_test(the_work),
-        cmocka_unit_test(reloading), cmocka_unit_test(making),   cmocka_unit_test(failures),
+        cmocka_unit_test(bad_files),  cmocka_unit_test(modes),     cmocka_unit_test(too_many),
+        cmocka_unit_test(verdicts),   cmocka_unit_test(the_rate),  cmocka_unit_test(the_work),
+        cmocka_unit_test(priorities), cmocka_unit_test(reloading), cmocka_unit_test(making),
+        cmocka_unit_test(failures),
     };
 
     return cmocka_run_group_tests(tests, make_dir, remove_dir);

@@ -16,6 +16,7 @@
 static store_bench *b;
 static ebmd_live *live;
 static atomic_bool gone;
+static char pictured[EBMD_ID_SIZE]; /* the job whose picture was announced last */
 
 static void hear(void *arg, ebmd_event event, const ebmd_row *row)
 {
@@ -34,9 +35,18 @@ static double seconds(void *arg, int64_t work)
     return (double)work / 100.0;
 }
 
+static void hear_picture(void *arg, const char *id)
+{
+    snprintf(arg, EBMD_ID_SIZE, "%s", id);
+}
+
 static int setup(void **state)
 {
-    ebmd_live_options opt = {.seconds = seconds, .streams = 8, .beat_ms = 1e9};
+    ebmd_live_options opt = {.seconds = seconds,
+                             .pictured = hear_picture,
+                             .arg = pictured,
+                             .streams = 8,
+                             .beat_ms = 1e9};
 
     if (bench_setup_memory(state) != 0)
         return -1;
@@ -201,6 +211,52 @@ static void previews(void **state)
 }
 
 /* Eight streams, two for one owner. */
+static ebm_status picture(int job, double age_ms, const char *want)
+{
+    char *png;
+    size_t size;
+    ebm_status st = ebmd_live_picture_get(live, bench_id_of(job), age_ms, &png, &size);
+
+    if (st == EBM_OK) {
+        assert_int_equal(size, strlen(want));
+        assert_memory_equal(png, want, size);
+    }
+    ebm_free(png);
+    return st;
+}
+
+/* Asked for once, made once, kept until the job ends; no stream hears of it. */
+static void single_pictures(void **state)
+{
+    ebmd_view v;
+    ebmd_lease lease;
+
+    (void)state;
+    bench_accept(b, 1);
+    lease = bench_claim(b, 1);
+    v = bench_view_of(b, 1);
+    assert_int_equal(ebmd_live_wants(live, bench_id_of(1), 5, -1), 0);
+    assert_int_equal(picture(1, 1e9, ""), EBM_ERR_NOT_FOUND);
+    assert_true(ebmd_live_picture_ask(live, &v));
+    assert_true(ebmd_live_watched(live, bench_id_of(1)));
+    assert_int_equal(picture(1, 1e9, ""), EBM_ERR_NOT_FOUND);
+    assert_int_equal(ebmd_live_wants(live, bench_id_of(1), 5, 5), EBMD_WANTED_PICTURE);
+    pictured[0] = '\0';
+    ebmd_live_picture_put(live, bench_id_of(1), "one", 3);
+    assert_string_equal(pictured, bench_id_of(1));
+    assert_false(ebmd_live_watched(live, bench_id_of(1)));
+    assert_int_equal(picture(1, 1e9, "one"), EBM_OK);
+    assert_int_equal(picture(1, -1.0, ""), EBM_ERR_NOT_FOUND); /* too old */
+    assert_true(ebmd_live_picture_ask(live, &v));
+    assert_int_equal(ebmd_live_wants(live, bench_id_of(1), 5, 5), 0); /* twice in half a second */
+    ebmd_live_picture_put(live, bench_id_of(1), "three", 5);
+    assert_int_equal(picture(1, 1e9, "three"), EBM_OK);
+    ebmd_live_picture_put(live, bench_id_of(2), "x", 1); /* nobody has asked */
+    assert_int_equal(picture(2, 1e9, ""), EBM_ERR_NOT_FOUND);
+    assert_int_equal(bench_finish(b, &lease), EBM_OK);
+    assert_int_equal(picture(1, 1e9, ""), EBM_ERR_NOT_FOUND);
+}
+
 static void admission(void **state)
 {
     ebmd_watch w[9];
@@ -273,6 +329,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_drain, setup, teardown),
         cmocka_unit_test_setup_teardown(coming_back, setup, teardown),
         cmocka_unit_test_setup_teardown(previews, setup, teardown),
+        cmocka_unit_test_setup_teardown(single_pictures, setup, teardown),
         cmocka_unit_test_setup_teardown(admission, setup, teardown),
         cmocka_unit_test_setup_teardown(clients_that_are_gone_are_woken, setup, teardown),
         cmocka_unit_test_setup_teardown(without_memory, setup, teardown),

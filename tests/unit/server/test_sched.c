@@ -96,6 +96,24 @@ static void priority_wins(void **state)
         assert_int_equal(turn(b, 10), 2);
 }
 
+/* What is open goes on, what is queued waits, however urgent it is. */
+static void paused(void **state)
+{
+    run_bench *b = *state;
+
+    run_bench_submit(b, 1, "{\"steps_per_level\":2000,\"seed\":1}", "");
+    assert_int_equal(turn(b, 10), 1);
+    ebmd_sched_pause(b->sched, true);
+    assert_true(ebmd_sched_paused(b->sched));
+    run_bench_submit(b, 2, "{\"seed\":1,\"priority\":9}", "");
+    for (int i = 0; i < 9; i++)
+        assert_int_equal(turn(b, 10), 1);
+    assert_int_equal(run_bench_state(b, 2), EBMD_JOB_QUEUED);
+    ebmd_sched_pause(b->sched, false);
+    assert_false(ebmd_sched_paused(b->sched));
+    assert_int_equal(turn(b, 10), 2);
+}
+
 /* Four slots, five long jobs: a smaller one takes the place of the one with the most left. */
 static void too_many_open_jobs(void **state)
 {
@@ -248,6 +266,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(long_ones_do_not_starve, setup, teardown),
         cmocka_unit_test_setup_teardown(owners_share, setup, teardown),
         cmocka_unit_test_setup_teardown(priority_wins, setup, teardown),
+        cmocka_unit_test_setup_teardown(paused, setup, teardown),
         cmocka_unit_test_setup_teardown(too_many_open_jobs, setup, teardown),
         cmocka_unit_test_setup_teardown(the_same_bytes, setup, teardown),
         cmocka_unit_test_setup_teardown(canceled_and_late, setup, teardown),
