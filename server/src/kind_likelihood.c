@@ -1,6 +1,6 @@
 /* Jobs of the kind "likelihood": tuning, particles of the ladder, then each picture, one task after
  * the other, because each needs what came before. Knows estimators; not who asks, nor where results
- * are kept. A job stops, and is gone on with, between two particles. */
+ * are kept. A job stops, and is gone on with, between any two moves. */
 #include <math.h>
 #include <string.h>
 
@@ -9,13 +9,12 @@
 #include "ebm/memory.h"
 #include "op_plan.h"
 
-/* A particle cannot be stopped on its way: so it may not take long. */
-#define PARTICLE_EVALS_MAX 20000
-
 typedef struct work_state {
-    int64_t done;          /* tasks: tuning, particles, pictures */
-    int64_t spent;         /* evaluations, as estimated */
-    ebm_bound_state bound; /* of the present picture */
+    int64_t done;        /* tasks: tuning, particles, pictures */
+    int64_t spent;       /* evaluations, as estimated */
+    ebm_tune_state tune; /* of the present task, which is one of these */
+    ebm_particle_state particle;
+    ebm_bound_state bound;
 } work_state;
 
 /* Where the arrays behind the head lie, in doubles. */
@@ -27,6 +26,7 @@ typedef struct arrays {
     ebm_particle *weight;   /* [particles] */
     double *ladder;         /* [n] */
     ebm_bound *bound;       /* [n] */
+    float *y;               /* [2,dim]: where the present task stands */
 } arrays;
 
 static size_t particles_of(const ebmd_op *op)
@@ -47,6 +47,7 @@ static arrays arrays_of(const ebmd_op *op, void *state)
     a.weight = a.particle + 2 * p;
     a.ladder = (double *)(void *)(a.weight + p);
     a.bound = (ebm_bound *)(void *)(a.ladder + op->request.n_images);
+    a.y = (float *)(void *)(a.bound + op->request.n_images);
     return a;
 }
 
@@ -55,7 +56,8 @@ static size_t bytes_of(const ebmd_op *op)
     const size_t t = (size_t)op->levels->count, p = particles_of(op);
 
     return ((3 + p) * t) * sizeof(double) + 3 * p * sizeof(ebm_particle) +
-           (size_t)op->request.n_images * (sizeof(double) + sizeof(ebm_bound));
+           (size_t)op->request.n_images * (sizeof(double) + sizeof(ebm_bound)) +
+           2 * op->dim * sizeof(float);
 }
 
 static bool wants(const ebmd_op *op, ebm_method method)
@@ -124,10 +126,6 @@ static ebm_status likelihood_parse(const ebmd_engine *engine, const char *json, 
 
     if (st != EBM_OK)
         return st;
-    if (fmax(ladder_evals(op), tune_evals(op)) > PARTICLE_EVALS_MAX)
-        ebma_problem_row(problem, arena, "temperatures", "too_much_work",
-                         "a particle may take 20000 gradient evaluations: two for each level, "
-                         "temperature, move and leapfrog step, warmup included");
     st = ebmd_op_bound(arena, "particles",
                        (double)particles_of(op) * (op->levels->count + 8) * sizeof(double),
                        work_of(op), problem);
@@ -146,14 +144,18 @@ static ebm_status likelihood_parse(const ebmd_engine *engine, const char *json, 
 typedef struct bench {
     const ebmd_op *op;
     const ebm_density *density;
+    work_state *state;
     arrays a;
     float *work, *x, *start, *path;
 } bench;
 
 static bench bench_of(const ebmd_op *op, void *state, ebmd_tools *tools)
 {
-    bench b = {
-        .op = op, .density = &tools->density, .a = arrays_of(op, state), .work = tools->work};
+    bench b = {.op = op,
+               .density = &tools->density,
+               .state = state,
+               .a = arrays_of(op, state),
+               .work = tools->work};
 
     b.x = b.work + ebm_ais_work(op->dim);
     b.start = b.x + op->dim;
@@ -161,17 +163,26 @@ static bench bench_of(const ebmd_op *op, void *state, ebmd_tools *tools)
     return b;
 }
 
-static ebm_ais how_of(const bench *b, bool tether)
+/* How a request wants it annealed, on no density yet. */
+static ebm_ais plain_how(const ebmd_op *op)
 {
-    const ebm_op_params *p = &b->op->call.params;
-    ebm_ais how = ebm_ais_default(b->density, b->op->levels, (uint64_t)p->seed);
+    const ebm_op_params *p = &op->call.params;
+    ebm_ais how = ebm_ais_default(NULL, op->levels, (uint64_t)p->seed);
 
     how.temperatures = (int32_t)p->temperatures;
     how.moves = (int32_t)p->moves;
     how.leapfrog = (int32_t)p->leapfrog;
     how.burn_in = (int32_t)p->warmup;
     how.step_scale = p->step_scale;
-    if (p->warmup > 0)
+    return how;
+}
+
+static ebm_ais how_of(const bench *b, bool tether)
+{
+    ebm_ais how = plain_how(b->op);
+
+    how.density = b->density;
+    if (how.burn_in > 0)
         how.tuned = b->a.tuned + (tether ? b->op->levels->count : 0);
     return how;
 }
@@ -190,31 +201,55 @@ static void noised_picture(const bench *b, int64_t k, float *x)
     ebm_forward_state(b->op->levels, &noise, b->op->dim, x, 0, x);
 }
 
-static ebm_status tune(const bench *b, int64_t k, ebm_error *err)
+/* Goes on with tuning; *moves is what there is time for, then what is left of it. */
+static ebm_status tune(const bench *b, int64_t k, int64_t *moves, bool *done, ebm_error *err)
 {
-    const bool tether = k == 1;
-    ebm_ais how = how_of(b, tether);
-    double *to = b->a.tuned + (tether ? b->op->levels->count : 0);
+    const int32_t levels = b->op->levels->count;
+    ebm_tune_state *s = &b->state->tune;
+    const int64_t before = (int64_t)s->level * b->op->call.params.warmup + s->step;
+    ebm_ais how = how_of(b, k == 1);
+    const ebm_tune_task task = {.tether = k == 1,
+                                .steps = (int32_t)b->op->call.params.warmup,
+                                .image = picture(b, 0),
+                                .chain = b->a.y,
+                                .work = b->work,
+                                .factors = b->a.tuned + (k == 1 ? levels : 0)};
+    ebm_status st;
 
     how.tuned = NULL;
-    return ebm_ais_tune(&how, tether, picture(b, 0), (int32_t)b->op->call.params.warmup, b->work,
-                        to, err);
+    st = ebm_tune_advance(&how, &task, *moves, s, err);
+    *moves -= (int64_t)s->level * task.steps + s->step - before;
+    *done = s->level == levels;
+    return st;
 }
 
 /* Tasks 0..particles-1 go down, the others start at pictures and go up. */
-static ebm_status particle(const bench *b, int64_t k, ebm_error *err)
+static ebm_status particle(const bench *b, int64_t k, int64_t *moves, bool *done, ebm_error *err)
 {
     const ebm_ais how = how_of(b, false);
     const int64_t n = b->op->call.params.particles;
     const float scale = (float)b->op->levels->scale[0];
+    ebm_particle_state *s = &b->state->particle;
+    const int64_t before = s->moves;
+    ebm_particle_task task = {.t = -1,
+                              .particle = (uint32_t)(k < n ? k : k - n),
+                              .y = b->a.y,
+                              .work = b->work,
+                              .log_z = k < n ? b->a.log_z + k * b->op->levels->count : NULL};
+    ebm_status st;
 
-    if (k < n)
-        return ebm_ais_ladder(&how, NULL, (uint32_t)k, b->work,
-                              b->a.log_z + k * b->op->levels->count, &b->a.particle[k], err);
-    noised_picture(b, (k - n) % b->op->request.n_images, b->x);
-    for (size_t i = 0; i < b->op->dim; i++)
-        b->x[i] *= scale;
-    return ebm_ais_ladder(&how, b->x, (uint32_t)(k - n), b->work, NULL, &b->a.particle[k], err);
+    if (k >= n) {
+        noised_picture(b, (k - n) % b->op->request.n_images, b->x);
+        for (size_t i = 0; i < b->op->dim; i++)
+            b->x[i] *= scale;
+        task.start = b->x;
+    }
+    st = ebm_particle_advance(&how, &task, *moves, s, err);
+    *moves -= s->moves - before;
+    *done = ebm_particle_done(&how, &task, s);
+    if (st == EBM_OK && *done)
+        b->a.particle[k] = ebm_particle_of(s);
+    return st;
 }
 
 /* log Z of the top level, from what the forward particles carried there. */
@@ -233,38 +268,47 @@ static ebm_status top_of(const ebmd_op *op, const arrays *a, ebm_log_z *top, ebm
     return st;
 }
 
-/* Goes on with a picture's bound; *done when it is there. */
-static ebm_status bound(const bench *b, int64_t k, int64_t particles, ebm_bound_state *state,
-                        bool *done, ebm_error *err)
+static ebm_bound_plan bound_plan(const ebmd_op *op, int64_t k)
+{
+    const ebm_op_params *p = &op->call.params;
+
+    return (ebm_bound_plan){
+        .paths = (int32_t)p->paths, .particles = (int32_t)p->particles, .index = (uint32_t)k};
+}
+
+/* Goes on with a picture's bound. */
+static ebm_status bound(const bench *b, int64_t k, int64_t moves, bool *done, ebm_error *err)
 {
     const ebm_ais how = how_of(b, true);
-    ebm_bound_plan plan = {.paths = (int32_t)b->op->call.params.paths,
-                           .particles = (int32_t)b->op->call.params.particles,
-                           .index = (uint32_t)k};
+    ebm_bound_plan plan = bound_plan(b->op, k);
+    ebm_bound_state *s = &b->state->bound;
     const ebm_bound_room room = {.work = b->work,
                                  .path = b->path,
                                  .start = b->start,
+                                 .y = b->a.y,
                                  .log_g = b->a.log_g,
                                  .weight = b->a.weight};
     ebm_status st = top_of(b->op, &b->a, &plan.top, err);
 
     if (st == EBM_OK)
-        st = ebm_bound_advance(&how, &plan, picture(b, k), &room, particles, state, err);
-    *done = state->path == plan.paths;
+        st = ebm_bound_advance(&how, &plan, picture(b, k), &room, moves, s, err);
+    *done = s->path == plan.paths;
     if (st == EBM_OK && *done)
-        b->a.bound[k] = ebm_bound_of(&how, &plan, state);
+        b->a.bound[k] = ebm_bound_of(&how, &plan, s);
     return st;
 }
 
-static ebm_status look_at(const bench *b, int64_t k, int64_t particles, ebm_bound_state *state,
-                          bool *done, ebm_error *err)
+/* Of the bound all moves that there is time for count as used: a few too many at its end. */
+static ebm_status look_at(const bench *b, int64_t k, int64_t *moves, bool *done, ebm_error *err)
 {
     const ebm_ais how = how_of(b, false);
+    const int64_t few = *moves;
 
     noised_picture(b, k, b->x);
     b->a.ladder[k] = ebm_ladder_logp(&how, b->x, 0.0, b->work);
     *done = true;
-    return wants(b->op, EBM_METHOD_RECOVERY) ? bound(b, k, particles, state, done, err) : EBM_OK;
+    *moves -= wants(b->op, EBM_METHOD_RECOVERY) ? few : 1;
+    return wants(b->op, EBM_METHOD_RECOVERY) ? bound(b, k, few, done, err) : EBM_OK;
 }
 
 /* --- running ------------------------------------------------------------------------------- */
@@ -283,30 +327,32 @@ static int64_t likelihood_spent(const ebmd_plan *plan, int32_t part, const void 
     return s->spent < plan->part_work ? s->spent : plan->part_work;
 }
 
-/* One task, or as much of a picture's as there is time for. */
-static ebm_status one_task(const bench *b, work_state *s, int64_t max_evals, int64_t *evals,
-                           ebm_error *err)
+/* One task, or as much of it as there is time for. A move of the ladder evaluates two levels. */
+static ebm_status one_task(const bench *b, int64_t max_evals, int64_t *evals, ebm_error *err)
 {
     const ebmd_op *op = b->op;
     const int64_t tuning = tune_tasks(op), particles = particle_tasks(op);
-    int64_t few = (int64_t)((double)max_evals / fmax(1.0, local_evals(op)));
-    bool done = true;
+    work_state *s = b->state;
+    const bool ladder = s->done >= tuning && s->done < tuning + particles;
+    const int64_t cost = op->call.params.leapfrog * (ladder ? 2 : 1);
+    const int64_t moves = max_evals > cost ? max_evals / cost : 1;
+    int64_t left = moves;
+    bool done = false;
     ebm_status st;
 
-    if (s->done < tuning) {
-        *evals = (int64_t)tune_evals(op);
-        st = tune(b, s->done, err);
-    } else if (s->done < tuning + particles) {
-        *evals = (int64_t)ladder_evals(op);
-        st = particle(b, s->done - tuning, err);
-    } else {
-        few = few < 1 ? 1 : few;
-        *evals = 1 + few * (int64_t)local_evals(op);
-        st = look_at(b, s->done - tuning - particles, few, &s->bound, &done, err);
+    if (s->done < tuning)
+        st = tune(b, s->done, &left, &done, err);
+    else if (ladder)
+        st = particle(b, s->done - tuning, &left, &done, err);
+    else
+        st = look_at(b, s->done - tuning - particles, &left, &done, err);
+    *evals = (moves - left) * cost;
+    if (st == EBM_OK && done) {
+        s->done++;
+        s->tune = (ebm_tune_state){0};
+        s->particle = (ebm_particle_state){0};
+        s->bound = (ebm_bound_state){0};
     }
-    s->done += st == EBM_OK && done ? 1 : 0;
-    if (done)
-        memset(&s->bound, 0, sizeof(s->bound));
     return st;
 }
 
@@ -322,7 +368,7 @@ static ebm_status likelihood_advance(const ebmd_plan *plan, int32_t part, void *
     while (st == EBM_OK && q->evals < q->max_evals && s->done < all_tasks(op)) {
         int64_t evals = 0;
 
-        st = one_task(&b, s, q->max_evals - q->evals, &evals, err);
+        st = one_task(&b, q->max_evals - q->evals, &evals, err);
         q->evals += evals;
         s->spent += evals;
     }
@@ -330,7 +376,7 @@ static ebm_status likelihood_advance(const ebmd_plan *plan, int32_t part, void *
     return st;
 }
 
-/* The state is the result. */
+/* The state is the result, but for the head: how it came about. */
 static ebm_status likelihood_collect(const ebmd_plan *plan, int32_t part, void *state,
                                      ebmd_tools *tools, ebmd_result *out, ebm_error *err)
 {
@@ -340,6 +386,7 @@ static ebm_status likelihood_collect(const ebmd_plan *plan, int32_t part, void *
     if (!out->output[0].data)
         return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for a result");
     memcpy(out->output[0].data, state, plan->state_size);
+    memset(out->output[0].data, 0, sizeof(work_state));
     out->output[0].size = plan->state_size;
     return EBM_OK;
 }
@@ -391,21 +438,22 @@ static void likelihood_checkpoint(const ebmd_plan *plan, int32_t part, const voi
     memcpy(bytes, state, plan->state_size);
 }
 
-/* Places must be in range, factors positive; whatever other numbers are, going on is safe. */
+/* Where it goes on must be in range; whatever other numbers are, going on is safe. */
 static ebm_status likelihood_restore(const ebmd_plan *plan, int32_t part, const void *bytes,
                                      void *state)
 {
     const ebmd_op *op = ebmd_op_of(plan);
-    const ebm_op_params *p = &op->call.params;
+    const ebm_ais how = plain_how(op);
+    const ebm_bound_plan of = bound_plan(op, 0);
     work_state *s = state;
     bool ok;
 
     (void)part;
     memcpy(s, bytes, plan->state_size);
-    ok = s->done >= 0 && s->done <= all_tasks(op) && s->spent >= 0 && s->bound.path >= 0 &&
-         s->bound.path <= p->paths && (s->bound.reverse == 0 || s->bound.reverse == 1) &&
-         s->bound.level >= 0 && s->bound.level < op->levels->count && s->bound.particle >= 0 &&
-         s->bound.particle < p->particles;
+    ok = s->done >= 0 && s->done <= all_tasks(op) && s->spent >= 0 &&
+         ebm_particle_state_ok(&how, true, &s->particle) &&
+         ebm_bound_state_ok(&how, &of, &s->bound) &&
+         (how.burn_in == 0 || ebm_tune_state_ok(&how, how.burn_in, &s->tune));
     return ok ? EBM_OK : EBM_ERR_FORMAT;
 }
 

@@ -44,6 +44,29 @@ EBM_API EBM_MUST_CHECK ebm_status ebm_ais_tune(const ebm_ais *how, bool tether, 
                                                int32_t steps, float *work, double *factors,
                                                ebm_error *err);
 
+/* The same in parts. @shape image, work, factors as above; chain [2, dim]
+ * @own all is the caller's, who keeps `chain` and `factors` with the state */
+typedef struct ebm_tune_task {
+    bool tether;
+    int32_t steps;
+    const float *image;
+    float *chain, *work;
+    double *factors;
+} ebm_tune_task;
+/* Tuning on its way. Zero-initialise. */
+typedef struct ebm_tune_state {
+    int32_t level; /* the present one; T when all is done */
+    int32_t step;  /* steps done there */
+    double step_size, running;
+} ebm_tune_state;
+/* Goes on for at most `steps` steps; the bits are those of ebm_ais_tune(), however the work is
+ * divided. @err RANGE, DIVERGED */
+EBM_API EBM_MUST_CHECK ebm_status ebm_tune_advance(const ebm_ais *how, const ebm_tune_task *task,
+                                                   int64_t steps, ebm_tune_state *state,
+                                                   ebm_error *err);
+/* True for numbers that going on with is safe, wherever they come from. */
+EBM_API bool ebm_tune_state_ok(const ebm_ais *how, int32_t steps, const ebm_tune_state *state);
+
 /* What one particle brings back. */
 typedef struct ebm_particle {
     double log_weight;
@@ -69,6 +92,42 @@ EBM_API EBM_MUST_CHECK ebm_status ebm_ais_recovery(const ebm_ais *how, int32_t t
 EBM_API EBM_MUST_CHECK ebm_status ebm_ais_ladder(const ebm_ais *how, const float *start,
                                                  uint32_t particle, float *work, double *log_z,
                                                  ebm_particle *out, ebm_error *err);
+
+/* A particle by name, and the room it moves in. @shape x, start, y [dim], work [ebm_ais_work()],
+ * log_z [T] @own all is the caller's, who keeps `y` and `log_z` with the state */
+typedef struct ebm_particle_task {
+    int32_t t; /* of log G_t, as in ebm_ais_recovery(); -1: the ladder */
+    uint32_t particle;
+    const float *x;     /* centre of the base of log G_t */
+    const float *start; /* reverse; NULL: forward */
+    float *y, *work;
+    double *log_z; /* of a forward ladder, or NULL */
+} ebm_particle_task;
+/* A particle between two moves: with its y it can be stored and continued elsewhere.
+ * Zero-initialise.
+ */
+typedef struct ebm_particle_state {
+    int32_t rung;        /* levels of the ladder done; all are done: ebm_particle_done() */
+    int32_t temperature; /* done at this rung */
+    int32_t move;        /* done at this temperature */
+    int32_t zero;
+    int64_t moves;     /* in all; they number its noise */
+    double accept;     /* sum of their acceptance probabilities */
+    double weight;     /* log weight of this rung so far */
+    double log_weight; /* of the rungs before it */
+} ebm_particle_state;
+/* Goes on for at most `moves` moves. The bits are those of ebm_ais_recovery() or ebm_ais_ladder(),
+ * however the work is divided. @err DIVERGED (err->index = particle) */
+EBM_API EBM_MUST_CHECK ebm_status ebm_particle_advance(const ebm_ais *how,
+                                                       const ebm_particle_task *task, int64_t moves,
+                                                       ebm_particle_state *state, ebm_error *err);
+EBM_API bool ebm_particle_done(const ebm_ais *how, const ebm_particle_task *task,
+                               const ebm_particle_state *state);
+/* What it brings back, once it is done. */
+EBM_API ebm_particle ebm_particle_of(const ebm_particle_state *state);
+/* True for numbers that going on with is safe, wherever they come from. */
+EBM_API bool ebm_particle_state_ok(const ebm_ais *how, bool ladder,
+                                   const ebm_particle_state *state);
 
 /* What the weights of particles say of a log normaliser. @unit nats */
 typedef struct ebm_log_z {
@@ -107,6 +166,7 @@ typedef struct ebm_bound_room {
     float *work;          /* [ebm_ais_work()] */
     float *path;          /* [T, dim] */
     float *start;         /* [dim] */
+    float *y;             /* [dim]; of ebm_bound_advance() alone */
     double *log_g;        /* [T] */
     ebm_particle *weight; /* [particles] */
 } ebm_bound_room;
@@ -131,18 +191,22 @@ EBM_API EBM_MUST_CHECK ebm_status ebm_recovery_bound(const ebm_ais *how, const e
                                                      const float *image, const ebm_bound_room *room,
                                                      ebm_bound *out, ebm_error *err);
 
-/* The bound on its way: which particle comes next, and sums so far. Zero-initialise; room->log_g
- * and room->weight have to be kept with it. */
+/* The bound on its way: which particle comes next, how far it is, and sums so far.
+ * Zero-initialise; y, log_g and weight of the room have to be kept with it. */
 typedef struct ebm_bound_state {
     int32_t path, reverse, level, particle;
+    ebm_particle_state present;
     double acceptance, logp[2], mean[2], m2[2];
 } ebm_bound_state;
-/* Goes on for at most `particles` particles; all is done when state->path is plan->paths. The bits
- * are those of ebm_recovery_bound(), however the work is divided. @err RANGE, DIVERGED */
+/* Goes on for at most `moves` moves of particles; all is done when state->path is plan->paths. The
+ * bits are those of ebm_recovery_bound(), however the work is divided. @err RANGE, DIVERGED */
 EBM_API EBM_MUST_CHECK ebm_status ebm_bound_advance(const ebm_ais *how, const ebm_bound_plan *plan,
                                                     const float *image, const ebm_bound_room *room,
-                                                    int64_t particles, ebm_bound_state *state,
+                                                    int64_t moves, ebm_bound_state *state,
                                                     ebm_error *err);
+/* True for numbers that going on with is safe, wherever they come from. */
+EBM_API bool ebm_bound_state_ok(const ebm_ais *how, const ebm_bound_plan *plan,
+                                const ebm_bound_state *state);
 /* The bound, once all is done. */
 EBM_API ebm_bound ebm_bound_of(const ebm_ais *how, const ebm_bound_plan *plan,
                                const ebm_bound_state *state);

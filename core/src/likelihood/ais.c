@@ -39,101 +39,144 @@ size_t ebm_ais_work(size_t dim)
     return 10 * dim;
 }
 
-/* y = mean + sd N(0,I); its noise has step 0 of the level, the moves have 1 and on. */
-static void draw_base(ebm__anneal *a)
+/* --- one particle --------------------------------------------------------------------------- */
+
+static int32_t rungs(const ebm_ais *how, bool ladder)
+{
+    return ladder ? how->levels->count : 1;
+}
+
+bool ebm_particle_done(const ebm_ais *how, const ebm_particle_task *task,
+                       const ebm_particle_state *state)
+{
+    return state->rung >= rungs(how, task->t < 0);
+}
+
+ebm_particle ebm_particle_of(const ebm_particle_state *state)
+{
+    return (ebm_particle){.log_weight = state->log_weight,
+                          .acceptance =
+                              state->moves > 0 ? state->accept / (double)state->moves : 0.0};
+}
+
+bool ebm_particle_state_ok(const ebm_ais *how, bool ladder, const ebm_particle_state *s)
+{
+    const int64_t all =
+        how->burn_in + (int64_t)rungs(how, ladder) * how->temperatures * (int64_t)how->moves;
+    return s->rung >= 0 && s->rung < rungs(how, ladder) && s->temperature >= 0 &&
+           s->temperature < how->temperatures && s->move >= 0 && s->move < how->moves &&
+           s->moves >= 0 && s->moves <= all;
+}
+
+/* The rung of transition t: in the coordinate u = x_{t+1} from level t+1, or from N(0,I), to f_t;
+ * or from N(x, sigma^2 I) to that times exp f_t. */
+static void set_rung(ebm__anneal *a)
+{
+    const ebm_levels *l = a->tilt.how->levels;
+    const int32_t rung = a->state->rung;
+    ebm__tilt *t = &a->tilt;
+    if (a->task->t >= 0) {
+        t->level = a->task->t;
+        t->mean = a->task->x;
+        t->sd = l->sigma[t->level + 1];
+        t->keep_base = true;
+        return;
+    }
+    t->level = a->task->start ? rung : l->count - 1 - rung;
+    t->base_level = t->level + 1 < l->count ? t->level + 1 : -1;
+}
+
+/* Forward y = mean + sd N(0,I); its noise has step 0 of the level, the moves have 1 and on. */
+static void place_at_start(ebm__anneal *a)
 {
     const ebm__tilt *t = &a->tilt;
     const size_t dim = t->how->density->dim;
     const ebm_draw draw = {.purpose = a->purpose, .level = t->level};
-    ebm_noise_normal(&a->noise, draw, 0, dim, a->hmc.y);
-    for (size_t i = 0; i < dim; i++)
-        a->hmc.y[i] = (t->mean ? t->mean[i] : 0.0f) + (float)t->sd * a->hmc.y[i];
-}
-
-static double from_start(ebm__anneal *a, const float *start)
-{
-    const ebm_ais *how = a->tilt.how;
-    memcpy(a->hmc.y, start, how->density->dim * sizeof *start);
-    ebm__anneal_begin(a, 1.0);
-    ebm__anneal_move(a, how->burn_in);
-    return ebm__anneal_reverse(a);
-}
-
-ebm_status ebm_ais_recovery(const ebm_ais *how, int32_t t, const float *x, const float *start,
-                            uint32_t particle, float *work, ebm_particle *out, ebm_error *err)
-{
-    ebm__anneal a;
-    double log_weight;
-    ebm__anneal_init(&a, how, particle, start != NULL, work);
-    a.tilt.level = t;
-    a.tilt.mean = x;
-    a.tilt.sd = how->levels->sigma[t + 1];
-    a.tilt.keep_base = true;
-    if (start) {
-        log_weight = from_start(&a, start);
-    } else {
-        draw_base(&a);
-        log_weight = ebm__anneal_forward(&a);
+    float *y = a->task->y;
+    if (a->task->start) {
+        memcpy(y, a->task->start, dim * sizeof *y);
+        return;
     }
-    return ebm__anneal_finish(&a, log_weight, out, err);
-}
-
-/* --- the ladder ----------------------------------------------------------------------------- */
-
-/* The rung of transition t: in the coordinate u = x_{t+1} from level t+1, or from N(0,I), to f_t.
- */
-static void set_rung(ebm__anneal *a, int32_t t)
-{
-    a->tilt.level = t;
-    a->tilt.base_level = t + 1 < a->tilt.how->levels->count ? t + 1 : -1;
+    ebm_noise_normal(&a->noise, draw, 0, dim, y);
+    for (size_t i = 0; i < dim; i++)
+        y[i] = (t->mean ? t->mean[i] : 0.0f) + (float)t->sd * y[i];
 }
 
 static void rescale(ebm__anneal *a, double factor)
 {
     for (size_t i = 0; i < a->tilt.how->density->dim; i++)
-        a->hmc.y[i] *= (float)factor;
+        a->task->y[i] *= (float)factor;
 }
 
 /* @eq log Z_{x,t} = log Z_{y,t} - D log A_t between the rungs */
-static double go_down(ebm__anneal *a, double *log_z)
+static void leave_rung(ebm__anneal *a)
 {
     const ebm_levels *l = a->tilt.how->levels;
-    double log_weight = 0.0, dim = (double)a->tilt.how->density->dim;
-    set_rung(a, l->count - 1);
-    draw_base(a);
-    for (int32_t t = l->count - 1; t >= 0; t--) {
-        set_rung(a, t);
-        log_weight += ebm__anneal_forward(a);
-        if (log_z)
-            log_z[t] = log_weight;
-        if (t > 0) {
-            log_weight -= dim * log(l->scale[t]);
-            rescale(a, 1.0 / l->scale[t]);
-        }
+    const double dim = (double)a->tilt.how->density->dim;
+    const int32_t t = a->tilt.level;
+    ebm_particle_state *s = a->state;
+    s->log_weight += s->weight;
+    s->weight = 0.0;
+    s->temperature = 0;
+    s->rung++;
+    if (a->task->log_z)
+        a->task->log_z[t] = s->log_weight;
+    if (s->rung >= rungs(a->tilt.how, a->task->t < 0))
+        return;
+    if (a->task->start) {
+        s->log_weight += dim * log(l->scale[t + 1]);
+        rescale(a, l->scale[t + 1]);
+    } else {
+        s->log_weight -= dim * log(l->scale[t]);
+        rescale(a, 1.0 / l->scale[t]);
     }
-    return log_weight;
 }
 
-static double go_up(ebm__anneal *a, const float *start)
+ebm_status ebm_particle_advance(const ebm_ais *how, const ebm_particle_task *task, int64_t moves,
+                                ebm_particle_state *state, ebm_error *err)
 {
-    const ebm_levels *l = a->tilt.how->levels;
-    double log_weight, dim = (double)a->tilt.how->density->dim;
-    set_rung(a, 0);
-    log_weight = from_start(a, start);
-    for (int32_t t = 1; t < l->count; t++) {
-        log_weight += dim * log(l->scale[t]);
-        rescale(a, l->scale[t]);
-        set_rung(a, t);
-        log_weight += ebm__anneal_reverse(a);
+    ebm__anneal a;
+    ebm__anneal_init(&a, how, task, state);
+    while (moves > 0 && !ebm_particle_done(how, task, state)) {
+        set_rung(&a);
+        if (state->moves == 0)
+            place_at_start(&a);
+        ebm__anneal_enter(&a);
+        ebm__anneal_run(&a, &moves);
+        if (state->temperature == how->temperatures)
+            leave_rung(&a);
     }
-    return log_weight;
+    if (isfinite(state->log_weight))
+        return EBM_OK;
+    if (err)
+        err->index = task->particle;
+    return ebm_error_set(err, EBM_ERR_DIVERGED, "particle", "particle %u diverged",
+                         (unsigned)task->particle);
+}
+
+/* --- whole particles ------------------------------------------------------------------------ */
+
+static ebm_status run_whole(const ebm_ais *how, ebm_particle_task *task, ebm_particle *out,
+                            ebm_error *err)
+{
+    ebm_particle_state state = {0};
+    task->y = task->work + 9 * how->density->dim;
+    ebm_status st = ebm_particle_advance(how, task, INT64_MAX, &state, err);
+    *out = ebm_particle_of(&state);
+    return st;
+}
+
+ebm_status ebm_ais_recovery(const ebm_ais *how, int32_t t, const float *x, const float *start,
+                            uint32_t particle, float *work, ebm_particle *out, ebm_error *err)
+{
+    ebm_particle_task task = {.t = t, .particle = particle, .x = x, .start = start, .work = work};
+    return run_whole(how, &task, out, err);
 }
 
 ebm_status ebm_ais_ladder(const ebm_ais *how, const float *start, uint32_t particle, float *work,
                           double *log_z, ebm_particle *out, ebm_error *err)
 {
-    ebm__anneal a;
-    ebm__anneal_init(&a, how, particle, start != NULL, work);
-    double log_weight = start ? go_up(&a, start) : go_down(&a, log_z);
-    return ebm__anneal_finish(&a, log_weight, out, err);
+    ebm_particle_task task = {.t = -1, .particle = particle, .start = start, .work = work};
+    task.log_z = start ? NULL : log_z;
+    return run_whole(how, &task, out, err);
 }

@@ -3,12 +3,15 @@
 
 #include "likelihood/tilt.h"
 
-void ebm__anneal_init(ebm__anneal *a, const ebm_ais *how, uint32_t particle, bool reverse,
-                      float *work)
+void ebm__anneal_init(ebm__anneal *a, const ebm_ais *how, const ebm_particle_task *task,
+                      ebm_particle_state *state)
 {
     const size_t dim = how->density->dim;
-    *a = (ebm__anneal){.noise = {.seed = how->seed, .index = particle},
-                       .purpose = reverse ? EBM_PURPOSE_ANNEAL_BACK : EBM_PURPOSE_ANNEAL};
+    float *work = task->work;
+    *a = (ebm__anneal){.noise = {.seed = how->seed, .index = task->particle},
+                       .purpose = task->start ? EBM_PURPOSE_ANNEAL_BACK : EBM_PURPOSE_ANNEAL,
+                       .task = task,
+                       .state = state};
     a->tilt = (ebm__tilt){.how = how,
                           .base_level = -1,
                           .sd = 1.0,
@@ -16,20 +19,11 @@ void ebm__anneal_init(ebm__anneal *a, const ebm_ais *how, uint32_t particle, boo
                           .now = {.grad_base = work + dim, .grad_level = work + 2 * dim},
                           .trial = {.grad_base = work + 3 * dim, .grad_level = work + 4 * dim}};
     a->hmc = (ebm__hmc){.leapfrog = how->leapfrog,
-                        .y = work + 5 * dim,
-                        .grad = work + 6 * dim,
-                        .y_new = work + 7 * dim,
-                        .grad_new = work + 8 * dim,
-                        .momentum = work + 9 * dim};
-}
-
-/* The struct's own parts, once it lies where it stays. */
-void ebm__anneal_begin(ebm__anneal *a, double beta)
-{
-    a->hmc.target = ebm__tilt_target(&a->tilt);
-    a->hmc.noise = &a->noise;
-    a->tilt.beta = beta;
-    ebm__hmc_refresh(&a->hmc);
+                        .y = task->y,
+                        .grad = work + 5 * dim,
+                        .y_new = work + 6 * dim,
+                        .grad_new = work + 7 * dim,
+                        .momentum = work + 8 * dim};
 }
 
 static double step_size(const ebm__tilt *t)
@@ -39,14 +33,12 @@ static double step_size(const ebm__tilt *t)
     return t->how->step_scale * ebm__hmc_guess(curvature, t->how->density->dim);
 }
 
-void ebm__anneal_move(ebm__anneal *a, int32_t n)
+static void move(ebm__anneal *a)
 {
-    const ebm__tilt *t = &a->tilt;
-    a->hmc.eps = step_size(t);
-    for (int32_t i = 0; i < n; i++, a->moves++) {
-        const ebm_draw draw = {.purpose = a->purpose, .level = t->level, .step = ++a->step};
-        a->accept += ebm__hmc_move(&a->hmc, draw);
-    }
+    ebm_particle_state *s = a->state;
+    const ebm_draw draw = {.purpose = a->purpose, .level = a->tilt.level, .step = ++s->moves};
+    a->hmc.eps = step_size(&a->tilt);
+    s->accept += ebm__hmc_move(&a->hmc, draw);
 }
 
 /* beta_j, such that the curvature on the path grows by a constant factor each time: a level may be
@@ -54,6 +46,8 @@ void ebm__anneal_move(ebm__anneal *a, int32_t n)
  * curvatures at the ends */
 static double beta_at(const ebm__tilt *t, int32_t j)
 {
+    if (j == 0 || j == t->how->temperatures)
+        return j == 0 ? 0.0 : 1.0;
     double share = (double)j / (double)t->how->temperatures;
     double base = ebm__tilt_base_curvature(t), level = ebm__tilt_level_curvature(t);
     double rho = (t->keep_base ? base + level : level) / base;
@@ -62,45 +56,48 @@ static double beta_at(const ebm__tilt *t, int32_t j)
     return expm1(share * log(rho)) / (rho - 1.0);
 }
 
-double ebm__anneal_forward(ebm__anneal *a)
+/* Which beta the next moves are made at: the way back begins at the last one. */
+static int32_t place(const ebm__anneal *a)
 {
-    const ebm_ais *how = a->tilt.how;
-    double log_weight = 0.0, beta = 0.0;
-    ebm__anneal_begin(a, 0.0);
-    for (int32_t j = 1; j <= how->temperatures; j++) {
-        double next = j == how->temperatures ? 1.0 : beta_at(&a->tilt, j);
-        log_weight += (next - beta) * ebm__tilt_slope(&a->tilt);
-        beta = next;
-        ebm__tilt_set(&a->tilt, beta, &a->hmc);
-        ebm__anneal_move(a, how->moves);
-    }
-    return log_weight;
+    const ebm_particle_state *s = a->state;
+    if (a->task->start)
+        return a->tilt.how->temperatures - s->temperature;
+    return s->temperature + (s->move > 0 ? 1 : 0);
 }
 
-double ebm__anneal_reverse(ebm__anneal *a)
+/* The struct's own parts are joined here, once it lies where it stays. */
+void ebm__anneal_enter(ebm__anneal *a)
 {
-    const ebm_ais *how = a->tilt.how;
-    double log_weight = 0.0, beta = 1.0;
-    ebm__anneal_begin(a, 1.0);
-    for (int32_t j = how->temperatures - 1; j >= 0; j--) {
-        double next = j == 0 ? 0.0 : beta_at(&a->tilt, j);
-        ebm__anneal_move(a, how->moves);
-        log_weight += (next - beta) * ebm__tilt_slope(&a->tilt);
-        beta = next;
-        ebm__tilt_set(&a->tilt, beta, &a->hmc);
-    }
-    return log_weight;
+    a->hmc.target = ebm__tilt_target(&a->tilt);
+    a->hmc.noise = &a->noise;
+    a->tilt.beta = beta_at(&a->tilt, place(a));
+    ebm__hmc_refresh(&a->hmc);
 }
 
-ebm_status ebm__anneal_finish(const ebm__anneal *a, double log_weight, ebm_particle *out,
-                              ebm_error *err)
+/* From one temperature to its neighbour. */
+static void change(ebm__anneal *a, int32_t from, int32_t to)
 {
-    *out = (ebm_particle){.log_weight = log_weight,
-                          .acceptance = a->moves > 0 ? a->accept / (double)a->moves : 0.0};
-    if (isfinite(log_weight))
-        return EBM_OK;
-    if (err)
-        err->index = a->noise.index;
-    return ebm_error_set(err, EBM_ERR_DIVERGED, "particle", "particle %u diverged",
-                         (unsigned)a->noise.index);
+    const double beta = beta_at(&a->tilt, to);
+    a->state->weight += (beta - beta_at(&a->tilt, from)) * ebm__tilt_slope(&a->tilt);
+    ebm__tilt_set(&a->tilt, beta, &a->hmc);
+}
+
+/* Forward a temperature is a change and its moves, back its moves and then the change. */
+void ebm__anneal_run(ebm__anneal *a, int64_t *moves)
+{
+    const ebm_ais *how = a->tilt.how;
+    const bool reverse = a->task->start != NULL;
+    ebm_particle_state *s = a->state;
+    for (; *moves > 0 && s->temperature < how->temperatures; --*moves) {
+        const bool burning = reverse && s->moves < how->burn_in;
+        if (!reverse && s->move == 0)
+            change(a, s->temperature, s->temperature + 1);
+        move(a);
+        if (burning || ++s->move < how->moves)
+            continue;
+        if (reverse)
+            change(a, place(a), place(a) - 1);
+        s->move = 0;
+        s->temperature++;
+    }
 }

@@ -57,17 +57,27 @@ static void enter_path(local *c, const ebm_ais *how, const float *image, int32_t
     ebm_forward_path(how->levels, &noise, how->density->dim, image, top_of(how), c->room->path);
 }
 
-/* One particle of log G_t(x_{t+1}). Reverse ones start at the path's own y_t = A_t x_t. */
-static ebm_status one_particle(local *c, const ebm_bound_state *s, ebm_error *err)
+/* Goes on with a particle of log G_t(x_{t+1}). Reverse ones start at the path's own y_t = A_t x_t.
+ * *moves: how many are left. *done: its weight is there. */
+static ebm_status one_particle(local *c, ebm_bound_state *s, int64_t *moves, bool *done,
+                               ebm_error *err)
 {
     const size_t dim = c->how.density->dim;
     const float *state = c->room->path + (size_t)s->level * dim;
     const float scale = (float)c->how.levels->scale[s->level];
+    const int64_t before = s->present.moves;
+    const ebm_particle_task task = {.t = s->level,
+                                    .particle = (uint32_t)s->particle,
+                                    .x = state + dim,
+                                    .start = s->reverse ? c->room->start : NULL,
+                                    .y = c->room->y,
+                                    .work = c->room->work};
     for (size_t i = 0; i < dim; i++)
         c->room->start[i] = scale * state[i];
-    return ebm_ais_recovery(&c->how, s->level, state + dim, s->reverse ? c->room->start : NULL,
-                            (uint32_t)s->particle, c->room->work, &c->room->weight[s->particle],
-                            err);
+    ebm_status st = ebm_particle_advance(&c->how, &task, *moves, &s->present, err);
+    *moves -= s->present.moves - before;
+    *done = st == EBM_OK && ebm_particle_done(&c->how, &task, &s->present);
+    return st;
 }
 
 /* Mean over paths as they come, and the sum of squared deviations (Welford). */
@@ -108,14 +118,25 @@ static ebm_status end_level(local *c, ebm_bound_state *s, ebm_error *err)
     return EBM_OK;
 }
 
-static ebm_status step(local *c, ebm_bound_state *s, ebm_error *err)
+static ebm_status end_particle(local *c, ebm_bound_state *s, ebm_error *err)
 {
+    c->room->weight[s->particle] = ebm_particle_of(&s->present);
+    s->present = (ebm_particle_state){0};
+    s->particle++;
+    return s->particle == c->plan->particles ? end_level(c, s, err) : EBM_OK;
+}
+
+/* With a single level there are no particles: then a path counts as a move. */
+static ebm_status step(local *c, ebm_bound_state *s, int64_t *moves, ebm_error *err)
+{
+    bool done = false;
     ebm_status st = EBM_OK;
-    if (s->level < top_of(&c->how)) {
-        st = one_particle(c, s, err);
-        if (st == EBM_OK && ++s->particle == c->plan->particles)
-            st = end_level(c, s, err);
-    }
+    if (s->level < top_of(&c->how))
+        st = one_particle(c, s, moves, &done, err);
+    else
+        --*moves;
+    if (done)
+        st = end_particle(c, s, err);
     if (st == EBM_OK && s->level == top_of(&c->how))
         end_direction(c, s);
     return st;
@@ -130,8 +151,15 @@ static ebm_status check_plan(const ebm_bound_plan *plan, ebm_error *err)
     return EBM_OK;
 }
 
+bool ebm_bound_state_ok(const ebm_ais *how, const ebm_bound_plan *plan, const ebm_bound_state *s)
+{
+    return s->path >= 0 && s->path <= plan->paths && (s->reverse == 0 || s->reverse == 1) &&
+           s->level >= 0 && s->level < how->levels->count && s->particle >= 0 &&
+           s->particle < plan->particles && ebm_particle_state_ok(how, false, &s->present);
+}
+
 ebm_status ebm_bound_advance(const ebm_ais *how, const ebm_bound_plan *plan, const float *image,
-                             const ebm_bound_room *room, int64_t particles, ebm_bound_state *state,
+                             const ebm_bound_room *room, int64_t moves, ebm_bound_state *state,
                              ebm_error *err)
 {
     local c = {.how = *how, .plan = plan, .room = room};
@@ -139,11 +167,11 @@ ebm_status ebm_bound_advance(const ebm_ais *how, const ebm_bound_plan *plan, con
     ebm_status st = ebm_ais_check(how, err);
     if (st == EBM_OK)
         st = check_plan(plan, err);
-    for (; particles > 0 && state->path < plan->paths && st == EBM_OK; particles--) {
+    while (moves > 0 && state->path < plan->paths && st == EBM_OK) {
         if (entered != state->path)
             enter_path(&c, how, image, state->path);
         entered = state->path;
-        st = step(&c, state, err);
+        st = step(&c, state, &moves, err);
     }
     return st;
 }
@@ -161,8 +189,10 @@ ebm_bound ebm_bound_of(const ebm_ais *how, const ebm_bound_plan *plan, const ebm
 ebm_status ebm_recovery_bound(const ebm_ais *how, const ebm_bound_plan *plan, const float *image,
                               const ebm_bound_room *room, ebm_bound *out, ebm_error *err)
 {
+    ebm_bound_room all = *room;
     ebm_bound_state state = {0};
-    ebm_status st = ebm_bound_advance(how, plan, image, room, INT64_MAX, &state, err);
+    all.y = room->work + 9 * how->density->dim; /* which particles leave alone */
+    ebm_status st = ebm_bound_advance(how, plan, image, &all, INT64_MAX, &state, err);
     *out = ebm_bound_of(how, plan, &state);
     return st;
 }

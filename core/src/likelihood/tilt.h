@@ -39,26 +39,21 @@ void ebm__tilt_set(ebm__tilt *t, double beta, ebm__hmc *h);
 double ebm__tilt_base_curvature(const ebm__tilt *t);
 double ebm__tilt_level_curvature(const ebm__tilt *t);
 
-/* Runs one path: forward beta 0 to 1, or back. Returns its log weight, counts acceptance.
- * `step` numbers the moves and goes on. */
+/* One particle on its rung, made anew whenever it is gone on with: only task->y and *state last. */
 typedef struct ebm__anneal {
     ebm__tilt tilt;
     ebm__hmc hmc;
     ebm_noise noise;
     ebm_purpose purpose;
-    int64_t step, moves;
-    double accept;
+    const ebm_particle_task *task;
+    ebm_particle_state *state;
 } ebm__anneal;
 
-void ebm__anneal_init(ebm__anneal *a, const ebm_ais *how, uint32_t particle, bool reverse,
-                      float *work);
-double ebm__anneal_forward(ebm__anneal *a);
-double ebm__anneal_reverse(ebm__anneal *a);
-/* Moves at the present beta. */
-void ebm__anneal_move(ebm__anneal *a, int32_t n);
-/* Evaluates the current point for the tilt as it stands. */
-void ebm__anneal_begin(ebm__anneal *a, double beta);
-ebm_status ebm__anneal_finish(const ebm__anneal *a, double log_weight, ebm_particle *out,
-                              ebm_error *err);
+void ebm__anneal_init(ebm__anneal *a, const ebm_ais *how, const ebm_particle_task *task,
+                      ebm_particle_state *state);
+/* Evaluates the current point at the temperature that the state says. `a` stays where it is. */
+void ebm__anneal_enter(ebm__anneal *a);
+/* Temperatures and moves of the rung, until it is through or *moves are used up. */
+void ebm__anneal_run(ebm__anneal *a, int64_t *moves);
 
 #endif

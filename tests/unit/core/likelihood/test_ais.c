@@ -247,6 +247,112 @@ static void test_particles_are_named(void **state)
     ebm_levels_clear(&b.levels);
 }
 
+/* Goes on in pieces of 1 to 7 moves; state and place alone are carried over: scratch is poisoned,
+ * as it would be in another process. */
+static ebm_particle in_pieces(const bench *b, ebm_particle_task task)
+{
+    ebm_particle_state state = {0};
+    uint32_t shuffle = task.particle;
+    float work[10 * MAX], y[MAX] = {0};
+    task.work = work;
+    task.y = y;
+    while (!ebm_particle_done(&b->how, &task, &state)) {
+        shuffle = shuffle * 1664525u + 1013904223u;
+        memset(work, 0xff, sizeof work);
+        assert_true(ebm_particle_state_ok(&b->how, task.t < 0, &state));
+        assert_int_equal(
+            ebm_particle_advance(&b->how, &task, 1 + (shuffle >> 16) % 7, &state, NULL), EBM_OK);
+    }
+    return ebm_particle_of(&state);
+}
+
+/* A particle that is stopped at any move, and gone on with elsewhere, has the bits of one that is
+ * not: on the ladder and for a local normaliser, forward and reverse. */
+static void test_particles_in_pieces(void **state)
+{
+    const float x[2] = {0.7f, -0.2f}, start[2] = {0.5f, 0.1f};
+    bench b;
+    (void)state;
+    init_bench(&b, 2);
+    b.how.temperatures = 9;
+    b.how.moves = 3;
+    b.how.burn_in = 8;
+    tune(&b, false, 50);
+    for (uint32_t k = 0; k < 40; k++) {
+        const bool reverse = k & 1, local = k & 2;
+        ebm_particle whole, pieces;
+        double log_z[2][6] = {{0}};
+        ebm_particle_task task = {.t = local ? (int32_t)(k / 4 % 6) : -1,
+                                  .particle = k,
+                                  .x = x,
+                                  .start = reverse ? start : NULL,
+                                  .log_z = reverse || local ? NULL : log_z[1]};
+        ebm_status st =
+            local ? ebm_ais_recovery(&b.how, task.t, x, task.start, k, b.work, &whole, NULL)
+                  : ebm_ais_ladder(&b.how, task.start, k, b.work, log_z[0], &whole, NULL);
+        assert_int_equal(st, EBM_OK);
+        pieces = in_pieces(&b, task);
+        assert_memory_equal(&whole, &pieces, sizeof whole);
+        assert_memory_equal(log_z[0], log_z[1], sizeof log_z[0]);
+    }
+    ebm_levels_clear(&b.levels);
+}
+
+/* Tuning, too. */
+static void test_tuning_in_pieces(void **state)
+{
+    const float image[2] = {0.4f, -0.3f};
+    bench b;
+    (void)state;
+    init_bench(&b, 2);
+    for (int tether = 0; tether < 2; tether++) {
+        float chain[2 * MAX] = {0};
+        double factors[6];
+        ebm_tune_state s = {0};
+        ebm_tune_task task = {.tether = tether,
+                              .steps = 50,
+                              .image = image,
+                              .chain = chain,
+                              .work = b.work,
+                              .factors = factors};
+        b.how.tuned = NULL;
+        tune(&b, tether, 50);
+        b.how.tuned = NULL;
+        for (uint32_t turn = 0; s.level < 6; turn++) {
+            memset(b.work, 0xff, sizeof b.work);
+            assert_true(ebm_tune_state_ok(&b.how, 50, &s));
+            assert_int_equal(ebm_tune_advance(&b.how, &task, 1 + turn % 17, &s, NULL), EBM_OK);
+        }
+        assert_memory_equal(factors, b.tuned, sizeof factors);
+    }
+    ebm_levels_clear(&b.levels);
+}
+
+/* Numbers that no run can have come to are known as such, one by one. */
+static void test_states_are_checked(void **state)
+{
+    const ebm_particle_state bad[] = {
+        {.rung = -1}, {.rung = 6}, {.temperature = -1}, {.temperature = 9},
+        {.move = -1}, {.move = 3}, {.moves = -1},       {.moves = 8 + 6 * 9 * 3 + 1}};
+    const ebm_tune_state tune_bad[] = {{.level = -1},    {.level = 7},        {.step = -1},
+                                       {.step = 50},     {.step_size = -1.0}, {.step_size = NAN},
+                                       {.running = 1.1}, {.running = NAN}};
+    bench b;
+    (void)state;
+    init_bench(&b, 1);
+    b.how.temperatures = 9;
+    b.how.moves = 3;
+    b.how.burn_in = 8;
+    assert_true(ebm_particle_state_ok(&b.how, true, &(ebm_particle_state){.rung = 5}));
+    assert_false(ebm_particle_state_ok(&b.how, false, &(ebm_particle_state){.rung = 1}));
+    assert_true(ebm_tune_state_ok(&b.how, 50, &(ebm_tune_state){.step = 49}));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_false(ebm_particle_state_ok(&b.how, true, &bad[i]));
+    for (size_t i = 0; i < sizeof tune_bad / sizeof tune_bad[0]; i++)
+        assert_false(ebm_tune_state_ok(&b.how, 50, &tune_bad[i]));
+    ebm_levels_clear(&b.levels);
+}
+
 /* Weights log 1, log 3: mean 2, log mean log 2; sd of {1,3} is sqrt 2, so se = 1/2. */
 static void test_summary_by_hand(void **state)
 {
@@ -322,6 +428,9 @@ int main(void)
         cmocka_unit_test(test_recovery_normalisers),
         cmocka_unit_test(test_burn_in),
         cmocka_unit_test(test_particles_are_named),
+        cmocka_unit_test(test_particles_in_pieces),
+        cmocka_unit_test(test_tuning_in_pieces),
+        cmocka_unit_test(test_states_are_checked),
         cmocka_unit_test(test_summary_by_hand),
         cmocka_unit_test(test_bits),
         cmocka_unit_test(test_refusals),

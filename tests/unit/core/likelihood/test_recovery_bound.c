@@ -116,6 +116,53 @@ static void test_intervals_cover(void **state)
     assert_true(width < 1.0);
 }
 
+/* In pieces of 1 to 5 moves, with nothing kept but what the header says, the bits are the same. */
+static void test_in_pieces(void **state)
+{
+    const float image[DIM] = {0.4f, -0.8f};
+    const ebm_bound_plan plan = {.paths = 2, .particles = 3, .top = {.value = 1.0}};
+    bench b;
+    ebm_bound whole, pieces;
+    ebm_bound_state s = {0};
+    float y[DIM] = {0};
+    (void)state;
+    init_bench(&b);
+    b.how.temperatures = 4;
+    b.how.burn_in = 3;
+    ebm_bound_room room = {
+        .work = b.work, .path = b.path, .start = b.start, .log_g = b.log_g, .weight = b.weight};
+    assert_int_equal(ebm_recovery_bound(&b.how, &plan, image, &room, &whole, NULL), EBM_OK);
+    memset(b.log_g, 0, sizeof b.log_g);
+    memset(b.weight, 0, sizeof b.weight);
+    room.y = y;
+    for (int turn = 0; s.path < plan.paths; turn++) {
+        memset(b.work, 0xff, sizeof b.work);
+        memset(b.path, 0xff, sizeof b.path);
+        memset(b.start, 0xff, sizeof b.start);
+        assert_true(ebm_bound_state_ok(&b.how, &plan, &s));
+        assert_int_equal(ebm_bound_advance(&b.how, &plan, image, &room, 1 + turn % 5, &s, NULL),
+                         EBM_OK);
+    }
+    pieces = ebm_bound_of(&b.how, &plan, &s);
+    assert_memory_equal(&whole, &pieces, sizeof whole);
+    ebm_levels_clear(&b.levels);
+}
+
+static void test_states_are_checked(void **state)
+{
+    const ebm_bound_plan plan = {.paths = 2, .particles = 3};
+    const ebm_bound_state bad[] = {{.path = -1},    {.path = 3},      {.reverse = -1},
+                                   {.reverse = 2},  {.level = -1},    {.level = 6},
+                                   {.particle = 3}, {.particle = -1}, {.present = {.rung = 1}}};
+    bench b;
+    (void)state;
+    init_bench(&b);
+    assert_true(ebm_bound_state_ok(&b.how, &plan, &(ebm_bound_state){.path = 2, .level = 5}));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_false(ebm_bound_state_ok(&b.how, &plan, &bad[i]));
+    ebm_levels_clear(&b.levels);
+}
+
 static void test_refusals(void **state)
 {
     const float image[DIM] = {0.0f, 0.0f};
@@ -124,7 +171,7 @@ static void test_refusals(void **state)
     ebm_error err = {0};
     (void)state;
     init_bench(&b);
-    const ebm_bound_room room = {0};
+    const ebm_bound_room room = {.work = b.work};
     ebm_bound_plan plan = {.paths = 1, .particles = 2};
     assert_int_equal(ebm_recovery_bound(&b.how, &plan, image, &room, &got, &err), EBM_ERR_RANGE);
     assert_string_equal(err.where, "paths");
@@ -140,6 +187,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_zero_variance_identity),
         cmocka_unit_test(test_intervals_cover),
+        cmocka_unit_test(test_in_pieces),
+        cmocka_unit_test(test_states_are_checked),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,238 @@
+/* Every kind of job: its parts may be cut into quanta anywhere, written down and taken up again by
+ * somebody else, and give the same bytes; what nobody can have written down is refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <nettle/base64.h>
+
+#include "ebm/io.h"
+#include "run_bench.h"
+
+enum { SIDE = 8 };
+
+static run_bench b;
+static char picture[1024], mask[1024]; /* base64 */
+
+static int write_picture(bool half, char *text)
+{
+    uint8_t pixels[SIDE * SIDE];
+    const ebm_image image = {SIDE, SIDE, 1, pixels};
+    unsigned char *png;
+    size_t size;
+
+    for (int i = 0; i < SIDE * SIDE; i++)
+        pixels[i] = half ? (i < SIDE * SIDE / 2 ? 0 : 255) : (uint8_t)(i * 37);
+    if (ebm_png_encode(&image, NULL, 0, &png, &size, NULL) != EBM_OK)
+        return -1;
+    memset(text, 0, sizeof(picture));
+    base64_encode_raw(text, size, png);
+    ebm_free(png);
+    return 0;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    return run_bench_open(&b, 4) && write_picture(false, picture) == 0 &&
+                   write_picture(true, mask) == 0
+               ? 0
+               : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    run_bench_close(&b);
+    return 0;
+}
+
+/* In a body P stands for a picture, M for a mask. The longest quantum without a checkpoint is
+ * `unit` evaluations: a move of the sampler. */
+static const struct {
+    const char *kind, *body;
+    int64_t unit;
+} rows[] = {
+    {"sample", "{\"n\":2,\"seed\":4,\"progressive\":true}", 1},
+    {"inpaint", "{\"n\":2,\"seed\":4,\"image\":\"P\",\"mask\":\"M\",\"polish\":5}", 1},
+    {"interpolate", "{\"from\":{\"seed\":4},\"to\":{\"seed\":5},\"frames\":3}", 1},
+    {"energy", "{\"images\":[\"P\",\"M\"],\"seed\":4,\"draws\":3,\"gradient\":true}", 1},
+    {"mcmc", "{\"chains\":2,\"steps\":18,\"warmup\":9,\"seed\":4,\"sampler\":\"langevin\"}", 1},
+    {"mcmc", "{\"chains\":2,\"steps\":18,\"warmup\":9,\"seed\":4,\"sampler\":\"mala\"}", 2},
+    {"mcmc", "{\"chains\":2,\"steps\":18,\"warmup\":9,\"seed\":4,\"sampler\":\"hmc\",\"keep\":2}",
+     3},
+    {"mcmc", "{\"chains\":3,\"steps\":18,\"seed\":4,\"sampler\":\"hmc\",\"until\":{\"rhat\":1.01}}",
+     3},
+    {"likelihood",
+     "{\"images\":[\"P\",\"M\"],\"seed\":4,\"particles\":2,\"temperatures\":3,\"moves\":2,"
+     "\"warmup\":3,\"paths\":2}",
+     4},
+};
+
+enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
+
+typedef struct job {
+    const ebmd_kind *kind;
+    ebm_arena *arena;
+    ebmd_engine *engine;
+    ebmd_plan plan;
+    ebmd_tools tools;
+} job;
+
+static void put_pictures(const char *body, char *out, size_t size)
+{
+    size_t n = 0;
+
+    for (; *body && n < size; body++) {
+        const bool named = body[0] != '"' && body[-1] == '"' && body[1] == '"';
+        const char *text = named && *body == 'P' ? picture : named && *body == 'M' ? mask : NULL;
+
+        n += (size_t)(text ? snprintf(out + n, size - n, "%s", text)
+                           : snprintf(out + n, size - n, "%c", *body));
+    }
+    assert_true(n < size);
+}
+
+static void job_open(job *j, size_t row)
+{
+    char body[8192];
+    ebma_problem problem;
+    ebmd_tools_order order = {.bench = {&b.bench}, .weight = {1.0}, .n = 1};
+
+    put_pictures(rows[row].body, body, sizeof(body));
+    memset(j, 0, sizeof(*j));
+    j->kind = ebmd_kind_find(rows[row].kind);
+    j->arena = ebm_arena_create(EBMD_PLAN_ARENA);
+    j->engine = ebmd_catalog_take(b.catalog);
+    j->plan.kind = j->kind;
+    assert_int_equal(j->kind->parse(j->engine, body, strlen(body), j->arena, &j->plan, &problem),
+                     EBM_OK);
+    j->plan.kind = j->kind;
+    order.work = j->plan.work;
+    assert_int_equal(ebmd_tools_aim(&j->tools, &order, NULL), EBM_OK);
+}
+
+static void job_close(job *j)
+{
+    ebmd_tools_clear(&j->tools);
+    ebm_arena_free(j->arena);
+    ebmd_engine_unref(j->engine);
+}
+
+/* Digests of all that a part gives. */
+static void collect(job *j, int32_t part, void *state, char digests[][65])
+{
+    ebmd_result r = {.output = ebm_alloc((size_t)j->plan.outputs, sizeof(*r.output))};
+
+    memset(r.output, 0, (size_t)j->plan.outputs * sizeof(*r.output));
+    assert_int_equal(j->kind->collect(&j->plan, part, state, &j->tools, &r, NULL), EBM_OK);
+    for (int32_t i = 0; i < j->plan.outputs; i++) {
+        ebm_sha256_hex(r.output[i].data, r.output[i].size, digests[i]);
+        ebm_free(r.output[i].data);
+    }
+    ebm_free(r.output);
+}
+
+static void undivided(job *j, int32_t part, void *state, char digests[][65])
+{
+    ebmd_quantum q = {.max_evals = INT64_MAX};
+
+    memset(state, 0, j->plan.state_size);
+    j->kind->start(&j->plan, part, state);
+    while (!q.finished)
+        assert_int_equal(j->kind->advance(&j->plan, part, state, &j->tools, &q, NULL), EBM_OK);
+    collect(j, part, state, digests);
+}
+
+/* Quanta of 1 to 9 evaluations; after each the state goes through its bytes to another place, and
+ * scratch is poisoned, as it is when another process goes on. Returns the longest quantum. */
+static int64_t divided(job *j, int32_t part, void *state, char digests[][65])
+{
+    unsigned char *bytes = ebm_alloc(j->plan.state_size, 1);
+    uint32_t shuffle = (uint32_t)part;
+    int64_t longest = 0;
+    ebmd_quantum q = {0};
+
+    memset(state, 0, j->plan.state_size);
+    j->kind->start(&j->plan, part, state);
+    while (!q.finished) {
+        shuffle = shuffle * 1664525u + 1013904223u;
+        q = (ebmd_quantum){.max_evals = 1 + (shuffle >> 16) % 9};
+        memset(j->tools.work, 0xff, j->plan.work * sizeof(float));
+        assert_int_equal(j->kind->advance(&j->plan, part, state, &j->tools, &q, NULL), EBM_OK);
+        longest = q.evals - q.max_evals > longest ? q.evals - q.max_evals : longest;
+        j->kind->checkpoint(&j->plan, part, state, bytes);
+        memset(state, 0x55, j->plan.state_size);
+        assert_int_equal(j->kind->restore(&j->plan, part, bytes, state), EBM_OK);
+    }
+    collect(j, part, state, digests);
+    ebm_free(bytes);
+    return longest;
+}
+
+static void going_on_anywhere(void **state)
+{
+    (void)state;
+    for (size_t row = 0; row < ROWS; row++) {
+        job j;
+
+        job_open(&j, row);
+        for (int32_t part = 0; part < j.plan.parts; part++) {
+            char whole[16][65] = {{0}}, pieces[16][65] = {{0}};
+            void *room = ebm_alloc(j.plan.state_size, 1);
+            int64_t beyond;
+
+            assert_true(j.plan.outputs <= 16);
+            undivided(&j, part, room, whole);
+            beyond = divided(&j, part, room, pieces);
+            if (memcmp(whole, pieces, sizeof(whole)) != 0)
+                fail_msg("%s, part %d: other bytes", rows[row].body, (int)part);
+            if (beyond >= rows[row].unit)
+                fail_msg("%s: %d evaluations too many", rows[row].body, (int)beyond);
+            ebm_free(room);
+        }
+        job_close(&j);
+    }
+}
+
+/* A state whose bytes were changed anywhere is refused, or can be gone on with in safety. */
+static void changed_bytes(void **state)
+{
+    (void)state;
+    for (size_t row = 0; row < ROWS; row++) {
+        job j;
+        unsigned char *bytes, *room;
+
+        job_open(&j, row);
+        bytes = ebm_alloc(j.plan.state_size, 1);
+        room = ebm_alloc(j.plan.state_size, 1);
+        for (size_t at = 0; at < j.plan.state_size;
+             at += at < 256 ? 17 : 1 + j.plan.state_size / 16) {
+            ebmd_quantum first = {.max_evals = 5}, more = {.max_evals = 12};
+
+            memset(room, 0, j.plan.state_size);
+            j.kind->start(&j.plan, 0, room);
+            assert_int_equal(j.kind->advance(&j.plan, 0, room, &j.tools, &first, NULL), EBM_OK);
+            j.kind->checkpoint(&j.plan, 0, room, bytes);
+            bytes[at] ^= 0xff;
+            if (j.kind->restore(&j.plan, 0, bytes, room) == EBM_OK && !first.finished)
+                (void)!j.kind->advance(&j.plan, 0, room, &j.tools, &more, NULL);
+        }
+        ebm_free(bytes);
+        ebm_free(room);
+        job_close(&j);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(going_on_anywhere),
+                                       cmocka_unit_test(changed_bytes)};
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
