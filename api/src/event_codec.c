@@ -27,6 +27,10 @@ json_t *ebma__progress_object(const ebma_progress *p, double eta_s)
         ebma__set(o, "step", json_integer(p->step), &ok);
         ebma__set(o, "steps", json_integer(p->steps), &ok);
     }
+    if (p->has_logp)
+        ebma__set(o, "energy_mean", json_real(ebma_energy(p->logp)), &ok);
+    if (p->has_accept)
+        ebma__set(o, "accept_rate", json_real(ebma__digits(p->accept_rate, 1000.0)), &ok);
     ebma__set(o, "images_done", json_integer(p->parts_done), &ok);
     ebma__set(o, "eta_s", json_real(ebma__digits(eta_s, 10.0)), &ok);
     if (!ok) {
@@ -46,6 +50,8 @@ static json_t *picture_object(const ebma_event *e)
         ebma__set(o, "level", json_integer(e->progress.level), &ok);
         ebma__set(o, "step", json_integer(e->progress.step), &ok);
     }
+    if (e->weighed)
+        ebma__set(o, "energy", json_real(ebma_energy(e->logp)), &ok);
     ebma__set(o, "b64_json", ebma__base64(e->png, e->png_size), &ok);
     if (!ok) {
         json_decref(o);

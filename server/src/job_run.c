@@ -162,16 +162,40 @@ int64_t ebmd_run_work_left(const ebmd_run *run)
     return left > 0 ? left : 0;
 }
 
+/* The mean over the chains on their way that show something. */
+static ebmd_reading mean_reading(const ebmd_run *run)
+{
+    ebmd_reading mean = {0};
+    int32_t weighed = 0, tested = 0;
+
+    for (int32_t k = run->first_open; run->part && k < run->plan.parts; k++) {
+        const ebmd_part *p = &run->part[k];
+
+        if (p->phase == EBMD_PART_BEGUN && p->reading.has_logp)
+            mean.logp += (p->reading.logp - mean.logp) / ++weighed;
+        if (p->phase == EBMD_PART_BEGUN && p->reading.has_accept)
+            mean.accept_rate += (p->reading.accept_rate - mean.accept_rate) / ++tested;
+    }
+    mean.has_logp = weighed > 0;
+    mean.has_accept = tested > 0;
+    return mean;
+}
+
 ebmd_progress ebmd_run_progress(const ebmd_run *run)
 {
-    double all = (double)run->lease.work;
+    const double all = (double)run->lease.work;
+    const ebmd_reading mean = mean_reading(run);
 
     return (ebmd_progress){.fraction = all > 0.0 ? (double)spent(run) / all : 1.0,
                            .parts_done = run->done,
                            .level = run->sight.level,
                            .levels = run->sight.levels,
                            .step = run->sight.step,
-                           .steps = run->sight.steps};
+                           .steps = run->sight.steps,
+                           .has_logp = mean.has_logp,
+                           .has_accept = mean.has_accept,
+                           .logp = mean.logp,
+                           .accept_rate = mean.accept_rate};
 }
 
 int32_t ebmd_run_next_part(const ebmd_run *run)
@@ -246,12 +270,13 @@ ebm_status ebmd_run_step(ebmd_run *run, int32_t part, ebmd_tools *tools, ebmd_qu
     return st;
 }
 
-void ebmd_run_note(ebmd_run *run, int32_t part)
+void ebmd_run_note(ebmd_run *run, int32_t part, const ebmd_reading *reading)
 {
     const ebmd_kind *kind = run->plan.kind;
     ebmd_part *p = &run->part[part];
 
     p->spent = kind->spent(&run->plan, part, p->state);
+    p->reading = *reading;
     if (kind->look)
         kind->look(&run->plan, part, p->state, &run->sight);
 }

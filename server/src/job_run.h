@@ -28,6 +28,7 @@ typedef struct ebmd_part {
     int64_t spent; /* work units behind it, when a quantum last came back */
     bool saved;    /* its result is in the store */
     int32_t shown; /* level of its last picture, plus one; 0: none yet */
+    ebmd_reading reading;
     ebmd_result result;
 } ebmd_part;
 
@@ -113,8 +114,8 @@ EBM_MUST_CHECK ebm_status ebmd_run_step(ebmd_run *run, int32_t part, ebmd_tools 
  * finished one, or what its chain looks like. What fails here is not shown. */
 void ebmd_run_show(const ebmd_run_env *env, ebmd_run *run, int32_t part, ebmd_tools *tools,
                    bool finished);
-/* Notes what a part that is not through has behind it. */
-void ebmd_run_note(ebmd_run *run, int32_t part);
+/* Notes what a part that is not through has behind it, and what its last quantum has shown. */
+void ebmd_run_note(ebmd_run *run, int32_t part, const ebmd_reading *reading);
 /* Notes that a part is through: its state is not needed any more. */
 void ebmd_run_complete(ebmd_run *run, ebmd_part *p);
 bool ebmd_run_wants_save(const ebmd_run_env *env, const ebmd_run *run);

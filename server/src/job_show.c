@@ -44,6 +44,8 @@ void ebmd_run_show(const ebmd_run_env *env, ebmd_run *run, int32_t part, ebmd_to
         show_preview(env, run, part, tools);
     if (!finished || !kind->media || strcmp(kind->media, "image/png") != 0)
         return;
+    e.weighed = kind->weighed;
+    e.logp = result->value[0];
     e.png = result->output[0].data;
     e.png_size = result->output[0].size;
     ebmd_live_show(env->live, run->lease.id, &e);

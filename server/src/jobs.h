@@ -136,6 +136,9 @@ typedef struct ebmd_progress {
     int32_t parts_done;
     /* where the part stands that was worked on last; levels 0: nowhere in particular */
     int32_t level, levels, step, steps;
+    /* means over the chains at work, each at its level */
+    bool has_logp, has_accept;
+    double logp, accept_rate;
 } ebmd_progress;
 
 /* A checkpoint on its way in. */

@@ -38,7 +38,8 @@ static ebma_job_state state_of(const ebmd_app *app, const ebmd_view *view)
         .encode_ms = r->timings.encode_ms,
         .position = view->position,
         .eta_s = ebmd_sched_seconds(app->sched, work_left(view)),
-        .progress = {p->fraction, p->parts_done, p->level, p->levels, p->step, p->steps},
+        .progress = {p->fraction, p->parts_done, p->level, p->levels, p->step, p->steps,
+                     p->has_logp, p->has_accept, p->logp, p->accept_rate},
         .error = ebma_problem_find(r->code),
         .previews = kind && kind->preview && !ebmd_job_state_final(r->state),
     };

@@ -79,11 +79,19 @@ typedef struct ebmd_sight {
     int32_t step, steps;   /* within the level */
 } ebmd_sight;
 
+/* What chains show of themselves as they go. */
+typedef struct ebmd_reading {
+    bool has_logp, has_accept;
+    double logp;        /* nats, of the density that is sampled at the chain's level */
+    double accept_rate; /* of its moves, 0..1 */
+} ebmd_reading;
+
 /* One quantum of one part. */
 typedef struct ebmd_quantum {
-    int64_t max_evals; /* stop after so many gradient evaluations */
-    int64_t evals;     /* out: gradient evaluations done */
-    bool finished;     /* out: collect() is next */
+    int64_t max_evals;    /* stop after so many gradient evaluations */
+    int64_t evals;        /* out: gradient evaluations done */
+    bool finished;        /* out: collect() is next */
+    ebmd_reading reading; /* out: zeroed is nothing */
 } ebmd_quantum;
 
 struct ebmd_kind {
@@ -122,6 +130,7 @@ struct ebmd_kind {
     /* What the first outputs of parts are, e.g. "image/png"; NULL: nothing that a client is shown.
      */
     const char *media;
+    bool weighed; /* the first value of a result is the log density of its picture */
     /* Tells where a part stands that is not through. NULL: it cannot be told. */
     void (*look)(const ebmd_plan *plan, int32_t part, const void *state, ebmd_sight *out);
     /* Makes a PNG of a part that is not through. NULL: there is nothing to see.

@@ -164,16 +164,29 @@ static int64_t draw_spent(const ebmd_plan *plan, int32_t part, const void *state
 
 /* One step, and the state's pixels if it was the last one of its level. */
 static ebm_status step_watched(const ebmd_op *op, draw_state *s, ebm_mcmc *chain,
-                               const ebm_mcmc_setup *setup, float *work, ebm_error *err)
+                               const ebm_mcmc_setup *setup, ebm_trace *trace, float *work,
+                               ebm_error *err)
 {
     const int32_t level = chain->level;
     const ebm_shape *shape = &op->shape;
-    ebm_status st = ebm_mcmc_advance(chain, setup, 1, NULL, work, err);
+    ebm_status st = ebm_mcmc_advance(chain, setup, 1, trace, work, err);
 
     if (st == EBM_OK && chain->level != level)
         ebm_image_from_tensor(chain->anchor, shape->channels, shape->height, shape->width,
                               level_pixels(op, s, level));
     return st;
+}
+
+/* What a quantum's trace of one row has seen, and the chain knows of its moves. */
+static ebmd_reading read_chain(const ebmd_op *op, const ebm_mcmc *chain, const ebm_trace *trace)
+{
+    ebmd_reading r = {.has_logp = trace->count > 0 && isfinite(trace->scalars[0])};
+
+    r.logp = r.has_logp ? trace->scalars[0] : 0.0;
+    r.has_accept = op->chains.sampler != EBM_SAMPLER_LANGEVIN && chain->step_size > 0.0;
+    if (r.has_accept)
+        r.accept_rate = chain->moves > 0 ? chain->accept / (double)chain->moves : chain->running;
+    return r;
 }
 
 static ebm_status draw_advance(const ebmd_plan *plan, int32_t part, void *state, ebmd_tools *tools,
@@ -184,14 +197,20 @@ static ebm_status draw_advance(const ebmd_plan *plan, int32_t part, void *state,
     ebm_mcmc chain = chain_of(op, part, s);
     const ebm_mcmc_setup setup = {&tools->density, op->levels, &op->chains};
     const int64_t before = s->total;
+    double row[2];
+    /* of the first step alone: a quantum ends early where the next row would be, at twice the steps
+     * that the chain has now */
+    ebm_trace trace = {.thin = before > 0 ? before : INT64_MAX, .room = 1, .scalars = row};
     ebm_status st = EBM_OK;
 
     if (levels_kept(op) == 0)
-        st = ebm_mcmc_advance(&chain, &setup, q->max_evals, NULL, tools->work, err);
+        st = ebm_mcmc_advance(&chain, &setup, q->max_evals, &trace, tools->work, err);
     while (levels_kept(op) > 0 && st == EBM_OK && chain.total - before < q->max_evals &&
            !ebm_mcmc_done(&chain, &op->chains))
-        st = step_watched(op, s, &chain, &setup, tools->work, err);
+        st = step_watched(op, s, &chain, &setup, chain.total == before ? &trace : NULL, tools->work,
+                          err);
     put_back(s, &chain);
+    q->reading = read_chain(op, &chain, &trace);
     q->evals = s->total - before;
     q->finished = ebm_mcmc_done(&chain, &op->chains);
     return st;
@@ -315,8 +334,9 @@ static ebm_status draw_restore(const ebmd_plan *plan, int32_t part, const void *
     {                                                                                              \
         .name = what, .operation = kind_of_operation, .parse = draw_parse, .canon = ebmd_op_canon, \
         .document = draw_document, .start = draw_start, .advance = draw_advance,                   \
-        .collect = draw_collect, .spent = draw_spent, .media = "image/png", .look = draw_look,     \
-        .preview = draw_preview, .checkpoint = draw_checkpoint, .restore = draw_restore,           \
+        .collect = draw_collect, .spent = draw_spent, .media = "image/png", .weighed = true,       \
+        .look = draw_look, .preview = draw_preview, .checkpoint = draw_checkpoint,                 \
+        .restore = draw_restore,                                                                   \
     }
 
 const ebmd_kind ebmd_kind_sample = DRAWS("sample", EBM_OP_SAMPLE);

@@ -257,6 +257,29 @@ static ebm_status move(const ebmd_chain_layout *l, void *state, ebmd_tools *tool
     return judge(l, state, err);
 }
 
+/* The mean over the part's chains: the latest rows of their traces, and their moves so far. */
+static ebmd_reading read_chains(const ebmd_chain_layout *l, void *state)
+{
+    ebmd_reading r = {0};
+    double moves = 0.0;
+    int32_t rows = 0;
+
+    for (int32_t i = 0; i < l->chains; i++) {
+        const ebm_trace trace = ebmd_chain_trace(l, state, i);
+        const ebmd_chain_slot *s = ebmd_chain_slot_at(l, state, i);
+        double logp = trace.count > 0 ? trace.scalars[(trace.count - 1) * EBMD_TRACE_COLUMNS] : NAN;
+
+        if (isfinite(logp))
+            r.logp += (logp - r.logp) / ++rows;
+        moves += (double)s->moves;
+        r.accept_rate += s->accept;
+    }
+    r.has_logp = rows > 0;
+    r.has_accept = moves > 0.0 && l->op->chains.sampler != EBM_SAMPLER_LANGEVIN;
+    r.accept_rate = r.has_accept ? r.accept_rate / moves : 0.0;
+    return r;
+}
+
 static ebm_status mcmc_advance(const ebmd_plan *plan, int32_t part, void *state, ebmd_tools *tools,
                                ebmd_quantum *q, ebm_error *err)
 {
@@ -273,6 +296,7 @@ static ebm_status mcmc_advance(const ebmd_plan *plan, int32_t part, void *state,
     }
     h->seconds += (ebmd_clock_ms() - start) / 1e3;
     q->finished = h->at >= l.total || h->stopped;
+    q->reading = read_chains(&l, state);
     return st;
 }
 

@@ -34,9 +34,10 @@ static void push_running(ebmd_live *l, ebmd_topic *t, const ebmd_view *v)
     double left = (1.0 - p->fraction) * (double)v->row.work;
     ebma_event started = {
         .type = EBMA_EVENT_STARTED, .id = t->id, .kind = v->row.kind, .model = v->row.model};
-    ebma_event progress = {
-        .type = EBMA_EVENT_PROGRESS,
-        .progress = {p->fraction, p->parts_done, p->level, p->levels, p->step, p->steps}};
+    ebma_event progress = {.type = EBMA_EVENT_PROGRESS,
+                           .progress = {p->fraction, p->parts_done, p->level, p->levels, p->step,
+                                        p->steps, p->has_logp, p->has_accept, p->logp,
+                                        p->accept_rate}};
 
     if (!t->known || t->state != EBMD_JOB_RUNNING)
         ebmd_feed_push(&t->feed, &started, ebmd_clock_wall_ms());

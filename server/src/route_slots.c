@@ -13,7 +13,12 @@ static ebma_slot describe(const ebmd_slot *s)
         .priority = s->priority,
         .parts = s->parts,
         .busy = s->busy,
-        .progress = {p->fraction, p->parts_done, p->level, p->levels, p->step, p->steps},
+        .progress = {.fraction = p->fraction,
+                     .parts_done = p->parts_done,
+                     .level = p->level,
+                     .levels = p->levels,
+                     .step = p->step,
+                     .steps = p->steps},
     };
 }
 

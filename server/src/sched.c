@@ -300,7 +300,7 @@ void ebmd_sched_stepped(ebmd_sched *s, const ebmd_task *task, const ebmd_quantum
     if (problem == EBMA_OK && q->finished)
         ebmd_run_complete(run, p);
     else if (problem == EBMA_OK)
-        ebmd_run_note(run, task->part);
+        ebmd_run_note(run, task->part, &q->reading);
     if (ebmd_run_wants_save(s->env, run))
         run->held = true;
     pthread_cond_broadcast(&s->more);

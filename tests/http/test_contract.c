@@ -145,6 +145,7 @@ static bool optional(const char *name)
                                         "step_size",
                                         "owner",
                                         "preview",
+                                        "energy_mean",
                                         "images"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

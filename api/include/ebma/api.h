@@ -169,6 +169,9 @@ typedef struct ebma_progress {
     int32_t parts_done;
     /* of the part that was worked on last; levels 0: it has none */
     int32_t level, levels, step, steps;
+    /* means over the chains at work, each at its level */
+    bool has_logp, has_accept;
+    double logp, accept_rate;
 } ebma_progress;
 
 /* What changes in a job object while the job goes its way. Times 0: not yet. */
@@ -224,7 +227,9 @@ typedef struct ebma_event {
     double eta_s;                  /* QUEUED, PROGRESS */
     ebma_progress progress;        /* PROGRESS; of PREVIEW level and step */
     int32_t index;                 /* PREVIEW, IMAGE: number of the part */
-    const void *png;               /* PREVIEW, IMAGE */
+    bool weighed;                  /* IMAGE: logp is its log density */
+    double logp;
+    const void *png; /* PREVIEW, IMAGE */
     size_t png_size;
     int retry_ms; /* DRAINING, BYE: when to connect again */
 } ebma_event;

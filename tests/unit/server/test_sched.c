@@ -207,6 +207,49 @@ static void slots_shown(void **state)
     assert_int_equal(ebmd_sched_list(b->sched, slot, 4), 0);
 }
 
+/* One step of each of two chains that two workers have in hand at the same time. */
+static double progress_of_two(run_bench *b)
+{
+    ebmd_task task[2];
+    ebmd_slot slot;
+
+    for (int i = 0; i < 2; i++)
+        assert_true(ebmd_sched_next(b->sched, &b->seen, &task[i]));
+    for (int i = 0; i < 2; i++)
+        run_bench_step(b, &task[i], 1);
+    assert_int_equal(ebmd_sched_list(b->sched, &slot, 1), 1);
+    return slot.progress.logp;
+}
+
+static ebmd_progress progress_after(run_bench *b, int turns)
+{
+    ebmd_slot slot;
+
+    for (int i = 0; i < turns; i++)
+        turn(b, 1);
+    assert_int_equal(ebmd_sched_list(b->sched, &slot, 1), 1);
+    return slot.progress;
+}
+
+/* The energy shown is the mean over the chains on their way, which know nothing of each other. */
+static void readings(void **state)
+{
+    static const char *const bodies[] = {"{\"seed\":4}", "{\"seed\":4,\"first_index\":1}"};
+    run_bench *b = *state;
+    ebmd_progress p;
+    double sum = 0.0;
+
+    for (int i = 0; i < 2; i++) {
+        run_bench_submit(b, i + 1, bodies[i], "");
+        p = progress_after(b, 1);
+        assert_true(p.has_logp && !p.has_accept); /* Langevin tests no move */
+        sum += p.logp;
+        run_bench_finish_all(b, 100);
+    }
+    run_bench_submit(b, 3, "{\"seed\":4,\"n\":2}", "");
+    assert_true(progress_of_two(b) == sum / 2.0);
+}
+
 /* A closed scheduler gives everything back. */
 static void closing(void **state)
 {
@@ -271,6 +314,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_same_bytes, setup, teardown),
         cmocka_unit_test_setup_teardown(canceled_and_late, setup, teardown),
         cmocka_unit_test_setup_teardown(slots_shown, setup, teardown),
+        cmocka_unit_test_setup_teardown(readings, setup, teardown),
         cmocka_unit_test_setup_teardown(closing, setup, teardown),
         cmocka_unit_test_setup_teardown(an_old_model_stays, setup, teardown),
     };
