@@ -108,7 +108,7 @@ static bool is_in(const char *id, const char *status)
 
 static void wait_until(const char *id, const char *status)
 {
-    for (int i = 0; i < 4000 && !is_in(id, status); i++)
+    for (int i = 0; i < 24000 && !is_in(id, status); i++)
         sleep_ms(5);
     if (!is_in(id, status))
         fail_msg("%s is not %s", id, status);

@@ -298,13 +298,13 @@ static void measures(void **state)
     assert_int_equal(call("GET", "/v1/queue", KEY("alice"), &value), 200);
     assert_true(json_is_true(json_object_get(value, "accepting")));
     json_decref(value);
-    for (int i = 0; i < 4000 && count_jobs("?status=running", KEY("alice")) == 0; i++)
+    for (int i = 0; i < 24000 && count_jobs("?status=running", KEY("alice")) == 0; i++)
         sleep_ms(5);
     assert_int_equal(call_job("POST", id, "/cancel", KEY("alice")), 202);
     snprintf(path, sizeof(path), "/v1/jobs/%s?wait=20", id);
     assert_int_equal(call("GET", path, KEY("alice"), NULL), 200);
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
-        for (int k = 0; k < 400 && !in_metrics(lines[i]);
+        for (int k = 0; k < 4000 && !in_metrics(lines[i]);
              k++) /* the end is told before it is counted */
             sleep_ms(5);
         if (!in_metrics(lines[i]))

@@ -273,23 +273,18 @@ static void one_key_one_job(void **state)
 static json_t *wait_for(const char *id)
 {
     char path[128];
+    const char *status;
+    http_reply r;
+    json_t *root;
 
-    snprintf(path, sizeof(path), "/v1/jobs/%s", id);
-    for (int i = 0; i < 3000; i++) {
-        http_reply r;
-        json_t *root;
-        const char *status;
-
-        assert_true(http_call(p.d.port, "GET", path, "", NULL, &r));
-        root = picture_parse(&r, 200);
-        http_reply_clear(&r);
-        status = json_string_value(json_object_get(root, "status"));
-        if (strcmp(status, "queued") != 0 && strcmp(status, "running") != 0)
-            return root;
-        json_decref(root);
-    }
-    fail_msg("%s does not end", id);
-    return NULL;
+    snprintf(path, sizeof(path), "/v1/jobs/%s?wait=100", id);
+    assert_true(http_call(p.d.port, "GET", path, "", NULL, &r));
+    root = picture_parse(&r, 200);
+    http_reply_clear(&r);
+    status = json_string_value(json_object_get(root, "status"));
+    if (strcmp(status, "queued") == 0 || strcmp(status, "running") == 0)
+        fail_msg("%s does not end", id);
+    return root;
 }
 
 /* Killed on the way, the job ends with the command's bytes in the next process. */
