@@ -169,12 +169,12 @@ static ebmd_reading mean_reading(const ebmd_run *run)
     int32_t weighed = 0, tested = 0;
 
     for (int32_t k = run->first_open; run->part && k < run->plan.parts; k++) {
-        const ebmd_part *p = &run->part[k];
+        const ebmd_reading *r = &run->part[k].reading;
 
-        if (p->phase == EBMD_PART_BEGUN && p->reading.has_logp)
-            mean.logp += (p->reading.logp - mean.logp) / ++weighed;
-        if (p->phase == EBMD_PART_BEGUN && p->reading.has_accept)
-            mean.accept_rate += (p->reading.accept_rate - mean.accept_rate) / ++tested;
+        if (r->has_logp)
+            mean.logp += (r->logp - mean.logp) / ++weighed;
+        if (r->has_accept)
+            mean.accept_rate += (r->accept_rate - mean.accept_rate) / ++tested;
     }
     mean.has_logp = weighed > 0;
     mean.has_accept = tested > 0;

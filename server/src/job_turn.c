@@ -35,6 +35,7 @@ void ebmd_run_complete(ebmd_run *run, ebmd_part *p)
     p->state = NULL;
     p->phase = EBMD_PART_DONE;
     p->spent = run->plan.part_work;
+    p->reading = (ebmd_reading){0};
     run->done++;
     /* who is busy may be changing its phase */
     while (run->first_open < run->plan.parts && !run->part[run->first_open].busy &&

@@ -119,7 +119,7 @@ static json_t *look(const char *id)
 /* @own json_decref() */
 static json_t *wait_for(const char *id, const char *status)
 {
-    for (int i = 0; i < 6000; i++) {
+    for (int i = 0; i < 24000; i++) {
         json_t *job = look(id);
 
         if (strcmp(text_of(job, "status", NULL), status) == 0)
@@ -133,7 +133,7 @@ static json_t *wait_for(const char *id, const char *status)
 
 static void wait_metric(const char *line)
 {
-    for (int i = 0; i < 2000; i++) {
+    for (int i = 0; i < 20000; i++) {
         http_reply r;
         bool found;
 
