@@ -42,7 +42,9 @@ ebm_status ebmd_signals_open(ebmd_signals *s, ebm_error *err)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
+    /* the last two mean "reopen the log" to other daemons: no reason to die */
     if (sigprocmask(SIG_BLOCK, &set, NULL) == 0 && set_action(SIGPIPE, SIG_IGN) == 0 &&
+        set_action(SIGUSR1, SIG_IGN) == 0 && set_action(SIGUSR2, SIG_IGN) == 0 &&
         set_action(SIGTERM, pass_on) == 0 && set_action(SIGINT, pass_on) == 0 &&
         set_action(SIGHUP, pass_on) == 0) {
         s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

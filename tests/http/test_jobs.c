@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "daemon_process.h"
 #include "http_client.h"
@@ -67,7 +68,7 @@ static double now_ms(void)
 /* Sends a body to be done later; id receives the job's id. Returns the status. */
 static int send_later(const char *body, const char *key, char id[64])
 {
-    char headers[256];
+    char headers[512];
     http_reply r;
     int status;
 
@@ -164,6 +165,52 @@ static void one_key_one_job(void **state)
     assert_non_null(strstr(r.body, first));
     assert_non_null(http_header(&r, "Idempotency-Replayed", id, sizeof(id)));
     http_reply_clear(&r);
+}
+
+/* I04: what is no key. */
+static void keys_that_are_none(void **state)
+{
+    char key[300], id[64];
+
+    (void)state;
+    memset(key, 'k', sizeof(key));
+    for (size_t n = 254; n <= 257; n++) {
+        key[n] = '\0';
+        assert_int_equal(send_later("{}", key, id), n <= 255 ? 202 : 400);
+        key[n] = 'k';
+    }
+    assert_int_equal(send_later("{}", "", id), 400);
+    assert_int_equal(send_later("{}", "a\tb", id), 400);
+    assert_int_equal(send_later("{}", "a\x7f", id), 400);
+    assert_int_equal(send_later("{}", "\xc3\xa4", id), 400);
+}
+
+/* I03: fifty at once with one key and body are one job, and each learns how it ends. */
+static void fifty_at_once(void **state)
+{
+    static const char head[] = "POST /sample HTTP/1.1\r\nHost: t\r\nIdempotency-Key: fifty\r\n"
+                               "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{";
+    char first[64] = "", id[64];
+    int fd[50];
+    http_reply r;
+
+    (void)state;
+    for (int i = 0; i < 50; i++) {
+        fd[i] = http_connect(d.port);
+        assert_true(fd[i] >= 0 && http_send_text(fd[i], head));
+    }
+    for (int i = 0; i < 50; i++)
+        assert_true(http_send_text(fd[i], "}"));
+    for (int i = 0; i < 50; i++) {
+        assert_true(http_read(fd[i], true, &r));
+        assert_int_equal(r.status, 200);
+        assert_non_null(http_header(&r, "X-Job-Id", id, sizeof(id)));
+        if (i == 0)
+            memcpy(first, id, sizeof(id));
+        assert_string_equal(id, first);
+        http_reply_clear(&r);
+        close(fd[i]);
+    }
 }
 
 static void cancel_in_each_state(void **state)
@@ -269,6 +316,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(now_or_later, setup, teardown),
         cmocka_unit_test_setup_teardown(one_key_one_job, setup, teardown),
+        cmocka_unit_test_setup_teardown(keys_that_are_none, setup, teardown),
+        cmocka_unit_test_setup_teardown(fifty_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(cancel_in_each_state, setup, teardown),
         cmocka_unit_test_setup_teardown(too_late, setup, teardown),
         cmocka_unit_test_setup_teardown(small_ones_overtake, setup, teardown),

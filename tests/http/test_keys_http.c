@@ -87,6 +87,15 @@ static int post_status(const char *headers)
     return status;
 }
 
+static int get_status(int port, const char *path, const char *headers)
+{
+    http_reply r;
+    int status = http_call(port, "GET", path, headers, NULL, &r) ? r.status : 0;
+
+    http_reply_clear(&r);
+    return status;
+}
+
 /* The body without what differs from request to request. */
 static void strip_id(char *body)
 {
@@ -132,6 +141,24 @@ static void strangers(void **state)
     }
 }
 
+/* A01, A03: keys of any length and of odd bytes; A02: one in the query is refused, and is not in
+ * the log. */
+static void odd_keys(void **state)
+{
+    static char headers[11000] = "Authorization: Bearer alice.";
+
+    (void)state;
+    memset(headers + strlen(headers), 'a', 10240);
+    strcat(headers, "\r\n");
+    assert_int_equal(post_status(headers), 401);
+    assert_int_equal(post_status("Authorization: Bearer \x1b[31m." SECRET "\r\n"), 400);
+    assert_int_equal(get_status(d.port, "/v1/models?api_key=" SECRET,
+                                "Authorization: Bearer alice." SECRET "\r\n"),
+                     400);
+    assert_int_equal(get_status(d.port, "/nope?api_key=" SECRET, ""), 404);
+    assert_false(daemon_logged(&d, SECRET));
+}
+
 static void two_answers_to_who_is_it(void **state)
 {
     (void)state;
@@ -139,15 +166,6 @@ static void two_answers_to_who_is_it(void **state)
                                  "\r\nAuthorization: Bearer reader." SECRET "\r\n"),
                      400);
     assert_int_equal(post_status("Authorization: Bearer a\x01.b\r\n"), 400);
-}
-
-static int get_status(int port, const char *path, const char *headers)
-{
-    http_reply r;
-    int status = http_call(port, "GET", path, headers, NULL, &r) ? r.status : 0;
-
-    http_reply_clear(&r);
-    return status;
 }
 
 static void scopes(void **state)
@@ -369,10 +387,15 @@ static void forwarded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(strangers),  cmocka_unit_test(two_answers_to_who_is_it),
-        cmocka_unit_test(scopes),     cmocka_unit_test(quotas),
-        cmocka_unit_test(forwarded),  cmocka_unit_test(jobs_of_others),
-        cmocka_unit_test(priorities), cmocka_unit_test(budgets),
+        cmocka_unit_test(strangers),
+        cmocka_unit_test(odd_keys),
+        cmocka_unit_test(two_answers_to_who_is_it),
+        cmocka_unit_test(scopes),
+        cmocka_unit_test(quotas),
+        cmocka_unit_test(forwarded),
+        cmocka_unit_test(jobs_of_others),
+        cmocka_unit_test(priorities),
+        cmocka_unit_test(budgets),
         cmocka_unit_test(reloading),
     };
 

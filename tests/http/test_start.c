@@ -239,6 +239,95 @@ static void bad_options(void **state)
         expect(rows[i].words, rows[i].code, rows[i].hint);
 }
 
+/* X09: whatever is opened first must not become somebody's standard output. */
+static void closed_descriptors(void **state)
+{
+    int in = dup(0), out = dup(1);
+    char path[64], target[64];
+
+    (void)state;
+    close(0);
+    close(1);
+    assert_true(daemon_start(&d, NULL));
+    dup2(in, 0);
+    dup2(out, 1);
+    close(in);
+    close(out);
+    for (int fd = 0; fd < 2; fd++) {
+        ssize_t n;
+
+        snprintf(path, sizeof(path), "/proc/%ld/fd/%d", (long)d.pid, fd);
+        n = readlink(path, target, sizeof(target) - 1);
+        assert_true(n > 0);
+        target[n] = '\0';
+        assert_string_equal(target, "/dev/null");
+    }
+    assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
+}
+
+/* The data of a job object, for a given seed. @own free() */
+static char *drawn(void)
+{
+    http_reply r;
+    char *data;
+
+    assert_true(http_post(d.port, "/sample", "{\"seed\":7,\"noise_scale\":0.5}", &r));
+    assert_int_equal(r.status, 200);
+    data = strstr(r.body, "\"data\":[");
+    assert_non_null(data);
+    data = strndup(data, strcspn(data, "]"));
+    http_reply_clear(&r);
+    return data;
+}
+
+/* X10: none of these changes a byte of a result. */
+static void odd_environments(void **state)
+{
+    static const char *const rows[][2] = {{"OPENBLAS_NUM_THREADS", "64"},
+                                          {"OMP_NUM_THREADS", "-1"},
+                                          {"LC_ALL", "de_DE.UTF-8"},
+                                          {"TZ", "../../etc/passwd"}};
+    static const char *const more[] = {"--kernels", "blas", NULL};
+    char *reference, *data;
+
+    (void)state;
+    assert_true(daemon_start(&d, more));
+    reference = drawn();
+    assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *old = getenv(rows[i][0]);
+        char *before = old ? strdup(old) : NULL;
+
+        setenv(rows[i][0], rows[i][1], 1);
+        assert_true(daemon_start(&d, more));
+        data = drawn();
+        assert_string_equal(data, reference);
+        free(data);
+        assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
+        if (before)
+            setenv(rows[i][0], before, 1);
+        else
+            unsetenv(rows[i][0]);
+        free(before);
+    }
+    free(reference);
+}
+
+/* F32: signals that mean something to other daemons. */
+static void signals_of_others(void **state)
+{
+    static const int numbers[] = {SIGPIPE, SIGUSR1, SIGUSR2, SIGHUP, SIGCHLD, SIGWINCH, SIGCONT};
+
+    (void)state;
+    assert_true(daemon_start(&d, NULL));
+    for (int round = 0; round < 20; round++) {
+        for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+            assert_int_equal(kill(d.pid, numbers[i]), 0);
+        free(drawn());
+    }
+    assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
+}
+
 /* A hard limit of 1024 open files, as bare containers have it: by default the daemon takes fewer
  * connections; a number that was asked for and does not fit is refused with the sum. */
 static void few_descriptors(void **state)
@@ -272,6 +361,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(bad_stores, setup, teardown),
         cmocka_unit_test_setup_teardown(a_second_daemon, setup, teardown),
         cmocka_unit_test_setup_teardown(bad_options, setup, teardown),
+        cmocka_unit_test_setup_teardown(closed_descriptors, setup, teardown),
+        cmocka_unit_test_setup_teardown(odd_environments, setup, teardown),
+        cmocka_unit_test_setup_teardown(signals_of_others, setup, teardown),
         cmocka_unit_test_setup_teardown(few_descriptors, setup, teardown),
     };
 
