@@ -15,6 +15,7 @@
 #ifndef EBMD_JOBS_H
 #define EBMD_JOBS_H
 
+#include "ebm/ops.h"
 #include "ebm/status.h"
 #include "jobrow.h"
 
@@ -136,6 +137,8 @@ typedef struct ebmd_progress {
     int32_t parts_done;
     /* where the part stands that was worked on last; levels 0: nowhere in particular */
     int32_t level, levels, step, steps;
+    int32_t told; /* how many times `chains` has been made; 0: there is none */
+    ebm_chains_report chains;
 } ebmd_progress;
 
 /* A checkpoint on its way in. */
