@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api_internal.h"
+#include "ebma/op_results.h"
 
 ebm_status ebma_chains_encode(const ebma_chains_request *request, char **json, size_t *size,
                               ebm_error *err)
@@ -82,4 +83,59 @@ ebm_status ebma_chains_diagnostics(const char *json, size_t size, char **out, si
         told = NULL;
     }
     return ebma__json_write(told, out, out_size, err);
+}
+
+/* --- traces -------------------------------------------------------------------------------- */
+
+/* Rows of one column of the page. */
+static json_t *column(const ebma_trace_page *p, size_t rows, int32_t k, double sign)
+{
+    const ebm_trace *t = p->trace;
+    json_t *a = json_array();
+
+    for (size_t i = 0; a && i < rows; i++) {
+        const double v = t->scalars[(p->from + i) * (size_t)(2 + t->n_directions) + (size_t)k];
+
+        if (json_array_append_new(a, ebma__number(sign * v)) != 0) {
+            json_decref(a);
+            return NULL;
+        }
+    }
+    return a;
+}
+
+static json_t *projections(const ebma_trace_page *p, size_t rows)
+{
+    json_t *a = json_array();
+
+    for (int32_t k = 0; a && k < p->trace->n_directions; k++) {
+        if (json_array_append_new(a, column(p, rows, 2 + k, 1.0)) != 0) {
+            json_decref(a);
+            return NULL;
+        }
+    }
+    return a;
+}
+
+ebm_status ebma_traces_encode(const ebma_trace_page *p, char **json, size_t *size, ebm_error *err)
+{
+    const size_t all = p->trace->count, left = p->from < all ? all - p->from : 0;
+    const size_t rows = left < p->limit ? left : p->limit;
+    const bool more = left > rows;
+    json_t *o = json_pack("{s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:o}", "id", p->id, "status",
+                          ebma_job_status_name(p->status), "chain", (int)p->chain, "index",
+                          (json_int_t)(p->params->first_index + p->chain), "thin",
+                          (json_int_t)p->params->thin, "warmup", (json_int_t)p->params->warmup,
+                          "rows", (json_int_t)all, "from", (json_int_t)p->from, "next",
+                          more ? json_integer((json_int_t)(p->from + rows)) : json_null());
+    bool ok = o != NULL;
+
+    ebma__set(o, "energy", column(p, rows, 0, -1.0), &ok);
+    ebma__set(o, "accept", column(p, rows, 1, 1.0), &ok);
+    ebma__set(o, "projections", projections(p, rows), &ok);
+    if (!ok) {
+        json_decref(o);
+        o = NULL;
+    }
+    return ebma__json_write(o, json, size, err);
 }

@@ -4,12 +4,19 @@
 const char *ebma_event_name(ebma_event_type type)
 {
     static const char *const names[] = {
-        [EBMA_EVENT_RESET] = "reset",         [EBMA_EVENT_QUEUED] = "queued",
-        [EBMA_EVENT_STARTED] = "started",     [EBMA_EVENT_PROGRESS] = "progress",
-        [EBMA_EVENT_PREVIEW] = "preview",     [EBMA_EVENT_IMAGE] = "image",
-        [EBMA_EVENT_DRAINING] = "draining",   [EBMA_EVENT_BYE] = "bye",
-        [EBMA_EVENT_SUCCEEDED] = "completed", [EBMA_EVENT_FAILED] = "failed",
-        [EBMA_EVENT_CANCELED] = "canceled",   [EBMA_EVENT_EXPIRED] = "expired",
+        [EBMA_EVENT_RESET] = "reset",
+        [EBMA_EVENT_QUEUED] = "queued",
+        [EBMA_EVENT_STARTED] = "started",
+        [EBMA_EVENT_PROGRESS] = "progress",
+        [EBMA_EVENT_PREVIEW] = "preview",
+        [EBMA_EVENT_IMAGE] = "image",
+        [EBMA_EVENT_DRAINING] = "draining",
+        [EBMA_EVENT_BYE] = "bye",
+        [EBMA_EVENT_SUCCEEDED] = "completed",
+        [EBMA_EVENT_FAILED] = "failed",
+        [EBMA_EVENT_CANCELED] = "canceled",
+        [EBMA_EVENT_EXPIRED] = "expired",
+        [EBMA_EVENT_DIAGNOSTICS] = "diagnostics",
     };
 
     return (unsigned)type <= EBMA_EVENT_EXPIRED ? names[type] : "unknown";
@@ -73,6 +80,8 @@ static json_t *data_of(const ebma_event *e)
     case EBMA_EVENT_PREVIEW:
     case EBMA_EVENT_IMAGE:
         return picture_object(e);
+    case EBMA_EVENT_DIAGNOSTICS:
+        return ebma__report_object(e->chains);
     default:
         return json_pack("{s:i}", "retry_ms", e->retry_ms);
     }

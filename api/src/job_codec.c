@@ -125,6 +125,8 @@ static void present_wait(json_t *root, const ebma_job_state *s, bool *ok)
                   ok);
     else if (s->status == EBMA_JOB_RUNNING)
         ebma__set(root, "progress", ebma__progress_object(&s->progress, s->eta_s), ok);
+    if (s->status == EBMA_JOB_RUNNING && s->chains)
+        ebma__set(root, "diagnostics", ebma__report_object(s->chains), ok);
 }
 
 static void present_end(json_t *root, const ebma_job_state *s, bool *ok)

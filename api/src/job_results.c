@@ -5,7 +5,7 @@
 #include "api_internal.h"
 
 /* JSON has no NaN. */
-static json_t *number(double value)
+json_t *ebma__number(double value)
 {
     return isfinite(value) ? json_real(value) : json_null();
 }
@@ -39,8 +39,8 @@ static void set_chain(json_t *o, const ebma_chains *c, int32_t k, bool *ok)
     if (!c->metropolis)
         return;
     ebma__set(o, "accept_rate",
-              number(chain->moves > 0 ? chain->accept / (double)chain->moves : NAN), ok);
-    ebma__set(o, "step_size", number(chain->step_size), ok);
+              ebma__number(chain->moves > 0 ? chain->accept / (double)chain->moves : NAN), ok);
+    ebma__set(o, "step_size", ebma__number(chain->step_size), ok);
 }
 
 static json_t *image_object(const ebma_op_request *r, const ebma_results *all, int32_t k)
@@ -97,8 +97,8 @@ static void set_joint(json_t *root, const ebma_drawn *d, bool *ok)
 static json_t *drift_object(const ebm_drift *d)
 {
     return json_pack("{s:b, s:o, s:o, s:o}", "left_band", d->left_band, "energy_early",
-                     number(-d->early), "energy_late", number(-d->late), "outside",
-                     number(d->outside));
+                     ebma__number(-d->early), "energy_late", ebma__number(-d->late), "outside",
+                     ebma__number(d->outside));
 }
 
 static bool mixed(const ebm_chains_report *r)
@@ -106,7 +106,7 @@ static bool mixed(const ebm_chains_report *r)
     return r->worst_rhat <= 1.01 && r->least_ess >= 100.0 * (double)r->chains;
 }
 
-static json_t *report_object(const ebma_chains *c)
+json_t *ebma__report_object(const ebma_chains *c)
 {
     const ebm_chains_report *r = c->report;
     json_t *o = json_object();
@@ -114,14 +114,14 @@ static json_t *report_object(const ebma_chains *c)
 
     ebma__set(o, "chains", json_integer((json_int_t)r->chains), &ok);
     ebma__set(o, "draws", json_integer((json_int_t)r->draws), &ok);
-    ebma__set(o, "rhat", number(r->worst_rhat), &ok);
-    ebma__set(o, "ess", number(r->least_ess), &ok);
-    ebma__set(o, "accept_rate", number(r->acceptance), &ok);
-    ebma__set(o, "energy_mean", number(-r->logp.mean), &ok);
-    ebma__set(o, "energy_sd", number(r->logp.sd), &ok);
-    ebma__set(o, "energy_rhat", number(r->logp.rhat), &ok);
-    ebma__set(o, "energy_ess_bulk", number(r->logp.ess_bulk), &ok);
-    ebma__set(o, "energy_ess_tail", number(r->logp.ess_tail), &ok);
+    ebma__set(o, "rhat", ebma__number(r->worst_rhat), &ok);
+    ebma__set(o, "ess", ebma__number(r->least_ess), &ok);
+    ebma__set(o, "accept_rate", ebma__number(r->acceptance), &ok);
+    ebma__set(o, "energy_mean", ebma__number(-r->logp.mean), &ok);
+    ebma__set(o, "energy_sd", ebma__number(r->logp.sd), &ok);
+    ebma__set(o, "energy_rhat", ebma__number(r->logp.rhat), &ok);
+    ebma__set(o, "energy_ess_bulk", ebma__number(r->logp.ess_bulk), &ok);
+    ebma__set(o, "energy_ess_tail", ebma__number(r->logp.ess_tail), &ok);
     if (r->banded)
         ebma__set(o, "drift", drift_object(&r->drift), &ok);
     ebma__set(o, "mixed", json_boolean(mixed(r)), &ok);
@@ -155,7 +155,8 @@ static json_t *percentiles(const ebm_calibration *c, const double *logp)
     json_t *a = json_array();
 
     for (int32_t t = 0; a && t < c->levels; t++) {
-        if (json_array_append_new(a, number(ebm_calibration_percentile(c, t, logp[t]))) != 0) {
+        if (json_array_append_new(a, ebma__number(ebm_calibration_percentile(c, t, logp[t]))) !=
+            0) {
             json_decref(a);
             return NULL;
         }
@@ -169,7 +170,7 @@ static json_t *gradient_array(const float *grad, size_t dim)
     json_t *a = json_array();
 
     for (size_t i = 0; a && i < dim; i++) {
-        if (json_array_append_new(a, number(ebma_energy((double)grad[i]))) != 0) {
+        if (json_array_append_new(a, ebma__number(ebma_energy((double)grad[i]))) != 0) {
             json_decref(a);
             return NULL;
         }
@@ -191,9 +192,9 @@ static json_t *score_object(const ebma_scores *s, int32_t k)
         double score = ebm_calibration_score(c, logp);
 
         ebma__set(o, "percentiles", percentiles(c, logp), &ok);
-        ebma__set(o, "score", number(score), &ok);
+        ebma__set(o, "score", ebma__number(score), &ok);
         ebma__set(o, "ood_percentile",
-                  number(100.0 - ebm_calibration_percentile(c, c->levels, score)), &ok);
+                  ebma__number(100.0 - ebm_calibration_percentile(c, c->levels, score)), &ok);
     }
     if (s->gradient)
         ebma__set(o, "gradient", gradient_array(s->gradient + (size_t)k * s->dim, s->dim), &ok);
@@ -219,9 +220,9 @@ static void set_scores(json_t *root, const ebma_scores *s, bool *ok)
 
 static json_t *log_z_object(const ebm_log_z *z)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:I}", "value", number(z->value), "bound",
-                     number(z->bound), "standard_error", number(z->std_error), "ess",
-                     number(z->ess), "acceptance", number(z->acceptance), "particles",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:I}", "value", ebma__number(z->value), "bound",
+                     ebma__number(z->bound), "standard_error", ebma__number(z->std_error), "ess",
+                     ebma__number(z->ess), "acceptance", ebma__number(z->acceptance), "particles",
                      (json_int_t)z->particles);
 }
 
@@ -231,11 +232,11 @@ static json_t *ais_object(const ebma_likelihoods *l, int32_t k)
     const ebm_interval z = ebm_log_z_interval(&l->forward, &l->reverse);
     const double value = l->ladder[k] - 0.5 * (l->forward.value + l->reverse.value);
 
-    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "log_likelihood_nats", number(value), "lower",
-                     number(l->ladder[k] - z.high), "upper", number(l->ladder[k] - z.low),
-                     "standard_error",
-                     number(0.5 * hypot(l->forward.std_error, l->reverse.std_error)),
-                     "bits_per_dim", number(ebm_bits_per_dim(value, l->dim)));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "log_likelihood_nats", ebma__number(value),
+                     "lower", ebma__number(l->ladder[k] - z.high), "upper",
+                     ebma__number(l->ladder[k] - z.low), "standard_error",
+                     ebma__number(0.5 * hypot(l->forward.std_error, l->reverse.std_error)),
+                     "bits_per_dim", ebma__number(ebm_bits_per_dim(value, l->dim)));
 }
 
 static json_t *recovery_object(const ebma_likelihoods *l, int32_t k)
@@ -243,11 +244,12 @@ static json_t *recovery_object(const ebma_likelihoods *l, int32_t k)
     const ebm_bound *b = &l->bound[k];
     const double value = 0.5 * (b->forward + b->reverse);
 
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "log_likelihood_nats", number(value),
-                     "lower", number(fmin(b->forward, b->reverse) - 1.96 * b->std_error), "upper",
-                     number(fmax(b->forward, b->reverse) + 1.96 * b->std_error), "standard_error",
-                     number(b->std_error), "acceptance", number(b->acceptance), "bits_per_dim",
-                     number(ebm_bits_per_dim(value, l->dim)));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "log_likelihood_nats", ebma__number(value),
+                     "lower", ebma__number(fmin(b->forward, b->reverse) - 1.96 * b->std_error),
+                     "upper", ebma__number(fmax(b->forward, b->reverse) + 1.96 * b->std_error),
+                     "standard_error", ebma__number(b->std_error), "acceptance",
+                     ebma__number(b->acceptance), "bits_per_dim",
+                     ebma__number(ebm_bits_per_dim(value, l->dim)));
 }
 
 static json_t *likelihood_object(const ebma_likelihoods *l, int32_t k)
@@ -314,7 +316,7 @@ void ebma__set_results(json_t *root, const ebma_op_request *request, const ebma_
     if (r->drawn)
         set_joint(root, r->drawn, ok);
     if (r->chains)
-        ebma__set(root, "diagnostics", report_object(r->chains), ok);
+        ebma__set(root, "diagnostics", ebma__report_object(r->chains), ok);
     if (r->scores)
         set_scores(root, r->scores, ok);
     if (r->likelihoods)

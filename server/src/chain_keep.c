@@ -87,6 +87,19 @@ ebm_status ebmd_kept_read(const void *data, size_t size, ebmd_kept *head, ebm_ch
     return EBM_OK;
 }
 
+/* An aligned block and a head of whole numbers: the numbers behind it lie as they have to. */
+_Static_assert(sizeof(ebmd_kept) % sizeof(double) == 0, "a trace is aligned");
+
+ebm_trace ebmd_kept_trace(const ebmd_output *kept, const ebm_op_params *run,
+                          const ebm_chain_part *part)
+{
+    return (ebm_trace){.thin = run->thin,
+                       .n_directions = EBM_TRACE_DIRECTIONS,
+                       .room = part->rows,
+                       .count = part->rows,
+                       .scalars = (double *)(void *)(kept->data + sizeof(ebmd_kept))};
+}
+
 ebm_status ebmd_kept_receipt(const ebmd_output *kept, ebm_receipt *run, bool *forked,
                              ebm_error *err)
 {

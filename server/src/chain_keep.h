@@ -22,6 +22,9 @@ EBM_MUST_CHECK ebm_status ebmd_kept_write(const ebmd_chain_layout *l, void *stat
 /* Reads it; the pointers lie in data. @err FORMAT */
 EBM_MUST_CHECK ebm_status ebmd_kept_read(const void *data, size_t size, ebmd_kept *head,
                                          ebm_chain_part *part, ebm_error *err);
+/* The trace of a kept chain that was read; it lies in kept->data, which ebm_alloc() has made. */
+ebm_trace ebmd_kept_trace(const ebmd_output *kept, const ebm_op_params *run,
+                          const ebm_chain_part *part);
 /* Reads the receipt of the run that a kept chain belongs to. @err FORMAT, RANGE, ARG, NOMEM */
 EBM_MUST_CHECK ebm_status ebmd_kept_receipt(const ebmd_output *kept, ebm_receipt *run, bool *forked,
                                             ebm_error *err);

@@ -36,7 +36,8 @@ int64_t ebmd_feed_number(ebmd_feed *f, int64_t now_ms)
 
 static bool replaces(ebma_event_type type)
 {
-    return type == EBMA_EVENT_PROGRESS || type == EBMA_EVENT_PREVIEW || type == EBMA_EVENT_QUEUED;
+    return type == EBMA_EVENT_PROGRESS || type == EBMA_EVENT_PREVIEW || type == EBMA_EVENT_QUEUED ||
+           type == EBMA_EVENT_DIAGNOSTICS;
 }
 
 /* Takes out the event that a new one of this type and index makes superfluous; there is at most

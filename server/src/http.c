@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -24,6 +25,8 @@
 #define REQUEST_ARENA_LIMIT   (1024u * 1024u)
 #define MEMORY_PER_CONNECTION (32u * 1024u)
 #define IDLE_TIMEOUT_S        15u
+#define BODY_MS               30e3
+#define BODY_TIMEOUT_S        60u /* beyond that: the reaper comes first */
 #define BACKLOG               1024u
 #define ARRIVING_MS           300.0
 #define STREAM_BLOCK          8192u
@@ -166,6 +169,7 @@ static enum MHD_Result send_reply(exchange *x)
     enum MHD_Result result = MHD_NO;
 
     count_busy(x);
+    MHD_set_connection_option(x->conn, MHD_CONNECTION_OPTION_TIMEOUT, IDLE_TIMEOUT_S);
     ebmd_exchange_seal(x->http->app, &x->r);
     x->stage = STAGE_DONE;
     ebmd_reaper_phase(x->http->reaper, conn_of(x->conn), EBMD_CONN_REPLY);
@@ -251,6 +255,8 @@ static enum MHD_Result on_head(exchange *x, const char *method, const char *vers
         return send_reply(x);
     x->stage = STAGE_BODY;
     ebmd_reaper_phase(h->reaper, conn_of(x->conn), EBMD_CONN_BODY);
+    /* the reaper answers one that stops; the library would just close */
+    MHD_set_connection_option(x->conn, MHD_CONNECTION_OPTION_TIMEOUT, BODY_TIMEOUT_S);
     return MHD_YES;
 }
 
@@ -409,6 +415,33 @@ static bool start_daemon(ebmd_http *h, unsigned threads, const ebmd_tls *tls)
     return h->daemon != NULL;
 }
 
+/* The reply to a body that has not come in time. Without memory there is none. */
+static void write_late(char out[EBMD_LATE_MAX])
+{
+    const ebma_problem problem = {.code = EBMA_BODY_LATE};
+    char *json;
+    size_t size;
+
+    if (ebma_problem_encode(&problem, NULL, &json, &size, NULL) != EBM_OK)
+        return;
+    snprintf(out, EBMD_LATE_MAX,
+             "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nCache-Control: no-store\r\n"
+             "Content-Type: application/problem+json\r\nContent-Length: %zu\r\n\r\n%.*s",
+             size, (int)size, json);
+    ebm_free(json);
+}
+
+static ebm_status start_reaper(ebmd_http *h, bool plain, ebm_error *err)
+{
+    char late[EBMD_LATE_MAX] = "";
+    const ebmd_reaper_options opt = {
+        .look_ms = 1e3, .body_ms = BODY_MS, .cut_off_ms = 2e3, .late = late};
+
+    if (plain)
+        write_late(late);
+    return ebmd_reaper_start(&opt, &h->reaper, err);
+}
+
 static void http_free(ebmd_http *h)
 {
     ebmd_reaper_stop(h->reaper);
@@ -429,7 +462,7 @@ ebm_status ebmd_http_start(const ebmd_http_options *opt, ebmd_http **out, ebm_er
     h->fd = opt->fd;
     h->listener = opt->listener;
     h->connections = opt->connections;
-    if (ebmd_reaper_start(&h->reaper, err) != EBM_OK || !start_daemon(h, opt->threads, opt->tls)) {
+    if (start_reaper(h, !opt->tls, err) != EBM_OK || !start_daemon(h, opt->threads, opt->tls)) {
         http_free(h);
         if (opt->tls)
             return ebm_error_set(err, EBM_ERR_FORMAT, "--tls-cert",

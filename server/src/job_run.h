@@ -32,6 +32,13 @@ typedef struct ebmd_part {
     ebmd_result result;
 } ebmd_part;
 
+/* What the chains of a run say, and what it took to find out. */
+typedef struct ebmd_diagnosis {
+    ebm_chains_report report;
+    int32_t number;       /* from 1 on; 0: there is none */
+    double at_ms, for_ms; /* when it was made, and how long that took */
+} ebmd_diagnosis;
+
 typedef struct ebmd_run ebmd_run;
 struct ebmd_run {
     ebmd_lease lease;
@@ -48,6 +55,8 @@ struct ebmd_run {
     double save_after_ms; /* work until the next one */
     double progress_at;   /* when a quantum last came back */
     ebmd_sight sight;     /* and where its part stood then */
+    ebmd_diagnosis found; /* what the chains told at the last checkpoint */
+    ebmd_diagnosis told;  /* the same, once the scheduler has passed it on */
     ebma_problem_code error;
     atomic_bool stop; /* somebody asked to cancel */
     double asked_at;  /* when; written before stop is set */
@@ -95,6 +104,8 @@ bool ebmd_run_is_current(const ebmd_run_env *env, const ebmd_run *run);
 bool ebmd_run_uses(const ebmd_run *run, const ebm_model *model);
 /* How long a quantum of this run should take. */
 double ebmd_run_quantum_ms(const ebmd_run *run);
+/* Shows the diagnosis of the last checkpoint in the run's progress. */
+void ebmd_run_tell(ebmd_run *run);
 /* Lets more work pass until the next checkpoint than until the last one, up to EBMD_SAVE_MS. */
 void ebmd_run_space_saves(ebmd_run *run);
 /* Work units that are still to be done. */
@@ -119,7 +130,10 @@ void ebmd_run_note(ebmd_run *run, int32_t part, const ebmd_reading *reading);
 /* Notes that a part is through: its state is not needed any more. */
 void ebmd_run_complete(ebmd_run *run, ebmd_part *p);
 bool ebmd_run_wants_save(const ebmd_run_env *env, const ebmd_run *run);
-/* Writes a checkpoint, or gives the job back with one. No part may be busy.
+/* Where the parts stand. @shape out [plan.parts] */
+void ebmd_run_standing(const ebmd_run *run, ebmd_standing *out);
+/* Writes a checkpoint, or gives the job back with one. No part may be busy, and so it is the time
+ * to look what chains say, if that took little of the time since the last look.
  * @err BAD_STATE: the lease is lost; NOMEM, LIMIT, IO */
 EBM_MUST_CHECK ebm_status ebmd_run_save(const ebmd_run_env *env, ebmd_run *run, bool release,
                                         ebm_error *err);

@@ -15,6 +15,7 @@
 #ifndef EBMD_JOBS_H
 #define EBMD_JOBS_H
 
+#include "ebm/ops.h"
 #include "ebm/status.h"
 #include "jobrow.h"
 
@@ -139,6 +140,8 @@ typedef struct ebmd_progress {
     /* means over the chains at work, each at its level */
     bool has_logp, has_accept;
     double logp, accept_rate;
+    int32_t told; /* how many times `chains` has been made; 0: there is none */
+    ebm_chains_report chains;
 } ebmd_progress;
 
 /* A checkpoint on its way in. */

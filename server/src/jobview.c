@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "ebm/memory.h"
+#include "ebma/op_results.h"
 #include "kind.h"
 
 ebma_job_status ebmd_jobview_status(ebmd_job_state state)
@@ -66,6 +67,8 @@ ebm_status ebmd_jobview_json(const ebmd_app *app, const ebmd_view *view, char **
     double start = ebmd_clock_ms();
     shelf of_job = {app->store, row->id};
     const ebma_images images = {read_image, &of_job};
+    const ebma_chains chains = {
+        .report = &view->progress.chains, .metropolis = true, .partial = true};
     char *document = NULL;
     size_t document_size;
     ebm_status st = app->store->ops->blob(app->store, row->id, EBMD_BLOB_DOCUMENT, 0, &document,
@@ -75,6 +78,8 @@ ebm_status ebmd_jobview_json(const ebmd_app *app, const ebmd_view *view, char **
     ebmd_metrics_observe(app->metrics, EBMD_TIME_STORE_GET, (ebmd_clock_ms() - start) / 1e3);
     if (ebmd_job_state_final(row->state) && row->bytes[EBMD_BLOB_PART] > 0)
         state.images = &images;
+    if (row->state == EBMD_JOB_RUNNING && view->progress.told > 0)
+        state.chains = &chains;
     if (st == EBM_OK)
         st = ebma_job_present(document, document_size, &state, json, size, err);
     ebm_free(document);

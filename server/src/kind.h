@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "ebm/compose.h"
+#include "ebm/ops.h"
 #include "ebm/params.h"
 #include "ebma/api.h"
 #include "engine.h"
@@ -94,6 +95,12 @@ typedef struct ebmd_quantum {
     ebmd_reading reading; /* out: zeroed is nothing */
 } ebmd_quantum;
 
+/* Where a part stands, for diagnose(): one of the two, or none before it begins. */
+typedef struct ebmd_standing {
+    void *state;               /* on its way */
+    const ebmd_result *result; /* through */
+} ebmd_standing;
+
 struct ebmd_kind {
     const char *name; /* "sample": the kind member of job objects; at most 15 characters */
     ebm_op_kind operation;
@@ -137,6 +144,11 @@ struct ebmd_kind {
      * @own *png: ebm_free() @err DIVERGED, NOMEM */
     ebm_status (*preview)(const ebmd_plan *plan, int32_t part, const void *state, ebmd_tools *tools,
                           unsigned char **png, size_t *size, ebm_error *err);
+
+    /* Says what the chains of a job tell together so far, while none of them moves. NULL: nothing.
+     * @shape parts [plan->parts] @err NOT_FOUND: nothing yet; RANGE, NOMEM */
+    ebm_status (*diagnose)(const ebmd_plan *plan, const ebmd_standing *parts,
+                           ebm_chains_report *out, ebm_error *err);
 
     /* Writes a part's state as plan->state_size bytes that another process can read. */
     void (*checkpoint)(const ebmd_plan *plan, int32_t part, const void *state, void *bytes);

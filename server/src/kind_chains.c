@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "chain_traces.h"
 #include "ebm/memory.h"
 #include "job_checkpoint.h"
 #include "job_run.h"
@@ -347,6 +348,7 @@ const ebmd_kind ebmd_kind_chains = {
     .advance = chains_advance,
     .collect = chains_collect,
     .spent = chains_spent,
+    .diagnose = ebmd_chain_diagnose,
     .checkpoint = chains_checkpoint,
     .restore = chains_restore,
 };

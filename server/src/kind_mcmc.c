@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "chain_traces.h"
 #include "clock.h"
 #include "ebm/io.h"
 #include "ebm/memory.h"
@@ -62,6 +63,13 @@ static ebm_status mcmc_parse(const ebmd_engine *engine, const char *json, size_t
 }
 
 /* --- documents ----------------------------------------------------------------------------- */
+
+int32_t ebmd_mcmc_kept(const ebmd_plan *plan, int32_t chain)
+{
+    const int32_t last = outputs_of_chain(ebmd_op_of(plan)) - 1;
+
+    return plan->parts == 1 ? last * plan->images + chain : last;
+}
 
 /* Output s of chain k: 0 its image, 1.. snapshots, the last one what is kept. */
 static const ebmd_output *output_of(const ebmd_plan *plan, const ebmd_result *results, int32_t s,
@@ -409,6 +417,7 @@ const ebmd_kind ebmd_kind_mcmc = {
     .advance = mcmc_advance,
     .collect = mcmc_collect,
     .spent = mcmc_spent,
+    .diagnose = ebmd_chain_diagnose,
     .checkpoint = mcmc_checkpoint,
     .restore = mcmc_restore,
 };

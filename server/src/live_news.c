@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "ebm/memory.h"
+#include "ebma/op_results.h"
 #include "live_internal.h"
 
 #define RUN_MS     250.0  /* between two looks at a job at work */
@@ -25,7 +26,16 @@ static void push_queued(ebmd_live *l, ebmd_topic *t, const ebmd_view *v)
 static bool same_progress(const ebmd_progress *a, const ebmd_progress *b)
 {
     return a->fraction == b->fraction && a->parts_done == b->parts_done && a->level == b->level &&
-           a->step == b->step;
+           a->step == b->step && a->told == b->told;
+}
+
+static void push_diagnostics(ebmd_topic *t, const ebmd_progress *p)
+{
+    const ebma_chains chains = {.report = &p->chains, .metropolis = true, .partial = true};
+    const ebma_event e = {.type = EBMA_EVENT_DIAGNOSTICS, .chains = &chains};
+
+    if (p->told > 0 && p->told != t->progress.told)
+        ebmd_feed_push(&t->feed, &e, ebmd_clock_wall_ms());
 }
 
 static void push_running(ebmd_live *l, ebmd_topic *t, const ebmd_view *v)
@@ -45,6 +55,7 @@ static void push_running(ebmd_live *l, ebmd_topic *t, const ebmd_view *v)
         return;
     progress.eta_s = l->opt.seconds(l->opt.arg, (int64_t)left);
     ebmd_feed_push(&t->feed, &progress, ebmd_clock_wall_ms());
+    push_diagnostics(t, p);
 }
 
 void ebmd__live_publish(ebmd_live *l, ebmd_topic *t, const ebmd_view *v)

@@ -4,6 +4,8 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "clock.h"
@@ -15,6 +17,7 @@ struct ebmd_conn {
     int fd;
     ebmd_conn_phase phase;
     double since;
+    bool ended;         /* its time was over: nothing more is said */
     atomic_bool *gone;  /* NULL: nobody asks */
     double ended_since; /* when the end of the stream was seen first; 0: not seen */
 };
@@ -23,47 +26,86 @@ struct ebmd_reaper {
     ebmd_timedcond sync;
     pthread_t thread;
     bool stop;
+    ebmd_reaper_options opt;
+    char late[EBMD_LATE_MAX];
     ebmd_conn *first;
     size_t n;
 };
 
-static const double limit_ms[] = {
-    [EBMD_CONN_HEAD] = 5e3,   [EBMD_CONN_BODY] = 30e3, [EBMD_CONN_WORK] = 1e300,
-    [EBMD_CONN_REPLY] = 60e3, [EBMD_CONN_IDLE] = 15e3,
-};
+static double limit_ms(const ebmd_reaper *r, ebmd_conn_phase phase)
+{
+    static const double table[] = {
+        [EBMD_CONN_HEAD] = 5e3,
+        [EBMD_CONN_WORK] = 1e300,
+        [EBMD_CONN_REPLY] = 60e3,
+        [EBMD_CONN_IDLE] = 15e3,
+    };
+
+    return phase == EBMD_CONN_BODY ? r->opt.body_ms : table[phase];
+}
 
 #define HALF_CLOSED_MS 10e3
 
+/* True when the client has sent its last byte, and all have been read, for so long. Peeking takes
+ * nothing away; bytes that are there belong to this request or the next one. */
+static bool ended_for(ebmd_conn *c, double now, double ms)
+{
+    char byte;
+
+    if (recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0)
+        return false;
+    if (c->ended_since == 0.0)
+        c->ended_since = now;
+    return now - c->ended_since > ms;
+}
+
 /* The HTTP library does not look at a connection that waits, so we do. A reset shows as an error or
- * as hung up on both sides, also after a farewell, where reading would only tell of that. Peeking
- * takes nothing away; bytes that are there belong to the next request. */
+ * as hung up on both sides, also after a farewell, where reading would only tell of that. */
 static void look_for_leavers(ebmd_conn *c, double now)
 {
     struct pollfd p = {.fd = c->fd, .events = POLLIN};
-    char byte;
 
     if (poll(&p, 1, 0) <= 0)
         return;
-    if (p.revents & (POLLERR | POLLHUP)) {
+    if ((p.revents & (POLLERR | POLLHUP)) || ended_for(c, now, HALF_CLOSED_MS))
         atomic_store(c->gone, true);
-    } else if (recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0) {
-        if (c->ended_since == 0.0)
-            c->ended_since = now;
-        if (now - c->ended_since > HALF_CLOSED_MS)
-            atomic_store(c->gone, true);
-    }
+}
+
+/* A client that leaves in the middle of a body: the library does not notice if its farewell comes
+ * with the last bytes, and would keep what there is of the body until the deadline. */
+static bool is_cut_off(const ebmd_reaper *r, ebmd_conn *c, double now)
+{
+    return c->phase == EBMD_CONN_BODY && ended_for(c, now, r->opt.cut_off_ms);
+}
+
+/* While a body is on its way no reply has begun, and none begins before we let go of the lock: the
+ * bytes stand alone. Whether they fit into the kernel's buffer at once is the client's luck. */
+static void tell_late(const ebmd_reaper *r, const ebmd_conn *c)
+{
+    if (c->phase == EBMD_CONN_BODY && r->late[0] != '\0')
+        (void)!send(c->fd, r->late, strlen(r->late), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 /* shutdown(), not close(): the descriptor stays the HTTP library's, which sees the end of the
  * stream and cleans up. Entries leave before their descriptor is closed, so no other connection
  * can have taken its number. */
+static void end(ebmd_conn *c)
+{
+    shutdown(c->fd, SHUT_RDWR);
+    c->ended = true;
+}
+
 static void reap(ebmd_reaper *r)
 {
     double now = ebmd_clock_ms();
 
     for (ebmd_conn *c = r->first; c; c = c->next) {
-        if (now - c->since > limit_ms[c->phase])
-            shutdown(c->fd, SHUT_RDWR);
+        if (!c->ended && now - c->since > limit_ms(r, c->phase)) {
+            tell_late(r, c);
+            end(c);
+        } else if (!c->ended && is_cut_off(r, c, now)) {
+            end(c);
+        }
         if (c->gone)
             look_for_leavers(c, now);
     }
@@ -76,7 +118,7 @@ static void *reaper_main(void *arg)
 
     pthread_mutex_lock(&r->sync.lock);
     while (!r->stop) {
-        until = ebmd_timedcond_in(1000.0);
+        until = ebmd_timedcond_in(r->opt.look_ms);
         if (!ebmd_timedcond_wait(&r->sync, &until))
             reap(r);
     }
@@ -84,7 +126,7 @@ static void *reaper_main(void *arg)
     return NULL;
 }
 
-ebm_status ebmd_reaper_start(ebmd_reaper **out, ebm_error *err)
+ebm_status ebmd_reaper_start(const ebmd_reaper_options *opt, ebmd_reaper **out, ebm_error *err)
 {
     ebmd_reaper *r = ebm_alloc(1, sizeof(*r));
 
@@ -93,6 +135,9 @@ ebm_status ebmd_reaper_start(ebmd_reaper **out, ebm_error *err)
         ebm_free(r);
         return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for the connection table");
     }
+    r->opt = *opt;
+    if (opt->late)
+        snprintf(r->late, sizeof(r->late), "%s", opt->late);
     if (pthread_create(&r->thread, NULL, reaper_main, r) != 0) {
         ebmd_timedcond_clear(&r->sync);
         ebm_free(r);
@@ -155,8 +200,10 @@ void ebmd_reaper_phase(ebmd_reaper *r, ebmd_conn *c, ebmd_conn_phase phase)
     if (!c)
         return;
     pthread_mutex_lock(&r->sync.lock);
-    if (c->phase != phase)
+    if (c->phase != phase) {
         c->since = ebmd_clock_ms();
+        c->ended_since = 0.0;
+    }
     c->phase = phase;
     pthread_mutex_unlock(&r->sync.lock);
 }

@@ -15,14 +15,26 @@ typedef struct ebmd_conn ebmd_conn;
 /* What the connection is expected to do, and how long that may take. */
 typedef enum ebmd_conn_phase {
     EBMD_CONN_HEAD,  /* the client sends a head: 5 s */
-    EBMD_CONN_BODY,  /* the client sends a body: 30 s */
+    EBMD_CONN_BODY,  /* the client sends a body: opt->body_ms */
     EBMD_CONN_WORK,  /* we work: no deadline here */
     EBMD_CONN_REPLY, /* the client reads the reply: 60 s */
     EBMD_CONN_IDLE   /* between two requests: 15 s */
 } ebmd_conn_phase;
 
-/* Starts the thread that looks once a second. @own ebmd_reaper_stop() @err NOMEM */
-EBM_MUST_CHECK ebm_status ebmd_reaper_start(ebmd_reaper **out, ebm_error *err);
+#define EBMD_LATE_MAX 1024 /* bytes of `late`, the zero included */
+
+/* look_ms: between two looks; cut_off_ms: a body may go on for so long after its stream has ended,
+ * which is longer than bytes that have come wait to be read. late: bytes for a client whose body
+ * has not come in time, before the connection ends; NULL: none, as on a connection whose bytes are
+ * not plain. @own late is copied */
+typedef struct ebmd_reaper_options {
+    double look_ms, body_ms, cut_off_ms;
+    const char *late;
+} ebmd_reaper_options;
+
+/* Starts the thread that looks. @own ebmd_reaper_stop() @err NOMEM */
+EBM_MUST_CHECK ebm_status ebmd_reaper_start(const ebmd_reaper_options *opt, ebmd_reaper **out,
+                                            ebm_error *err);
 void ebmd_reaper_stop(ebmd_reaper *r); /* NULL allowed; all connections must be removed */
 
 /* @own ebmd_reaper_remove(), before fd is closed @err NULL: no memory */

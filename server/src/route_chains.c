@@ -5,12 +5,12 @@
 #include "ebm/memory.h"
 #include "jobview.h"
 #include "kind_chains.h"
+#include "route_chains.h"
 #include "submit.h"
 
 /* --- what is there ------------------------------------------------------------------------- */
 
-/* Finds the job of the chains, or answers. */
-static bool find(const ebmd_app *app, ebmd_request *r, ebmd_view *view)
+bool ebmd_chains_find(const ebmd_app *app, ebmd_request *r, ebmd_view *view)
 {
     bool ok = ebmd_id_is_job(r->capture, strlen(r->capture)) &&
               app->store->ops->get(app->store, r->capture, ebmd_request_owner(r), view) == EBM_OK &&
@@ -24,19 +24,24 @@ static bool find(const ebmd_app *app, ebmd_request *r, ebmd_view *view)
     return ok && !view->row.purged;
 }
 
-/* The same, once nothing moves any more. */
+/* Finds chains of which something is kept, as there is once their job has ended. */
+static bool is_kept(ebmd_request *r, const ebmd_view *view)
+{
+    if (view->row.bytes[EBMD_BLOB_PART] == 0)
+        ebmd_reply_code(r, EBMA_NO_CHAINS);
+    return view->row.bytes[EBMD_BLOB_PART] > 0;
+}
+
 static bool find_kept(const ebmd_app *app, ebmd_request *r, ebmd_view *view)
 {
-    if (!find(app, r, view))
+    if (!ebmd_chains_find(app, r, view))
         return false;
     if (!ebmd_job_state_final(view->row.state)) {
         ebmd_reply_code(r, EBMA_CHAINS_AT_WORK);
         ebmd_reply_add(r, "Retry-After", "1");
         return false;
     }
-    if (view->row.bytes[EBMD_BLOB_PART] == 0)
-        ebmd_reply_code(r, EBMA_NO_CHAINS);
-    return view->row.bytes[EBMD_BLOB_PART] > 0;
+    return is_kept(r, view);
 }
 
 static void reply_view(const ebmd_app *app, ebmd_request *r, const ebmd_view *view)
@@ -52,7 +57,7 @@ void ebmd_route_chains(const ebmd_app *app, ebmd_request *r)
 {
     ebmd_view view;
 
-    if (find(app, r, &view))
+    if (ebmd_chains_find(app, r, &view))
         reply_view(app, r, &view);
 }
 
@@ -63,7 +68,8 @@ void ebmd_route_chains_diagnostics(const ebmd_app *app, ebmd_request *r)
     size_t job_size, size = 0;
     ebm_status st;
 
-    if (!find_kept(app, r, &view))
+    if (!ebmd_chains_find(app, r, &view) ||
+        (ebmd_job_state_final(view.row.state) && !is_kept(r, &view)))
         return;
     st = ebmd_jobview_json(app, &view, &job, &job_size, NULL);
     if (st == EBM_OK)
@@ -233,7 +239,7 @@ void ebmd_route_chains_pause(const ebmd_app *app, ebmd_request *r)
     ebmd_view view;
     ebm_status st;
 
-    if (!find(app, r, &view))
+    if (!ebmd_chains_find(app, r, &view))
         return;
     st = app->store->ops->cancel(app->store, r->capture, ebmd_request_owner(r), &view, &err);
     if (st != EBM_OK) {

@@ -52,6 +52,7 @@ static const ebmd_route routes[] = {
     {EBMD_POST, "/mcmc", WORK, ebmd_route_mcmc, ebmd_submit_done},
     {EBMD_GET, "/v1/chains/{id}", JOBS, ebmd_route_chains, NULL},
     {EBMD_GET, "/v1/chains/{id}/diagnostics", JOBS, ebmd_route_chains_diagnostics, NULL},
+    {EBMD_GET, "/v1/chains/{id}/traces", JOBS | EBMD_TAKES_QUERY, ebmd_route_chains_traces, NULL},
     {EBMD_GET, "/v1/chains/{id}/checkpoint", JOBS, ebmd_route_chains_checkpoint, NULL},
     {EBMD_POST, "/v1/chains/{id}/pause", JOBS, ebmd_route_chains_pause, NULL},
     {EBMD_POST, "/v1/chains/{id}/resume", GO_ON, ebmd_route_chains_resume, ebmd_submit_done},

@@ -91,6 +91,7 @@ void ebmd_route_likelihood(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_mcmc(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_chains(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_chains_diagnostics(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_chains_traces(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_chains_checkpoint(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_chains_pause(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_chains_resume(const ebmd_app *app, ebmd_request *r);

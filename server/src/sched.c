@@ -325,6 +325,7 @@ void ebmd_sched_settled(ebmd_sched *s, const ebmd_task *task, ebm_status st)
     run->in_service = false;
     if (keep) {
         ebmd_run_space_saves(run);
+        ebmd_run_tell(run);
         run->held = task->duty == EBMD_FINISH;
         run->retry_at = run->held ? ebmd_clock_ms() + RETRY_MS : 0.0;
     } else {

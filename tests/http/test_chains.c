@@ -368,6 +368,9 @@ static void divergence(void **state)
     told = ask(job, "diagnostics", NULL, 200);
     assert_non_null(json_object_get(told, "diagnostics"));
     json_decref(told);
+    told = ask(job, "traces", NULL, 200);
+    assert_true(json_array_size(json_object_get(told, "energy")) > 0);
+    json_decref(told);
     json_decref(job);
 }
 

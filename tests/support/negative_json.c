@@ -227,6 +227,47 @@ static void model_ids(void)
     }
 }
 
+/* S01-S04, S07, S08, M01: the values as they are listed, beside the rows of the tables. */
+static void listed_values(void)
+{
+    static const struct {
+        const char *path, *body;
+    } rows[] = {
+        {"/v1/sample", "{\"steps_per_level\":-1}"},
+        {"/v1/sample", "{\"steps_per_level\":2147483648}"},
+        {"/v1/sample", "{\"steps_per_level\":9223372036854775807}"},
+        {"/v1/sample", "{\"n\":0}"},
+        {"/v1/sample", "{\"n\":-1}"},
+        {"/v1/sample", "{\"n\":65}"},
+        {"/v1/sample", "{\"noise_scale\":-1}"},
+        {"/v1/sample", "{\"noise_scale\":1e308}"},
+        {"/v1/mcmc", "{\"step_scale\":-1}"},
+        {"/v1/mcmc", "{\"step_scale\":0}"},
+        {"/v1/mcmc", "{\"step_scale\":1e308}"},
+        {"/v1/mcmc", "{\"step_scale\":5e-324}"},
+        {"/v1/sample", "{\"temperature\":1}"},
+        {"/v1/sample", "{\"seed\":9223372036854775807}"},
+        {"/v1/sample", "{\"seed\":1.5}"},
+        {"/v1/sample", "{\"seed\":\"abc\"}"},
+        {"/v1/sample", "{\"label\":3}"},
+        {"/v1/sample", "{\"format\":\"bmp\"}"},
+        {"/v1/sample", "{\"response_format\":\"url\"}"},
+        {"/v1/sample", "{\"return\":\"file:///etc/passwd\"}"},
+        {"/v1/sample", "{\"callback\":\"http://example.com/\"}"},
+        {"/v1/mcmc", "{\"steps\":100001}"},
+        {"/v1/mcmc", "{\"steps\":0}"},
+        {"/v1/mcmc", "{\"chains\":65}"},
+        {"/v1/mcmc", "{\"chains\":0}"},
+        {"/v1/mcmc", "{\"thin\":0}"},
+        {"/v1/mcmc", "{\"steps\":10,\"thin\":11}"},
+        {"/v1/mcmc", "{\"steps\":10,\"warmup\":10}"},
+        {"/v1/mcmc", "{\"steps\":10,\"warmup\":11}"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        negative_text_at(rows[i].path, "S listed", rows[i].body, 422);
+}
+
 static const struct {
     const char *path;
     ebm_op_kind kind;
@@ -247,4 +288,5 @@ void negative_json_cases(void)
         misspelt_fields(operations[i].path, operations[i].kind);
     }
     model_ids();
+    listed_values();
 }

@@ -51,6 +51,7 @@ typedef enum ebma_problem_code {
     EBMA_METHOD_NOT_ALLOWED,
     EBMA_NOT_ACCEPTABLE,
     EBMA_LAST_MODEL,
+    EBMA_BODY_LATE,
     EBMA_PAYLOAD_TOO_LARGE,
     EBMA_URI_TOO_LONG,
     EBMA_UNSUPPORTED_MEDIA_TYPE,
@@ -174,6 +175,8 @@ typedef struct ebma_progress {
     double logp, accept_rate;
 } ebma_progress;
 
+struct ebma_chains; /* ebma/op_results.h */
+
 /* What changes in a job object while the job goes its way. Times 0: not yet. */
 typedef struct ebma_job_state {
     ebma_job_status status;
@@ -183,6 +186,7 @@ typedef struct ebma_job_state {
     size_t position;                        /* read when QUEUED: jobs before this one */
     double eta_s;                           /* and seconds until its end; also when RUNNING */
     ebma_progress progress;                 /* read when RUNNING */
+    const struct ebma_chains *chains;       /* so far, when RUNNING; NULL: nothing to tell yet */
     ebma_problem_code error;                /* read when it ended otherwise than SUCCEEDED */
     const ebma_images *images;              /* NULL: leave them out */
     bool previews;                          /* its chains can be seen on their way */
@@ -207,8 +211,9 @@ typedef enum ebma_event_type {
     EBMA_EVENT_QUEUED,
     EBMA_EVENT_STARTED,
     EBMA_EVENT_PROGRESS,
-    EBMA_EVENT_PREVIEW, /* what a chain looks like on its way */
-    EBMA_EVENT_IMAGE,   /* a finished one */
+    EBMA_EVENT_PREVIEW,     /* what a chain looks like on its way */
+    EBMA_EVENT_DIAGNOSTICS, /* what chains say together on their way */
+    EBMA_EVENT_IMAGE,       /* a finished one */
     EBMA_EVENT_DRAINING,
     EBMA_EVENT_BYE, /* the stream is old: connect again */
     EBMA_EVENT_SUCCEEDED,
@@ -222,12 +227,13 @@ EBM_API const char *ebma_event_name(ebma_event_type type);
 /* What the data of an event is made from; those whose data is a job object are not made here. */
 typedef struct ebma_event {
     ebma_event_type type;
-    const char *id, *kind, *model; /* QUEUED: id; STARTED: all */
-    size_t position;               /* QUEUED */
-    double eta_s;                  /* QUEUED, PROGRESS */
-    ebma_progress progress;        /* PROGRESS; of PREVIEW level and step */
-    int32_t index;                 /* PREVIEW, IMAGE: number of the part */
-    bool weighed;                  /* IMAGE: logp is its log density */
+    const char *id, *kind, *model;    /* QUEUED: id; STARTED: all */
+    size_t position;                  /* QUEUED */
+    double eta_s;                     /* QUEUED, PROGRESS */
+    ebma_progress progress;           /* PROGRESS; of PREVIEW level and step */
+    int32_t index;                    /* PREVIEW, IMAGE: number of the part */
+    const struct ebma_chains *chains; /* DIAGNOSTICS */
+    bool weighed;                     /* IMAGE: logp is its log density */
     double logp;
     const void *png; /* PREVIEW, IMAGE */
     size_t png_size;

@@ -45,6 +45,19 @@ typedef struct ebma_chains {
     bool partial;    /* by a cancel, or because one diverged: there is more to do */
 } ebma_chains;
 
+/* A page of what was recorded of one chain. */
+typedef struct ebma_trace_page {
+    const char *id;
+    ebma_job_status status;
+    const ebm_op_params *params; /* of the run */
+    int32_t chain;               /* number of it in the job */
+    size_t from, limit;          /* rows */
+    const ebm_trace *trace;
+} ebma_trace_page;
+/* @own *json: ebm_free() @err NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebma_traces_encode(const ebma_trace_page *page, char **json,
+                                                     size_t *size, ebm_error *err);
+
 /* Scores of images. @shape logp [n,levels]; gradient [n,dim] of logp, or NULL */
 typedef struct ebma_scores {
     int32_t n, levels;

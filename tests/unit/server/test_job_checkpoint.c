@@ -41,15 +41,19 @@ static ebmd_run *take_up(run_bench *b)
     return run;
 }
 
-/* Steps a part without a scheduler. */
+/* Steps a part without a scheduler, to its end or by so many evaluations. */
 static void step(run_bench *b, ebmd_run *run, int32_t part, int64_t evals)
 {
-    ebmd_quantum q = {.max_evals = evals};
+    ebmd_quantum q = {0};
 
-    assert_int_equal(ebmd_run_step(run, part, &b->tools, &q, NULL), EBM_OK);
-    run->grad_evals += q.evals;
-    run->quanta++;
-    run->side_sum += 1.0;
+    while (!q.finished && evals > 0) {
+        q = (ebmd_quantum){.max_evals = evals};
+        assert_int_equal(ebmd_run_step(run, part, &b->tools, &q, NULL), EBM_OK);
+        run->grad_evals += q.evals;
+        evals -= q.evals;
+        run->quanta++;
+        run->side_sum += 1.0;
+    }
     if (!q.finished)
         return;
     ebm_free(run->part[part].state);

@@ -229,10 +229,50 @@ static void changed_bytes(void **state)
     }
 }
 
+/* Chains that have come less than half as far as the farthest are left out of what they say, and
+ * nothing is said before one has begun. */
+static void said_on_the_way(void **state)
+{
+    static const struct {
+        int64_t evals[2]; /* of a run of 18; thin 1 */
+        size_t chains, draws;
+    } steps[] = {{{0, 0}, 0, 0},   {{0, 12}, 1, 3}, {{5, 12}, 1, 3},  {{6, 12}, 2, 0},
+                 {{12, 12}, 2, 3}, {{18, 9}, 2, 0}, {{18, 11}, 2, 2}, {{18, 18}, 2, 9}};
+    const size_t mala = 5;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        ebmd_standing parts[2] = {{NULL, NULL}, {NULL, NULL}};
+        ebm_chains_report report;
+        ebm_status st;
+        job j;
+
+        job_open(&j, mala);
+        for (int32_t k = 0; k < 2; k++) {
+            ebmd_quantum q = {.max_evals = steps[i].evals[k]};
+
+            if (q.max_evals == 0)
+                continue;
+            parts[k].state = ebm_alloc(j.plan.state_size, 1);
+            j.kind->start(&j.plan, k, parts[k].state);
+            assert_int_equal(j.kind->advance(&j.plan, k, parts[k].state, &j.tools, &q, NULL),
+                             EBM_OK);
+        }
+        st = j.kind->diagnose(&j.plan, parts, &report, NULL);
+        assert_int_equal(st, steps[i].chains > 0 ? EBM_OK : EBM_ERR_NOT_FOUND);
+        assert_int_equal(st == EBM_OK ? report.chains : 0, steps[i].chains);
+        assert_int_equal(st == EBM_OK ? report.draws : 0, steps[i].draws);
+        for (int k = 0; k < 2; k++)
+            ebm_free(parts[k].state);
+        job_close(&j);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(going_on_anywhere),
-                                       cmocka_unit_test(changed_bytes)};
+                                       cmocka_unit_test(changed_bytes),
+                                       cmocka_unit_test(said_on_the_way)};
 
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -148,6 +148,31 @@ static void life_of_a_stream(void **state)
     ebmd_live_leave(&w); /* twice is once */
 }
 
+/* What chains say is told once each time that it has been found out. */
+static void what_chains_say(void **state)
+{
+    ebmd_progress at = {.fraction = 0.1, .chains = {.chains = 2, .draws = 9}};
+    ebmd_lease lease;
+    ebmd_watch w;
+    int woken = 0;
+
+    (void)state;
+    bench_accept(b, 1);
+    lease = bench_claim(b, 1);
+    watch(&w, 1, -1, &woken);
+    assert_string_equal(turns(&w), "Bsp");
+    for (at.told = 1; at.told < 3; at.told++) {
+        assert_int_equal(b->store->ops->heartbeat(b->store, &lease, &at), EBMD_KEEP);
+        ebmd_live_queued(live, bench_id_of(1));
+        ebmd_live_tick(live);
+        assert_string_equal(turns(&w), "pd");
+        ebmd_live_queued(live, bench_id_of(1));
+        ebmd_live_tick(live);
+        assert_string_equal(turns(&w), "");
+    }
+    ebmd_live_leave(&w);
+}
+
 static void a_drain(void **state)
 {
     ebmd_watch w;
@@ -326,6 +351,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(life_of_a_stream, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_chains_say, setup, teardown),
         cmocka_unit_test_setup_teardown(a_drain, setup, teardown),
         cmocka_unit_test_setup_teardown(coming_back, setup, teardown),
         cmocka_unit_test_setup_teardown(previews, setup, teardown),
