@@ -12,7 +12,7 @@
 
 typedef struct ebmd_metrics ebmd_metrics;
 
-#define EBMD_METRICS_ROUTES_MAX 48
+#define EBMD_METRICS_ROUTES_MAX 64
 
 typedef enum ebmd_job_kind {
     EBMD_KIND_SAMPLE,

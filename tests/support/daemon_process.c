@@ -172,6 +172,31 @@ bool daemon_logged(const daemon_process *d, const char *text)
     return found;
 }
 
+static size_t count_series(const char *text)
+{
+    size_t n = 0;
+
+    for (const char *l = text; l && *l; l = strchr(l, '\n') ? strchr(l, '\n') + 1 : NULL)
+        n += *l != '#' && *l != '\n' ? 1 : 0;
+    return n;
+}
+
+bool daemon_metrics_clean(const daemon_process *d, size_t *series)
+{
+    http_reply r;
+    bool ok = http_call(d->admin, "GET", "/metrics", "", NULL, &r) && r.status == 200;
+#ifdef PROMTOOL
+    FILE *f = ok ? popen(PROMTOOL " check metrics", "w") : NULL;
+
+    ok = f && fwrite(r.body, 1, r.size, f) == r.size;
+    ok = f && pclose(f) == 0 && ok;
+#endif
+    if (series)
+        *series = ok ? count_series(r.body) : 0;
+    http_reply_clear(&r);
+    return ok;
+}
+
 int daemon_try(daemon_process *d, const char *const *more, char *line, size_t size)
 {
     char path[TEMP_PATH_MAX];

@@ -32,5 +32,8 @@ int daemon_stop(daemon_process *d, int signal_no, int timeout_ms);
 void daemon_clean(daemon_process *d);
 /* True if the log holds the text. */
 bool daemon_logged(const daemon_process *d, const char *text);
+/* True if Prometheus' own checker, where it is installed, has nothing to say about the metrics.
+ * *series (may be NULL) receives how many there are. */
+bool daemon_metrics_clean(const daemon_process *d, size_t *series);
 
 #endif
