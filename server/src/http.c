@@ -497,6 +497,7 @@ bool ebmd_http_wait_idle(ebmd_http *h, double timeout_ms)
 {
     /* a request that is still arriving may just make it; one that dribbles, or whose sender has
      * vanished unnoticed, is not waited for */
+    ebmd_reaper_wait_heads(h->reaper, h->quiesced ? -1 : h->fd, ARRIVING_MS);
     return wait_zero(h, &h->live, ARRIVING_MS) || wait_zero(h, &h->busy, timeout_ms);
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "clock.h"
 #include "ebm/memory.h"
@@ -224,6 +225,38 @@ void ebmd_reaper_bound(const ebmd_conn *c, int bytes, unsigned patience_ms)
         return;
     setsockopt(c->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
     setsockopt(c->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience_ms, sizeof(patience_ms));
+}
+
+static bool has_bytes(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+
+    return poll(&p, 1, 0) == 1;
+}
+
+static bool expects_head(ebmd_reaper *r)
+{
+    bool found = false;
+
+    pthread_mutex_lock(&r->sync.lock);
+    for (const ebmd_conn *c = r->first; c && !found; c = c->next)
+        found = c->phase == EBMD_CONN_HEAD || (c->phase == EBMD_CONN_IDLE && has_bytes(c->fd));
+    pthread_mutex_unlock(&r->sync.lock);
+    return found;
+}
+
+void ebmd_reaper_wait_heads(ebmd_reaper *r, int listener, double most_ms)
+{
+    const struct timespec moment = {.tv_nsec = 2000000};
+    double until = ebmd_clock_ms() + most_ms;
+    bool accepted = listener < 0; /* all who came before this wait */
+
+    while (ebmd_clock_ms() < until) {
+        accepted = accepted || !has_bytes(listener);
+        if (accepted && !expects_head(r))
+            return;
+        nanosleep(&moment, NULL);
+    }
 }
 
 size_t ebmd_reaper_count(ebmd_reaper *r)

@@ -49,6 +49,10 @@ void ebmd_reaper_watch(ebmd_reaper *r, ebmd_conn *c, atomic_bool *gone);
 /* Bounds what the kernel keeps back for a client that reads slowly, and how long it waits for one
  * that does not say that it has received anything. */
 void ebmd_reaper_bound(const ebmd_conn *c, int bytes, unsigned patience_ms);
+/* Waits, at most so long, until nobody is on the way in: the listening socket's queue has been seen
+ * empty (listener -1: nobody accepts any more), and no connection has a head to send or to be read.
+ */
+void ebmd_reaper_wait_heads(ebmd_reaper *r, int listener, double most_ms);
 size_t ebmd_reaper_count(ebmd_reaper *r);
 
 #endif
