@@ -234,6 +234,25 @@ static void answers_while_draining(void **state)
     assert_int_equal(daemon_stop(&d, 0, 20000), 0);
 }
 
+/* A daemon with nothing to do still hears out who was connected before the signal. */
+static void connected_just_before(void **state)
+{
+    int fds[8];
+
+    (void)state;
+    for (int round = 0; round < 3; round++) {
+        assert_true(daemon_start(&d, NULL));
+        for (int i = 0; i < 8; i++)
+            fds[i] = http_connect(d.port);
+        kill(d.pid, SIGTERM);
+        for (int i = 0; i < 8; i++)
+            assert_true(http_send_text(fds[i], "GET /v1/queue HTTP/1.1\r\nHost: t\r\n\r\n"));
+        for (int i = 0; i < 8; i++)
+            assert_int_equal(end(fds[i]), 200);
+        assert_int_equal(daemon_stop(&d, 0, 10000), 0);
+    }
+}
+
 /* kill -9 in the middle of a job; the next start takes it up again, and has what was finished. */
 static void a_killed_daemon_remembers(void **state)
 {
@@ -347,6 +366,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_full_queue, setup, teardown),
         cmocka_unit_test_setup_teardown(a_signal_under_load, setup, teardown),
         cmocka_unit_test_setup_teardown(answers_while_draining, setup, teardown),
+        cmocka_unit_test_setup_teardown(connected_just_before, setup, teardown),
         cmocka_unit_test_setup_teardown(a_killed_daemon_remembers, setup, teardown),
         cmocka_unit_test_setup_teardown(a_client_that_leaves, setup, teardown),
         cmocka_unit_test_setup_teardown(slow_clients, setup, teardown),
