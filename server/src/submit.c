@@ -1,6 +1,7 @@
 /* Accepting jobs, see submit.h. */
 #include "submit.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,17 +16,26 @@
 
 /* --- refusals ----------------------------------------------------------------------------- */
 
-/* Seconds until the backlog should be gone. @range 1..60 */
-static int retry_after(const ebmd_app *app)
+/* 0..1, another for each request. */
+static double spread_of(const ebmd_request *r)
+{
+    uint32_t h = 2166136261u; /* FNV-1a */
+
+    for (const char *c = r->id; *c; c++)
+        h = (h ^ (unsigned char)*c) * 16777619u;
+    return (double)h / UINT32_MAX;
+}
+
+/* Seconds until the backlog should be gone, give or take a quarter: who was refused together
+ * should not come back together. @range 1..60 */
+static int retry_after(const ebmd_app *app, const ebmd_request *r)
 {
     ebmd_stats stats;
     double seconds;
 
     app->store->ops->stats(app->store, &stats);
-    seconds = ebmd_sched_seconds(app->sched, stats.queued_work);
-    if (!(seconds > 1.0))
-        return 1;
-    return seconds < 60.0 ? (int)(seconds + 0.999) : 60;
+    seconds = fmin(60.0, fmax(1.0, ebmd_sched_seconds(app->sched, stats.queued_work)));
+    return (int)fmin(60.0, ceil(seconds * (0.75 + 0.5 * spread_of(r))));
 }
 
 bool ebmd_submit_full(const ebmd_app *app)
@@ -39,7 +49,7 @@ bool ebmd_submit_full(const ebmd_app *app)
 void ebmd_submit_refuse_full(const ebmd_app *app, ebmd_request *r)
 {
     ebmd_reply_code(r, EBMA_QUEUE_FULL);
-    ebmd_reply_addf(r, "Retry-After", "%d", retry_after(app));
+    ebmd_reply_addf(r, "Retry-After", "%d", retry_after(app, r));
 }
 
 static void refuse_error(const ebmd_app *app, ebmd_request *r, ebm_status st, const ebm_error *err)
@@ -183,7 +193,7 @@ static void answer(const ebmd_app *app, ebmd_request *r, ebmd_submit_outcome how
     } else if (how == EBMD_SUBMIT_OWNER_FULL) {
         ebmd_metrics_denied(app->metrics, EBMD_DENIED_JOBS);
         ebmd_reply_code(r, EBMA_QUOTA_EXCEEDED);
-        ebmd_reply_addf(r, "Retry-After", "%d", retry_after(app));
+        ebmd_reply_addf(r, "Retry-After", "%d", retry_after(app, r));
     } else if (how == EBMD_SUBMIT_CONFLICT) {
         ebmd_reply_code(r, EBMA_IDEMPOTENCY_MISMATCH);
     } else {
@@ -433,7 +443,7 @@ static void reply_failure(const ebmd_app *app, ebmd_request *r, ebma_problem_cod
 {
     ebmd_reply_code(r, code);
     if (ebma_problem_describe(code)->retryable)
-        ebmd_reply_addf(r, "Retry-After", "%d", retry_after(app));
+        ebmd_reply_addf(r, "Retry-After", "%d", retry_after(app, r));
 }
 
 static void reply_end(const ebmd_app *app, ebmd_request *r, const ebmd_view *view)

@@ -99,6 +99,28 @@ static void body_for(double seconds, char *body, size_t size)
                             : steps);
 }
 
+/* How many different Retry-After 32 refused requests get. */
+static int advised_times(void)
+{
+    bool seen[61] = {false};
+    char value[32];
+    int n = 0;
+
+    for (int i = 0; i < 32; i++) {
+        http_reply r;
+        int seconds;
+
+        assert_true(http_post(d.port, "/sample", "{}", &r));
+        assert_int_equal(r.status, 429);
+        seconds = atoi(http_header(&r, "Retry-After", value, sizeof(value)));
+        assert_in_range(seconds, 1, 60);
+        n += seen[seconds] ? 0 : 1;
+        seen[seconds] = true;
+        http_reply_clear(&r);
+    }
+    return n;
+}
+
 static void a_full_queue(void **state)
 {
     static const char *const more[] = {"--workers", "1", "--slots", "1", "--queue", "1", NULL};
@@ -120,6 +142,7 @@ static void a_full_queue(void **state)
     assert_non_null(strstr(r.body, "\"queue_full\""));
     assert_in_range(atoi(http_header(&r, "Retry-After", value, sizeof(value))), 1, 60);
     http_reply_clear(&r);
+    assert_true(advised_times() > 1); /* who is refused together does not come back together */
     assert_true(http_call(d.port, "GET", "/readyz", "", NULL, &r));
     assert_int_equal(r.status, 200);
     http_reply_clear(&r);
