@@ -1,6 +1,7 @@
 /* The life of a request, see exchange.h. */
 #include "exchange.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "clock.h"
@@ -278,6 +279,22 @@ void ebmd_exchange_run(const ebmd_app *app, ebmd_request *r)
         refuse_starved(r);
     else
         r->route->handle(app, r);
+}
+
+void ebmd_exchange_late(char *out, size_t room)
+{
+    const ebma_problem problem = {.code = EBMA_BODY_LATE};
+    char *json;
+    size_t size;
+
+    out[0] = '\0';
+    if (ebma_problem_encode(&problem, NULL, &json, &size, NULL) != EBM_OK)
+        return;
+    snprintf(out, room,
+             "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nCache-Control: no-store\r\n"
+             "Content-Type: application/problem+json\r\nContent-Length: %zu\r\n\r\n%.*s",
+             size, (int)size, json);
+    ebm_free(json);
 }
 
 void ebmd_exchange_resume(const ebmd_app *app, ebmd_request *r)

@@ -14,6 +14,8 @@ EBM_MUST_CHECK bool ebmd_exchange_body(ebmd_request *r, const char *data, size_t
 /* The body is complete: runs the handler. Afterwards either there is a reply, or r->job is set
  * and its end will call r->wake. */
 void ebmd_exchange_run(const ebmd_app *app, ebmd_request *r);
+/* Writes the whole reply to a body that has not come in time; without memory an empty one. */
+void ebmd_exchange_late(char *out, size_t room);
 /* The job is done: makes the reply. */
 void ebmd_exchange_resume(const ebmd_app *app, ebmd_request *r);
 /* Adds what every reply carries. Call once, before sending. */

@@ -9,7 +9,6 @@
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -415,33 +414,6 @@ static bool start_daemon(ebmd_http *h, unsigned threads, const ebmd_tls *tls)
     return h->daemon != NULL;
 }
 
-/* The reply to a body that has not come in time. Without memory there is none. */
-static void write_late(char out[EBMD_LATE_MAX])
-{
-    const ebma_problem problem = {.code = EBMA_BODY_LATE};
-    char *json;
-    size_t size;
-
-    if (ebma_problem_encode(&problem, NULL, &json, &size, NULL) != EBM_OK)
-        return;
-    snprintf(out, EBMD_LATE_MAX,
-             "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nCache-Control: no-store\r\n"
-             "Content-Type: application/problem+json\r\nContent-Length: %zu\r\n\r\n%.*s",
-             size, (int)size, json);
-    ebm_free(json);
-}
-
-static ebm_status start_reaper(ebmd_http *h, bool plain, ebm_error *err)
-{
-    char late[EBMD_LATE_MAX] = "";
-    const ebmd_reaper_options opt = {
-        .look_ms = 1e3, .body_ms = BODY_MS, .cut_off_ms = 2e3, .late = late};
-
-    if (plain)
-        write_late(late);
-    return ebmd_reaper_start(&opt, &h->reaper, err);
-}
-
 static void http_free(ebmd_http *h)
 {
     ebmd_reaper_stop(h->reaper);
@@ -452,8 +424,12 @@ static void http_free(ebmd_http *h)
 ebm_status ebmd_http_start(const ebmd_http_options *opt, ebmd_http **out, ebm_error *err)
 {
     ebmd_http *h = ebm_alloc(1, sizeof(*h));
+    char late[EBMD_LATE_MAX] = "";
+    const ebmd_reaper_options reaper = {1e3, BODY_MS, 2e3, late};
 
     *out = NULL;
+    if (!opt->tls)
+        ebmd_exchange_late(late, sizeof(late));
     if (!h || !ebmd_timedcond_init(&h->sync)) {
         ebm_free(h);
         return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for a listener");
@@ -462,7 +438,8 @@ ebm_status ebmd_http_start(const ebmd_http_options *opt, ebmd_http **out, ebm_er
     h->fd = opt->fd;
     h->listener = opt->listener;
     h->connections = opt->connections;
-    if (start_reaper(h, !opt->tls, err) != EBM_OK || !start_daemon(h, opt->threads, opt->tls)) {
+    if (ebmd_reaper_start(&reaper, &h->reaper, err) != EBM_OK ||
+        !start_daemon(h, opt->threads, opt->tls)) {
         http_free(h);
         if (opt->tls)
             return ebm_error_set(err, EBM_ERR_FORMAT, "--tls-cert",

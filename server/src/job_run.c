@@ -9,8 +9,7 @@
 #include "job_checkpoint.h"
 
 #define RUN_ARENA_LIMIT EBMD_PLAN_ARENA
-#define DIAGNOSE_RATIO  20.0 /* a diagnosis may take a twentieth of the time between two */
-#define FIRST_SAVE_MS   5.0  /* work of a job that was cut off before, until it is saved */
+#define FIRST_SAVE_MS   5.0 /* work of a job that was cut off before, until it is saved */
 
 /* --- taking up ---------------------------------------------------------------------------- */
 
@@ -201,11 +200,6 @@ ebmd_progress ebmd_run_progress(const ebmd_run *run)
                            .chains = run->told.report};
 }
 
-void ebmd_run_tell(ebmd_run *run)
-{
-    run->told = run->found;
-}
-
 int32_t ebmd_run_next_part(const ebmd_run *run)
 {
     int32_t fresh = -1;
@@ -331,36 +325,6 @@ static bool has_begun(const ebmd_run *run)
     return run->quanta > 0 || run->done > 0;
 }
 
-void ebmd_run_standing(const ebmd_run *run, ebmd_standing *out)
-{
-    for (int32_t k = 0; k < run->plan.parts; k++) {
-        const ebmd_part *p = &run->part[k];
-
-        out[k] = (ebmd_standing){p->phase == EBMD_PART_BEGUN ? p->state : NULL,
-                                 p->phase == EBMD_PART_DONE ? &p->result : NULL};
-    }
-}
-
-/* What cannot be found out is not told: chains go on without. */
-static void diagnose(ebmd_run *run)
-{
-    const ebmd_kind *kind = run->plan.kind;
-    const double start = ebmd_clock_ms();
-    ebmd_standing *parts;
-    ebm_chains_report report;
-
-    if (!kind->diagnose || start - run->found.at_ms < DIAGNOSE_RATIO * run->found.for_ms)
-        return;
-    parts = ebm_alloc((size_t)run->plan.parts, sizeof(*parts));
-    if (!parts)
-        return;
-    ebmd_run_standing(run, parts);
-    if (kind->diagnose(&run->plan, parts, &report, NULL) == EBM_OK)
-        run->found =
-            (ebmd_diagnosis){report, run->found.number + 1, start, ebmd_clock_ms() - start};
-    ebm_free(parts);
-}
-
 ebm_status ebmd_run_save(const ebmd_run_env *env, ebmd_run *run, bool release, ebm_error *err)
 {
     ebmd_blob *blobs = ebm_alloc(blobs_max(run), sizeof(*blobs));
@@ -372,7 +336,7 @@ ebm_status ebmd_run_save(const ebmd_run_env *env, ebmd_run *run, bool release, e
     if (!blobs)
         return ebm_error_set(err, EBM_ERR_NOMEM, run->lease.id, "no memory for a checkpoint");
     if (has_begun(run)) {
-        diagnose(run);
+        ebmd_run_diagnose(run);
         st = ebmd_job_checkpoint_pack(run, &bytes, &first.size, err);
     }
     first.data = bytes;

@@ -132,8 +132,11 @@ void ebmd_run_complete(ebmd_run *run, ebmd_part *p);
 bool ebmd_run_wants_save(const ebmd_run_env *env, const ebmd_run *run);
 /* Where the parts stand. @shape out [plan.parts] */
 void ebmd_run_standing(const ebmd_run *run, ebmd_standing *out);
+/* Finds out what the chains say together, if that took little of the time since the last time. No
+ * part may be busy. */
+void ebmd_run_diagnose(ebmd_run *run);
 /* Writes a checkpoint, or gives the job back with one. No part may be busy, and so it is the time
- * to look what chains say, if that took little of the time since the last look.
+ * for a diagnosis.
  * @err BAD_STATE: the lease is lost; NOMEM, LIMIT, IO */
 EBM_MUST_CHECK ebm_status ebmd_run_save(const ebmd_run_env *env, ebmd_run *run, bool release,
                                         ebm_error *err);

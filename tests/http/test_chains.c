@@ -14,6 +14,7 @@
 #include <jansson.h>
 #include <nettle/base64.h>
 #include <signal.h>
+#include <time.h>
 
 #include "daemon_process.h"
 #include "ebm/io.h"
@@ -226,19 +227,28 @@ static json_t *run(const char *sampler, int steps)
     return call("POST", "/mcmc", body, 200);
 }
 
+static json_t *extend(const json_t *job, int steps)
+{
+    char body[64];
+
+    snprintf(body, sizeof(body), "{\"steps\":%d}", steps);
+    return ask(job, "extend", body, 200);
+}
+
 static void split_runs(void **state)
 {
     static const char *const samplers[] = {"langevin", "mala", "hmc"};
 
     (void)state;
     for (size_t i = 0; i < 3; i++) {
-        json_t *whole = run(samplers[i], 90), *first = run(samplers[i], 40);
-        json_t *second = ask(first, "extend", "{\"steps\":20}", 200);
-        json_t *third = ask(second, "extend", "{\"steps\":30}", 200), *brought, *longer;
+        const int cut = (int)(time(NULL) % 50) + 1; /* another one each time */
+        json_t *whole = run(samplers[i], 90), *first = run(samplers[i], 10 + cut);
+        json_t *second = extend(first, 20), *third = extend(second, 60 - cut), *brought, *longer;
         http_reply file = checkpoint(first, "first.ebm"), end = checkpoint(whole, "whole.ebm");
         unsigned char *bytes;
         size_t size;
 
+        print_message("%s: cut at %d\n", samplers[i], 10 + cut);
         assert_same(whole, third);
         command("mcmc --model a-tiny --resume first.ebm --steps 90 --checkpoint command.ebm");
         assert_chains(whole, 2);
@@ -248,7 +258,7 @@ static void split_runs(void **state)
         assert_memory_equal(bytes, end.body, size);
         brought = bring(file.body, file.size, 200);
         assert_same(first, brought);
-        longer = ask(brought, "extend", "{\"steps\":50}", 200);
+        longer = extend(brought, 80 - cut);
         assert_same(whole, longer);
         ebm_free(bytes);
         http_reply_clear(&file);

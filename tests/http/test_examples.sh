@@ -21,7 +21,8 @@ cd "$work" || exit 1
 
 # ready PORT : starts the daemon there; false if somebody else has the port
 ready() {
-    "$ebmd" --models models --store memory --listen "127.0.0.1:$1" --admin-listen none >log 2>&1 &
+    "$ebmd" --models models --store memory --listen "127.0.0.1:$1" \
+        --admin-listen "127.0.0.1:$(($1 + 1))" >log 2>&1 &
     daemon=$!
     while kill -0 "$daemon" 2>/dev/null; do
         grep -q '"event":"ready"' log && return 0
@@ -32,15 +33,15 @@ ready() {
 }
 port=$((20000 + $$ % 20000))
 until ready "$port"; do
-    port=$((port + 1))
+    port=$((port + 2))
     [ "$port" -lt 40100 ] || { echo "no port is free:"; cat log; exit 1; }
 done
 
 # the lines of the document, with small numbers in place of its own
 sed -n 's/^    \(curl .*\)$/\1/p' "$top/docs/operations.md" | sed \
-    -e "s/localhost:8080/127.0.0.1:$port/" -e 's/^curl -s/curl -sS --fail-with-body/' \
+    -e "s/localhost:8080/127.0.0.1:$port/" -e "s/localhost:8081/127.0.0.1:$((port + 1))/" -e 's/^curl -s\(N\{0,1\}\) /curl -sS\1 --fail-with-body /' \
     -e '/v1.\(sample\|inpaint\|interpolate\)/s/-F model=/-F steps_per_level=1 -F model=/' \
-    -e '/v1.\(sample\|inpaint\|interpolate\)/s/--json .{/&"steps_per_level":1,/' \
+    -e '/v1.\(sample\|inpaint\|interpolate\)/{/steps_per_level/!s/--json .{/&"steps_per_level":1,/;}' \
     -e 's/"frames":9/"frames":3/' -e 's/=2000 /=24 /' -e 's/=500 /=4 /' -e 's/"steps":1000/"steps":10/' \
     -e 's/temperatures=200/temperatures=2/' -e 's/particles=16/particles=2/' \
     -e 's/warmup=50/warmup=2/' -e 's/paths=4/paths=2/' >examples
@@ -52,7 +53,16 @@ while read -r line; do
         failed=1
     fi
 done <examples
-for file in out/sample.json out/edit.png out/inpaint.json out/way.json out/tempered.json; do
+# every route of the contract has an example; the bare paths stand for others
+sed -n 's|^    "\(/[^"]*\)": {$|\1|p' "$top/api/openapi.yaml" >routes
+[ "$(wc -l <routes)" -ge 25 ] || { echo "routes are missing"; failed=1; }
+sed -n -e "s/'\{0,1\}\$(sed .* out\/[a-z]*\.json)'\{0,1\}/{id}/" -e 's/images\/0/images\/{k}/' \
+    -e 's/models\/fashion-mnist/models\/{id}/' \
+    -e "s/^    curl .*localhost:8080\([^ ?'\"]*\).*/\1/p" "$top/docs/operations.md" >asked
+while read -r route; do
+    grep -qxF -e "$route" asked || { echo "$route has no example"; failed=1; }
+done <routes
+for file in out/preview.png out/job-0.png out/traces.json out/sample.json out/edit.png out/inpaint.json out/way.json out/tempered.json; do
     [ -s "$file" ] || { echo "the examples did not make $file"; failed=1; }
 done
 exit $failed

@@ -14,57 +14,74 @@
 #include "init.h"
 #include "random_net.h"
 
+/* A network with new weights. */
+typedef struct fresh {
+    ebm_model *m;
+    const ebm_graph_info *g;
+    ebmt__spectral spectral;
+    ebmt_state s;
+} fresh;
+
+static void init_fresh(fresh *f, const ebm_network_config *c)
+{
+    f->m = random_net(c, kernel_set("ref"), 1);
+    f->g = ebm_model_describe(f->m)->graph;
+    assert_int_equal(ebmt__spectral_init(f->g, &f->spectral, NULL), EBM_OK);
+    assert_int_equal(ebmt_state_init(f->g->n_params, f->spectral.n_u, &f->s, NULL), EBM_OK);
+    ebmt__init_weights(f->g, &f->spectral, 5, &f->s);
+}
+
+static void clear_fresh(fresh *f)
+{
+    ebmt_state_clear(&f->s);
+    ebmt__spectral_clear(&f->spectral);
+    ebm_model_unref(f->m);
+}
+
+static double largest_of(const fresh *f, const ebm_tensor_info *t)
+{
+    double largest = 0.0;
+    for (size_t i = 0; i < t->count; i++)
+        largest = fmax(largest, fabs((double)f->s.params[t->offset + i]));
+    return largest;
+}
+
 /* @eq Glorot uniform on [-limit, limit], limit = sqrt(6/(fan_in + fan_out)), taps in both fans; a
  *     second convolution 1e-5 of it. The largest of n >= 72 draws is above 0.9 limit but for a
  *     chance of 0.9^72 = 5e-4; the seed is fixed. */
 static void test_limits(void **state)
 {
     const ebm_network_config c = small_network();
-    ebm_model *m = random_net(&c, kernel_set("ref"), 1);
-    const ebm_graph_info *g = ebm_model_describe(m)->graph;
-    ebmt__spectral spectral;
-    ebmt_state s;
+    fresh f;
     (void)state;
-    assert_int_equal(ebmt__spectral_init(g, &spectral, NULL), EBM_OK);
-    assert_int_equal(ebmt_state_init(g->n_params, spectral.n_u, &s, NULL), EBM_OK);
-    ebmt__init_weights(g, &spectral, 5, &s);
-    for (int32_t k = 0; k < g->n_tensors; k++) {
-        const ebm_tensor_info *t = &g->tensors[k];
-        double taps = t->rank == 4 ? 9.0 : 1.0, limit = 0.0, largest = 0.0;
+    init_fresh(&f, &c);
+    for (int32_t k = 0; k < f.g->n_tensors; k++) {
+        const ebm_tensor_info *t = &f.g->tensors[k];
+        double taps = t->rank == 4 ? 9.0 : 1.0, limit = 0.0, largest = largest_of(&f, t);
         if (t->rank >= 2)
             limit = sqrt(6.0 / (taps * (double)(t->dim[0] + t->dim[1])));
         if (strstr(t->name, "conv2"))
             limit *= 1e-5;
-        for (size_t i = 0; i < t->count; i++)
-            largest = fmax(largest, fabs((double)s.params[t->offset + i]));
         if (strstr(t->name, "gain"))
             assert_close(largest, 1.0, 0.0);
         else
             assert_true(largest <= 1.0000001 * limit && largest >= 0.9 * limit);
     }
-    assert_memory_equal(s.params, s.ema, g->n_params * sizeof *s.ema);
-    ebmt_state_clear(&s);
-    ebmt__spectral_clear(&spectral);
-    ebm_model_unref(m);
+    assert_memory_equal(f.s.params, f.s.ema, f.g->n_params * sizeof *f.s.ema);
+    clear_fresh(&f);
 }
 
 /* A network of squares: variance 1/(fan in), uniform; gains 0.3; biases 0. */
 static void test_squares(void **state)
 {
     const ebm_network_config c = small_network_of(1, EBM_ACT_SILU);
-    ebm_model *m = random_net(&c, kernel_set("ref"), 1);
-    const ebm_graph_info *g = ebm_model_describe(m)->graph;
-    ebmt__spectral spectral;
-    ebmt_state s;
+    fresh f;
     (void)state;
-    assert_int_equal(ebmt__spectral_init(g, &spectral, NULL), EBM_OK);
-    assert_int_equal(ebmt_state_init(g->n_params, spectral.n_u, &s, NULL), EBM_OK);
-    ebmt__init_weights(g, &spectral, 5, &s);
-    for (int32_t k = 0; k < g->n_tensors; k++) {
-        const ebm_tensor_info *t = &g->tensors[k];
-        double limit = sqrt(3.0 * (double)t->dim[0] / (double)t->count), largest = 0.0;
-        for (size_t i = 0; i < t->count; i++)
-            largest = fmax(largest, fabs((double)s.params[t->offset + i]));
+    init_fresh(&f, &c);
+    for (int32_t k = 0; k < f.g->n_tensors; k++) {
+        const ebm_tensor_info *t = &f.g->tensors[k];
+        double limit = sqrt(3.0 * (double)t->dim[0] / (double)t->count);
+        double largest = largest_of(&f, t);
         if (strstr(t->name, "gain"))
             assert_close(largest, 0.3, 1e-7);
         else if (t->rank == 1)
@@ -72,9 +89,7 @@ static void test_squares(void **state)
         else
             assert_true(largest <= 1.0000001 * limit && largest >= 0.9 * limit);
     }
-    ebmt_state_clear(&s);
-    ebmt__spectral_clear(&spectral);
-    ebm_model_unref(m);
+    clear_fresh(&f);
 }
 
 static const ebm_tensor_info *tensor_named(const ebm_graph_info *g, const char *name)
@@ -98,32 +113,23 @@ static void test_plane(void **state)
                                   .ch_mult = {1},
                                   .num_res_blocks = 1,
                                   .activation = EBM_ACT_SILU};
-    ebm_model *m = random_net(&c, kernel_set("ref"), 1);
-    const ebm_graph_info *g = ebm_model_describe(m)->graph;
     const char *const ridges[] = {"conv_in.weight", "conv_in.bias"};
     const float point[2] = {0.3f, -0.8f};
-    ebmt__spectral spectral;
     ebm_session *session = NULL;
-    ebmt_state s;
+    fresh f;
     (void)state;
-    assert_int_equal(ebmt__spectral_init(g, &spectral, NULL), EBM_OK);
-    assert_int_equal(ebmt_state_init(g->n_params, spectral.n_u, &s, NULL), EBM_OK);
-    ebmt__init_weights(g, &spectral, 5, &s);
+    init_fresh(&f, &c);
     for (int k = 0; k < 2; k++) { /* 64 draws: the largest is above 0.9 but for 0.9^64 = 1e-3 */
-        const ebm_tensor_info *t = tensor_named(g, ridges[k]);
-        double largest = 0.0;
-        for (size_t i = 0; i < t->count; i++)
-            largest = fmax(largest, fabs((double)s.params[t->offset + i]));
+        const ebm_tensor_info *t = tensor_named(f.g, ridges[k]);
+        double largest = largest_of(&f, t);
         assert_true(largest <= 8.0 && largest > 7.2);
     }
-    ebm_model_set_params(m, s.params);
-    assert_int_equal(ebm_session_create(m, NULL, &session, NULL), EBM_OK);
+    ebm_model_set_params(f.m, f.s.params);
+    assert_int_equal(ebm_session_create(f.m, NULL, &session, NULL), EBM_OK);
     for (int32_t t = 0; t < 6; t++)
         assert_true(ebm_session_net(session, point, t) == 0.0f);
     ebm_session_free(session);
-    ebmt_state_clear(&s);
-    ebmt__spectral_clear(&spectral);
-    ebm_model_unref(m);
+    clear_fresh(&f);
 }
 
 int main(void)

@@ -181,7 +181,8 @@ static ebm_status make_room(estimate *e, ebm_error *err)
 static ebm_status run_all(estimate *e, ebm_error *err)
 {
     const ebmt__op_args *a = e->run.args;
-    ebm_status st = ebmt__op_images_open(&e->run, "--images", a->images, a->limit, &e->images, err);
+    const ebmt__op_pick pick = {.first = a->limit};
+    ebm_status st = ebmt__op_images_open(&e->run, "--images", a->images, pick, &e->images, err);
     if (st == EBM_OK)
         st = make_room(e, err);
     if (st == EBM_OK && e->run.call.params.warmup > 0)

@@ -52,14 +52,23 @@ static ebm_status open_data(const ebmt__op_run *run, const char *flag, const cha
                          d->width, d->height, d->channels, s->width, s->height, s->channels);
 }
 
+static void take(ebmt__op_images *images, ebmt__op_pick pick)
+{
+    const int64_t wanted = pick.first > 0 ? pick.first : pick.spread;
+    if (wanted == 0 || wanted >= images->count)
+        return;
+    images->of = pick.first > 0 ? 0 : images->count;
+    images->count = wanted;
+}
+
 ebm_status ebmt__op_images_open(const ebmt__op_run *run, const char *flag, const char *path,
-                                int64_t limit, ebmt__op_images *out, ebm_error *err)
+                                ebmt__op_pick pick, ebmt__op_images *out, ebm_error *err)
 {
     *out = (ebmt__op_images){.dim = run->dim};
     ebm_status st =
         is_png(path) ? open_one(run, flag, path, out, err) : open_data(run, flag, path, out, err);
-    if (limit > 0 && limit < out->count)
-        out->count = limit;
+    if (st == EBM_OK)
+        take(out, pick);
     if (st == EBM_OK && out->count > MAX_IMAGES)
         st = ebm_error_set(err, EBM_ERR_LIMIT, flag, "over %d images: give --limit", MAX_IMAGES);
     return st;
@@ -74,6 +83,8 @@ void ebmt__op_images_clear(ebmt__op_images *images)
 ebm_status ebmt__op_images_get(const ebmt__op_images *images, int64_t index, float *x,
                                ebm_error *err)
 {
+    if (images->of > 0)
+        index = index * images->of / images->count;
     if (!images->one)
         return ebmt_dataset_get(&images->data, index, 0, x, err);
     memcpy(x, images->one, images->dim * sizeof *x);

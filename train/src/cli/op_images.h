@@ -9,15 +9,21 @@
 typedef struct ebmt__op_images {
     ebmt_dataset data; /* or, when it is empty, */
     float *one;        /* [dim] a single picture */
-    int64_t count;
+    int64_t count, of; /* of > 0: they are spread evenly over so many */
     size_t dim;
 } ebmt__op_images;
 
-/* Opens what a flag names, for models of the run's shape, with the rule of --fit; at most `limit`
- * images (0: all). @own ebmt__op_images_clear()
+/* Which ones of the data. */
+typedef struct ebmt__op_pick {
+    int64_t first;  /* so many from the beginning; 0: */
+    int64_t spread; /* so many, evenly spread over all; 0: all */
+} ebmt__op_pick;
+
+/* Opens what a flag names, for models of the run's shape, with the rule of --fit. @own
+ * ebmt__op_images_clear()
  * @err those of ebmt_dataset_open(), SHAPE */
 EBM_MUST_CHECK ebm_status ebmt__op_images_open(const ebmt__op_run *run, const char *flag,
-                                               const char *path, int64_t limit,
+                                               const char *path, ebmt__op_pick pick,
                                                ebmt__op_images *out, ebm_error *err);
 void ebmt__op_images_clear(ebmt__op_images *images);
 
