@@ -116,6 +116,7 @@ double bench_repeat(double seconds, void (*once)(void *user), void *user)
 
 typedef struct network {
     int ch, blocks, size, channels, n_mult, mult[8];
+    bool unet;
 } network;
 
 static bool read_mult(char *text, network *n)
@@ -133,8 +134,10 @@ static bool read_mult(char *text, network *n)
 static bool read_field(char *field, network *n)
 {
     char *value = strchr(field, '=');
+    if (!value && strcmp(field, "unet") == 0)
+        return n->unet = true;
     if (!value)
-        return false;
+        return strcmp(field, "silu") == 0;
     *value++ = '\0';
     if (strcmp(field, "mult") == 0)
         return read_mult(value, n);
@@ -177,24 +180,34 @@ static void add(bench_conv *list, int *n, int c_in, int c_out, int size)
     ++*n;
 }
 
+/* The blocks of one resolution: from *c channels to `wide`. */
+static void add_blocks(const network *net, bench_conv *list, int *n, int *c, int wide, int size)
+{
+    for (int block = 0; block < net->blocks; block++) {
+        add(list, n, *c, wide, size);
+        add(list, n, wide, wide, size);
+        if (*c != wide)
+            add(list, n, *c, wide, size);
+        *c = wide;
+    }
+}
+
 int bench_network(const char *text, bench_conv list[BENCH_LAYERS])
 {
     network net;
     int n = 0;
     if (!read_network(text, &net))
         return 0;
-    int c = net.ch, size = net.size;
-    add(list, &n, net.channels, c, size);
-    for (int level = 0; level < net.n_mult; level++) {
+    int c = net.ch;
+    add(list, &n, net.channels, c, net.size);
+    for (int level = 0; level < net.n_mult; level++)
+        add_blocks(&net, list, &n, &c, net.ch * net.mult[level], net.size >> level);
+    for (int level = net.n_mult - 2; net.unet && level >= 0; level--) {
         int wide = net.ch * net.mult[level];
-        for (int block = 0; block < net.blocks; block++) {
-            add(list, &n, c, wide, size);
-            add(list, &n, wide, wide, size);
-            if (c != wide)
-                add(list, &n, c, wide, size);
-            c = wide;
-        }
-        size /= 2;
+        if (c != wide)
+            add(list, &n, c, wide, net.size >> (level + 1));
+        c = wide;
+        add_blocks(&net, list, &n, &c, wide, net.size >> level);
     }
     return n <= BENCH_LAYERS ? n : 0;
 }

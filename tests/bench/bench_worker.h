@@ -43,8 +43,9 @@ typedef struct bench_conv {
     int count; /* how often a list of different ones stands for it */
 } bench_conv;
 
-/* Lists the convolutions of "ch=64,mult=1:2:2,blocks=2,size=28,channels=1" in the order of the
- * network. Returns their number, or 0 if the text is not understood. */
+/* Lists the convolutions of "ch=64,mult=1:2:2,blocks=2,size=28,channels=1", or the same with
+ * ",unet,silu", in the order of the network. Returns their number, or 0 if the text is not
+ * understood. */
 int bench_network(const char *text, bench_conv list[BENCH_LAYERS]);
 /* Leaves each shape once and counts. Returns the new number. */
 int bench_distinct(bench_conv *list, int n);

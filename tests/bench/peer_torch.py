@@ -55,14 +55,13 @@ class Block(nn.Module):
         return self.shortcut(x) + self.conv2(self.act(inner)) * self.gain[:, None, None]
 
 
-class Network(nn.Module):
-    """net(x, t): one number per image; logp is it over step2[t]."""
+class Trunk(nn.Module):
+    """What both networks have in common: from the image down to the smallest maps."""
 
     def __init__(self, ch=32, mult=(1, 2, 2), blocks=2, channels=1, silu=False):
         super().__init__()
         self.width = ch
         self.act = F.silu if silu else (lambda v: F.leaky_relu(v, SLOPE))
-        self.act_out = F.silu if silu else F.relu
         self.temb0 = nn.Linear(ch, 4 * ch)
         self.temb1 = nn.Linear(4 * ch, 4 * ch)
         self.conv_in = nn.Conv2d(channels, ch, 3, padding=1)
@@ -70,18 +69,61 @@ class Network(nn.Module):
         made = [Block(a, b, 4 * ch, self.act) for a, b in zip(widths, widths[1:])]
         rows = [made[i : i + blocks] for i in range(0, len(made), blocks)]
         self.levels = nn.ModuleList(nn.ModuleList(row) for row in rows)
-        self.temb_out = nn.Linear(4 * ch, widths[-1])
 
-    def forward(self, x, level):
+    def down(self, x, level):
+        """The last maps of every resolution, and the time."""
         time_in = sincos(level, self.width).to(x.dtype)
         time = self.act(self.temb1(self.act(self.temb0(time_in))))
         x = self.conv_in(x)
+        maps = []
         for i, row in enumerate(self.levels):
             x = F.avg_pool2d(x, 2) if i else x
             for block in row:
                 x = block(x, time)
-        features = self.act_out(x).sum((2, 3))
+            maps.append(x)
+        return maps, time
+
+
+class Network(Trunk):
+    """drl-resnet. net(x, t): one number per image; logp is it over step2[t]."""
+
+    def __init__(self, ch=32, mult=(1, 2, 2), blocks=2, channels=1, silu=False):
+        super().__init__(ch, mult, blocks, channels, silu)
+        self.act_out = F.silu if silu else F.relu
+        self.temb_out = nn.Linear(4 * ch, ch * mult[-1])
+
+    def forward(self, x, level):
+        maps, time = self.down(x, level)
+        features = self.act_out(maps[-1]).sum((2, 3))
         return (features * self.temb_out(time)).sum(1)
+
+
+class Unet(Trunk):
+    """drl-unet (docs/math/energy_network.md): the same led back to full size, a sum of squares."""
+
+    def __init__(self, step2, ch=32, mult=(1, 2, 2), blocks=2, channels=1, silu=False):
+        super().__init__(ch, mult, blocks, channels, silu)
+        self.register_buffer("scale", step2.sqrt() / ch, persistent=False)
+        self.up = nn.ModuleDict()
+        for i in range(len(mult) - 2, -1, -1):
+            wide, parts = ch * mult[i], nn.ModuleDict()
+            if mult[i + 1] != mult[i]:
+                parts["conv"] = nn.Conv2d(ch * mult[i + 1], wide, 3, padding=1)
+            for n in range(blocks):
+                parts[str(n)] = Block(wide, wide, 4 * ch, self.act)
+            self.up[str(i)] = parts
+
+    def forward(self, x, level):
+        maps, time = self.down(x, level)
+        x = maps[-1]
+        for i in range(len(maps) - 2, -1, -1):
+            parts = self.up[str(i)]
+            x = F.interpolate(parts["conv"](x) if "conv" in parts else x, scale_factor=2)
+            odd = [a - b for a, b in zip(maps[i].shape[2:], x.shape[2:])]
+            x = maps[i] + (F.pad(x, (0, odd[1], 0, odd[0])) if any(odd) else x)
+            for name, part in parts.items():
+                x = part(x, time) if name != "conv" else x
+        return -self.scale[level] * (x * x).sum((1, 2, 3)) / 2
 
 
 def randomize(net):
@@ -232,13 +274,17 @@ def functional_call(net, weights, args):
 
 
 def parse_network(text):
-    """"ch=64,mult=1:2:2,blocks=2,size=28,channels=1" as a dict."""
-    out = {"ch": 32, "mult": (1, 2, 2), "blocks": 2, "size": 28, "channels": 1}
+    """"ch=64,mult=1:2:2,blocks=2,size=28,channels=1" as a dict; words: unet, silu."""
+    out = {"ch": 32, "mult": (1, 2, 2), "blocks": 2, "size": 28, "channels": 1, "unet": False,
+           "silu": False}
     for field in text.split(","):
         key, _, value = field.partition("=")
         if key not in out:
             raise ValueError("network: no field " + key)
-        out[key] = tuple(map(int, value.split(":"))) if key == "mult" else int(value)
+        if isinstance(out[key], bool):
+            out[key] = True
+        else:
+            out[key] = tuple(map(int, value.split(":"))) if key == "mult" else int(value)
     return out
 
 
@@ -281,13 +327,14 @@ class Worker:
     def shape(self, r):
         return parse_network(r["network"]) if r["network"] else parse_network("ch=32")
 
-    def fresh(self, shape):
+    def fresh(self, shape, levels):
         torch.manual_seed(1)
-        return randomize(Network(shape["ch"], shape["mult"], shape["blocks"], shape["channels"]))
+        config = [shape[k] for k in ("ch", "mult", "blocks", "channels", "silu")]
+        return randomize(Unet(schedule(levels)[-1], *config) if shape["unet"] else Network(*config))
 
     def gradient(self, r):
         shape = self.shape(r)
-        net = prepare(self.fresh(shape), r["dtype"], r["layout"])
+        net = prepare(self.fresh(shape, r["levels"]), r["dtype"], r["layout"])
         gradient = gradient_function(net, r["mode"], constant=True)
         x = torch.randn(r["batch"], shape["channels"], shape["size"], shape["size"])
         x = x.to(DTYPES[r["dtype"]]).contiguous(memory_format=LAYOUTS[r["layout"]])
@@ -296,8 +343,8 @@ class Worker:
 
     def trainer(self, r):
         shape = self.shape(r)
-        net = self.fresh(shape)
-        sampler = prepare(self.fresh(shape), r["dtype"], r["layout"])
+        net = self.fresh(shape, r["levels"])
+        sampler = prepare(self.fresh(shape, r["levels"]), r["dtype"], r["layout"])
         keys = ("steps", "mode", "dtype", "layout", "levels", "batch")
         config = {k: r[k] for k in keys}
         config.update(channels=shape["channels"], size=shape["size"])

@@ -5,9 +5,11 @@ it. Knows names and words of the protocol; measures nothing.
 """
 import statistics
 
-# Name in the tables -> words of --network. The four of the speed requirement.
+# Name in the tables -> words of --network. The four of the speed requirement, and the network of the
+# model that ships.
 NETWORKS = {
     "gray28-ch32": "ch=32,mult=1:2:2,blocks=2,size=28,channels=1",
+    "gray28-unet": "ch=32,mult=1:2:4,blocks=1,size=28,channels=1,unet,silu",
     "gray28-ch64": "ch=64,mult=1:2:2,blocks=2,size=28,channels=1",
     "rgb32-ch64": "ch=64,mult=1:2:2:2,blocks=2,size=32,channels=3",
     "rgb32-ch128": "ch=128,mult=1:2:2:2,blocks=2,size=32,channels=3",

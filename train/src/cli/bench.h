@@ -35,7 +35,8 @@ EBM_MUST_CHECK ebm_status ebmt__bench_repeat(double seconds, double share, void 
                                              void *user, ebmt__bench_figures *out, ebm_error *err);
 
 /* Reads "ch=64,mult=1:2:2,blocks=2,size=28,channels=1": fields in any order; those left out have
- * these values but ch=32. Their sizes are checked when the graph is built.
+ * these values but ch=32. The words `unet` and `silu` choose the architecture and the activation
+ * instead of drl-resnet with leaky ReLU. Their sizes are checked when the graph is built.
  * @err ARG names --network */
 EBM_MUST_CHECK ebm_status ebmt__bench_network(const char *text, ebm_network_config *out,
                                               ebm_error *err);

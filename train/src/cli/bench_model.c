@@ -43,6 +43,19 @@ static bool take_mult(const char **text, ebm_network_config *c)
     }
 }
 
+/* A field without a number. */
+static bool take_word(const char **text, ebm_network_config *c)
+{
+    if (strncmp(*text, "unet", 4) == 0)
+        memcpy(c->architecture, "drl-unet", sizeof "drl-unet");
+    else if (strncmp(*text, "silu", 4) == 0)
+        c->activation = EBM_ACT_SILU;
+    else
+        return false;
+    *text += 4;
+    return true;
+}
+
 static bool take_field(const char **text, ebm_network_config *c)
 {
     const struct {
@@ -63,7 +76,7 @@ static bool take_field(const char **text, ebm_network_config *c)
             return take_number(text, fields[i].number);
         }
     }
-    return false;
+    return take_word(text, c);
 }
 
 ebm_status ebmt__bench_network(const char *text, ebm_network_config *out, ebm_error *err)
@@ -81,7 +94,9 @@ ebm_status ebmt__bench_network(const char *text, ebm_network_config *out, ebm_er
     for (;;) {
         const char *field = at;
         if (!take_field(&at, &c))
-            return bad(err, "must be ch=N, mult=N:N:..., blocks=N, size=N or channels=N", field);
+            return bad(err,
+                       "must be ch=N, mult=N:N:..., blocks=N, size=N, channels=N, unet or silu",
+                       field);
         if (*at == '\0')
             break;
         if (*at != ',')

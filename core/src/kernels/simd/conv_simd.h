@@ -3,42 +3,33 @@
  *
  *   VEC  LANES            vector type and its number of floats
  *   MR_MAX                output channels of the largest register block: 8 or 4
- *   v_load v_store v_set1 v_fma(a,b,c)=a*b+c  v_add  v_zero
+ *   TILES_MAX             tiles of the largest register block of Winograd's products: 14 or 6
+ *   v_load v_store v_set1 v_fma(a,b,c)=a*b+c  v_add v_sub v_mul v_zero
+ *   v_transpose(r)        LANES vectors become columns
  *   SIMD_NAME SIMD_TABLE  name of the set and of its table
  *
- * Maps are padded: row i of a plane starts at base + i*(W+1), one zero column serves as the right
- * edge of a row and the left edge of the next, a zero row lies above and below. Every tap of a
- * kernel is then a constant shift of one contiguous run of H*(W+1) positions, and a convolution a
- * product of [O, I*k*k] weights with shifted runs: no columns are ever written. Positions that are
- * padding are computed like the others and masked to zero in the store.
+ * Maps are padded (padded_simd.h), so that every tap of a kernel is a constant shift of one
+ * contiguous run of H*(W+1) positions. With few channels a convolution is the product of [O, I*k*k]
+ * weights with shifted runs: no columns are ever written. Positions that are padding are computed
+ * like the others and masked to zero in the store. With more, winograd_simd.h takes over.
  *
  * The sum over input channels is cut into blocks of CHANNELS_AT_ONCE, because short sums lose less.
- * An output value is the same chain of fused multiply-adds whatever the width of the vectors, the
- * shape of the register block and the number of members that share the work, so AVX-512 and AVX2
- * give the same bits, and so does a team. */
+ * An output value is the same chain of operations whatever the width of the vectors, the shape of
+ * the register block and the number of members that share the work, so AVX-512 and AVX2 give the
+ * same bits, and so does a team. */
 
 #include <assert.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "kernels/kernel_sets.h"
-#include "kernels/map_inline.h"
+#include "kernels/simd/padded_simd.h"
+#include "kernels/simd/winograd_simd.h"
 
 #define CHANNELS_AT_ONCE 16
 #define NR_MAX           3 /* vectors of positions in a register block */
-#define ALIGN_FLOATS     ((size_t)16)
-#define INLINE           static inline __attribute__((always_inline))
 
 /* --- layout --------------------------------------------------------------------------------- */
-
-static ebm__layout padded(int32_t h, int32_t w)
-{
-    size_t row = (size_t)w + 1, base = ebm__round_up(row + 1, ALIGN_FLOATS);
-    size_t run = ebm__round_up((size_t)h * row, ALIGN_FLOATS);
-    /* the run is stored in whole vectors, the row of zeros below it has to fit behind either */
-    return (ebm__layout){
-        .base = base, .row = row, .plane = base + ebm__round_up(run + row + 1, ALIGN_FLOATS)};
-}
 
 static size_t map_floats(const ebm_map_shape *m)
 {
@@ -53,13 +44,6 @@ static void map_load(const ebm_map_shape *m, const float *image, float *map)
 static void map_store(const ebm_map_shape *m, const float *map, float *image)
 {
     ebm__map_store(m, padded(m->h, m->w), map, image);
-}
-
-/* Vectors in the run of positions. */
-static size_t run_vectors(const ebm_conv_shape *s)
-{
-    size_t run = (size_t)s->h * padded(s->h, s->w).row;
-    return (run + LANES - 1) / LANES;
 }
 
 /* Distance in floats from a position to what tap number `tap` reads. */
@@ -80,10 +64,17 @@ static int32_t block_channels(const ebm_conv_shape *s, int32_t o)
 
 /* --- packing -------------------------------------------------------------------------------- */
 
+static size_t direction_floats(const ebm_conv_shape *s)
+{
+    return uses_winograd(s) ? winograd_floats(s)
+                            : ebm__round_up(ebm__conv_weights(s), ALIGN_FLOATS);
+}
+
 /* Forward weights, those of the data gradient, the mask. */
 static size_t packed_floats(const ebm_conv_shape *s)
 {
-    return 2 * ebm__round_up(ebm__conv_weights(s), ALIGN_FLOATS) + run_vectors(s) * LANES;
+    const ebm_conv_shape t = ebm__conv_transposed(s);
+    return direction_floats(s) + direction_floats(&t) + run_vectors(s) * LANES;
 }
 
 static const float *packed_forward(const float *packed)
@@ -93,13 +84,13 @@ static const float *packed_forward(const float *packed)
 
 static const float *packed_backward(const ebm_conv_shape *s, const float *packed)
 {
-    return packed + ebm__round_up(ebm__conv_weights(s), ALIGN_FLOATS);
+    return packed + direction_floats(s);
 }
 
 static const uint32_t *packed_mask(const ebm_conv_shape *s, const float *packed)
 {
-    return (const uint32_t *)(const void *)(packed +
-                                            2 * ebm__round_up(ebm__conv_weights(s), ALIGN_FLOATS));
+    const ebm_conv_shape t = ebm__conv_transposed(s);
+    return (const uint32_t *)(const void *)(packed_backward(s, packed) + direction_floats(&t));
 }
 
 /* Order: block of outputs, input, tap, output: what the inner loop reads next.
@@ -108,6 +99,10 @@ static void pack_direction(const ebm_conv_shape *s, const float *w, const float 
                            float *out)
 {
     int32_t taps = s->k * s->k;
+    if (uses_winograd(s)) {
+        winograd_pack(s, w, gain, flip, out);
+        return;
+    }
     for (int32_t o = 0; o < s->c_out; o += block_channels(s, o))
         for (int32_t i = 0; i < s->c_in; i++)
             for (int32_t tap = 0; tap < taps; tap++)
@@ -124,11 +119,10 @@ static void pack_direction(const ebm_conv_shape *s, const float *w, const float 
 static void pack(const ebm_conv_shape *s, const float *w, const float *gain, float *packed)
 {
     const ebm_conv_shape t = ebm__conv_transposed(s);
-    size_t weights = ebm__round_up(ebm__conv_weights(s), ALIGN_FLOATS);
-    uint32_t *mask = (uint32_t *)(void *)(packed + 2 * weights);
+    uint32_t *mask = (uint32_t *)(void *)(packed + direction_floats(s) + direction_floats(&t));
     size_t row = padded(s->h, s->w).row;
     pack_direction(s, w, gain, false, packed);
-    pack_direction(&t, w, gain, true, packed + weights);
+    pack_direction(&t, w, gain, true, packed + direction_floats(s));
     for (size_t p = 0; p < run_vectors(s) * LANES; p++)
         mask[p] = p < (size_t)s->h * row && p % row < (size_t)s->w ? 0xFFFFFFFFu : 0u;
 }
@@ -147,20 +141,13 @@ static size_t reached(const ebm_conv_shape *s)
 
 static size_t scratch_floats(const ebm_conv_shape *s)
 {
-    return reached(s) * row_of_columns(s);
+    const ebm_conv_shape t = ebm__conv_transposed(s);
+    size_t columns = reached(s) * row_of_columns(s), there = winograd_scratch(s);
+    size_t back = winograd_scratch(&t), most = there > back ? there : back;
+    return uses_winograd(s) && most > columns ? most : columns;
 }
 
 /* --- forward and data gradient -------------------------------------------------------------- */
-
-/* What happens to the sums before they are stored; NULL and NONE mean: nothing. */
-typedef struct epilogue {
-    const float *bias, *residual;
-    ebm_gate gate;   /* value *= act'(x) */
-    bool accumulate; /* value += y */
-    float *y;
-    ebm_activation act;
-    float *activated; /* = act(value) */
-} epilogue;
 
 /* What a register block works on. */
 typedef struct tile {
@@ -194,29 +181,6 @@ INLINE void tile_product(const tile *t, const float **x, const float **w, int32_
                     sum[i][j] = v_fma(weight, in[j], sum[i][j]);
             }
         }
-}
-
-/* Stores n sums of one output channel; `at` is where they lie in a map. */
-static void store_row(const epilogue *end, const uint32_t *mask, int32_t channel, size_t at,
-                      size_t n, float *sum)
-{
-    if (end->bias)
-        for (size_t i = 0; i < n; i++)
-            sum[i] += end->bias[channel];
-    if (end->residual)
-        for (size_t i = 0; i < n; i++)
-            sum[i] += end->residual[at + i];
-    if (end->gate.act.kind != EBM_ACT_NONE)
-        ebm__gate_run(end->gate.act, n, ebm__gate_source(&end->gate) + at, sum, sum);
-    if (end->accumulate)
-        for (size_t i = 0; i < n; i++)
-            sum[i] += end->y[at + i];
-    for (size_t i = 0; i < n; i++)
-        sum[i] = mask[i] ? sum[i] : 0.0f;
-    if (end->y)
-        memcpy(end->y + at, sum, n * sizeof *sum);
-    if (end->activated)
-        ebm__act_run(end->act, n, sum, end->activated + at);
 }
 
 /* The first block of channels stays in registers; sums of further ones are added to it in turn. */
@@ -271,20 +235,9 @@ static size_t next_vectors(size_t left)
     return left < NR_MAX ? left : NR_MAX;
 }
 
-/* Zeros before and after the run of every plane that is this member's. */
-static void zero_edges(const ebm_conv_shape *s, ebm__layout l, float *y, ebm_share share)
-{
-    size_t end = l.base + run_vectors(s) * LANES;
-    for (size_t o = ebm__share_first((size_t)s->c_out, share);
-         o < ebm__share_end((size_t)s->c_out, share); o++) {
-        memset(y + o * l.plane, 0, l.base * sizeof *y);
-        memset(y + o * l.plane + end, 0, (l.plane - end) * sizeof *y);
-    }
-}
-
-/* One direction of a convolution; members divide the positions. */
-static void convolve(const ebm_conv_shape *s, const float *w, const uint32_t *mask, const float *x,
-                     const epilogue *end, ebm_share share)
+/* One direction of a convolution with few channels; members divide the positions. */
+static void direct(const ebm_conv_shape *s, const float *w, const uint32_t *mask, const float *x,
+                   const epilogue *end, ebm_share share)
 {
     const ebm__layout l = padded(s->h, s->w);
     int32_t taps = s->k * s->k;
@@ -292,10 +245,7 @@ static void convolve(const ebm_conv_shape *s, const float *w, const uint32_t *ma
     ptrdiff_t shift[9];
     for (int32_t tap = 0; tap < taps; tap++)
         shift[tap] = tap_shift(s, tap);
-    if (end->y)
-        zero_edges(s, l, end->y, share);
-    if (end->activated)
-        zero_edges(s, l, end->activated, share);
+    finish_edges(s, end, run_vectors(s) * LANES, share);
     for (size_t v = ebm__share_first(run_vectors(s), share), nr; v < last; v += nr) {
         size_t at = l.base + v * LANES;
         const float *weights = w;
@@ -318,6 +268,15 @@ static void convolve(const ebm_conv_shape *s, const float *w, const uint32_t *ma
     }
 }
 
+static void convolve(const ebm_conv_shape *s, const float *w, const uint32_t *mask, const float *x,
+                     const epilogue *end, float *scratch, ebm_share share)
+{
+    if (uses_winograd(s))
+        winograd(s, w, mask, x, end, scratch, share);
+    else
+        direct(s, w, mask, x, end, share);
+}
+
 static void forward(const ebm_conv_shape *s, const float *packed, const float *x,
                     const ebm_conv_result *out, float *scratch, ebm_share share)
 {
@@ -326,8 +285,7 @@ static void forward(const ebm_conv_shape *s, const float *packed, const float *x
                           .y = out->y,
                           .act = out->act,
                           .activated = out->activated};
-    (void)scratch;
-    convolve(s, packed_forward(packed), packed_mask(s, packed), x, &end, share);
+    convolve(s, packed_forward(packed), packed_mask(s, packed), x, &end, scratch, share);
 }
 
 static void backward_data(const ebm_conv_shape *s, const float *packed, const float *dy,
@@ -335,8 +293,7 @@ static void backward_data(const ebm_conv_shape *s, const float *packed, const fl
 {
     const ebm_conv_shape t = ebm__conv_transposed(s);
     const epilogue end = {.gate = out->gate, .accumulate = out->accumulate, .y = out->dx};
-    (void)scratch;
-    convolve(&t, packed_backward(s, packed), packed_mask(s, packed), dy, &end, share);
+    convolve(&t, packed_backward(s, packed), packed_mask(s, packed), dy, &end, scratch, share);
 }
 
 /* --- weight gradient ------------------------------------------------------------------------ */
@@ -513,7 +470,7 @@ static void head_backward(ebm_activation act, const ebm_map_shape *m, const floa
 
 static const ebm_kernels SIMD_TABLE = {
     .name = SIMD_NAME,
-    .kernel_class = "f32-fma",
+    .kernel_class = "f32-winograd",
     .value_floats = map_floats,
     .operand_floats = map_floats,
     .value_is_operand = ebm__always_operand,

@@ -108,6 +108,32 @@ static void check_shift(const ebm_kernels *k)
     free_rig(&r);
 }
 
+/* The same with many channels, each the shifted next one. Tiles end inside the image. */
+static void check_shift_channels(const ebm_kernels *k)
+{
+    const ebm_conv_shape s = {35, 35, 10, 7, 3};
+    rig r = make_rig(k, &s);
+    float *x = randoms(7, in_size(&s)), *y = floats(out_size(&s)), *expected = floats(out_size(&s));
+    for (int tap = 0; tap < 9; tap++) {
+        float *w = floats(weight_size(&s));
+        for (int c = 0; c < 35; c++)
+            w[(c * 35 + (c + 1) % 35) * 9 + tap] = 1.0f;
+        for (int i = 0; i < 35 * 70; i++) {
+            int row = i / 7 % 10 + tap / 3 - 1, col = i % 7 + tap % 3 - 1;
+            bool inside = row >= 0 && row < 10 && col >= 0 && col < 7;
+            expected[i] = inside ? x[(i / 70 + 1) % 35 * 70 + row * 7 + col] : 0.0f;
+        }
+        k->conv_pack(&s, w, NULL, r.packed);
+        rig_forward(&r, r.zeros, x, NULL, y);
+        assert_rel_l2(y, expected, out_size(&s), precision(k));
+        ebm_free(w);
+    }
+    ebm_free(x);
+    ebm_free(y);
+    ebm_free(expected);
+    free_rig(&r);
+}
+
 /* One pixel of one input and one of one output, a tap apart: that tap's weight alone gets their
  * product, for every tap, and for inputs and outputs in all parts of a register block. */
 static void check_weight_delta(const ebm_kernels *k)
@@ -161,6 +187,7 @@ static void test_shift(void **state)
 {
     (void)state;
     for_each_set(check_shift);
+    for_each_set(check_shift_channels);
 }
 
 /* Sets of one class give the same bits. */

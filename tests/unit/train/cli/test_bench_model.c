@@ -44,6 +44,19 @@ static void keeps_defaults(void **state)
     assert_int_equal(c.n_mult, 3);
     assert_int_equal(c.ch_mult[2], 2);
     assert_int_equal(c.num_res_blocks, 2);
+    assert_string_equal(c.architecture, "drl-resnet");
+    assert_int_equal(c.activation, EBM_ACT_LEAKY_RELU);
+}
+
+static void reads_words(void **state)
+{
+    (void)state;
+    ebm_network_config c;
+    ebm_error err = {0};
+    assert_int_equal(ebmt__bench_network("unet,ch=16,silu", &c, &err), EBM_OK);
+    assert_string_equal(c.architecture, "drl-unet");
+    assert_int_equal(c.activation, EBM_ACT_SILU);
+    assert_int_equal(c.ch, 16);
 }
 
 static void refuses_what_is_not_a_network(void **state)
@@ -54,6 +67,7 @@ static void refuses_what_is_not_a_network(void **state)
         "ch=1e3",   "ch=1234567",  "ch=8,",    ",ch=8",   "ch=8,,size=8",
         "ch=8 ",    "width=8",     "mult=",    "mult=1:", "mult=:1",
         "mult=1:a", "ch=8;size=8", "mult=1,2", "ch=8:2",  "mult=1:1:1:1:1:1:1:1:1",
+        "unet=1",   "unets",       "silu8",    "relu",
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         ebm_network_config c;
@@ -135,6 +149,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_every_field),
         cmocka_unit_test(keeps_defaults),
+        cmocka_unit_test(reads_words),
         cmocka_unit_test(refuses_what_is_not_a_network),
         cmocka_unit_test(refuses_sizes_without_a_graph),
         cmocka_unit_test(random_weights_carry_a_signal),
