@@ -86,10 +86,11 @@ typedef struct job {
 
 static void put_pictures(const char *body, char *out, size_t size)
 {
+    char before = '\0';
     size_t n = 0;
 
-    for (; *body && n < size; body++) {
-        const bool named = body[0] != '"' && body[-1] == '"' && body[1] == '"';
+    for (; *body && n < size; before = *body++) {
+        const bool named = body[0] != '"' && before == '"' && body[1] == '"';
         const char *text = named && *body == 'P' ? picture : named && *body == 'M' ? mask : NULL;
 
         n += (size_t)(text ? snprintf(out + n, size - n, "%s", text)
