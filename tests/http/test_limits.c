@@ -191,6 +191,22 @@ static void *ask(void *arg)
     }
 }
 
+/* The number behind a text in what a route answers; -1: there is none. */
+static double number_at(const char *path, const char *text)
+{
+    int port = strcmp(path, "/metrics") == 0 ? d.admin : d.port;
+    double value = -1.0;
+    const char *at;
+    http_reply r;
+
+    assert_true(http_call(port, "GET", path, "", NULL, &r));
+    at = strstr(r.body, text);
+    if (at)
+        value = strtod(at + strlen(text), NULL);
+    http_reply_clear(&r);
+    return value;
+}
+
 /* Everything that was accepted before the signal is answered with 200, and the exit code is 0. */
 static void a_signal_under_load(void **state)
 {
@@ -204,12 +220,14 @@ static void a_signal_under_load(void **state)
     memset(clients, 0, sizeof(clients));
     assert_true(daemon_start(&d, more));
     body_for(0.5, body, sizeof(body));
-    for (int i = 0; i < 4; i++)
-        assert_int_equal(pthread_create(&clients[i].thread, NULL, ask, &clients[i]), 0);
-    sleep_ms(300);
     for (int i = 0; i < 6; i++)
         fds[i] = begin(body);
-    sleep_ms(100); /* they are in: the daemon takes them within a millisecond or so */
+    while (number_at("/v1/queue", "\"queued\":") + number_at("/v1/queue", "\"running\":") < 6)
+        ;
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&clients[i].thread, NULL, ask, &clients[i]), 0);
+    while (number_at("/metrics", "{route=\"/sample\",code=\"200\"} ") < 5)
+        ; /* the clients are being served */
     kill(d.pid, SIGTERM);
     for (int i = 0; i < 6; i++)
         assert_int_equal(end(fds[i]), 200);
