@@ -66,7 +66,7 @@ static void long_ones_do_not_starve(void **state)
     run_bench_submit(b, 1, "{\"n\":1,\"steps_per_level\":2000,\"seed\":1}", "");
     for (int i = 0; i < 40; i++) {
         run_bench_submit(b, 2 + i, "{\"seed\":2}", "");
-        turns += turn(b, 1000) == 1 ? 1 : 0;
+        turns += turn(b, 100) == 1 ? 1 : 0;
     }
     assert_in_range(turns, 4, 10);
 }
@@ -121,19 +121,19 @@ static void too_many_open_jobs(void **state)
     char body[96];
 
     for (int i = 1; i <= 4; i++) {
-        snprintf(body, sizeof(body), "{\"steps_per_level\":%d,\"seed\":1}", 500 + 300 * i);
+        snprintf(body, sizeof(body), "{\"steps_per_level\":%d,\"seed\":1}", 60 + 30 * i);
         run_bench_submit(b, i, body, "");
     }
     for (int i = 0; i < 40; i++)
-        turn(b, 10);
+        turn(b, 1);
     assert_int_equal(ebmd_sched_open(b->sched), 4);
-    run_bench_submit(b, 5, "{\"steps_per_level\":100,\"seed\":1}", "");
+    run_bench_submit(b, 5, "{\"steps_per_level\":10,\"seed\":1}", "");
     for (int i = 0; i < 8; i++)
-        turn(b, 10);
+        turn(b, 1);
     assert_int_equal(ebmd_sched_open(b->sched), 4);
     assert_int_equal(run_bench_state(b, 4), EBMD_JOB_QUEUED); /* with a checkpoint */
     assert_int_equal(run_bench_state(b, 5), EBMD_JOB_RUNNING);
-    run_bench_finish_all(b, 400);
+    run_bench_finish_all(b, 40);
     for (int i = 1; i <= 5; i++)
         assert_int_equal(run_bench_state(b, i), EBMD_JOB_SUCCEEDED);
 }
