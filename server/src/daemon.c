@@ -384,29 +384,43 @@ int ebmd_daemon_check(const ebmd_options *options, ebm_error *err)
     return EBMD_EX_OK;
 }
 
+static void lay_out(ebmd_parts *d, const ebmd_options *options)
+{
+    d->opt = options;
+    d->signals.signal_fd = d->signals.wake_fd = -1;
+    atomic_init(&d->state.phase, EBMD_STARTING);
+    atomic_init(&d->state.stop, false);
+    d->state.wake_fd = -1;
+    d->app.state = &d->state;
+    d->app.cors_origins = options->cors_origins;
+    d->bodies.max = EBMD_BODIES_MAX;
+    d->app.bodies = &d->bodies;
+    d->app.build = "ebmd " EBMD_VERSION;
+    d->app.version = EBMD_VERSION;
+    d->app.workers = options->workers;
+    d->app.sync_limit_s = options->sync_limit;
+    d->app.stream_heartbeat_s = options->stream_heartbeat;
+}
+
 int ebmd_daemon_run(const ebmd_options *options, bool *abrupt, ebm_error *err)
 {
-    ebmd_parts d = {.opt = options, .signals = {-1, -1}};
+    /* not in this frame: after an abrupt end threads go on with it until the process is gone */
+    ebmd_parts *d = ebm_alloc(1, sizeof(*d));
     int rc;
 
     *abrupt = false;
-    atomic_init(&d.state.phase, EBMD_STARTING);
-    atomic_init(&d.state.stop, false);
-    d.state.wake_fd = -1;
-    d.app.state = &d.state;
-    d.app.cors_origins = options->cors_origins;
-    d.bodies.max = EBMD_BODIES_MAX;
-    d.app.bodies = &d.bodies;
-    d.app.build = "ebmd " EBMD_VERSION;
-    d.app.version = EBMD_VERSION;
-    d.app.workers = options->workers;
-    d.app.sync_limit_s = options->sync_limit;
-    d.app.stream_heartbeat_s = options->stream_heartbeat;
-    ebmd_notify_open(&d.notify, getenv);
-    rc = start_all(&d, err);
+    if (!d) {
+        ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for the daemon");
+        return EBMD_EX_OS;
+    }
+    lay_out(d, options);
+    ebmd_notify_open(&d->notify, getenv);
+    rc = start_all(d, err);
     if (rc == EBMD_EX_OK)
-        rc = serve(&d, abrupt);
-    if (!*abrupt)
-        stop_all(&d);
+        rc = serve(d, abrupt);
+    if (!*abrupt) {
+        stop_all(d);
+        ebm_free(d);
+    }
     return rc;
 }
