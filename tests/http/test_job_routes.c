@@ -194,6 +194,7 @@ static void strangers(void **state)
     assert_int_equal(call_job("GET", id, "", KEY("root")), 200);
     assert_int_equal(call_job("DELETE", id, "", KEY("root")), 204);
     send_job(KEY("alice"), "{}", id);
+    assert_int_equal(call_job("GET", id, "?wait=100", KEY("alice")), 200);
     assert_int_equal(call_job("GET", id, "/images/0.png", KEY("bob")), 404);
     assert_int_equal(call_job("GET", id, "/images/0.png", KEY("bob") "If-None-Match: *\r\n"), 404);
     assert_int_equal(call_job("GET", id, "/images/0.png", KEY("alice")), 200);
@@ -221,7 +222,7 @@ static void waiting(void **state)
     json_decref(job);
     /* an end is told at once */
     send_job(KEY("alice") ASYNC, "{\"model\":\"slow\",\"steps_per_level\":4}", id);
-    snprintf(path, sizeof(path), "/v1/jobs/%s?wait=20", id);
+    snprintf(path, sizeof(path), "/v1/jobs/%s?wait=100", id);
     assert_int_equal(call("GET", path, KEY("alice"), &job), 200);
     assert_string_equal(json_string_value(json_object_get(job, "status")), "succeeded");
     json_decref(job);
