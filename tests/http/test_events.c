@@ -1,5 +1,6 @@
 /* Streams of events over the wire: of jobs that have ended, after a broken line, for clients that
- * leave, for too many of them, and over a stop. What they tell of a job is in test_progress.c. */
+ * leave, for too many of them, and over a stop. What they tell of a job is in test_event_story.c.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
