@@ -180,7 +180,9 @@ static json_t *gradient_array(const float *grad, size_t dim)
 
 static json_t *score_object(const ebma_scores *s, int32_t k)
 {
-    const double *logp = s->logp + (size_t)k * (size_t)s->levels;
+    const size_t levels = (size_t)s->levels;
+    const double *features = s->features + (size_t)k * EBM_FEATURES * levels;
+    const double *logp = features + EBM_FEATURE_LOGP * levels;
     json_t *o = json_object();
     bool ok = o != NULL;
 
@@ -189,7 +191,7 @@ static json_t *score_object(const ebma_scores *s, int32_t k)
     ebma__set(o, "energies", energies(logp, s->levels), &ok);
     if (s->calibration) {
         const ebm_calibration *c = s->calibration;
-        double score = ebm_calibration_score(c, logp);
+        double score = ebm_calibration_score(c, features);
 
         ebma__set(o, "percentiles", percentiles(c, logp), &ok);
         ebma__set(o, "score", ebma__number(score), &ok);

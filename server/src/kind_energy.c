@@ -1,6 +1,5 @@
 /* Jobs of the kind "energy": each part is one picture, scored at every noise level.
  * Knows scores and calibrations; not who asks, nor where results are kept. */
-#include <math.h>
 #include <string.h>
 
 #include "ebm/calibration.h"
@@ -11,17 +10,17 @@
 typedef struct score_state {
     int64_t done;
     char pad[EBM_ALIGN - sizeof(int64_t)];
-    double logp[]; /* [T]; then gradient [dim] of floats, if it is wanted */
+    double features[]; /* [EBM_FEATURES,T]; then gradient [dim] of floats, if it is wanted */
 } score_state;
 
-static size_t levels_of(const ebmd_op *op)
+static size_t features_of(const ebmd_op *op)
 {
-    return (size_t)op->levels->count;
+    return EBM_FEATURES * (size_t)op->levels->count;
 }
 
 static float *gradient_of(const ebmd_op *op, score_state *s)
 {
-    return op->call.params.gradient ? (float *)(void *)(s->logp + levels_of(op)) : NULL;
+    return op->call.params.gradient ? (float *)(void *)(s->features + features_of(op)) : NULL;
 }
 
 static ebm_scoring how_of(const ebmd_op *op, const ebm_density *density)
@@ -46,7 +45,7 @@ static ebm_status energy_parse(const ebmd_engine *engine, const char *json, size
         return st;
     how = how_of(op, NULL);
     numbers =
-        levels_of(op) * sizeof(double) + (op->call.params.gradient ? op->dim : 0) * sizeof(float);
+        features_of(op) * sizeof(double) + (op->call.params.gradient ? op->dim : 0) * sizeof(float);
     plan->parts = op->request.n_images;
     plan->outputs = 1;
     plan->images = 0;
@@ -61,10 +60,10 @@ static ebm_status energy_parse(const ebmd_engine *engine, const char *json, size
 /* --- documents ----------------------------------------------------------------------------- */
 
 /* The results of all parts behind each other, as an output holds them one by one. */
-static bool gather(const ebmd_op *op, const ebmd_result *results, int32_t n, double *logp,
+static bool gather(const ebmd_op *op, const ebmd_result *results, int32_t n, double *features,
                    float *gradient)
 {
-    const size_t head = levels_of(op) * sizeof(double),
+    const size_t head = features_of(op) * sizeof(double),
                  tail = gradient ? op->dim * sizeof(float) : 0;
 
     for (int32_t k = 0; k < n; k++) {
@@ -72,7 +71,7 @@ static bool gather(const ebmd_op *op, const ebmd_result *results, int32_t n, dou
 
         if (o->size != head + tail)
             return false;
-        memcpy(logp + (size_t)k * levels_of(op), o->data, head);
+        memcpy(features + (size_t)k * features_of(op), o->data, head);
         if (gradient)
             memcpy(gradient + (size_t)k * op->dim, o->data + head, tail);
     }
@@ -97,25 +96,25 @@ static ebm_status energy_document(const ebmd_plan *plan, const ebmd_facts *facts
                           .dim = op->dim,
                           .calibration = calibration_of(op)};
     const ebma_results results = {.scores = &scores};
-    double *logp;
+    double *features;
     float *gradient = NULL;
     ebm_status st;
 
     if (!facts->results)
         return ebmd_op_document(plan, facts, NULL, json, size, err);
-    logp = ebm_alloc(n * levels_of(op), sizeof(*logp));
+    features = ebm_alloc(n * features_of(op), sizeof(*features));
     if (op->call.params.gradient)
         gradient = ebm_alloc(n * op->dim, sizeof(*gradient));
-    scores.logp = logp;
+    scores.features = features;
     scores.gradient = gradient;
     memcpy(scores.comparable_within, plan->digest, sizeof(scores.comparable_within));
-    if (!logp || (op->call.params.gradient && !gradient))
+    if (!features || (op->call.params.gradient && !gradient))
         st = ebm_error_set(err, EBM_ERR_NOMEM, facts->id, "no memory for a job object");
-    else if (!gather(op, facts->results, plan->parts, logp, gradient))
+    else if (!gather(op, facts->results, plan->parts, features, gradient))
         st = ebm_error_set(err, EBM_ERR_FORMAT, facts->id, "a result of another size");
     else
         st = ebmd_op_document(plan, facts, &results, json, size, err);
-    ebm_free(logp);
+    ebm_free(features);
     ebm_free(gradient);
     return st;
 }
@@ -142,7 +141,7 @@ static ebm_status energy_advance(const ebmd_plan *plan, int32_t part, void *stat
     const ebmd_op *op = ebmd_op_of(plan);
     const ebm_scoring how = how_of(op, &tools->density);
     score_state *s = state;
-    ebm_score score = {.done = s->done, .logp = s->logp, .grad = gradient_of(op, s)};
+    ebm_score score = {.done = s->done, .features = s->features, .grad = gradient_of(op, s)};
 
     (void)err;
     ebm_score_advance(&how, op->images + (size_t)part * op->dim, (uint32_t)part, q->max_evals,
@@ -161,15 +160,13 @@ static ebm_status energy_collect(const ebmd_plan *plan, int32_t part, void *stat
     const size_t size = plan->state_size - sizeof(score_state);
 
     (void)tools;
-    for (size_t t = 0; t < levels_of(op); t++) {
-        if (!isfinite(s->logp[t]))
-            return ebm_error_set(err, EBM_ERR_DIVERGED, NULL,
-                                 "the energy of picture %d is not finite", (int)part);
-    }
+    if (!ebm_score_is_finite(s->features, op->levels->count))
+        return ebm_error_set(err, EBM_ERR_DIVERGED, NULL, "the energy of picture %d is not finite",
+                             (int)part);
     out->output[0].data = ebm_alloc(size, 1);
     if (!out->output[0].data)
         return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for a result");
-    memcpy(out->output[0].data, s->logp, size);
+    memcpy(out->output[0].data, s->features, size);
     out->output[0].size = size;
     return EBM_OK;
 }

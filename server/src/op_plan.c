@@ -52,27 +52,6 @@ static bool find_models(const ebmd_engine *engine, ebma_op_request *r, ebmd_plan
     return true;
 }
 
-static double *copy_numbers(const double *from, size_t n, ebm_arena *arena)
-{
-    double *to = ebm_arena_alloc(arena, n, sizeof(*to));
-
-    if (to)
-        memcpy(to, from, n * sizeof(*to));
-    return to;
-}
-
-/* A job may outlive the set of models that it was asked of. */
-static bool copy_calibration(const ebm_calibration *from, ebm_arena *arena, ebm_calibration *to)
-{
-    const size_t levels = (size_t)from->levels;
-
-    *to = *from;
-    to->mean = copy_numbers(from->mean, levels, arena);
-    to->sd = copy_numbers(from->sd, levels, arena);
-    to->quantile = copy_numbers(from->quantile, (levels + 1) * EBM_QUANTILES, arena);
-    return to->mean && to->sd && to->quantile;
-}
-
 static size_t dim_of(const ebm_model_info *m)
 {
     return (size_t)m->graph->channels * (size_t)m->graph->height * (size_t)m->graph->width;
@@ -177,7 +156,8 @@ static ebm_status plan_op(const ebmd_engine *engine, ebmd_op *op, ebm_arena *are
         problem->code = EBMA_MODEL_NOT_FOUND;
         return EBM_ERR_NOT_FOUND;
     }
-    if (calibration && !copy_calibration(calibration, arena, &op->calibration))
+    /* a job may outlive the set of models that it was asked of */
+    if (calibration && !ebm_calibration_copy(calibration, arena, &op->calibration))
         return out_of_memory(problem);
     return fill(op, arena, plan, problem);
 }

@@ -1,4 +1,6 @@
-/* Feeds bytes to the reader of calibration files; one that it accepts must give percentiles. */
+/* Feeds bytes to the reader of calibration files; one that it accepts must give percentiles, and a
+ * finite score of anything finite. */
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -13,6 +15,7 @@ static const char digest[] = "b12ae4a28fda015dc72dbb4d7f0f73b7e1f6748f30bca86df2
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static const double features[EBM_FEATURES * LEVELS] = {1e300, -1e300, 0.0, 1e-300};
     ebm_calibration c = {0};
 
     if (ebm_calibration_parse((const char *)data, size, digest, LEVELS, &c, NULL) == EBM_OK) {
@@ -22,6 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             if (!(p >= 0.0 && p <= 100.0))
                 abort();
         }
+        if (!isfinite(ebm_calibration_score(&c, features)))
+            abort();
     }
     ebm_calibration_clear(&c);
     return 0;

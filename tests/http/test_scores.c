@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "ebm/calibration.h"
 #include "ebm/io.h"
 #include "ebm/memory.h"
 #include "picture_daemon.h"
@@ -102,6 +103,52 @@ static void energies(void **state)
     json_decref(by_form);
     json_decref(root);
     json_decref(lines);
+}
+
+static void restart(void)
+{
+    assert_int_equal(daemon_stop(&p.d, SIGTERM, 10000), 0);
+    assert_int_equal(picture_daemon_start(&p), 0);
+}
+
+/* With a calibration beside the model, made with as many draws, the daemon's score is the
+ * command's, too; with another number of draws there is none. */
+static void unusual(void **state)
+{
+    char file[TEMP_PATH_MAX + 32];
+    json_t *lines, *root;
+    const json_t *first;
+
+    (void)state;
+    json_decref(lines_of("sample --model a-tiny --n 100 --seed 1 --out drawn"));
+    lines = lines_of("energy --model a-tiny --calibrate drawn --fit resize --seed 1 --draws 2");
+    assert_int_equal(json_array_size(lines), 1 + EBM_SPOIL_KINDS + 1);
+    json_decref(lines);
+    restart();
+    lines = lines_of("energy --model a-tiny --images one.png --seed 3 --draws 2");
+    root = picture_post_json(
+        &p, "/energy",
+        json_pack("{s:[o], s:i, s:i}", "images", picture_base64(&p.one), "seed", 3, "draws", 2),
+        200);
+    first = json_array_get(json_object_get(root, "data"), 0);
+    assert_numbers(json_array_get(lines, 1), first);
+    assert_true(json_is_real(json_object_get(first, "score")));
+    assert_number(json_number_value(json_object_get(first, "ood_percentile")),
+                  json_number_value(json_object_get(json_array_get(lines, 1), "ood_percentile")));
+    assert_int_equal(json_array_size(json_object_get(first, "percentiles")), 3);
+    assert_int_equal(
+        json_integer_value(json_object_get(json_object_get(root, "calibration"), "count")), 100);
+    json_decref(root);
+    json_decref(lines);
+    root = picture_post_json(
+        &p, "/energy",
+        json_pack("{s:[o], s:i, s:i}", "images", picture_base64(&p.one), "seed", 3, "draws", 3),
+        200);
+    assert_null(json_object_get(json_array_get(json_object_get(root, "data"), 0), "score"));
+    json_decref(root);
+    snprintf(file, sizeof(file), "%s/a-tiny/" EBM_CALIBRATION_FILE, p.d.models);
+    assert_int_equal(remove(file), 0);
+    restart();
 }
 
 static void likelihoods(void **state)
@@ -208,7 +255,8 @@ static void killed_within_a_particle(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(energies), cmocka_unit_test(likelihoods),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(energies), cmocka_unit_test(unusual),
+                                       cmocka_unit_test(likelihoods),
                                        cmocka_unit_test(killed_within_a_particle)};
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -58,11 +58,12 @@ typedef struct ebma_trace_page {
 EBM_API EBM_MUST_CHECK ebm_status ebma_traces_encode(const ebma_trace_page *page, char **json,
                                                      size_t *size, ebm_error *err);
 
-/* Scores of images. @shape logp [n,levels]; gradient [n,dim] of logp, or NULL */
+/* Scores of images. @shape features [n,EBM_FEATURES,levels]; gradient [n,dim] of the lowest level's
+ * log density, or NULL */
 typedef struct ebma_scores {
     int32_t n, levels;
     size_t dim;
-    const double *logp;
+    const double *features;
     const float *gradient;
     const ebm_calibration *calibration; /* NULL: none that fits */
     char comparable_within[65];

@@ -8,7 +8,9 @@
 
 #include "ebm/diagnostics.h"
 #include "ebm/levels.h"
+#include "ebm/memory.h"
 #include "ebm/sampler.h"
+#include "ebm/spoil.h"
 #include "ebm/status.h"
 
 /* How images are scored. @own borrows density and levels @range draws 1..1000 */
@@ -19,24 +21,32 @@ typedef struct ebm_scoring {
     int32_t draws;
 } ebm_scoring;
 
-/* Log density of an image at every level, averaged over noise draws.
- * @shape image [dim], work [3 dim], logp [T]
- * @unit  nats, up to a constant of the model and the level
- * @eq    mean over draws e of net(A_t (abar_t x + sbar_t e), t)/step2_t; docs/math/energy.md
+/* What is measured of an image at each level, averaged over noise draws. Rows of a score: */
+typedef enum ebm_feature {
+    EBM_FEATURE_LOGP, /* log density; nats, up to a constant of the model and the level */
+    EBM_FEATURE_MISS, /* log |e - g|^2, g the model's guess of the noise e that was added */
+    EBM_FEATURE_PULL  /* |g|^2 */
+} ebm_feature;
+#define EBM_FEATURES 3
+
+/* Features of an image at every level.
+ * @shape image [dim], work [3 dim], features [EBM_FEATURES,T]
+ * @eq    y = A_t (abar_t x + sbar_t e); net(y, t)/step2_t, and g = -A_t sbar_t grad net(y,
+ *        t)/step2_t, the mean of e behind y if the model is right; docs/math/energy.md
  * @thread pure function of (seed, index, image) */
 EBM_API void ebm_score_image(const ebm_scoring *how, const float *image, uint32_t index,
-                             float *work, double *logp);
+                             float *work, double *features);
 
 /* Gradient of the lowest level's log density, averaged over the same draws, in the image.
  * @shape image, grad [dim], work [3 dim] @unit nats per unit of x in [-1,1] */
 EBM_API void ebm_score_gradient(const ebm_scoring *how, const float *image, uint32_t index,
                                 float *work, float *grad);
 
-/* Scores of one image on their way. @shape logp [T]: what is not done yet is undefined; grad [dim],
- * or NULL: not wanted @own the caller's, who begins with done = 0 */
+/* Scores of one image on their way. @shape features [EBM_FEATURES,T]: what is not done yet is
+ * undefined; grad [dim], or NULL: not wanted @own the caller's, who begins with done = 0 */
 typedef struct ebm_score {
     int64_t done; /* evaluations */
-    double *logp;
+    double *features;
     float *grad;
 } ebm_score;
 /* Evaluations of a whole score. */
@@ -45,34 +55,72 @@ EBM_API int64_t ebm_score_evals(const ebm_scoring *how, bool gradient);
  * ebm_score_gradient(), bit for bit, however the work is divided. @shape work [3 dim] */
 EBM_API void ebm_score_advance(const ebm_scoring *how, const float *image, uint32_t index,
                                int64_t max_evals, float *work, ebm_score *score);
+/* False if a feature is not finite. @shape features [EBM_FEATURES,levels] */
+EBM_API bool ebm_score_is_finite(const double *features, int32_t levels);
 
 #define EBM_QUANTILES             101 /* 0, 1, ..., 100 % */
 #define EBM_CALIBRATION_FILE      "energy.json"
 #define EBM_CALIBRATION_MAX_BYTES (4u << 20)
 
-/* What calibration images score. Rows of quantile: the levels, then the standardised sum.
- * @shape mean, sd [T], quantile [T+1, EBM_QUANTILES] */
+#define EBM_CALIBRATION_MIN 100 /* images */
+#define EBM_BANDS_MAX       32
+
+/* What calibration images score, and what tells them from spoiled copies. Of up to 32 levels each
+ * is a band; of more, neighbours share one. Rows of quantile: the levels' log densities, then the
+ * score.
+ * @shape mean, sd [EBM_FEATURES,B], weight [2*EBM_FEATURES*B + 1], quantile [T+1,EBM_QUANTILES] */
 typedef struct ebm_calibration {
-    int32_t levels; /* T */
+    int32_t levels, bands; /* T, B */
     int64_t count;
     int32_t draws;
     int64_t seed;
-    double *mean, *sd, *quantile;
+    double *mean, *sd;
+    double *weight; /* of the standardised features, of their squares, constant */
+    double *quantile;
 } ebm_calibration;
 
-/* Makes the statistics. @shape logp [count, levels] @range count at least 100
- * @own clear with ebm_calibration_clear() @err RANGE (too few, a level without spread), NOMEM */
-EBM_API EBM_MUST_CHECK ebm_status ebm_calibration_of(const double *logp, int64_t count,
-                                                     int32_t levels, ebm_calibration *out,
+#define EBM_SCORED_COPIES 2 /* of each image */
+
+/* Images and spoiled copies of them, scored. Copy j is of image j/EBM_SCORED_COPIES, of kind
+ * ebm_scored_kind(j). @shape own [count,EBM_FEATURES,levels], spoiled [2 count, the same] */
+typedef struct ebm_scored {
+    int32_t levels;
+    int64_t count;
+    const double *own, *spoiled;
+} ebm_scored;
+EBM_API ebm_spoil_kind ebm_scored_kind(int64_t copy);
+
+/* Makes the statistics.
+ * @range count at least EBM_CALIBRATION_MIN
+ * @eq    weights: logistic regression, ridge 1e-3, classes and kinds of copies weighing alike.
+ *        Quantiles of the score: of each image by weights that were found without its quarter of
+ *        the images, as an image that is new would have it. docs/math/energy.md
+ * @own clear with ebm_calibration_clear()
+ * @err RANGE (too few, not finite, a level without spread), NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebm_calibration_of(const ebm_scored *set, ebm_calibration *out,
                                                      ebm_error *err);
+
+/* Tries what the score is worth against a kind of copies that it has never seen: scores of images
+ * and of the copies of that kind, by weights found without the kind and without the quarter that
+ * an image, or the image of a copy, is of.
+ * @shape own [count], spoiled [2 count]: filled for copies of that kind only @err as above */
+EBM_API EBM_MUST_CHECK ebm_status ebm_calibration_trial(const ebm_scored *set, ebm_spoil_kind kind,
+                                                        double *own, double *spoiled,
+                                                        ebm_error *err);
 EBM_API void ebm_calibration_clear(ebm_calibration *c); /* safe on a zeroed or cleared struct */
+/* Copies it into an arena. @own dies with the arena; never to be cleared @err false: no memory */
+EBM_API EBM_MUST_CHECK bool ebm_calibration_copy(const ebm_calibration *c, ebm_arena *arena,
+                                                 ebm_calibration *out);
 
-/* The one score for how usual an image is: low is unusual. @shape logp [T]
- * @eq sum_t (logp_t - mean_t)/sd_t / sqrt(T) */
-EBM_API double ebm_calibration_score(const ebm_calibration *c, const double *logp);
+/* The one score for how usual an image is: low is unusual.
+ * @shape features [EBM_FEATURES,T]
+ * @unit  log odds of the data against spoiled copies, in nats
+ * @eq    z = (mean of the feature over its band - mean)/sd, clipped to -6..6;
+ *        sum over z of weight z + weight' z^2, + constant */
+EBM_API double ebm_calibration_score(const ebm_calibration *c, const double *features);
 
-/* Share of calibration images that score lower, 0..100, linear between quantiles; `row` is a
- * level, or T for the standardised sum. A value below all of them gives 0. */
+/* Share of calibration images with a lower value, 0..100, linear between quantiles; `row` is a
+ * level for its log density, or T for the score. A value below all of them gives 0. */
 EBM_API double ebm_calibration_percentile(const ebm_calibration *c, int32_t row, double value);
 
 /* Where the middle 98 % of calibration images lie at a level: what traces are held against. */
@@ -86,9 +134,9 @@ EBM_API EBM_MUST_CHECK ebm_status ebm_calibration_write(const ebm_calibration *c
 
 /* Reads it; nothing in it is trusted.
  * @own *out as above
- * @err NOT_FOUND (no file, or one of other weights: training has gone on since), FORMAT, LIMIT,
- *      RANGE (a number), SHAPE (another number of levels), DIGEST (damaged), NOMEM, IO; err->where
- *      names file or field */
+ * @err NOT_FOUND (no file, or one of other weights: training has gone on since), FORMAT (also an
+ *      earlier format: calibrate again), LIMIT, RANGE (a number), SHAPE (another number of levels),
+ * DIGEST (damaged), NOMEM, IO; err->where names file or field */
 EBM_API EBM_MUST_CHECK ebm_status ebm_calibration_read(const char *dir, const char *model_sha256,
                                                        int32_t levels, ebm_calibration *out,
                                                        ebm_error *err);

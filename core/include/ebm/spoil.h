@@ -12,14 +12,14 @@
 
 /* The numbers are part of the reproducibility contract of calibrations: never renumber. */
 typedef enum ebm_spoil_kind {
-    EBM_SPOIL_TOP_BOTTOM,  /* upper half of one image, lower half of its partner */
-    EBM_SPOIL_LEFT_RIGHT,  /* left half of one, right half of its partner */
-    EBM_SPOIL_QUARTERS,    /* quarters exchanged across the middle */
-    EBM_SPOIL_MEAN,        /* of the image and its partner */
-    EBM_SPOIL_BLUR,        /* by a Gaussian with a standard deviation of 1/14 of the shorter side */
-    EBM_SPOIL_MOVE,        /* down by 5/28 of the height; what leaves comes back at the top */
-    EBM_SPOIL_INVERT,      /* light for dark */
-    EBM_SPOIL_SALT_PEPPER  /* one pixel in 20 inverted, all its channels together */
+    EBM_SPOIL_TOP_BOTTOM, /* upper half of one image, lower half of its partner */
+    EBM_SPOIL_LEFT_RIGHT, /* left half of one, right half of its partner */
+    EBM_SPOIL_QUARTERS,   /* quarters exchanged across the middle */
+    EBM_SPOIL_MEAN,       /* of the image and its partner */
+    EBM_SPOIL_BLUR,       /* by a Gaussian with a standard deviation of 1/14 of the shorter side */
+    EBM_SPOIL_MOVE,       /* down by 5/28 of the height; what leaves comes back at the top */
+    EBM_SPOIL_INVERT,     /* light for dark */
+    EBM_SPOIL_SALT_PEPPER /* one pixel in 20 inverted, all its channels together */
 } ebm_spoil_kind;
 #define EBM_SPOIL_KINDS 8
 

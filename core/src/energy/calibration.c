@@ -8,25 +8,101 @@
 #include "ebm/memory.h"
 #include "energy/calibration_internal.h"
 
-#define MIN_COUNT 100
+#define REACH                                                                                      \
+    6.0 /* how far a feature counts, in standard deviations: foreign images lie hundreds off */
 
 void ebm_calibration_clear(ebm_calibration *c)
 {
-    ebm_free(c->mean); /* one block holds all three */
+    ebm_free(c->mean); /* one block holds all tables */
     memset(c, 0, sizeof *c);
+}
+
+int32_t ebm__bands(int32_t levels)
+{
+    return levels < EBM_BANDS_MAX ? levels : EBM_BANDS_MAX;
+}
+
+/* Doubles of all tables, which lie behind each other. */
+static size_t table_size(const ebm_calibration *c)
+{
+    return 4 * EBM_FEATURES * (size_t)c->bands + 1 + ((size_t)c->levels + 1) * EBM_QUANTILES;
+}
+
+static void place_tables(ebm_calibration *c, double *block)
+{
+    const size_t m = EBM_FEATURES * (size_t)c->bands;
+    c->mean = block;
+    c->sd = c->mean + m;
+    c->weight = c->sd + m;
+    c->quantile = c->weight + 2 * m + 1;
 }
 
 ebm_status ebm__calibration_init(int32_t levels, ebm_calibration *out, ebm_error *err)
 {
-    const size_t t = (size_t)levels;
-    *out = (ebm_calibration){.levels = levels};
-    out->mean = ebm_alloc(2 * t + (t + 1) * EBM_QUANTILES, sizeof(double));
-    if (!out->mean)
+    *out = (ebm_calibration){.levels = levels, .bands = ebm__bands(levels)};
+    double *block = ebm_alloc(table_size(out), sizeof *block);
+    if (!block)
         return ebm_error_set(err, EBM_ERR_NOMEM, "calibration", "no memory");
-    out->sd = out->mean + t;
-    out->quantile = out->sd + t;
+    place_tables(out, block);
     return EBM_OK;
 }
+
+bool ebm_calibration_copy(const ebm_calibration *c, ebm_arena *arena, ebm_calibration *out)
+{
+    const size_t size = table_size(c);
+    double *block = ebm_arena_alloc(arena, size, sizeof *block);
+    *out = (ebm_calibration){0};
+    if (!block)
+        return false;
+    memcpy(block, c->mean, size * sizeof *block);
+    *out = *c;
+    place_tables(out, block);
+    return true;
+}
+
+/* --- the score ----------------------------------------------------------------------------- */
+
+void ebm__features_pool(const double *features, int32_t levels, double *pooled)
+{
+    const int32_t bands = ebm__bands(levels);
+    for (int32_t f = 0; f < EBM_FEATURES; f++)
+        for (int32_t b = 0; b < bands; b++) {
+            const int32_t first = b * levels / bands, end = (b + 1) * levels / bands;
+            double sum = 0;
+            for (int32_t t = first; t < end; t++)
+                sum += features[f * levels + t];
+            pooled[f * bands + b] = sum / (end - first);
+        }
+}
+
+void ebm__features_standardise(const ebm_calibration *c, double *x)
+{
+    const int32_t m = EBM_FEATURES * c->bands;
+    for (int32_t i = 0; i < m; i++) {
+        const double z = (x[i] - c->mean[i]) / c->sd[i];
+        x[i] = z > REACH ? REACH : z < -REACH ? -REACH : z;
+        x[m + i] = x[i] * x[i];
+    }
+}
+
+double ebm__log_odds(const ebm_calibration *c, const double *weight, const double *x)
+{
+    const int32_t columns = 2 * EBM_FEATURES * c->bands;
+    double sum = weight[columns];
+    for (int32_t i = 0; i < columns; i++)
+        sum += weight[i] * x[i];
+    return sum;
+}
+
+double ebm_calibration_score(const ebm_calibration *c, const double *features)
+{
+    double x[2 * EBM_FEATURES * EBM_BANDS_MAX];
+    ebm__features_pool(features, c->levels, x);
+    ebm__features_standardise(c, x);
+    return ebm__log_odds(c, c->weight, x);
+}
+
+/* --- percentiles --------------------------------------------------------------------------- */
 
 static int compare(const void *a, const void *b)
 {
@@ -34,8 +110,7 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* @shape column [n], sorted here; quantile [EBM_QUANTILES] */
-static void quantiles_of(double *column, size_t n, double *quantile)
+bool ebm__quantiles(double *column, size_t n, double *quantile)
 {
     qsort(column, n, sizeof *column, compare);
     for (size_t q = 0; q < EBM_QUANTILES; q++) {
@@ -44,64 +119,7 @@ static void quantiles_of(double *column, size_t n, double *quantile)
         double rest = at - (double)low;
         quantile[q] = rest > 0 ? column[low] + rest * (column[low + 1] - column[low]) : column[low];
     }
-}
-
-static void moments_of(const double *column, size_t n, double *mean, double *sd)
-{
-    double sum = 0, squares = 0;
-    for (size_t i = 0; i < n; i++)
-        sum += column[i];
-    *mean = sum / (double)n;
-    for (size_t i = 0; i < n; i++)
-        squares += (column[i] - *mean) * (column[i] - *mean);
-    *sd = sqrt(squares / (double)(n - 1));
-}
-
-static ebm_status measure(const double *logp, double *column, ebm_calibration *c, ebm_error *err)
-{
-    const size_t n = (size_t)c->count, levels = (size_t)c->levels;
-    for (size_t t = 0; t < levels; t++) {
-        for (size_t i = 0; i < n; i++)
-            column[i] = logp[i * levels + t];
-        moments_of(column, n, &c->mean[t], &c->sd[t]);
-        if (!(c->sd[t] > 0.0) || !isfinite(c->sd[t]))
-            return ebm_error_set(err, EBM_ERR_RANGE, "calibration",
-                                 "scores at level %zu have no spread or are not finite", t);
-        quantiles_of(column, n, c->quantile + t * EBM_QUANTILES);
-    }
-    for (size_t i = 0; i < n; i++)
-        column[i] = ebm_calibration_score(c, logp + i * levels);
-    quantiles_of(column, n, c->quantile + levels * EBM_QUANTILES);
-    return EBM_OK;
-}
-
-ebm_status ebm_calibration_of(const double *logp, int64_t count, int32_t levels,
-                              ebm_calibration *out, ebm_error *err)
-{
-    *out = (ebm_calibration){0};
-    if (count < MIN_COUNT)
-        return ebm_error_set(err, EBM_ERR_RANGE, "calibration", "needs at least %d images",
-                             MIN_COUNT);
-    ebm_status st = ebm__calibration_init(levels, out, err);
-    if (st != EBM_OK)
-        return st;
-    double *column = ebm_alloc((size_t)count, sizeof *column);
-    out->count = count;
-    st = column ? measure(logp, column, out, err)
-                : ebm_error_set(err, EBM_ERR_NOMEM, "calibration", "no memory for %lld scores",
-                                (long long)count);
-    ebm_free(column);
-    if (st != EBM_OK)
-        ebm_calibration_clear(out);
-    return st;
-}
-
-double ebm_calibration_score(const ebm_calibration *c, const double *logp)
-{
-    double sum = 0;
-    for (int32_t t = 0; t < c->levels; t++)
-        sum += (logp[t] - c->mean[t]) / c->sd[t];
-    return sum / sqrt(c->levels);
+    return quantile[1] < quantile[EBM_QUANTILES - 2];
 }
 
 double ebm_calibration_percentile(const ebm_calibration *c, int32_t row, double value)

@@ -15,7 +15,8 @@
 
 #define MAX_DEPTH  3
 #define MAX_TOKENS 131072
-#define FORMAT     1
+#define FORMAT     2
+#define MAX_WEIGHT 1e6
 #define CANONICAL  (JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17))
 
 /* --- writing ------------------------------------------------------------------------------- */
@@ -58,11 +59,12 @@ static bool digest_of(const json_t *document, char *hex)
 static char *text_of(const ebm_calibration *c, const char *model_sha256)
 {
     char hex[65], *text = NULL;
-    const size_t t = (size_t)c->levels;
-    json_t *o = json_pack("{s:i, s:s, s:I, s:i, s:I, s:o, s:o, s:o}", "format", FORMAT,
-                          "model_sha256", model_sha256, "count", (json_int_t)c->count, "draws",
-                          (int)c->draws, "seed", (json_int_t)c->seed, "mean", reals(c->mean, t),
-                          "sd", reals(c->sd, t), "quantiles", quantile_rows(c));
+    const size_t m = EBM_FEATURES * (size_t)c->bands;
+    json_t *o =
+        json_pack("{s:i, s:s, s:I, s:i, s:I, s:o, s:o, s:o, s:o}", "format", FORMAT, "model_sha256",
+                  model_sha256, "count", (json_int_t)c->count, "draws", (int)c->draws, "seed",
+                  (json_int_t)c->seed, "mean", reals(c->mean, m), "sd", reals(c->sd, m), "weights",
+                  reals(c->weight, 2 * m + 1), "quantiles", quantile_rows(c));
     if (o && digest_of(o, hex) && json_object_set_new(o, "sha256", json_string(hex)) == 0)
         text = json_dumps(o, CANONICAL);
     json_decref(o);
@@ -136,6 +138,25 @@ static ebm_status quantiles(const json_t *o, ebm_calibration *c, ebm_error *err)
     return st;
 }
 
+/* Weights of a regression with a ridge are small; bounded ones keep every score finite. */
+static ebm_status tables(const json_t *o, ebm_calibration *c, ebm_error *err)
+{
+    const size_t m = EBM_FEATURES * (size_t)c->bands;
+    ebm_status st = numbers(json_object_get(o, "mean"), "mean", m, c->mean, err);
+    if (st == EBM_OK)
+        st = numbers(json_object_get(o, "sd"), "sd", m, c->sd, err);
+    for (size_t i = 0; i < m && st == EBM_OK; i++)
+        if (!(c->sd[i] > 0.0))
+            st = ebm_error_set(err, EBM_ERR_RANGE, "sd", "value %zu is not positive", i);
+    if (st == EBM_OK)
+        st = numbers(json_object_get(o, "weights"), "weights", 2 * m + 1, c->weight, err);
+    for (size_t i = 0; i <= 2 * m && st == EBM_OK; i++)
+        if (!(fabs(c->weight[i]) <= MAX_WEIGHT))
+            st =
+                ebm_error_set(err, EBM_ERR_RANGE, "weights", "value %zu is over %g", i, MAX_WEIGHT);
+    return st;
+}
+
 static ebm_status fields(const json_t *o, ebm_calibration *c, ebm_error *err)
 {
     int64_t draws = 0;
@@ -145,14 +166,19 @@ static ebm_status fields(const json_t *o, ebm_calibration *c, ebm_error *err)
     if (st == EBM_OK)
         st = whole(o, "seed", 0, 9007199254740991.0, &c->seed, err);
     if (st == EBM_OK)
-        st = numbers(json_object_get(o, "mean"), "mean", (size_t)c->levels, c->mean, err);
-    if (st == EBM_OK)
-        st = numbers(json_object_get(o, "sd"), "sd", (size_t)c->levels, c->sd, err);
-    for (int32_t t = 0; t < c->levels && st == EBM_OK; t++)
-        if (!(c->sd[t] > 0.0))
-            st = ebm_error_set(err, EBM_ERR_RANGE, "sd", "value %d is not positive", t);
+        st = tables(o, c, err);
     c->draws = (int32_t)draws;
     return st == EBM_OK ? quantiles(o, c, err) : st;
+}
+
+static ebm_status check_format(const json_t *o, ebm_error *err)
+{
+    int64_t format = 0;
+    ebm_status st = whole(o, "format", 1, FORMAT, &format, err);
+    if (st == EBM_OK && format < FORMAT)
+        st = ebm_error_set(err, EBM_ERR_FORMAT, "format",
+                           "is %d, that of earlier builds: calibrate the model again", (int)format);
+    return st;
 }
 
 /* Takes the digest out of the document and holds it against the rest. */
@@ -162,10 +188,6 @@ static ebm_status check_digest(json_t *o, const char *model_sha256, ebm_error *e
     const char *model = json_string_value(json_object_get(o, "model_sha256"));
     const char *said = json_string_value(json_object_get(o, "sha256"));
     char hex[65], kept[65];
-    int64_t format = 0;
-    ebm_status st = whole(o, "format", FORMAT, FORMAT, &format, err);
-    if (st != EBM_OK)
-        return st;
     if (!model || !said || strlen(said) != 64)
         return ebm_error_set(err, EBM_ERR_FORMAT, model ? "sha256" : "model_sha256",
                              "missing, or not a digest");
@@ -187,6 +209,8 @@ ebm_status ebm_calibration_parse(const char *text, size_t size, const char *mode
         return ebm_error_set(err, EBM_ERR_LIMIT, EBM_CALIBRATION_FILE, "is over 4 MiB");
     ebm_status st =
         ebm__json_parse(text, size, MAX_DEPTH, MAX_TOKENS, EBM_CALIBRATION_FILE, &o, err);
+    if (st == EBM_OK)
+        st = check_format(o, err);
     if (st == EBM_OK)
         st = check_digest(o, model_sha256, err);
     if (st == EBM_OK)

@@ -2,10 +2,30 @@
 #ifndef EBM__CALIBRATION_INTERNAL_H
 #define EBM__CALIBRATION_INTERNAL_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "ebm/calibration.h"
+
+/* Bands of so many levels. */
+int32_t ebm__bands(int32_t levels);
 
 /* Allocates zeroed tables. @own ebm_calibration_clear() @err NOMEM */
 EBM_MUST_CHECK ebm_status ebm__calibration_init(int32_t levels, ebm_calibration *out,
                                                 ebm_error *err);
+
+/* Means over the levels of each band. @shape features [EBM_FEATURES,T], pooled [EBM_FEATURES,B] */
+void ebm__features_pool(const double *features, int32_t levels, double *pooled);
+
+/* Makes of pooled features what the regression sees: standardised and clipped, then their squares.
+ * @shape x [2,EBM_FEATURES,B], in place */
+void ebm__features_standardise(const ebm_calibration *c, double *x);
+
+/* @shape weight [2*EBM_FEATURES*B + 1], x [2,EBM_FEATURES,B] */
+double ebm__log_odds(const ebm_calibration *c, const double *weight, const double *x);
+
+/* Sorts a column and takes its quantiles; false: the middle 98 % have no spread.
+ * @shape column [n], quantile [EBM_QUANTILES] */
+bool ebm__quantiles(double *column, size_t n, double *quantile);
 
 #endif

@@ -1,4 +1,6 @@
 /* Scores of images. Knows a density and levels; not what scores are compared with. */
+#include <float.h>
+#include <math.h>
 #include <string.h>
 
 #include "ebm/calibration.h"
@@ -21,18 +23,50 @@ static void noised(const ebm_scoring *how, const float *image, uint32_t index, i
         y[i] = keep * image[i] + add * e[i];
 }
 
-/* One draw of a level's mean; after the last one the sum becomes the mean. */
-static void add_logp(const ebm_scoring *how, const float *image, uint32_t index, int64_t number,
-                     float *work, double *logp)
+/* Adds |e - g|^2 and |g|^2 for the model's guess g of the noise e. @shape e, grad [dim] */
+static void add_guess(const ebm_scoring *how, int32_t level, const float *e, const float *grad,
+                      double *miss, double *pull)
+{
+    const ebm_levels *l = how->levels;
+    const double factor = -l->scale[level] * l->sbar[level] / l->step2[level];
+    double miss2 = 0, pull2 = 0;
+    for (size_t i = 0; i < how->density->dim; i++) {
+        const double guess = factor * (double)grad[i], left = (double)e[i] - guess;
+        miss2 += left * left;
+        pull2 += guess * guess;
+    }
+    *miss += miss2;
+    *pull += pull2;
+}
+
+/* The logarithm of a mean square; an exact guess has no finite one. */
+static double log_of(double mean)
+{
+    return log(mean < DBL_MIN ? DBL_MIN : mean);
+}
+
+/* One draw of a level's means; after the last one the sums become the features. */
+static void add_draw(const ebm_scoring *how, const float *image, uint32_t index, int64_t number,
+                     float *work, double *features)
 {
     const ebm_density *d = how->density;
     const int32_t t = (int32_t)(number / how->draws), k = (int32_t)(number % how->draws);
+    const int32_t levels = how->levels->count;
+    double *logp = features + EBM_FEATURE_LOGP * levels + t;
+    double *miss = features + EBM_FEATURE_MISS * levels + t;
+    double *pull = features + EBM_FEATURE_PULL * levels + t;
     float net = 0.0f;
+    if (k == 0)
+        *logp = *miss = *pull = 0.0;
     noised(how, image, index, t, k, work, work + d->dim);
     d->gradient(d->self, work, t, &net, work + 2 * d->dim);
-    logp[t] = (k == 0 ? 0.0 : logp[t]) + (double)net / how->levels->step2[t];
-    if (k == how->draws - 1)
-        logp[t] /= how->draws;
+    *logp += (double)net / how->levels->step2[t];
+    add_guess(how, t, work + d->dim, work + 2 * d->dim, miss, pull);
+    if (k < how->draws - 1)
+        return;
+    *logp /= how->draws;
+    *miss = log_of(*miss / how->draws);
+    *pull /= how->draws;
 }
 
 static void add_gradient(const ebm_scoring *how, const float *image, uint32_t index, int32_t draw,
@@ -63,16 +97,16 @@ void ebm_score_advance(const ebm_scoring *how, const float *image, uint32_t inde
     const int64_t levels = ebm_score_evals(how, false);
     for (; max_evals > 0 && score->done < all; max_evals--, score->done++) {
         if (score->done < levels)
-            add_logp(how, image, index, score->done, work, score->logp);
+            add_draw(how, image, index, score->done, work, score->features);
         else
             add_gradient(how, image, index, (int32_t)(score->done - levels), work, score->grad);
     }
 }
 
 void ebm_score_image(const ebm_scoring *how, const float *image, uint32_t index, float *work,
-                     double *logp)
+                     double *features)
 {
-    ebm_score score = {.logp = logp};
+    ebm_score score = {.features = features};
     ebm_score_advance(how, image, index, INT64_MAX, work, &score);
 }
 
@@ -81,4 +115,12 @@ void ebm_score_gradient(const ebm_scoring *how, const float *image, uint32_t ind
 {
     for (int32_t k = 0; k < how->draws; k++)
         add_gradient(how, image, index, k, work, grad);
+}
+
+bool ebm_score_is_finite(const double *features, int32_t levels)
+{
+    for (int32_t i = 0; i < EBM_FEATURES * levels; i++)
+        if (!isfinite(features[i]))
+            return false;
+    return true;
 }

@@ -10,8 +10,14 @@
 const char *ebm_spoil_name(ebm_spoil_kind kind)
 {
     static const char *const names[EBM_SPOIL_KINDS] = {
-        "halves, top and bottom", "halves, left and right", "quarters exchanged", "mean of two",
-        "blurred",                "moved",                  "inverted",           "salt and pepper",
+        "halves, top and bottom",
+        "halves, left and right",
+        "quarters exchanged",
+        "mean of two",
+        "blurred",
+        "moved",
+        "inverted",
+        "salt and pepper",
     };
     return (unsigned)kind < EBM_SPOIL_KINDS ? names[kind] : NULL;
 }

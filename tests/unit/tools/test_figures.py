@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Known answers for the arithmetic of tools/figures.py: test_figures.py TOOLS. Runs no model."""
+import argparse
 import os
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 try:
     import numpy as np
@@ -91,14 +93,30 @@ class Foreign(unittest.TestCase):
         at = (np.arange(28) + 0.5) * 8 / 28 - 0.5
         self.assertTrue(np.allclose(out, np.clip(at, 0, 7)))
 
-    def test_two_sides(self):
-        """The score is minus the squared distance, whatever the levels' units and correlation."""
-        white = RNG.normal(size=(20000, 2))
-        mix = np.array([[3.0, 0.0], [400.0, 70.0]])
-        score = figures.Typicality(white @ mix.T + [7, -5])
-        points = np.array([[0.0, 0.0], [2, 0], [-2, 0], [0, 2], [1, -1]])
-        got = score(points @ mix.T + [7, -5])
-        self.assertTrue(np.allclose(got, [0, -4, -4, -4, -2], atol=0.2))
+    def test_areas_of_scores(self):
+        """Test images score 2 and 3; the flips' scores lie below, the others' above; the log densities the
+        other way round. The calibration is of the last images, of which none is scored."""
+        class Stub:
+            args = argparse.Namespace(images=8, calibrate=2, seed=1)
+            seen = []
+
+            def calibrated_copy(self, images):
+                self.seen.append(images)
+                return self, [{"unseen_kind": "mean", "copies": 4, "auroc": 0.9}]
+
+            def scores(self, name, images):
+                self.seen.append(images)
+                level = {"test": 2.0, "vertical-flips": 0.0}.get(name, 9.0)
+                score = level + np.arange(len(images)) % 2
+                return score, -score
+
+        ebm, test = Stub(), noisy(10, 8, 8)
+        with unittest.mock.patch.object(figures, "digits", lambda count, shape: noisy(count, *shape)):
+            got = figures.measure_foreign(ebm, test)
+        self.assertEqual([row["auroc"]["value"] for row in got["rows"]], [1, 0, 0])
+        self.assertEqual([row["auroc_of_lowest_level"]["value"] for row in got["rows"]], [0, 1, 1])
+        self.assertTrue((ebm.seen[0] == test[8:]).all() and (ebm.seen[1] == test[:8]).all())
+        self.assertTrue((ebm.seen[2] == test[:8, ::-1]).all())
 
 
 if __name__ == "__main__":

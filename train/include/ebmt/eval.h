@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ebm/calibration.h"
 #include "ebm/diagnostics.h"
 #include "ebm/likelihood.h"
 #include "ebm/mcmc.h"
@@ -66,18 +67,8 @@ EBM_API EBM_MUST_CHECK ebm_status ebmt_images_read(const char *path, ebmt_datase
 
 /* --- out of distribution ------------------------------------------------------------------- */
 
-#define EBMT_OOD_DRAWS     4 /* noise draws averaged for one score */
 #define EBMT_OOD_QUANTILES 5 /* 1, 5, 50, 95, 99 per cent */
 #define EBMT_OOD_ROWS      4
-
-/* Scores images by the model's log density at its lowest noise level, on noised images, because
- * the network has seen no others there.
- * @eq    mean over EBMT_OOD_DRAWS of net(scale_0 (abar_0 x + sbar_0 e), 0) / step2_0
- * @shape scores [images->count] @unit nats, up to a constant of the model: higher is likelier
- * @err   SHAPE, NOMEM */
-EBM_API EBM_MUST_CHECK ebm_status ebmt_log_densities(ebm_model *m, const ebmt_dataset *images,
-                                                     uint64_t seed, ebmt_pool *pool, double *scores,
-                                                     ebm_error *err);
 
 typedef struct ebmt_ood_row {
     const char *name; /* static */
@@ -94,11 +85,18 @@ typedef struct ebmt_ood_report {
 
 typedef struct ebmt_ood_options {
     const ebmt_dataset *test, *foreign;
+    const ebm_calibration *calibration; /* of the model */
     ebmt_pool *pool;
     uint64_t seed;
 } ebmt_ood_options;
 
-/* @err SHAPE (images of another size than the model's), NOMEM */
+/* The score of each image: ebm_calibration_score(), averaged over the calibration's draws.
+ * @shape scores [images->count] @unit nats: higher is more usual
+ * @err   SHAPE (images of another size than the model's), NOMEM, DIVERGED (err->index = image) */
+EBM_API EBM_MUST_CHECK ebm_status ebmt_ood_scores(ebm_model *m, const ebmt_ood_options *opt,
+                                                  const ebmt_dataset *images, double *scores,
+                                                  ebm_error *err);
+/* @err as above */
 EBM_API EBM_MUST_CHECK ebm_status ebmt_ood_test(ebm_model *m, const ebmt_ood_options *opt,
                                                 ebmt_ood_report *out, ebm_error *err);
 

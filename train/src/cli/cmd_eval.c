@@ -54,7 +54,7 @@ static const ebmt_option rows[] = {
      false},
     {"--ood", EBMT_OPT_STRING, AT(ood), 0, 0, NULL, "PATH",
      "foreign images (IDX directory, .npy, or directory of PNG) to tell from test images by the "
-     "model's log density",
+     "model's score, which `ebm energy --calibrate` has made",
      false},
     {"--likelihood", EBMT_OPT_INT, AT(likelihood), 0, 1000000, NULL, "images",
      "bits per dimension of so many test images; 0: not measured", false},
@@ -158,6 +158,7 @@ typedef struct evaluation {
     const eval_args *args;
     ebmt_pool *pool;
     ebm_model *model;
+    ebm_calibration calibration; /* of the model, for --ood */
     ebmt_classifier *classifier;
     ebmt_inception *inception;
     ebmt_ruler rulers[EBMT_MAX_RULERS];
@@ -236,6 +237,21 @@ static ebm_status open_inputs(evaluation *e, ebm_error *err)
     return st;
 }
 
+/* Before any work is done: without its calibration a model has no score. */
+static ebm_status read_calibration(evaluation *e, ebm_error *err)
+{
+    const ebm_model_info *info = ebm_model_describe(e->model);
+    ebm_error inner = {0};
+    ebm_status st = ebm_calibration_read(e->args->model, info->sha256, info->levels->count,
+                                         &e->calibration, &inner);
+    if (st == EBM_ERR_NOT_FOUND)
+        return ebm_error_set(err, st, "--ood",
+                             "the model has no calibration: make one with ebm energy --calibrate");
+    return st == EBM_OK ? EBM_OK
+                        : ebm_error_set(err, st, EBM_CALIBRATION_FILE, "%s: %.200s", inner.where,
+                                        inner.text);
+}
+
 static ebm_status draw_samples(evaluation *e, ebm_error *err)
 {
     const eval_args *a = e->args;
@@ -244,6 +260,8 @@ static ebm_status draw_samples(evaluation *e, ebm_error *err)
     ebm_status st = ebmt__cli_kernels(a->kernels, &kernels, err);
     if (st == EBM_OK)
         st = ebmm_model_open(a->model, kernels, &e->model, err);
+    if (st == EBM_OK && a->ood)
+        st = read_calibration(e, err);
     if (st != EBM_OK)
         return st;
     const ebm_model_info *info = ebm_model_describe(e->model);
@@ -288,8 +306,11 @@ static ebm_status measure_ood(evaluation *e, ebmt_ood_report *out, ebm_error *er
     if (st == EBM_OK) {
         foreign.count = foreign.count < e->args->n ? foreign.count : e->args->n;
         test.count = test.count < e->args->n ? test.count : e->args->n;
-        const ebmt_ood_options opt = {
-            .test = &test, .foreign = &foreign, .pool = e->pool, .seed = (uint64_t)e->args->seed};
+        const ebmt_ood_options opt = {.test = &test,
+                                      .foreign = &foreign,
+                                      .calibration = &e->calibration,
+                                      .pool = e->pool,
+                                      .seed = (uint64_t)e->args->seed};
         st = ebmt_ood_test(e->model, &opt, out, err);
     }
     if (st == EBM_OK)
@@ -395,6 +416,7 @@ static void clear(evaluation *e)
     ebmt_dataset_clear(&e->test);
     ebmt_classifier_free(e->classifier);
     ebmt_inception_free(e->inception);
+    ebm_calibration_clear(&e->calibration);
     ebm_model_unref(e->model);
     ebmt_pool_free(e->pool);
 }

@@ -84,8 +84,8 @@ void ebmt__print_report(const ebmt_eval_report *r, const ebmt_eval_facts *f)
 
 void ebmt__print_ood(const ebmt_ood_report *ood)
 {
-    (void)printf("\n%-26s %6s  %-20s  log density: 1, 5, 50, 95, 99 %%\n", "out of distribution",
-                 "n", "AUROC");
+    (void)printf("\n%-26s %6s  %-20s  score: 1, 5, 50, 95, 99 %%\n", "out of distribution", "n",
+                 "AUROC");
     for (int32_t i = 0; i < ood->n_rows; i++) {
         const ebmt_ood_row *r = &ood->row[i];
         (void)printf("%-26s %6lld", r->name, (long long)r->n);

@@ -97,7 +97,7 @@ static void put_memorisation(FILE *f, const ebmt_eval_report *r)
 static void put_ood(FILE *f, const ebmt_ood_report *ood)
 {
     (void)fputs("<h2>Out of distribution</h2><table><tr><th>set</th><th>n</th><th>AUROC</th>"
-                "<th>log density: 1 %</th><th>5 %</th><th>50 %</th><th>95 %</th><th>99 %</th></tr>"
+                "<th>score: 1 %</th><th>5 %</th><th>50 %</th><th>95 %</th><th>99 %</th></tr>"
                 "\n",
                 f);
     for (int32_t i = 0; i < ood->n_rows; i++) {

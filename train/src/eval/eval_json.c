@@ -88,7 +88,7 @@ static json_t *ood_row(const ebmt_ood_row *r)
     for (int i = 0; i < EBMT_OOD_QUANTILES; i++)
         (void)json_array_append_new(quantiles, real(r->quantile[i]));
     return json_pack("{s:s, s:I, s:o, s:o}", "set", r->name, "n", (json_int_t)r->n,
-                     "log_density_quantiles", quantiles, "auroc", number(&r->auroc));
+                     "score_quantiles", quantiles, "auroc", number(&r->auroc));
 }
 
 static void add_ood(const ebmt_ood_report *ood, json_t *object)

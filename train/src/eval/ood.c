@@ -1,27 +1,27 @@
-/* Out-of-distribution test: the model's log density at its lowest level tells real images from
- * foreign ones, or doesn't. Has never heard of files or classifiers. */
+/* Out-of-distribution test: the model's score tells real images from foreign ones, or doesn't. Has
+ * never heard of files or classifiers. */
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "ebm/memory.h"
-#include "ebm/rng.h"
 #include "ebm/session.h"
 #include "ebmt/eval.h"
 #include "eval/image_sets.h"
 
-/* Scratch of one thread. @shape floats [3*dim, rounded up]: image, noise, input */
+/* Scratch of one thread. @shape floats [4*dim]: image, work; features [EBM_FEATURES,T] */
 typedef struct score_worker {
     ebm_session *session;
     float *floats;
+    double *features;
     ebm_error error; /* the first one */
 } score_worker;
 
 typedef struct scoring {
-    const ebm_model_info *info;
+    const ebm_levels *levels;
+    const ebmt_ood_options *opt;
     const ebmt_dataset *images;
     size_t dim;
-    uint64_t seed;
     score_worker *workers;
     double *scores;
 } scoring;
@@ -30,21 +30,18 @@ static void score_task(void *user, int32_t i, int32_t worker)
 {
     scoring *s = user;
     score_worker *w = &s->workers[worker];
-    const ebm_levels *l = s->info->levels;
-    float *x = w->floats, *e = x + s->dim, *y = e + s->dim;
-    const float keep = (float)(l->scale[0] * l->abar[0]), add = (float)(l->scale[0] * l->sbar[0]);
-    double sum = 0.0;
-    if (w->error.status != EBM_OK || ebmt_dataset_get(s->images, i, false, x, &w->error) != EBM_OK)
+    const ebm_density density = ebm_density_of_session(w->session);
+    const ebm_scoring how = {&density, s->levels, s->opt->seed, s->opt->calibration->draws};
+    if (w->error.status != EBM_OK ||
+        ebmt_dataset_get(s->images, i, false, w->floats, &w->error) != EBM_OK)
         return;
-    for (uint32_t k = 0; k < EBMT_OOD_DRAWS; k++) {
-        const ebm_stream stream = {
-            .seed = s->seed, .purpose = EBM_PURPOSE_DATA, .chain = (uint32_t)i, .step = k};
-        ebm_rng_normal(&stream, 0, s->dim, e);
-        for (size_t j = 0; j < s->dim; j++)
-            y[j] = keep * x[j] + add * e[j];
-        sum += (double)ebm_session_net(w->session, y, 0) / l->step2[0];
+    ebm_score_image(&how, w->floats, (uint32_t)i, w->floats + s->dim, w->features);
+    s->scores[i] = ebm_calibration_score(s->opt->calibration, w->features);
+    if (!ebm_score_is_finite(w->features, s->levels->count)) {
+        w->error.index = i;
+        (void)ebm_error_set(&w->error, EBM_ERR_DIVERGED, "ood",
+                            "the score of image %d is not finite", (int)i);
     }
-    s->scores[i] = sum / EBMT_OOD_DRAWS;
 }
 
 static ebm_status init_workers(ebm_model *m, scoring *s, int32_t n, ebm_error *err)
@@ -54,23 +51,24 @@ static ebm_status init_workers(ebm_model *m, scoring *s, int32_t n, ebm_error *e
     if (!s->workers)
         return ebm_error_set(err, EBM_ERR_NOMEM, "ood", "no memory for %d threads", n);
     for (int32_t i = 0; i < n && st == EBM_OK; i++) {
-        s->workers[i].floats = ebm_alloc(3 * s->dim, sizeof(float));
-        st = s->workers[i].floats
+        s->workers[i].floats = ebm_alloc(4 * s->dim, sizeof(float));
+        s->workers[i].features = ebm_alloc((size_t)s->levels->count, EBM_FEATURES * sizeof(double));
+        st = s->workers[i].floats && s->workers[i].features
                  ? ebm_session_create(m, NULL, &s->workers[i].session, err)
                  : ebm_error_set(err, EBM_ERR_NOMEM, "ood", "no memory for an image");
     }
     return st;
 }
 
-ebm_status ebmt_log_densities(ebm_model *m, const ebmt_dataset *images, uint64_t seed,
-                              ebmt_pool *pool, double *scores, ebm_error *err)
+ebm_status ebmt_ood_scores(ebm_model *m, const ebmt_ood_options *opt, const ebmt_dataset *images,
+                           double *scores, ebm_error *err)
 {
     const ebm_graph_info *g = ebm_model_describe(m)->graph;
-    const int32_t threads = ebmt_pool_threads(pool);
-    scoring s = {.info = ebm_model_describe(m),
+    const int32_t threads = ebmt_pool_threads(opt->pool);
+    scoring s = {.levels = ebm_model_describe(m)->levels,
+                 .opt = opt,
                  .images = images,
                  .dim = ebmt__image_bytes(images),
-                 .seed = seed,
                  .scores = scores};
     if (images->channels != g->channels || images->height != g->height || images->width != g->width)
         return ebm_error_set(err, EBM_ERR_SHAPE, "ood",
@@ -78,13 +76,14 @@ ebm_status ebmt_log_densities(ebm_model *m, const ebmt_dataset *images, uint64_t
                              g->channels, images->width, images->height, images->channels);
     ebm_status st = init_workers(m, &s, threads, err);
     if (st == EBM_OK)
-        ebmt_pool_run(pool, (int32_t)images->count, score_task, &s);
+        ebmt_pool_run(opt->pool, (int32_t)images->count, score_task, &s);
     for (int32_t i = 0; s.workers && i < threads; i++) {
         const ebm_error *e = &s.workers[i].error;
         if (st == EBM_OK && e->status != EBM_OK)
             st = ebm_error_set(err, e->status, e->where, "%s", e->text);
         ebm_session_free(s.workers[i].session);
         ebm_free(s.workers[i].floats);
+        ebm_free(s.workers[i].features);
     }
     ebm_free(s.workers);
     return st;
@@ -127,7 +126,7 @@ static ebm_status add_row(ebm_model *m, const ebmt_ood_options *opt, const ebmt_
     double *scores = ebm_alloc((size_t)images->count, sizeof *scores);
     if (!scores)
         return ebm_error_set(err, EBM_ERR_NOMEM, "ood", "no memory for scores");
-    ebm_status st = ebmt_log_densities(m, images, opt->seed, opt->pool, scores, err);
+    ebm_status st = ebmt_ood_scores(m, opt, images, scores, err);
     if (st == EBM_OK)
         st = ebmt_auroc(test, out->row[0].n, scores, images->count, &row->auroc, err);
     if (st == EBM_OK) {
@@ -165,7 +164,7 @@ ebm_status ebmt_ood_test(ebm_model *m, const ebmt_ood_options *opt, ebmt_ood_rep
     double *test = ebm_alloc((size_t)n, sizeof *test);
     if (!test)
         return ebm_error_set(err, EBM_ERR_NOMEM, "ood", "no memory for scores");
-    ebm_status st = ebmt_log_densities(m, opt->test, opt->seed, opt->pool, test, err);
+    ebm_status st = ebmt_ood_scores(m, opt, opt->test, test, err);
     if (st == EBM_OK) {
         summarise("test images", test, n, &out->row[0]);
         out->row[0].auroc = (ebmt_number){NAN, NAN, n};

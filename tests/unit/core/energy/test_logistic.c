@@ -71,32 +71,49 @@ static void draw(double *x, double *weight, double apart)
     }
 }
 
-/* At the minimum the gradient, written out here once more, is zero in every coordinate: for
- * classes that overlap, and for such as a plane divides, 30 standard deviations apart. */
+/* At the minimum the gradient, written out here once more, is zero in every coordinate. */
+static void check_minimum(const ebm__logistic *p, const double *b)
+{
+    double gradient[COLUMNS + 1] = {0};
+    for (size_t i = 0; i < p->rows; i++) {
+        const double *x = p->x + i * p->columns, s = p->weight[i] > 0 ? 1 : -1;
+        double sum = b[p->columns];
+        for (size_t j = 0; j < p->columns; j++)
+            sum += b[j] * x[j];
+        const double push = -p->weight[i] / (1 + exp(s * sum));
+        for (size_t j = 0; j < p->columns; j++)
+            gradient[j] += push * x[j];
+        gradient[p->columns] += push;
+    }
+    for (size_t j = 0; j < p->columns; j++)
+        gradient[j] += p->ridge * b[j];
+    for (size_t j = 0; j <= p->columns; j++)
+        assert_close(gradient[j], 0.0, 1e-9);
+}
+
+/* Classes that overlap, and such as a plane divides, 30 standard deviations apart. */
 static void test_gradient_is_zero(void **state)
 {
     double x[ROWS * COLUMNS], weight[ROWS], b[COLUMNS + 1];
     const ebm__logistic p = {ROWS, COLUMNS, x, weight, 1e-3};
     (void)state;
     for (int far = 0; far < 2; far++) {
-        double gradient[COLUMNS + 1] = {0};
         draw(x, weight, far ? 30.0 : 0.5);
         assert_int_equal(ebm__logistic_fit(&p, b, NULL), EBM_OK);
-        for (int i = 0; i < ROWS; i++) {
-            double sum = b[COLUMNS], s = weight[i] > 0 ? 1 : -1;
-            for (int j = 0; j < COLUMNS; j++)
-                sum += b[j] * x[i * COLUMNS + j];
-            const double push = -weight[i] / (1 + exp(s * sum));
-            for (int j = 0; j < COLUMNS; j++)
-                gradient[j] += push * x[i * COLUMNS + j];
-            gradient[COLUMNS] += push;
-        }
-        for (int j = 0; j < COLUMNS; j++)
-            gradient[j] += p.ridge * b[j];
-        for (int j = 0; j <= COLUMNS; j++)
-            assert_close(gradient[j], 0.0, 1e-9);
+        check_minimum(&p, b);
         assert_true(b[2] > 0.2);
     }
+}
+
+/* Whole steps of Newton's method leap ever farther here. */
+static void test_overshooting(void **state)
+{
+    const double x[] = {1, -55, -1}, weight[] = {0.007, -0.398, -0.974};
+    const ebm__logistic p = {3, 1, x, weight, 6.007521209602596e-4};
+    double b[2];
+    (void)state;
+    assert_int_equal(ebm__logistic_fit(&p, b, NULL), EBM_OK);
+    check_minimum(&p, b);
 }
 
 static void test_refused(void **state)
@@ -121,9 +138,9 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_dimension),    cmocka_unit_test(test_odds_of_a_table),
-        cmocka_unit_test(test_constant),         cmocka_unit_test(test_gradient_is_zero),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_one_dimension), cmocka_unit_test(test_odds_of_a_table),
+        cmocka_unit_test(test_constant),      cmocka_unit_test(test_gradient_is_zero),
+        cmocka_unit_test(test_overshooting),  cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

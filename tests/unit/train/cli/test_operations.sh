@@ -31,7 +31,7 @@ fewer() {
         -e 's/--steps 2000 --warmup 500/--steps 24 --warmup 4/' -e 's/--steps 3000/--steps 30/' \
         -e 's/--frames 9/--frames 3/' -e 's/--temperatures 200/--temperatures 2/' \
         -e 's/--particles 16/--particles 2/' -e 's/--paths 4/--paths 2/' \
-        -e 's/--warmup 50/--warmup 2/' -e 's/--limit 2000/--limit 100/'
+        -e 's/--warmup 50/--warmup 2/' -e 's/--limit 2000/--limit 100 --draws 1/'
 }
 
 fewer "$top/docs/operations.md" >examples

@@ -275,6 +275,31 @@ static void test_reports(void **state)
     scene_clear(&s);
 }
 
+/* Of images in rows of one level, and brighter ones for copies. */
+static void calibrate(ebm_model *m, ebm_calibration *out)
+{
+    enum { N = EBM_CALIBRATION_MIN, DIM = 64, ROWS = (1 + EBM_SCORED_COPIES) * N };
+    const ebm_levels *l = ebm_model_describe(m)->levels;
+    const size_t numbers = EBM_FEATURES * (size_t)l->count;
+    double *features = ebm_alloc(ROWS, numbers * sizeof *features);
+    ebm_session *session;
+    float image[DIM], work[3 * DIM];
+    assert_int_equal(ebm_session_create(m, NULL, &session, NULL), EBM_OK);
+    const ebm_density density = ebm_density_of_session(session);
+    const ebm_scoring how = {&density, l, 3, 2};
+    const ebm_scored set = {l->count, N, features, features + N * numbers};
+    assert_non_null(features);
+    for (int k = 0; k < ROWS; k++) {
+        for (int i = 0; i < DIM; i++)
+            image[i] = (float)((k * 7 + i / 8) % 20) / 10.0f - (k < N ? 1.0f : 0.7f);
+        ebm_score_image(&how, image, (uint32_t)k, work, features + (size_t)k * numbers);
+    }
+    assert_int_equal(ebm_calibration_of(&set, out, NULL), EBM_OK);
+    out->draws = 2;
+    ebm_free(features);
+    ebm_session_free(session);
+}
+
 /* The same images as test and as foreign ones have the same scores, so the area is 1/2 exactly; so
  * have images that are their own mirror image. Upside down they differ. */
 static void test_ood(void **state)
@@ -282,17 +307,20 @@ static void test_ood(void **state)
     const ebm_network_config network = small_network();
     ebm_model *m = random_net(&network, kernel_set("ref"), 1);
     ebmt_pool *one = pool_of(1), *two = pool_of(2);
+    ebm_calibration calibration;
     ebmt_dataset images, small;
     ebmt_ood_report r;
     double a[12], b[12];
     (void)state;
+    calibrate(m, &calibration);
     bars_make(12, 1, &images);
     for (int i = 0; i < 12 * 64; i++)
         images.pixels[i] = (uint8_t)(i / 8 % 8 * 30 + i / 64); /* each row of one level */
-    assert_int_equal(ebmt_log_densities(m, &images, 5, one, a, NULL), EBM_OK);
-    assert_int_equal(ebmt_log_densities(m, &images, 5, two, b, NULL), EBM_OK);
+    ebmt_ood_options opt = {&images, &images, &calibration, one, 5};
+    assert_int_equal(ebmt_ood_scores(m, &opt, &images, a, NULL), EBM_OK);
+    opt.pool = two;
+    assert_int_equal(ebmt_ood_scores(m, &opt, &images, b, NULL), EBM_OK);
     assert_memory_equal(a, b, sizeof a);
-    const ebmt_ood_options opt = {.test = &images, .foreign = &images, .pool = two, .seed = 5};
     assert_int_equal(ebmt_ood_test(m, &opt, &r, NULL), EBM_OK);
     assert_int_equal(r.n_rows, EBMT_OOD_ROWS);
     assert_true(isnan(r.row[0].auroc.value));
@@ -302,13 +330,14 @@ static void test_ood(void **state)
     assert_close(r.row[0].quantile[2], ebmt_quantile(a, 12, 0.5), 0);
     small = images;
     small.height = 4;
-    assert_int_equal(ebmt_log_densities(m, &small, 5, one, a, NULL), EBM_ERR_SHAPE);
+    assert_int_equal(ebmt_ood_scores(m, &opt, &small, a, NULL), EBM_ERR_SHAPE);
     images.count = 3;
     FOR_EACH_ALLOC_FAILURE
     {
         ebm_status st = ebmt_ood_test(m, &opt, &r, NULL);
         assert_int_equal(st, fail_alloc_hit() ? EBM_ERR_NOMEM : EBM_OK);
     }
+    ebm_calibration_clear(&calibration);
     ebmt_dataset_clear(&images);
     ebmt_pool_free(one);
     ebmt_pool_free(two);
