@@ -168,28 +168,33 @@ static ebm_status check_weights(const run *r, ebm_error *err)
 
 static ebm_status save_checkpoint(run *r, ebm_error *err)
 {
-    ebm_status st = check_weights(r, err);
-    if (st == EBM_OK && leads(r))
-        st = ebmt_checkpoint_save(r->opt->out_dir, &r->tr->state, r->config_json, err);
+    ebm_status st = ebmt_checkpoint_save(r->opt->out_dir, &r->tr->state, r->config_json, err);
+    if (st == EBM_OK)
+        write_report(r, "");
     return st;
 }
 
+/* Whether a checkpoint is to be saved now: in time, or late when the run was uneasy in between. */
+static bool checkpoint_is_due(run *r)
+{
+    if (r->opt->checkpoint_every > 0 && r->tr->state.iteration % r->opt->checkpoint_every == 0)
+        r->checkpoint_due = true;
+    if (!r->checkpoint_due || ebmt__watch_uneasy(&r->watch))
+        return false;
+    r->checkpoint_due = false;
+    return true;
+}
+
+/* The sheet comes before the checkpoint: a run killed between the two draws it again when resumed,
+   and none goes on from a checkpoint whose sheet nobody drew. */
 static ebm_status periodic(run *r, ebm_error *err)
 {
-    int64_t i = r->tr->state.iteration;
-    ebm_status st = EBM_OK;
-    bool save = false;
-    if (r->opt->checkpoint_every > 0 && i % r->opt->checkpoint_every == 0)
-        r->checkpoint_due = true;
-    if (r->checkpoint_due && !ebmt__watch_uneasy(&r->watch)) {
-        st = save_checkpoint(r, err);
-        r->checkpoint_due = false;
-        save = true;
-    }
+    bool due = checkpoint_is_due(r);
+    ebm_status st = due ? check_weights(r, err) : EBM_OK;
     if (st == EBM_OK && leads(r))
         st = periodic_sheet(r, err);
-    if (st == EBM_OK && save && leads(r))
-        write_report(r, "");
+    if (st == EBM_OK && leads(r) && due)
+        st = save_checkpoint(r, err);
     return st;
 }
 

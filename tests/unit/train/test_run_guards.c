@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -169,12 +171,43 @@ static void test_start_from_a_model(void **state)
     temp_dir_remove(base);
 }
 
+/* A run that ends between the sheet of an iteration and its checkpoint, here because the sheet can't
+ * be written, has no checkpoint of that iteration: when resumed it draws the sheet after all. */
+static void test_no_checkpoint_without_its_sheet(void **state)
+{
+    char base[TEMP_PATH_MAX], dir[TEMP_PATH_MAX], sheet[TEMP_PATH_MAX], saved[TEMP_PATH_MAX];
+    uint8_t pixels[IMAGES * DIM];
+    const ebmt_dataset data = bars(pixels);
+    (void)state;
+    assert_true(temp_dir_make(base) && temp_dir_join(base, "cut", dir) &&
+                temp_dir_join(dir, "samples-000000004.png", sheet) &&
+                temp_dir_join(dir, "checkpoint-4.safetensors", saved));
+    ebmt_run_options opt = {.config = small_config(EBMT_RECOVERY),
+                            .data = &data,
+                            .out_dir = dir,
+                            .checkpoint_every = 2,
+                            .samples_every = 4,
+                            .threads = 2,
+                            .kernels = kernel_set("blas")};
+    opt.config.iterations = 5;
+    assert_true(mkdir(dir, 0700) == 0 && mkdir(sheet, 0700) == 0);
+    assert_int_equal(ebmt_run(&opt, NULL), EBM_ERR_IO);
+    assert_int_equal(access(saved, F_OK), -1);
+    assert_int_equal(rmdir(sheet), 0);
+    opt.resume = true;
+    assert_int_equal(ebmt_run(&opt, NULL), EBM_OK);
+    assert_int_equal(access(sheet, F_OK), 0);
+    assert_int_equal(access(saved, F_OK), 0);
+    temp_dir_remove(base);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_last_good_weights),
         cmocka_unit_test(test_validation_gap),
         cmocka_unit_test(test_start_from_a_model),
+        cmocka_unit_test(test_no_checkpoint_without_its_sheet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
