@@ -401,6 +401,34 @@ static void too_many_connections(void **state)
     assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
 }
 
+/* S09: 64 images of 256x256 and their six levels are 28 MiB of pixels. Refused by the name of the
+ * field before there is a job; without the levels the same request is a job. */
+static void results_too_large(void **state)
+{
+    static const tiny_model wide = {
+        .id = "wide", .levels = 6, .steps = 1, .side = 256, .seed = 4, .step_scale = 1.0};
+    http_reply r;
+
+    (void)state;
+    assert_true(tiny_model_write(d.models, &wide));
+    assert_true(daemon_start(&d, NULL));
+    assert_true(
+        http_post(d.port, "/sample", "{\"model\":\"wide\",\"n\":64,\"progressive\":true}", &r));
+    assert_int_equal(r.status, 422);
+    assert_non_null(strstr(r.body, "\"/n\""));
+    assert_non_null(strstr(r.body, "\"result_too_large\""));
+    http_reply_clear(&r);
+    assert_true(http_call(d.port, "GET", "/v1/jobs", "", NULL, &r));
+    assert_non_null(strstr(r.body, "\"data\":[]"));
+    http_reply_clear(&r);
+    assert_true(http_call(d.port, "POST", "/v1/sample",
+                          "Content-Type: application/json\r\nPrefer: respond-async\r\n",
+                          "{\"model\":\"wide\",\"n\":64}", &r));
+    assert_int_equal(r.status, 202);
+    http_reply_clear(&r);
+    assert_int_equal(daemon_stop(&d, SIGKILL, 5000), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -412,6 +440,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_client_that_leaves, setup, teardown),
         cmocka_unit_test_setup_teardown(slow_clients, setup, teardown),
         cmocka_unit_test_setup_teardown(too_many_connections, setup, teardown),
+        cmocka_unit_test_setup_teardown(results_too_large, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

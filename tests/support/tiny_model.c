@@ -38,6 +38,8 @@ static ebm_status build(const tiny_model *what, ebm_model **out, ebm_error *err)
     ebm_graph *graph = NULL;
     ebm_status st;
 
+    if (what->side > 0)
+        config.width = config.height = what->side;
     schedule.count = what->levels;
     schedule.steps = what->steps;
     st = ebm_kernels_select("ref", &kernels, err);

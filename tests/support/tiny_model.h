@@ -8,10 +8,11 @@
 
 #include "ebm/model.h"
 
-/* What to make. 8x8 gray pixels, `levels` levels of `steps` Langevin steps. */
+/* What to make: gray pixels, `levels` levels of `steps` Langevin steps. */
 typedef struct tiny_model {
     const char *id;
     int32_t levels, steps;
+    int32_t side; /* of the square, in pixels; 0: 8 */
     uint64_t seed;
     double step_scale; /* factor on the squared Langevin step; a huge one makes chains diverge */
 } tiny_model;

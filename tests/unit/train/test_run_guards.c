@@ -171,8 +171,9 @@ static void test_start_from_a_model(void **state)
     temp_dir_remove(base);
 }
 
-/* A run that ends between the sheet of an iteration and its checkpoint, here because the sheet can't
- * be written, has no checkpoint of that iteration: when resumed it draws the sheet after all. */
+/* A run that ends between the sheet of an iteration and its checkpoint, here because the sheet
+ * can't be written, has no checkpoint of that iteration: when resumed it draws the sheet after all.
+ */
 static void test_no_checkpoint_without_its_sheet(void **state)
 {
     char base[TEMP_PATH_MAX], dir[TEMP_PATH_MAX], sheet[TEMP_PATH_MAX], saved[TEMP_PATH_MAX];
