@@ -183,14 +183,21 @@ def neighbours_mean(images, train, count):
     return np.stack(out)
 
 
+def mean_of(values):
+    """Mean over images, with its standard error."""
+    return {"value": values.mean(), "se": values.std(ddof=1) / math.sqrt(len(values))}
+
+
 def pixel_error(images, filled):
-    """Root mean square over the repainted pixels in gray levels, its standard error over images, and the
-    squares of each image."""
+    """Of the repainted pixels, in gray levels: mean absolute difference, root mean square with its standard
+    error over images, and the squares of each image."""
     top = half(images)
-    squares = ((images[:, top:].astype(float) - filled[:, top:]) ** 2).mean((1, 2))
-    root = math.sqrt(squares.mean())
-    error = squares.std(ddof=1) / math.sqrt(len(squares)) / (2 * root) if root > 0 else 0.0
-    return root, error, squares
+    off = images[:, top:].astype(float) - filled[:, top:]
+    squares = (off ** 2).mean((1, 2))
+    mean = mean_of(squares)
+    root = math.sqrt(mean["value"])
+    return (mean_of(np.abs(off).mean((1, 2))),
+            {"value": root, "se": mean["se"] / (2 * root) if root > 0 else 0.0}, squares)
 
 
 def measure_inpainting(ebm, train, test):
@@ -208,14 +215,12 @@ def measure_inpainting(ebm, train, test):
     for number, (name, filled) in enumerate(ways.items()):
         if (filled[:, :half(images)] != images[:, :half(images)]).any():
             sys.exit(f"{name}: known pixels have changed")
-        root, error, squares[name] = pixel_error(images, filled)
+        absolute, root, squares[name] = pixel_error(images, filled)
         plain, unbiased, classifier = ebm.frechet(f"filling-{number}", filled)
-        rows.append({"filling": name, "n": len(images), "rms": {"value": root, "se": error},
+        rows.append({"filling": name, "n": len(images), "absolute": absolute, "rms": root,
                      "frechet": plain, "frechet_unbiased": unbiased})
     for row in rows:
-        gain = squares["training mean"] - squares[row["filling"]]
-        row["mean_square_below_training_mean"] = {"value": gain.mean(),
-                                                  "se": gain.std(ddof=1) / math.sqrt(len(gain))}
+        row["mean_square_below_training_mean"] = mean_of(squares["training mean"] - squares[row["filling"]])
     return {"rows": rows, "classifier": classifier}
 
 
@@ -288,11 +293,12 @@ def number(value):
 
 
 def print_inpainting(figures):
-    print(f"{'lower half filled with':<26} {'n':>6}  {'pixel error, rms':<20}  {'Frechet':<20}  {'Frechet, unbiased':<20}  "
-          "squared error below the training mean's")
+    titles = ["pixel error, mean", "pixel error, rms", "Frechet", "Frechet, unbiased",
+              "squared error below the training mean's"]
+    keys = ["absolute", "rms", "frechet", "frechet_unbiased", "mean_square_below_training_mean"]
+    print(f"{'lower half filled with':<26} {'n':>6}  " + "  ".join(f"{title:<20}" for title in titles))
     for row in figures["rows"]:
-        print(f"{row['filling']:<26} {row['n']:>6} {number(row['rms'])} {number(row['frechet'])} "
-              f"{number(row['frechet_unbiased'])} {number(row['mean_square_below_training_mean'])}")
+        print(f"{row['filling']:<26} {row['n']:>6} " + " ".join(number(row[key]) for key in keys))
 
 
 def print_foreign(figures):

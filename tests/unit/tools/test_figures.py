@@ -57,15 +57,17 @@ class Fillings(unittest.TestCase):
         self.assertTrue((filled[2:] == want).all())
 
     def test_pixel_error(self):
-        """Off by 3 in one image and by 4 in the other, in the lower half: sqrt((9+16)/2)."""
+        """Off by 3 in one image and by 4 in the other, in the lower half: 3.5, and sqrt((9+16)/2)."""
         images = np.full((2, 4, 3), 100, np.uint8)
         filled = images.copy()
         filled[0, 2:] += 3
         filled[1, 2:] -= 4
-        root, error, squares = figures.pixel_error(images, filled)
-        self.assertAlmostEqual(root, 12.5 ** 0.5)
+        absolute, root, squares = figures.pixel_error(images, filled)
+        self.assertAlmostEqual(absolute["value"], 3.5)
+        self.assertAlmostEqual(absolute["se"], 0.5)
+        self.assertAlmostEqual(root["value"], 12.5 ** 0.5)
         self.assertEqual(squares.tolist(), [9, 16])
-        self.assertAlmostEqual(error, 3.5 / (2 * 12.5 ** 0.5))
+        self.assertAlmostEqual(root["se"], 3.5 / (2 * 12.5 ** 0.5))
 
 
 class Foreign(unittest.TestCase):
