@@ -197,33 +197,35 @@ static void backward_data(const ebm_conv_shape *s, const float *packed, const fl
 
 /* --- weight gradient -------------------------------------------------------------------------- */
 
-/* Positions are the inner dimension. The left operand is dy, rewritten as [channel][position]; the
- * right one is x with the positions of a pair side by side, [I/16][pair][16][2], once with pairs
- * that begin at even positions and once at odd ones, because taps shift by either. */
+/* Positions are the inner dimension. The left operand is x, rewritten as [channel][position], so
+ * that a tap is another start in it; the right one is dy with the positions of a pair side by side.
+ * A block is 32 inputs by 32 outputs, and its sums [2 x 16 outputs][32 inputs][tap][16 outputs]. */
+#define WEIGHT_SUMS (BLOCK * 9 * PAIRED) /* of 16 outputs */
 
 static size_t padded_run(const ebm_conv_shape *s)
 {
     return ebm__round_up(grid_of(s->h, s->w).run, POSITIONS);
 }
 
-/* From one channel of dy to the next: an odd number of cache lines, so that the 16 rows of a tile
- * do not meet in the same places of the cache. */
+/* From one channel of x to the next: an odd number of cache lines, so that the 16 rows of a tile
+ * do not meet in the same places of the cache. All positions of a map are a multiple of 32. */
 static size_t channel_stride(const ebm_conv_shape *s)
 {
-    return (padded_run(s) / BLOCK | 1) * BLOCK;
+    return (grid_of(s->h, s->w).all / BLOCK | 1) * BLOCK;
 }
 
 static size_t scratch_floats(const ebm_conv_shape *s)
 {
     size_t in = padded_channels(s->c_in), out = padded_channels(s->c_out);
-    size_t weights = 2 * ebm__bf16_pairs(s) * in + channel_stride(s) * out / 2;
-    return SCRATCH_SUMS + (weights > out ? weights : out);
+    size_t forward = SCRATCH_SUMS + out;
+    size_t weights = 2 * WEIGHT_SUMS + (channel_stride(s) * in + padded_run(s) * out) / 2;
+    return weights > forward ? weights : forward;
 }
 
-/* to [channel][stride] of `run` positions, a multiple of 32 */
-static void channels_first(const bf16 *from, size_t channels, size_t run, size_t stride, bf16 *to)
+/* to [channel][stride] of n positions, a multiple of 32 */
+static void channels_first(const bf16 *from, size_t channels, size_t n, size_t stride, bf16 *to)
 {
-    for (size_t p = 0; p < run; p += POSITIONS)
+    for (size_t p = 0; p < n; p += POSITIONS)
         for (size_t c = 0; c < channels; c += 16) {
             __m512i r[16];
             for (size_t pair = 0; pair < 16; pair++)
@@ -234,39 +236,37 @@ static void channels_first(const bf16 *from, size_t channels, size_t run, size_t
         }
 }
 
-/* sums [32 outputs][32 inputs] over `run` positions; x[2] are 16 inputs each */
-static void weight_product(const bf16 *dy, size_t stride, const bf16 *const x[2], size_t run,
-                           float *sums)
+/* What the weight gradient is made of. @shape x [in][stride], dy [out/16][run/2][16][2] */
+typedef struct weight_operands {
+    const bf16 *x, *dy;
+    size_t stride, run, taps;
+} weight_operands;
+
+/* The sums of one tap, for 32 inputs from x on and the 32 outputs from dy on. */
+static void weight_product(const weight_operands *op, const bf16 *x, const bf16 *dy, float *sums)
 {
-    ptrdiff_t left = (ptrdiff_t)(stride * sizeof *dy);
+    const ptrdiff_t left = (ptrdiff_t)(op->stride * sizeof *x);
+    const ptrdiff_t row = (ptrdiff_t)(op->taps * PAIRED * sizeof *sums);
+    const bf16 *more = dy + op->run * PAIRED;
+    float *lower = sums + PAIRED * op->taps * PAIRED;
     tile_zero(0);
     tile_zero(1);
     tile_zero(2);
     tile_zero(3);
-    for (size_t p = 0; p < run; p += TILE_DEPTH, dy += TILE_DEPTH) {
-        tile_load(4, dy, left);
-        tile_load(5, dy + TILE_ROWS * stride, left);
-        tile_load(6, x[0] + p * PAIRED, 64);
-        tile_load(7, x[1] + p * PAIRED, 64);
+    for (size_t p = 0; p < op->run; p += TILE_DEPTH, x += TILE_DEPTH) {
+        tile_load(4, x, left);
+        tile_load(5, x + TILE_ROWS * op->stride, left);
+        tile_load(6, dy + p * PAIRED, 64);
+        tile_load(7, more + p * PAIRED, 64);
         tile_product(0, 4, 6);
         tile_product(1, 4, 7);
         tile_product(2, 5, 6);
         tile_product(3, 5, 7);
     }
-    tile_store(0, sums, ROW_BYTES);
-    tile_store(1, sums + TILE_ROWS, ROW_BYTES);
-    tile_store(2, sums + TILE_ROWS * BLOCK, ROW_BYTES);
-    tile_store(3, sums + TILE_ROWS * BLOCK + TILE_ROWS, ROW_BYTES);
-}
-
-/* dw [O,I,k,k] of one tap, from output o and input i on */
-static void add_sums(const ebm_conv_shape *s, const float *sums, size_t o, size_t i, size_t tap,
-                     float *dw)
-{
-    size_t in = (size_t)s->c_in, out = (size_t)s->c_out, taps = ebm__conv_taps(s);
-    for (size_t r = 0; r < BLOCK && o + r < out; r++)
-        for (size_t c = 0; c < BLOCK && i + c < in; c++)
-            dw[((o + r) * in + i + c) * taps + tap] += sums[r * BLOCK + c];
+    tile_store(0, sums, row);
+    tile_store(1, sums + WEIGHT_SUMS, row);
+    tile_store(2, lower, row);
+    tile_store(3, lower + WEIGHT_SUMS, row);
 }
 
 static void backward_weights(const ebm_conv_shape *s, const float *x, const float *dy, float *dw,
@@ -274,24 +274,30 @@ static void backward_weights(const ebm_conv_shape *s, const float *x, const floa
 {
     const grid g = grid_of(s->h, s->w);
     size_t in = padded_channels(s->c_in), out = padded_channels(s->c_out);
-    size_t stride = channel_stride(s), run = padded_run(s);
-    float *pairs = scratch + SCRATCH_SUMS;
-    bf16 *grad = wide(pairs + 2 * ebm__bf16_pairs(s) * in);
+    float *sums = scratch, *operands = scratch + 2 * WEIGHT_SUMS;
+    bf16 *inputs = wide(operands), *outputs = inputs + channel_stride(s) * in;
+    const weight_operands op = {.x = inputs,
+                                .dy = outputs,
+                                .stride = channel_stride(s),
+                                .run = padded_run(s),
+                                .taps = ebm__conv_taps(s)};
     if (is_thin(s->c_in) || is_thin(s->c_out)) {
         ebm__thin_backward_weights(s, x, dy, dw);
         return;
     }
-    ebm__bf16_interleave_taps(s, x, pairs);
-    channels_first(wide_const(dy) + g.lead * out, out, run, stride, grad);
+    channels_first(wide_const(x), in, g.all, op.stride, inputs);
+    ebm__bf16_interleave(wide_const(dy) + g.lead * out, out, op.run / 2, outputs);
     tiles_begin();
-    for (int32_t tap = 0; tap < s->k * s->k; tap++)
-        for (size_t o = 0; o < out; o += BLOCK)
-            for (size_t i = 0; i < in; i += BLOCK) {
-                const bf16 *const taps[] = {ebm__bf16_tap_pairs(s, pairs, tap, i),
-                                            ebm__bf16_tap_pairs(s, pairs, tap, i + PAIRED)};
-                weight_product(grad + o * stride, stride, taps, run, scratch);
-                add_sums(s, scratch, o, i, (size_t)tap, dw);
-            }
+    for (size_t o = 0; o < out; o += BLOCK)
+        for (size_t i = 0; i < in; i += BLOCK) {
+            const bf16 *from = op.x + i * op.stride + g.lead;
+            for (size_t tap = 0; tap < op.taps; tap++)
+                weight_product(&op, from + tap_offset(s, (int32_t)tap), op.dy + o * op.run,
+                               sums + tap * PAIRED);
+            for (size_t half = 0; half < 2; half++)
+                ebm__bf16_add_sums(s, sums + half * WEIGHT_SUMS,
+                                   &(ebm__bf16_block){o + half * PAIRED, i, BLOCK}, dw);
+        }
     tiles_release();
 }
 

@@ -199,9 +199,7 @@ static void backward_data(const ebm_conv_shape *s, const float *packed, const fl
 /* --- weight gradient -------------------------------------------------------------------------- */
 
 /* Positions are the inner dimension, two to a product: maps are rewritten with the positions of a
- * pair side by side. A register block is 16 inputs by 16 outputs; the sums of all its taps lie in
- * the order of dw but for the outputs, and are added to it at once, because with few positions
- * going through dw tap by tap takes as long as the products. */
+ * pair side by side. A register block is 16 inputs by 16 outputs. */
 
 static size_t pairs_of_run(const ebm_conv_shape *s)
 {
@@ -229,31 +227,6 @@ static void weight_product(const bf16 *x, const bf16 *dy, size_t pairs, size_t s
         _mm512_storeu_ps(sums + i * stride, sum[i]);
 }
 
-/* dw [n outputs][stride] += sums [16][16 outputs], of which `count` are real */
-static void add_transposed(const float *sums, size_t count, float *dw, size_t stride, size_t n)
-{
-    const __mmask16 real = (__mmask16)((1u << count) - 1);
-    __m512i r[16];
-    for (size_t i = 0; i < 16; i++)
-        r[i] = _mm512_loadu_si512(sums + i * PAIRED);
-    transpose16(r);
-    for (size_t o = 0; o < n; o++, dw += stride)
-        _mm512_mask_storeu_ps(
-            dw, real, _mm512_add_ps(_mm512_maskz_loadu_ps(real, dw), _mm512_castsi512_ps(r[o])));
-}
-
-/* dw [O,I,k,k] += sums [i][tap][16 outputs] of the inputs and outputs from i and o on */
-static void add_sums(const ebm_conv_shape *s, const float *sums, size_t o, size_t i, float *dw)
-{
-    size_t taps = ebm__conv_taps(s), in = (size_t)s->c_in, out = (size_t)s->c_out;
-    size_t inputs = in - i < PAIRED ? in - i : PAIRED,
-           outputs = out - o < PAIRED ? out - o : PAIRED;
-    size_t all = inputs * taps, row = in * taps;
-    dw += o * row + i * taps;
-    for (size_t at = 0; at < all; at += 16)
-        add_transposed(sums + at * PAIRED, all - at < 16 ? all - at : 16, dw + at, row, outputs);
-}
-
 static void backward_weights(const ebm_conv_shape *s, const float *x, const float *dy, float *dw,
                              float *scratch)
 {
@@ -273,7 +246,7 @@ static void backward_weights(const ebm_conv_shape *s, const float *x, const floa
             for (size_t tap = 0; tap < taps; tap++)
                 weight_product(ebm__bf16_tap_pairs(s, scratch, (int32_t)tap, i),
                                grad + 2 * o * pairs, pairs, taps * PAIRED, sums + tap * PAIRED);
-            add_sums(s, sums, o, i, dw);
+            ebm__bf16_add_sums(s, sums, &(ebm__bf16_block){o, i, PAIRED}, dw);
         }
 }
 

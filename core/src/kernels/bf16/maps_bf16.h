@@ -321,7 +321,7 @@ typedef struct ebm__bf16_packing {
 void ebm__bf16_pack(const ebm_conv_shape *s, const float *w, const float *gain,
                     const ebm__bf16_packing *to);
 
-/* --- operands of weight gradients (pairs_bf16.c) ------------------------------------------------
+/* --- weight gradients (pairs_bf16.c) ------------------------------------------------
  */
 
 /* 16 channels of two neighbouring positions, value by value side by side. */
@@ -346,6 +346,15 @@ void ebm__bf16_interleave_taps(const ebm_conv_shape *s, const float *x, float *p
  * first position on. */
 const bf16 *ebm__bf16_tap_pairs(const ebm_conv_shape *s, const float *pairs, int32_t tap,
                                 size_t input);
+
+/* Weights whose sums are made together: `inputs` inputs by 16 outputs, all taps. */
+typedef struct ebm__bf16_block {
+    size_t output, input, inputs;
+} ebm__bf16_block;
+/* dw [O,I,k,k] += sums [inputs][tap][16 outputs]. The order of dw but for the outputs, added to it
+ * at once: with few positions, going through dw tap by tap takes as long as the products. */
+void ebm__bf16_add_sums(const ebm_conv_shape *s, const float *sums, const ebm__bf16_block *b,
+                        float *dw);
 
 /* --- layers with a thin input (thin_bf16.c) --------------------------------------------------- */
 

@@ -1,5 +1,5 @@
-/* The operand of weight gradients: a map with the positions of a pair side by side. See
- * maps_bf16.h. */
+/* Weight gradients: their operand, a map with the positions of a pair side by side, and the way of
+ * their sums into dw. See maps_bf16.h. */
 #include "kernels/kernel_sets.h"
 
 #if defined(__AVX512BF16__)
@@ -38,5 +38,32 @@ const bf16 *ebm__bf16_tap_pairs(const ebm_conv_shape *s, const float *pairs, int
     size_t at = (size_t)((ptrdiff_t)lead_of(s) + tap_offset(s, tap)), odd = at % 2;
     size_t n = ebm__bf16_pairs(s), before = odd * n * padded_channels(s->c_in);
     return wide_const(pairs) + 2 * (before + (n - odd) * input + at / 2 * PAIRED);
+}
+
+/* dw [n outputs][stride] += sums [16][16 outputs], of which `count` are real */
+static void add_transposed(const float *sums, size_t count, float *dw, size_t stride, size_t n)
+{
+    const __mmask16 real = (__mmask16)((1u << count) - 1);
+    __m512i r[16];
+    for (size_t i = 0; i < 16; i++)
+        r[i] = _mm512_loadu_si512(sums + i * PAIRED);
+    transpose16(r);
+    for (size_t o = 0; o < n; o++, dw += stride)
+        _mm512_mask_storeu_ps(
+            dw, real, _mm512_add_ps(_mm512_maskz_loadu_ps(real, dw), _mm512_castsi512_ps(r[o])));
+}
+
+void ebm__bf16_add_sums(const ebm_conv_shape *s, const float *sums, const ebm__bf16_block *b,
+                        float *dw)
+{
+    size_t taps = ebm__conv_taps(s), in = (size_t)s->c_in, out = (size_t)s->c_out;
+    if (b->input >= in || b->output >= out)
+        return;
+    size_t inputs = in - b->input < b->inputs ? in - b->input : b->inputs;
+    size_t outputs = out - b->output < PAIRED ? out - b->output : PAIRED;
+    size_t all = inputs * taps, row = in * taps;
+    dw += b->output * row + b->input * taps;
+    for (size_t at = 0; at < all; at += 16)
+        add_transposed(sums + at * PAIRED, all - at < 16 ? all - at : 16, dw + at, row, outputs);
 }
 #endif
