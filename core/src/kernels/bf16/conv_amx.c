@@ -11,6 +11,7 @@
 #if defined(__AVX512BF16__)
 #include "kernels/bf16/maps_bf16.h"
 #include "kernels/bf16/tiles.h"
+#include "kernels/transpose_avx512.h"
 
 #define POSITIONS    ((size_t)32) /* of a block */
 #define BLOCK_SUMS   (POSITIONS * BLOCK)
@@ -227,12 +228,13 @@ static void channels_first(const bf16 *from, size_t channels, size_t n, size_t s
 {
     for (size_t p = 0; p < n; p += POSITIONS)
         for (size_t c = 0; c < channels; c += 16) {
-            __m512i r[16];
+            __m512 r[16];
             for (size_t pair = 0; pair < 16; pair++)
-                r[pair] = ebm__bf16_pair(from + (p + 2 * pair) * channels + c, channels);
-            transpose16(r);
+                r[pair] = _mm512_castsi512_ps(
+                    ebm__bf16_pair(from + (p + 2 * pair) * channels + c, channels));
+            ebm__transpose16(r);
             for (size_t i = 0; i < 16; i++)
-                _mm512_storeu_si512(to + (c + i) * stride + p, r[i]);
+                _mm512_storeu_si512(to + (c + i) * stride + p, _mm512_castps_si512(r[i]));
         }
 }
 

@@ -211,30 +211,6 @@ static inline floats32 gate32(const ebm_gate *gate, size_t at)
                                      : load_bf16(wide_const(gate->activated) + at));
 }
 
-/* 16 rows of 16 32-bit values become columns. */
-static inline void transpose16(__m512i r[16])
-{
-    __m512i t[16];
-    for (int i = 0; i < 16; i += 2) {
-        t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
-        t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
-    }
-    for (int i = 0; i < 16; i += 4)
-        for (int j = 0; j < 2; j++) {
-            r[i + 2 * j] = _mm512_unpacklo_epi64(t[i + j], t[i + j + 2]);
-            r[i + 2 * j + 1] = _mm512_unpackhi_epi64(t[i + j], t[i + j + 2]);
-        }
-    for (int i = 0; i < 4; i++)
-        for (int half = 0; half < 16; half += 8) {
-            t[half + i] = _mm512_shuffle_i32x4(r[half + i], r[half + i + 4], 0x88);
-            t[half + i + 4] = _mm512_shuffle_i32x4(r[half + i], r[half + i + 4], 0xdd);
-        }
-    for (int i = 0; i < 8; i++) {
-        r[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
-        r[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
-    }
-}
-
 /* --- kernels that all bfloat16 sets have (maps_bf16.c) ---------------------------------------- */
 
 size_t ebm__bf16_value_floats(const ebm_map_shape *m);

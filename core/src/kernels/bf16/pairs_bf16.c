@@ -4,6 +4,7 @@
 
 #if defined(__AVX512BF16__)
 #include "kernels/bf16/maps_bf16.h"
+#include "kernels/transpose_avx512.h"
 
 /* Position before the first pixel at which pairs begin: even, and before the first tap. */
 static size_t lead_of(const ebm_conv_shape *s)
@@ -44,13 +45,12 @@ const bf16 *ebm__bf16_tap_pairs(const ebm_conv_shape *s, const float *pairs, int
 static void add_transposed(const float *sums, size_t count, float *dw, size_t stride, size_t n)
 {
     const __mmask16 real = (__mmask16)((1u << count) - 1);
-    __m512i r[16];
+    __m512 r[16];
     for (size_t i = 0; i < 16; i++)
-        r[i] = _mm512_loadu_si512(sums + i * PAIRED);
-    transpose16(r);
+        r[i] = _mm512_loadu_ps(sums + i * PAIRED);
+    ebm__transpose16(r);
     for (size_t o = 0; o < n; o++, dw += stride)
-        _mm512_mask_storeu_ps(
-            dw, real, _mm512_add_ps(_mm512_maskz_loadu_ps(real, dw), _mm512_castsi512_ps(r[o])));
+        _mm512_mask_storeu_ps(dw, real, _mm512_add_ps(_mm512_maskz_loadu_ps(real, dw), r[o]));
 }
 
 void ebm__bf16_add_sums(const ebm_conv_shape *s, const float *sums, const ebm__bf16_block *b,
