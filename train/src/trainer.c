@@ -53,6 +53,7 @@ static ebm_status make_models(ebmt__trainer *tr, const ebmt_run_options *opt, co
     if (opt->stride > 0.0)
         parts.levels.stride = opt->stride;
     parts.levels.paired_noise = opt->paired_noise;
+    parts.levels.predict = opt->predict;
     if (st == EBM_OK)
         st = ebm_levels_check(&parts.levels, err);
     if (st == EBM_OK)

@@ -29,6 +29,8 @@ typedef struct ebm_levels {
     bool denoise;       /* chains end with a step to the mean image behind x_0 */
     double stride;      /* a Langevin step when sampling has the length stride*step2 */
     bool paired_noise;  /* each step takes the mean of its noise and the next one's */
+    bool predict;       /* chains begin at each level below the top where ebm_predict_update()
+                           puts them, not at x_{t+1} */
 } ebm_levels;
 
 /* Allocates zeroed tables for T transitions; noise_scale and stride are 1. @range
@@ -116,7 +118,8 @@ EBM_API EBM_MUST_CHECK ebm_status ebm_levels_match_curvature(ebm_levels *levels,
 
 /* Checks tables that came from outside: finite, a and sigma in (0,1] with a^2+sigma^2 = 1 to
  * 1e-6, step2 > 0, steps 1..10000 or EBM_STEPS_NORMAL (with tether 1), tether 0 or 1, scale in
- * (0,1], stride 0.01..16, denoise not with a normal transition at t = 0. @err RANGE names table
+ * (0,1], stride 0.01..16, denoise not with a normal transition at t = 0, predict not
+ * with any. @err RANGE names table
  * and index. */
 EBM_API EBM_MUST_CHECK ebm_status ebm_levels_check(const ebm_levels *levels, ebm_error *err);
 

@@ -26,6 +26,7 @@ typedef enum ebm_purpose {
     EBM_PURPOSE_ANNEAL = 24,      /* annealed importance sampling, forward */
     EBM_PURPOSE_ANNEAL_BACK = 25, /* the same, reverse */
     EBM_PURPOSE_SPOIL = 26,       /* salt and pepper of spoiled copies */
+    EBM_PURPOSE_PREDICT = 27,     /* where a chain begins at a level below the top */
     EBM_PURPOSE_TEST = 100
 } ebm_purpose;
 

@@ -49,8 +49,9 @@ EBM_API void ebm_chain_start(ebm_chain *chain, const ebm_levels *levels, size_t 
  *        x_t = y/scale_t after the last step of a level. Gao et al. 2021, algorithm 2. A stride q
  *        multiplies drift and step2 by q; with paired noise e is the mean of this step's noise
  *        and the next one's. Where the
- *        table says EBM_STEPS_NORMAL, one ebm_normal_update() instead. With levels->denoise, level
- *        0 takes one step more, an ebm_denoise_update()
+ *        table says EBM_STEPS_NORMAL, one ebm_normal_update() instead. With levels->predict, each
+ *        level below the top takes one step more at its beginning, an ebm_predict_update(); with
+ *        levels->denoise, level 0 takes one more at its end, an ebm_denoise_update()
  * @shape work [2*dim]: gradient and noise
  * @note  the noise of a step is a function of (seed, index, level, step): a run split in parts
  *        equals the undivided run bit for bit
@@ -73,6 +74,17 @@ EBM_API void ebm_langevin_update(const ebm_levels *levels, int32_t level, double
 EBM_API void ebm_normal_update(const ebm_levels *levels, int32_t level, double noise_scale,
                                size_t dim, const float *grad, const float *noise, float *y);
 
+/* Draws where a chain begins at a level t below the top: x_t as it would be behind x_{t+1} if the
+ * clean image were its mean, which level t+1 tells. @range level 0..T-2
+ * @shape anchor, grad, noise, y [dim]; anchor is x_{t+1}, grad is of net at A_{t+1} x_{t+1} and
+ *        level t+1
+ * @eq    m = (x_{t+1} + sbar_{t+1}^2 grad log p(x_{t+1}))/abar_{t+1} (Tweedie);
+ *        y = A_t x_t, x_t ~ q(x_t | x_{t+1}, m), the posterior of Ho et al. 2020, equation 7.
+ *        docs/math/langevin.md */
+EBM_API void ebm_predict_update(const ebm_levels *levels, int32_t level, size_t dim,
+                                const float *anchor, const float *grad, const float *noise,
+                                float *y);
+
 /* Moves y at level 0 to the mean of the clean images behind it, scaled so that y/scale_0 is that
  * image: level 0 still carries noise of sbar_0. @shape y, grad [dim]; grad is of net at y
  * @eq    x = (x_0 + sbar_0^2 grad log p(x_0))/abar_0 (Tweedie), y = scale_0 x_0; Zhu et al. 2024
@@ -80,7 +92,7 @@ EBM_API void ebm_normal_update(const ebm_levels *levels, int32_t level, double n
 EBM_API void ebm_denoise_update(const ebm_levels *levels, size_t dim, const float *grad, float *y);
 
 /* Steps, that is gradients, of a whole chain: sum over levels; a normal transition is one, and
- * so is the denoising at the end. */
+ * so are a predicted beginning and the denoising at the end. */
 EBM_API int64_t ebm_chain_total_steps(const ebm_levels *levels, const ebm_langevin *how);
 
 #endif

@@ -281,12 +281,14 @@ static ebm_status read_switch(const node *n, const char *field, bool *out, ebm_e
 
 static ebm_status read_sampling(const node *root, ebm_levels *out, ebm_error *err)
 {
-    static const char *const known[] = {"noise_scale", "denoise", "stride", "paired_noise", NULL};
+    static const char *const known[] = {"noise_scale",  "denoise", "stride",
+                                        "paired_noise", "predict", NULL};
     node n;
     TRY(enter(root, "sampling", known, &n, err));
     const json_t *stride = json_object_get(n.object, "stride");
     TRY(read_switch(&n, "denoise", &out->denoise, err));
     TRY(read_switch(&n, "paired_noise", &out->paired_noise, err));
+    TRY(read_switch(&n, "predict", &out->predict, err));
     if (stride != NULL) {
         TRY(to_real(stride, &n, "stride", &out->stride, err));
     }

@@ -70,10 +70,11 @@ static json_t *levels_part(const ebm_levels *l)
 /* What is off, or one step long, needs no field. */
 static json_t *sampling_part(const ebm_levels *l)
 {
-    return json_pack("{s:f, s:o*, s:o*, s:o*}", "noise_scale", l->noise_scale, "denoise",
+    return json_pack("{s:f, s:o*, s:o*, s:o*, s:o*}", "noise_scale", l->noise_scale, "denoise",
                      l->denoise ? json_true() : NULL, "stride",
                      l->stride == 1.0 ? NULL : json_real(l->stride), "paired_noise",
-                     l->paired_noise ? json_true() : NULL);
+                     l->paired_noise ? json_true() : NULL, "predict",
+                     l->predict ? json_true() : NULL);
 }
 
 /* All but the facts; NULL: no memory. */

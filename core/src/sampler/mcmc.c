@@ -59,6 +59,15 @@ static bool denoising(const run *r)
            at_bottom_after(r, steps_of_level(r->setup, 0) + r->setup->plan->polish);
 }
 
+/* The first step of a pass, where the model asks for it. */
+static bool predicting(const run *r)
+{
+    const ebm_mcmc *c = r->chain;
+    const ebm_mcmc_setup *s = r->setup;
+    return s->plan->ladder && ebm__mcmc_predicts(s->levels, c->level) &&
+           c->step < steps_of_level(s, c->level) && c->step % steps_of_pass(s, c->level) == 0;
+}
+
 static double tether_of(const run *r)
 {
     const ebm_mcmc_plan *plan = r->setup->plan;
@@ -193,6 +202,39 @@ static void metropolis_step(run *r)
     account(r, probability);
 }
 
+/* Tells the trace of x_{t+1} as a point of the level above, where it still is. */
+static void record_above(run *r, float net, const float *y)
+{
+    ebm_mcmc at = *r->chain;
+    ebm__level_target above = r->level;
+    at.level = above.level = r->chain->level + 1;
+    above.tether = 0.0;
+    ebm__trace_record(r->trace, &at, r->setup->density->dim, ebm__level_logp(&above, net, y));
+}
+
+static void predict_step(run *r)
+{
+    ebm_mcmc *c = r->chain;
+    const ebm_density *density = r->setup->density;
+    const ebm_levels *levels = r->setup->levels;
+    const ebm_draw draw = {.purpose = EBM_PURPOSE_PREDICT, .level = c->level, .step = c->step};
+    const float scale = (float)levels->scale[c->level + 1];
+    const bool due = ebm__trace_due(r->trace, c);
+    float net = 0.0f, *start = r->noise;
+    for (size_t i = 0; i < density->dim; i++)
+        start[i] = scale * c->anchor[i];
+    density->gradient(density->self, start, c->level + 1, due ? &net : NULL, r->grad);
+    if (due)
+        record_above(r, net, start);
+    ebm_noise_normal(&c->noise, draw, 0, density->dim, r->noise);
+    ebm_predict_update(levels, c->level, density->dim, c->anchor, r->grad, r->noise, r->grad);
+    for (size_t i = 0; i < density->dim; i++) {
+        const float known = c->mask ? c->mask[i] : 0.0f;
+        c->y[i] = known * c->y[i] + (1.0f - known) * r->grad[i];
+    }
+    r->fresh = false;
+}
+
 static void denoise_step(run *r)
 {
     const ebm_density *density = r->setup->density;
@@ -313,7 +355,9 @@ ebm_status ebm_mcmc_advance(ebm_mcmc *chain, const ebm_mcmc_setup *setup, int64_
     for (int64_t done = 0; done < max_steps && !ebm_mcmc_done(chain, setup->plan); done++) {
         if (trace_full(&r))
             break;
-        if (denoising(&r))
+        if (predicting(&r))
+            predict_step(&r);
+        else if (denoising(&r))
             denoise_step(&r);
         else if (setup->plan->sampler == EBM_SAMPLER_LANGEVIN && !polishing(&r))
             langevin_step(&r);

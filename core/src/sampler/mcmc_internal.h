@@ -8,8 +8,11 @@
  * laid over both. */
 void ebm__mcmc_enter(ebm_mcmc *chain, const ebm_mcmc_setup *setup, int32_t level);
 
-/* Steps of one pass of a level: the plan's, or the level's own; 1 for a normal transition, which
- * Langevin chains draw once whatever the plan says. */
+/* True where a pass of the level begins with an ebm_predict_update(), a step of its own. */
+bool ebm__mcmc_predicts(const ebm_levels *levels, int32_t level);
+
+/* Steps of one pass of a level: the plan's, or the level's own, and one where it is predicted; 1
+ * for a normal transition, which Langevin chains draw once whatever the plan says. */
 int64_t ebm__mcmc_pass_steps(const ebm_mcmc_plan *plan, const ebm_levels *levels, int32_t level);
 
 /* Lays the known values of this level over y and anchor, if there are any.

@@ -48,12 +48,18 @@ ebm_status ebm_mcmc_plan_check(const ebm_mcmc_plan *plan, ebm_error *err)
     return EBM_OK;
 }
 
+bool ebm__mcmc_predicts(const ebm_levels *levels, int32_t level)
+{
+    return levels->predict && level + 1 < levels->count;
+}
+
 int64_t ebm__mcmc_pass_steps(const ebm_mcmc_plan *plan, const ebm_levels *levels, int32_t level)
 {
     bool normal = levels->steps[level] == EBM_STEPS_NORMAL;
     if (normal && (plan->sampler == EBM_SAMPLER_LANGEVIN || plan->steps_per_level == 0))
         return 1;
-    return plan->steps_per_level > 0 ? plan->steps_per_level : levels->steps[level];
+    return (plan->steps_per_level > 0 ? plan->steps_per_level : levels->steps[level]) +
+           ebm__mcmc_predicts(levels, level);
 }
 
 int64_t ebm_mcmc_total_steps(const ebm_mcmc_plan *plan, const ebm_levels *levels, int32_t level)

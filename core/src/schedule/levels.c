@@ -65,6 +65,7 @@ ebm_status ebm_levels_copy(const ebm_levels *from, ebm_levels *out, ebm_error *e
     out->denoise = from->denoise;
     out->stride = from->stride;
     out->paired_noise = from->paired_noise;
+    out->predict = from->predict;
     return EBM_OK;
 }
 
@@ -117,5 +118,9 @@ ebm_status ebm_levels_check(const ebm_levels *levels, ebm_error *err)
     if (st == EBM_OK && levels->denoise && levels->steps[0] == EBM_STEPS_NORMAL)
         st = ebm_error_set(err, EBM_ERR_RANGE, "/sampling/denoise",
                            "needs Langevin steps at level 0");
+    for (int32_t t = 0; t < levels->count && st == EBM_OK && levels->predict; t++)
+        if (levels->steps[t] == EBM_STEPS_NORMAL)
+            st = ebm_error_set(err, EBM_ERR_RANGE, "/sampling/predict",
+                               "needs Langevin steps at all levels");
     return st;
 }

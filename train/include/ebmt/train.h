@@ -172,6 +172,7 @@ typedef struct ebmt_run_options {
     int32_t sampling_factor; /* the model samples with so many times the training's steps; 0: 1 */
     double stride;           /* ... of so many times the length; 0: 1 */
     bool paired_noise;       /* ... and with paired noise (ebm/levels.h) */
+    bool predict;            /* ... from predicted beginnings (ebm/levels.h) */
     int32_t threads;
     const ebm_kernels *kernels;
     ebmt_group *group; /* processes that share the work, all with these options; NULL: alone */

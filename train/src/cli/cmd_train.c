@@ -147,6 +147,7 @@ static ebm_status run(const ebmt_train_args *a, const parts *p, ebm_error *err)
                             .sampling_factor = a->sampling_factor,
                             .stride = a->stride,
                             .paired_noise = a->paired_noise,
+                            .predict = a->predict,
                             .threads = a->threads,
                             .group = p->group,
                             .hooks = {.user = &screen, .report = on_report, .note = on_note},

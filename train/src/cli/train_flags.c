@@ -159,6 +159,8 @@ static const ebmt_option rows[] = {
      "the model samples with Langevin steps so many times as long", false},
     {"--paired-noise", EBMT_OPT_FLAG, AT(paired_noise), 0, 0, NULL, "",
      "the model's steps take the mean of two noises, which lets them be long", false},
+    {"--predict", EBMT_OPT_FLAG, AT(predict), 0, 0, NULL, "",
+     "the model's chains begin each level where the level above expects them", false},
     {"--noise-scale", EBMT_OPT_REAL, CFG(noise_scale), 0.01, 2, NULL, "",
      "the model samples with this factor on the noise; absent: 1 if not --schedule paper", false},
     {"--denoise", EBMT_OPT_FLAG, CFG(denoise), 0, 0, NULL, "",

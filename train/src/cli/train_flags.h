@@ -25,7 +25,7 @@ typedef struct ebmt_train_args {
     int64_t checkpoint_every, samples_every, validation_every;
     int32_t threads, sampling_factor;
     double stride;
-    bool paired_noise;
+    bool paired_noise, predict;
 } ebmt_train_args;
 
 extern const ebmt_command ebmt__train_command;

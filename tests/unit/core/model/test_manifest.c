@@ -218,6 +218,7 @@ static const struct {
     {"0.99", "1e9", EBM_ERR_RANGE, "/sampling/noise_scale"},
     {"0.99", "0.99,\"denoise\":1", EBM_ERR_FORMAT, "/sampling/denoise"},
     {"0.99", "0.99,\"paired_noise\":0", EBM_ERR_FORMAT, "/sampling/paired_noise"},
+    {"0.99", "0.99,\"predict\":1", EBM_ERR_FORMAT, "/sampling/predict"},
     {"0.99", "0.99,\"stride\":17", EBM_ERR_RANGE, "/sampling/stride"},
     {"0.99", "0.99,\"stride\":\"1\"", EBM_ERR_FORMAT, "/sampling/stride"},
     {"0.99", "0.99,\"sharpen\":true", EBM_ERR_FORMAT, "/sampling/sharpen"},

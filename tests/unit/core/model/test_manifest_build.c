@@ -138,6 +138,7 @@ static void every_bit_comes_back(void **state)
         ebm__manifest m = make(counts[i]), back;
         m.levels.denoise = i % 2 == 1;
         m.levels.paired_noise = i % 3 == 1;
+        m.levels.predict = i % 5 == 1;
         m.levels.stride = i % 3 == 2 ? 2.5 : 1.0;
         char *json;
         size_t size;
@@ -154,6 +155,7 @@ static void every_bit_comes_back(void **state)
         assert_string_equal(m.title, back.title);
         assert_true(back.levels.denoise == m.levels.denoise);
         assert_true(back.levels.paired_noise == m.levels.paired_noise);
+        assert_true(back.levels.predict == m.levels.predict);
         assert_true(back.levels.stride == m.levels.stride);
         ebm_free(json);
         ebm_levels_clear(&m.levels);
