@@ -6,12 +6,13 @@
 #include <string.h>
 
 #include "ebm/memory.h"
+#include "energy/cholesky.h"
 
 #define MAX_STEPS 100
 #define CLOSE     1e-12 /* squared Newton decrement: the step from there is exact to rounding */
 #define SLOPE     1e-4  /* share of the promised decrease that a step has to bring (Armijo) */
 
-/* @shape gradient, step, trial [size]; hessian [size, size], lower triangle */
+/* @shape gradient, step, trial [size]; hessian [ebm__triangle(size)] */
 typedef struct newton {
     const ebm__logistic *p;
     size_t size;
@@ -49,12 +50,12 @@ static void add_row(newton *n, size_t row, const double *b)
     const double wrong = 1 / (1 + exp(margin(p, row, b))); /* chance of the other class */
     const double curve = fabs(w) * wrong * (1 - wrong);
     for (size_t i = 0; i < p->columns; i++) {
-        double *h = n->hessian + i * n->size;
+        double *h = n->hessian + ebm__triangle(i);
         n->gradient[i] -= w * wrong * x[i];
         for (size_t j = 0; j <= i; j++)
             h[j] += curve * x[i] * x[j];
     }
-    double *last = n->hessian + p->columns * n->size;
+    double *last = n->hessian + ebm__triangle(p->columns);
     n->gradient[p->columns] -= w * wrong;
     for (size_t j = 0; j < p->columns; j++)
         last[j] += curve * x[j];
@@ -65,51 +66,13 @@ static void derive(newton *n, const double *b)
 {
     const ebm__logistic *p = n->p;
     memset(n->gradient, 0, n->size * sizeof *n->gradient);
-    memset(n->hessian, 0, n->size * n->size * sizeof *n->hessian);
+    memset(n->hessian, 0, ebm__triangle(n->size) * sizeof *n->hessian);
     for (size_t row = 0; row < p->rows; row++)
         if (p->weight[row] != 0)
             add_row(n, row, b);
     for (size_t i = 0; i < p->columns; i++) {
         n->gradient[i] += p->ridge * b[i];
-        n->hessian[i * n->size + i] += p->ridge;
-    }
-}
-
-/* Cholesky's factor in place of a symmetric matrix; false: it is not positive definite. */
-static bool factorise(double *a, size_t size)
-{
-    for (size_t i = 0; i < size; i++) {
-        for (size_t j = 0; j <= i; j++) {
-            double sum = a[i * size + j];
-            for (size_t k = 0; k < j; k++)
-                sum -= a[i * size + k] * a[j * size + k];
-            if (j < i)
-                a[i * size + j] = sum / a[j * size + j];
-            else if (sum > 0 && isfinite(sum))
-                a[i * size + i] = sqrt(sum);
-            else
-                return false;
-        }
-    }
-    return true;
-}
-
-/* Solves L L' step = gradient. */
-static void solve(newton *n)
-{
-    const double *l = n->hessian;
-    const size_t size = n->size;
-    for (size_t i = 0; i < size; i++) {
-        double sum = n->gradient[i];
-        for (size_t k = 0; k < i; k++)
-            sum -= l[i * size + k] * n->step[k];
-        n->step[i] = sum / l[i * size + i];
-    }
-    for (size_t i = size; i-- > 0;) {
-        double sum = n->step[i];
-        for (size_t k = i + 1; k < size; k++)
-            sum -= l[k * size + i] * n->step[k];
-        n->step[i] = sum / l[i * size + i];
+        n->hessian[ebm__triangle(i) + i] += p->ridge;
     }
 }
 
@@ -133,9 +96,11 @@ static ebm_status minimise(newton *n, double *b, ebm_error *err)
     for (int k = 0; k < MAX_STEPS; k++) {
         double decrement = 0;
         derive(n, b);
-        if (!factorise(n->hessian, n->size))
+        if (!ebm__cholesky_factorise(n->hessian, n->size))
             break;
-        solve(n);
+        memcpy(n->step, n->gradient, n->size * sizeof *n->step);
+        ebm__cholesky_forward(n->hessian, n->size, n->step);
+        ebm__cholesky_backward(n->hessian, n->size, n->step);
         for (size_t i = 0; i < n->size; i++)
             decrement += n->gradient[i] * n->step[i];
         descend(n, decrement, b);
@@ -160,7 +125,7 @@ ebm_status ebm__logistic_fit(const ebm__logistic *problem, double *b, ebm_error 
     newton n = {.p = problem, .size = problem->columns + 1};
     if (!has_both_classes(problem))
         return ebm_error_set(err, EBM_ERR_RANGE, "logistic", "needs rows of both classes");
-    double *block = ebm_alloc(n.size * (n.size + 3), sizeof *block);
+    double *block = ebm_alloc(3 * n.size + ebm__triangle(n.size), sizeof *block);
     if (!block)
         return ebm_error_set(err, EBM_ERR_NOMEM, "logistic", "no memory");
     n.gradient = block;
