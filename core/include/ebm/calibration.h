@@ -68,14 +68,19 @@ EBM_API bool ebm_score_is_finite(const double *features, int32_t levels);
 /* What calibration images score, and what tells them from spoiled copies. Of up to 32 levels each
  * is a band; of more, neighbours share one. Rows of quantile: the levels' log densities, then the
  * score.
- * @shape mean, sd [EBM_FEATURES,B], weight [2*EBM_FEATURES*B + 1], quantile [T+1,EBM_QUANTILES] */
+ * @shape p = EBM_FEATURES*B; mean, sd [EBM_FEATURES,B], factor [p (p+1)/2], weight [2p + 2],
+ *        quantile [T+1,EBM_QUANTILES]
+ * @range the weight of the distance is never above 0
+ * @eq    factor: the lower triangle L, row behind row, of L L' = C + 0.01 I, with the covariance C
+ *        of the standardised features */
 typedef struct ebm_calibration {
     int32_t levels, bands; /* T, B */
     int64_t count;
     int32_t draws;
     int64_t seed;
     double *mean, *sd;
-    double *weight; /* of the standardised features, of their squares, constant */
+    double *factor;
+    double *weight; /* of the standardised features, of their squares, of the distance, constant */
     double *quantile;
 } ebm_calibration;
 
@@ -92,17 +97,19 @@ EBM_API ebm_spoil_kind ebm_scored_kind(int64_t copy);
 
 /* Makes the statistics.
  * @range count at least EBM_CALIBRATION_MIN
- * @eq    weights: logistic regression, ridge 1e-3, classes and kinds of copies weighing alike.
- *        Quantiles of the score: of each image by weights that were found without its quarter of
- *        the images, as an image that is new would have it. docs/math/energy.md
+ * @eq    weights: logistic regression, ridge 1e-3, classes and kinds of copies weighing alike; an
+ *        image's distance in it is by the covariance of the others; where the weight of the
+ * distance comes out above 0, without the distance. Quantiles of the score: of each image by
+ * weights and a covariance that were found without its quarter of the images, as an image that is
+ * new would have it. docs/math/energy.md
  * @own clear with ebm_calibration_clear()
  * @err RANGE (too few, not finite, a level without spread), NOMEM */
 EBM_API EBM_MUST_CHECK ebm_status ebm_calibration_of(const ebm_scored *set, ebm_calibration *out,
                                                      ebm_error *err);
 
 /* Tries what the score is worth against a kind of copies that it has never seen: scores of images
- * and of the copies of that kind, by weights found without the kind and without the quarter that
- * an image, or the image of a copy, is of.
+ * and of the copies of that kind, by weights found without the kind and, as the covariance, without
+ * the quarter that an image, or the image of a copy, is of.
  * @shape own [count], spoiled [2 count]: filled for copies of that kind only @err as above */
 EBM_API EBM_MUST_CHECK ebm_status ebm_calibration_trial(const ebm_scored *set, ebm_spoil_kind kind,
                                                         double *own, double *spoiled,
@@ -112,11 +119,12 @@ EBM_API void ebm_calibration_clear(ebm_calibration *c); /* safe on a zeroed or c
 EBM_API EBM_MUST_CHECK bool ebm_calibration_copy(const ebm_calibration *c, ebm_arena *arena,
                                                  ebm_calibration *out);
 
-/* The one score for how usual an image is: low is unusual.
+/* The one score for how usual an image is: low is unusual. Finite for finite features.
  * @shape features [EBM_FEATURES,T]
  * @unit  log odds of the data against spoiled copies, in nats
- * @eq    z = (mean of the feature over its band - mean)/sd, clipped to -6..6;
- *        sum over z of weight z + weight' z^2, + constant */
+ * @eq    u = (mean of the feature over its band - mean)/sd, clipped to -1e6..1e6; z the same,
+ *        clipped to -6..6; d = u' (C + 0.01 I)^-1 u / p, Mahalanobis 1936;
+ *        sum over z of weight z + weight' z^2, + weight'' d + constant */
 EBM_API double ebm_calibration_score(const ebm_calibration *c, const double *features);
 
 /* Share of calibration images with a lower value, 0..100, linear between quantiles; `row` is a

@@ -7,9 +7,12 @@
 
 #include "ebm/memory.h"
 #include "energy/calibration_internal.h"
+#include "energy/cholesky.h"
 
-#define REACH                                                                                      \
-    6.0 /* how far a feature counts, in standard deviations: foreign images lie hundreds off */
+/* How far a feature counts, in standard deviations: foreign images lie hundreds off, and what the
+ * regression has learned near the data says nothing there. The distance does; it stays finite. */
+#define REACH     6.0
+#define FAR_REACH 1e6
 
 void ebm_calibration_clear(ebm_calibration *c)
 {
@@ -25,16 +28,19 @@ int32_t ebm__bands(int32_t levels)
 /* Doubles of all tables, which lie behind each other. */
 static size_t table_size(const ebm_calibration *c)
 {
-    return 4 * EBM_FEATURES * (size_t)c->bands + 1 + ((size_t)c->levels + 1) * EBM_QUANTILES;
+    const size_t p = EBM_FEATURES * (size_t)c->bands;
+    return 2 * p + ebm__triangle(p) + EBM__COLUMNS(c->bands) + 1 +
+           ((size_t)c->levels + 1) * EBM_QUANTILES;
 }
 
 static void place_tables(ebm_calibration *c, double *block)
 {
-    const size_t m = EBM_FEATURES * (size_t)c->bands;
+    const size_t p = EBM_FEATURES * (size_t)c->bands;
     c->mean = block;
-    c->sd = c->mean + m;
-    c->weight = c->sd + m;
-    c->quantile = c->weight + 2 * m + 1;
+    c->sd = c->mean + p;
+    c->factor = c->sd + p;
+    c->weight = c->factor + ebm__triangle(p);
+    c->quantile = c->weight + EBM__COLUMNS(c->bands) + 1;
 }
 
 ebm_status ebm__calibration_init(int32_t levels, ebm_calibration *out, ebm_error *err)
@@ -75,31 +81,55 @@ void ebm__features_pool(const double *features, int32_t levels, double *pooled)
         }
 }
 
-void ebm__features_standardise(const ebm_calibration *c, double *x)
+static double clip(double value, double reach)
 {
-    const int32_t m = EBM_FEATURES * c->bands;
-    for (int32_t i = 0; i < m; i++) {
-        const double z = (x[i] - c->mean[i]) / c->sd[i];
-        x[i] = z > REACH ? REACH : z < -REACH ? -REACH : z;
-        x[m + i] = x[i] * x[i];
+    return value > reach ? reach : value < -reach ? -reach : value;
+}
+
+void ebm__features_standardise(const ebm_calibration *c, double *u)
+{
+    for (int32_t i = 0; i < EBM_FEATURES * c->bands; i++)
+        u[i] = clip((u[i] - c->mean[i]) / c->sd[i], FAR_REACH);
+}
+
+void ebm__features_clip(const ebm_calibration *c, const double *u, double *x)
+{
+    const int32_t p = EBM_FEATURES * c->bands;
+    for (int32_t i = 0; i < p; i++) {
+        x[i] = clip(u[i], REACH);
+        x[p + i] = x[i] * x[i];
     }
 }
 
-double ebm__log_odds(const ebm_calibration *c, const double *weight, const double *x)
+/* u' (L L')^-1 u is the square of L^-1 u. */
+double ebm__distance(const ebm_calibration *c, const double *u)
 {
-    const int32_t columns = 2 * EBM_FEATURES * c->bands;
-    double sum = weight[columns];
-    for (int32_t i = 0; i < columns; i++)
-        sum += weight[i] * x[i];
+    const size_t p = EBM_FEATURES * (size_t)c->bands;
+    double y[EBM_FEATURES * EBM_BANDS_MAX], sum = 0;
+    memcpy(y, u, p * sizeof *y);
+    ebm__cholesky_forward(c->factor, p, y);
+    for (size_t i = 0; i < p; i++)
+        sum += y[i] * y[i];
+    return sum / (double)p;
+}
+
+double ebm__log_odds(const ebm_calibration *c, const double *x)
+{
+    const size_t columns = EBM__COLUMNS(c->bands);
+    double sum = c->weight[columns];
+    for (size_t i = 0; i < columns; i++)
+        sum += c->weight[i] * x[i];
     return sum;
 }
 
 double ebm_calibration_score(const ebm_calibration *c, const double *features)
 {
-    double x[2 * EBM_FEATURES * EBM_BANDS_MAX];
-    ebm__features_pool(features, c->levels, x);
-    ebm__features_standardise(c, x);
-    return ebm__log_odds(c, c->weight, x);
+    double u[EBM_FEATURES * EBM_BANDS_MAX], x[EBM__COLUMNS(EBM_BANDS_MAX)];
+    ebm__features_pool(features, c->levels, u);
+    ebm__features_standardise(c, u);
+    ebm__features_clip(c, u, x);
+    x[EBM__COLUMNS(c->bands) - 1] = ebm__distance(c, u);
+    return ebm__log_odds(c, x);
 }
 
 /* --- percentiles --------------------------------------------------------------------------- */

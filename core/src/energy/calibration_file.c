@@ -11,13 +11,19 @@
 #include "ebm/io.h"
 #include "ebm/memory.h"
 #include "energy/calibration_internal.h"
+#include "energy/cholesky.h"
 #include "io/json_scan.h"
 
 #define MAX_DEPTH  3
 #define MAX_TOKENS 131072
-#define FORMAT     2
+#define FORMAT     3
 #define MAX_WEIGHT 1e6
-#define CANONICAL  (JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17))
+/* Of a covariance with diagonal 1 and ridge 0.01 the factor has rows of length sqrt(1.01) and, as
+ * no eigenvalue is below the ridge, a diagonal of at least 0.1. Within these bounds a distance is
+ * finite, whatever the numbers: under ((1e6/0.09) (1 + 2/0.09)^95)^2 < 1e274. */
+#define MAX_FACTOR   2.0
+#define MIN_DIAGONAL 0.09
+#define CANONICAL    (JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17))
 
 /* --- writing ------------------------------------------------------------------------------- */
 
@@ -59,12 +65,13 @@ static bool digest_of(const json_t *document, char *hex)
 static char *text_of(const ebm_calibration *c, const char *model_sha256)
 {
     char hex[65], *text = NULL;
-    const size_t m = EBM_FEATURES * (size_t)c->bands;
+    const size_t p = EBM_FEATURES * (size_t)c->bands;
     json_t *o =
-        json_pack("{s:i, s:s, s:I, s:i, s:I, s:o, s:o, s:o, s:o}", "format", FORMAT, "model_sha256",
-                  model_sha256, "count", (json_int_t)c->count, "draws", (int)c->draws, "seed",
-                  (json_int_t)c->seed, "mean", reals(c->mean, m), "sd", reals(c->sd, m), "weights",
-                  reals(c->weight, 2 * m + 1), "quantiles", quantile_rows(c));
+        json_pack("{s:i, s:s, s:I, s:i, s:I, s:o, s:o, s:o, s:o, s:o}", "format", FORMAT,
+                  "model_sha256", model_sha256, "count", (json_int_t)c->count, "draws",
+                  (int)c->draws, "seed", (json_int_t)c->seed, "mean", reals(c->mean, p), "sd",
+                  reals(c->sd, p), "factor", reals(c->factor, ebm__triangle(p)), "weights",
+                  reals(c->weight, EBM__COLUMNS(c->bands) + 1), "quantiles", quantile_rows(c));
     if (o && digest_of(o, hex) && json_object_set_new(o, "sha256", json_string(hex)) == 0)
         text = json_dumps(o, CANONICAL);
     json_decref(o);
@@ -138,22 +145,44 @@ static ebm_status quantiles(const json_t *o, ebm_calibration *c, ebm_error *err)
     return st;
 }
 
-/* Weights of a regression with a ridge are small; bounded ones keep every score finite. */
-static ebm_status tables(const json_t *o, ebm_calibration *c, ebm_error *err)
+/* Numbers of which none is over a bound, on either side. */
+static ebm_status bounded(const json_t *o, const char *key, size_t n, double max, double *out,
+                          ebm_error *err)
 {
-    const size_t m = EBM_FEATURES * (size_t)c->bands;
-    ebm_status st = numbers(json_object_get(o, "mean"), "mean", m, c->mean, err);
+    ebm_status st = numbers(json_object_get(o, key), key, n, out, err);
+    for (size_t i = 0; i < n && st == EBM_OK; i++)
+        if (!(fabs(out[i]) <= max))
+            st = ebm_error_set(err, EBM_ERR_RANGE, key, "value %zu is over %g", i, max);
+    return st;
+}
+
+static ebm_status moments(const json_t *o, ebm_calibration *c, ebm_error *err)
+{
+    const size_t p = EBM_FEATURES * (size_t)c->bands;
+    ebm_status st = numbers(json_object_get(o, "mean"), "mean", p, c->mean, err);
     if (st == EBM_OK)
-        st = numbers(json_object_get(o, "sd"), "sd", m, c->sd, err);
-    for (size_t i = 0; i < m && st == EBM_OK; i++)
+        st = numbers(json_object_get(o, "sd"), "sd", p, c->sd, err);
+    for (size_t i = 0; i < p && st == EBM_OK; i++)
         if (!(c->sd[i] > 0.0))
             st = ebm_error_set(err, EBM_ERR_RANGE, "sd", "value %zu is not positive", i);
     if (st == EBM_OK)
-        st = numbers(json_object_get(o, "weights"), "weights", 2 * m + 1, c->weight, err);
-    for (size_t i = 0; i <= 2 * m && st == EBM_OK; i++)
-        if (!(fabs(c->weight[i]) <= MAX_WEIGHT))
-            st =
-                ebm_error_set(err, EBM_ERR_RANGE, "weights", "value %zu is over %g", i, MAX_WEIGHT);
+        st = bounded(o, "factor", ebm__triangle(p), MAX_FACTOR, c->factor, err);
+    for (size_t i = 0; i < p && st == EBM_OK; i++)
+        if (!(c->factor[ebm__triangle(i) + i] >= MIN_DIAGONAL))
+            st = ebm_error_set(err, EBM_ERR_RANGE, "factor", "row %zu ends below %g", i,
+                               MIN_DIAGONAL);
+    return st;
+}
+
+/* Weights of a regression with a ridge are small; bounded ones keep every score finite. */
+static ebm_status weights(const json_t *o, ebm_calibration *c, ebm_error *err)
+{
+    static const char key[] = "weights";
+    const size_t columns = EBM__COLUMNS(c->bands);
+    ebm_status st = bounded(o, key, columns + 1, MAX_WEIGHT, c->weight, err);
+    if (st == EBM_OK && c->weight[columns - 1] > 0.0)
+        st = ebm_error_set(err, EBM_ERR_RANGE, key, "value %zu, the distance's, is above 0",
+                           columns - 1);
     return st;
 }
 
@@ -166,7 +195,9 @@ static ebm_status fields(const json_t *o, ebm_calibration *c, ebm_error *err)
     if (st == EBM_OK)
         st = whole(o, "seed", 0, 9007199254740991.0, &c->seed, err);
     if (st == EBM_OK)
-        st = tables(o, c, err);
+        st = moments(o, c, err);
+    if (st == EBM_OK)
+        st = weights(o, c, err);
     c->draws = (int32_t)draws;
     return st == EBM_OK ? quantiles(o, c, err) : st;
 }

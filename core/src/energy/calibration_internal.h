@@ -17,12 +17,20 @@ EBM_MUST_CHECK ebm_status ebm__calibration_init(int32_t levels, ebm_calibration 
 /* Means over the levels of each band. @shape features [EBM_FEATURES,T], pooled [EBM_FEATURES,B] */
 void ebm__features_pool(const double *features, int32_t levels, double *pooled);
 
-/* Makes of pooled features what the regression sees: standardised and clipped, then their squares.
- * @shape x [2,EBM_FEATURES,B], in place */
-void ebm__features_standardise(const ebm_calibration *c, double *x);
+/* Standardises pooled features. @shape u [EBM_FEATURES,B], in place @range u ends in -1e6..1e6 */
+void ebm__features_standardise(const ebm_calibration *c, double *u);
 
-/* @shape weight [2*EBM_FEATURES*B + 1], x [2,EBM_FEATURES,B] */
-double ebm__log_odds(const ebm_calibration *c, const double *weight, const double *x);
+/* A row of the regression: features clipped narrowly, their squares, their distance. */
+#define EBM__COLUMNS(bands) (2 * EBM_FEATURES * (size_t)(bands) + 1)
+
+/* The row but for its last column. @shape u [EBM_FEATURES,B], x [EBM__COLUMNS(B)] */
+void ebm__features_clip(const ebm_calibration *c, const double *u, double *x);
+
+/* The last column: squared, per feature, by c->factor. @shape u [EBM_FEATURES,B] */
+double ebm__distance(const ebm_calibration *c, const double *u);
+
+/* @shape x [EBM__COLUMNS(B)] */
+double ebm__log_odds(const ebm_calibration *c, const double *x);
 
 /* Sorts a column and takes its quantiles; false: the middle 98 % have no spread.
  * @shape column [n], quantile [EBM_QUANTILES] */

@@ -1,125 +1,25 @@
-/* Features against closed forms; statistics, percentiles and the file that keeps them. */
+/* Statistics of scores, the score of all, and percentiles. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-#include "analytic.h"
 #include "assert_numbers.h"
 #include "ebm/calibration.h"
-#include "ebm/io.h"
 #include "ebm/memory.h"
 #include "ebm/rng.h"
 #include "energy/calibration_internal.h"
+#include "energy/cholesky.h"
 #include "fail_alloc.h"
-#include "temp_dir.h"
 
-enum { DIM = 8, COUNT = 400, LEVELS = 6, NUMBERS = EBM_FEATURES * LEVELS };
-/* of all tables behind each other */
-enum { TABLES = 4 * NUMBERS + 1 + (LEVELS + 1) * EBM_QUANTILES };
-
-static const char digest[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-
-/* For data N(0, v) a noised image has logp -|y|^2/(2 A^2 (abar^2 v + sbar^2)), whose mean over the
- * noise is -(abar^2 |x|^2 + D sbar^2)/(2 (abar^2 v + sbar^2)). The guess of the noise is
- * g = sbar (abar x + sbar e)/var, so g and e - g are of the form u e + w x, whose square has mean
- * u^2 D + w^2 |x|^2 and variance 2 u^4 D + 4 u^2 w^2 |x|^2. 1,000 draws, 5 standard errors. */
-static void check_square(double got, double u, double w, double x2)
-{
-    double se = sqrt((2 * DIM * u * u * u * u + 4 * u * u * w * w * x2) / 1000);
-    assert_close(got, u * u * DIM + w * w * x2, 5 * se + 1e-4);
-}
-
-static void test_mean_over_noise(void **state)
-{
-    ebm_levels l = analytic_levels();
-    analytic_gauss g = {.levels = &l, .n = 1, .copies = DIM, .cov = {{0.25}}};
-    ebm_density d = analytic_gauss_density(&g);
-    const ebm_scoring how = {&d, &l, 3, 1000};
-    float image[DIM], work[3 * DIM], grad[DIM];
-    double features[NUMBERS], *logp = features, x2 = 0;
-    (void)state;
-    for (int i = 0; i < DIM; i++) {
-        image[i] = 0.2f * (float)(i - 3);
-        x2 += (double)image[i] * (double)image[i];
-    }
-    ebm_score_image(&how, image, 5, work, features);
-    assert_true(ebm_score_is_finite(features, LEVELS));
-    for (int t = 0; t < LEVELS; t++) {
-        double a2 = l.abar[t] * l.abar[t], s2 = l.sbar[t] * l.sbar[t], var = a2 * 0.25 + s2;
-        double se = sqrt((4 * a2 * x2 * s2 + 2 * DIM * s2 * s2) / 1000) / (2 * var);
-        assert_close(logp[t], -(a2 * x2 + DIM * s2) / (2 * var), 5 * se + 1e-4);
-        const double cross = l.abar[t] * l.sbar[t] / var;
-        check_square(exp(features[EBM_FEATURE_MISS * LEVELS + t]), 1 - s2 / var, -cross, x2);
-        check_square(features[EBM_FEATURE_PULL * LEVELS + t], s2 / var, cross, x2);
-    }
-    for (int i = 0; i < NUMBERS; i++) {
-        const double kept = features[i];
-        features[i] = i % 2 ? (double)NAN : (double)-INFINITY;
-        assert_false(ebm_score_is_finite(features, LEVELS));
-        features[i] = kept;
-    }
-    /* the noise has mean 0, so the gradient is -abar^2 x / var, within its own error */
-    double a2 = l.abar[0] * l.abar[0], var = a2 * 0.25 + l.sbar[0] * l.sbar[0];
-    ebm_score_gradient(&how, image, 5, work, grad);
-    for (int i = 0; i < DIM; i++)
-        assert_close(grad[i], -a2 * (double)image[i] / var,
-                     5 * l.abar[0] * l.sbar[0] / var / sqrt(1000) + 1e-5);
-    ebm_levels_clear(&l);
-}
-
-/* The gradient of a finite number of draws is exact: central differences of the score. */
-static void test_gradient_by_differences(void **state)
-{
-    ebm_levels l = analytic_levels();
-    analytic_gauss g = {.levels = &l, .n = 2, .copies = DIM / 2, .cov = {{0.3, 0.1}, {0.1, 0.2}}};
-    ebm_density d = analytic_gauss_density(&g);
-    const ebm_scoring how = {&d, &l, 3, 4};
-    float image[DIM] = {0.1f, -0.4f, 0.3f}, work[3 * DIM], grad[DIM];
-    double up[NUMBERS], down[NUMBERS];
-    (void)state;
-    ebm_score_gradient(&how, image, 1, work, grad);
-    for (int i = 0; i < DIM; i++) {
-        const float kept = image[i];
-        image[i] = kept + 0.125f;
-        ebm_score_image(&how, image, 1, work, up);
-        image[i] = kept - 0.125f;
-        ebm_score_image(&how, image, 1, work, down);
-        image[i] = kept;
-        assert_close((up[0] - down[0]) / 0.25, (double)grad[i], 2e-3);
-    }
-    ebm_levels_clear(&l);
-}
-
-/* However a score's work is divided, the numbers are the same. */
-static void test_scores_in_parts(void **state)
-{
-    ebm_levels l = analytic_levels();
-    analytic_gauss g = {.levels = &l, .n = 1, .copies = DIM, .cov = {{0.25}}};
-    ebm_density d = analytic_gauss_density(&g);
-    const ebm_scoring how = {&d, &l, 3, 5};
-    float image[DIM] = {0.1f, -0.4f, 0.3f}, work[3 * DIM], grad[DIM], part_grad[DIM];
-    double features[NUMBERS], part[NUMBERS];
-    (void)state;
-    ebm_score_image(&how, image, 2, work, features);
-    ebm_score_gradient(&how, image, 2, work, grad);
-    assert_int_equal(ebm_score_evals(&how, true), 5 * (LEVELS + 1));
-    for (int64_t size = 1; size < 40; size += 3) {
-        ebm_score score = {.features = part, .grad = part_grad};
-        while (score.done < ebm_score_evals(&how, true))
-            ebm_score_advance(&how, image, 2, size, work, &score);
-        assert_memory_equal(part, features, sizeof features);
-        assert_memory_equal(part_grad, grad, sizeof grad);
-    }
-    ebm_levels_clear(&l);
-}
-
-/* --- statistics ---------------------------------------------------------------------------- */
+enum { COUNT = 400, LEVELS = 6, NUMBERS = EBM_FEATURES * LEVELS };
+/* of all tables behind each other, and where the weight of the distance stands */
+enum { FACTOR = NUMBERS * (NUMBERS + 1) / 2, DISTANCE = 2 * NUMBERS };
+enum { TABLES = 4 * NUMBERS + FACTOR + 2 + (LEVELS + 1) * EBM_QUANTILES };
 
 /* Images score 0..COUNT-1 at each level, times t+1 and moved, each feature in an order of its own;
  * copies are less likely by 80, 90, ... such units, kind by kind. */
@@ -168,6 +68,17 @@ static void test_percentiles(void **state)
     ebm_calibration_clear(&c);
 }
 
+/* Of so many levels: mean 1, standard deviation 2, nothing depends on anything, no weights. */
+static void make_plain(int32_t levels, ebm_calibration *c)
+{
+    assert_int_equal(ebm__calibration_init(levels, c, NULL), EBM_OK);
+    for (int32_t i = 0; i < EBM_FEATURES * c->bands; i++) {
+        c->mean[i] = 1.0;
+        c->sd[i] = 2.0;
+        c->factor[ebm__triangle((size_t)i) + (size_t)i] = 1.0;
+    }
+}
+
 /* The score by hand: neighbours share a band, 70 levels in 32; z is clipped at 6 on either side,
  * and both z and its square have weights. */
 static void test_score_by_hand(void **state)
@@ -176,13 +87,9 @@ static void test_score_by_hand(void **state)
     double features[EBM_FEATURES * MANY] = {0};
     ebm_calibration c;
     (void)state;
-    assert_int_equal(ebm__calibration_init(MANY, &c, NULL), EBM_OK);
+    make_plain(MANY, &c);
     assert_int_equal(c.bands, B);
-    for (int i = 0; i < EBM_FEATURES * B; i++) {
-        c.mean[i] = 1.0;
-        c.sd[i] = 2.0;
-    }
-    c.weight[2 * EBM_FEATURES * B] = 0.25;
+    c.weight[2 * EBM_FEATURES * B + 1] = 0.25;
     c.weight[0] = 10; /* levels 0 and 1 are the first band: 4 and 8 have mean 6, z = 2.5 */
     features[0] = 4;
     features[1] = 8;
@@ -202,6 +109,28 @@ static void test_score_by_hand(void **state)
     ebm_calibration_clear(&c);
 }
 
+/* The distance by hand, of three features: u = (2, 1, 0). It is clipped at 1e6 alone, and finite
+ * for whatever is finite. */
+static void test_distance_by_hand(void **state)
+{
+    double features[EBM_FEATURES] = {5, 3, 1};
+    ebm_calibration c;
+    (void)state;
+    make_plain(1, &c);
+    c.weight[2 * EBM_FEATURES] = -3;
+    c.weight[2 * EBM_FEATURES + 1] = 0.5;
+    assert_close(ebm_calibration_score(&c, features), 0.5 - (4 + 1), 1e-12);
+    /* (1, 1/2; 1/2, 1) has the inverse (4, -2; -2, 4)/3, so that (2, 1) has (16 - 8 + 4)/3 */
+    c.factor[1] = 0.5;
+    c.factor[2] = sqrt(0.75);
+    assert_close(ebm_calibration_score(&c, features), 0.5 - 4, 1e-12);
+    features[1] = 17; /* u = (2, 8): (16 - 64 + 256)/3 */
+    assert_close(ebm_calibration_score(&c, features), 0.5 - 208.0 / 3, 1e-12);
+    features[2] = -1e300;
+    assert_close(ebm_calibration_score(&c, features) / 1e12, -1, 1e-9);
+    ebm_calibration_clear(&c);
+}
+
 /* Draws of N(0,1) for images and of N(shift,1) for copies, in all features but with the shift in
  * the first alone. @shape floats [(1 + copies) count, EBM_FEATURES levels] */
 static void draw_set(ebm_scored *set, double shift, uint64_t seed, double *numbers)
@@ -216,6 +145,14 @@ static void draw_set(ebm_scored *set, double shift, uint64_t seed, double *numbe
         numbers[i] = (double)noise[i] + (i >= n * row && i % row == 0 ? shift : 0);
     set->own = numbers;
     set->spoiled = numbers + n * row;
+}
+
+/* Has two features of images go together, but not of copies: the distance sees that, as nothing
+ * else does. */
+static void tie(const ebm_scored *set, double *numbers)
+{
+    for (int64_t k = 0; k < set->count * NUMBERS; k += NUMBERS)
+        numbers[k + 1] = numbers[k + 2] + 0.1 * numbers[k + 1];
 }
 
 static double share_below(const double *a, size_t n, double value)
@@ -241,9 +178,10 @@ static void test_known_odds(void **state)
     draw_set(&set, -1.5, 4, numbers);
     assert_int_equal(ebm_calibration_of(&set, &c, NULL), EBM_OK);
     assert_close(c.weight[0], 1.5, 0.3);
-    for (int i = 1; i < 6; i++)
+    for (int i = 1; i < 7; i++)
         assert_close(c.weight[i], 0, 0.3);
-    assert_close(c.weight[6], 1.5 * 0.75, 0.3);
+    assert_true(c.weight[6] <= 0);
+    assert_close(c.weight[7], 1.5 * 0.75, 0.3);
     assert_close(ebm_calibration_score(&c, features), 0, 0.3);
     ebm_calibration_clear(&c);
     assert_int_equal(ebm_calibration_trial(&set, EBM_SPOIL_BLUR, own, spoiled, NULL), EBM_OK);
@@ -253,6 +191,102 @@ static void test_known_odds(void **state)
             n++;
         }
     assert_close(area / n, 0.8556, 0.04);
+}
+
+/* The factor put together again is the covariance of the images, written out here once more, with
+ * its ridge. */
+static void test_covariance(void **state)
+{
+    enum { N = 150 };
+    static double numbers[(1 + EBM_SCORED_COPIES) * N * NUMBERS];
+    ebm_scored set = {.levels = LEVELS, .count = N};
+    ebm_calibration c;
+    (void)state;
+    draw_set(&set, -1, 9, numbers);
+    for (size_t k = 0; k < N * NUMBERS; k += NUMBERS) /* features that depend on each other */
+        numbers[k + 3] += 2 * numbers[k + 1];
+    assert_int_equal(ebm_calibration_of(&set, &c, NULL), EBM_OK);
+    for (size_t i = 0; i < NUMBERS; i++)
+        for (size_t j = 0; j <= i; j++) {
+            double want = i == j ? 0.01 : 0, got = 0;
+            for (size_t k = 0; k < N; k++)
+                want += (numbers[k * NUMBERS + i] - c.mean[i]) / c.sd[i] *
+                        (numbers[k * NUMBERS + j] - c.mean[j]) / c.sd[j] / N;
+            for (size_t k = 0; k <= j; k++)
+                got += c.factor[ebm__triangle(i) + k] * c.factor[ebm__triangle(j) + k];
+            assert_close(got, want, 1e-12);
+        }
+    ebm_calibration_clear(&c);
+}
+
+/* Copies on one side teach the regression that the other side is usual, the more so the farther. An
+ * image farther out on that side than everything is unusual all the same, for another thing tells
+ * copies from images: two features go together in images alone, and that the distance sees. Without
+ * it the image would be the most usual of all. */
+static void test_far_image(void **state)
+{
+    enum { N = 400 };
+    static double numbers[(1 + EBM_SCORED_COPIES) * N * NUMBERS];
+    double lowest = INFINITY, highest = -INFINITY;
+    ebm_scored set = {.levels = LEVELS, .count = N};
+    ebm_calibration c;
+    (void)state;
+    draw_set(&set, -2, 10, numbers);
+    tie(&set, numbers);
+    assert_int_equal(ebm_calibration_of(&set, &c, NULL), EBM_OK);
+    const double weight = c.weight[DISTANCE];
+    assert_true(weight < 0);
+    for (size_t i = 0; i < N; i++) {
+        const double score = ebm_calibration_score(&c, set.own + i * NUMBERS);
+        lowest = score < lowest ? score : lowest;
+        highest = score > highest ? score : highest;
+    }
+    for (double far = 100; far < 1e12; far *= 100) {
+        double features[NUMBERS] = {far}, before = ebm_calibration_score(&c, features);
+        assert_true(before < lowest);
+        assert_true(ebm_calibration_percentile(&c, LEVELS, before) == 0.0);
+        c.weight[DISTANCE] = 0;
+        assert_true(ebm_calibration_score(&c, features) > highest);
+        c.weight[DISTANCE] = weight;
+    }
+    ebm_calibration_clear(&c);
+}
+
+/* Copies that are nearer to the middle than the images: the distance has no say. The squares have,
+ * within what they see. */
+static void test_near_copies(void **state)
+{
+    enum { N = 400 };
+    static double numbers[(1 + EBM_SCORED_COPIES) * N * NUMBERS];
+    const double far[NUMBERS] = {100, -100}, farther[NUMBERS] = {1000, -1000};
+    ebm_scored set = {.levels = LEVELS, .count = N};
+    ebm_calibration c;
+    (void)state;
+    draw_set(&set, 0, 11, numbers);
+    for (size_t i = N * NUMBERS; i < sizeof numbers / sizeof numbers[0]; i++)
+        numbers[i] *= 0.5;
+    assert_int_equal(ebm_calibration_of(&set, &c, NULL), EBM_OK);
+    assert_true(c.weight[DISTANCE] == 0);
+    assert_true(ebm_calibration_score(&c, far) == ebm_calibration_score(&c, farther));
+    ebm_calibration_clear(&c);
+}
+
+/* Copies as far off as numbers go still leave a regression with a minimum. */
+static void test_far_copies(void **state)
+{
+    enum { N = 120 };
+    static double numbers[(1 + EBM_SCORED_COPIES) * N * NUMBERS];
+    ebm_scored set = {.levels = LEVELS, .count = N};
+    ebm_calibration c;
+    (void)state;
+    for (double far = 1e2; far < 1e9; far *= 10) {
+        draw_set(&set, -1, 12, numbers);
+        for (size_t k = 0; k < EBM_SCORED_COPIES * N; k += 11)
+            numbers[(N + k) * NUMBERS + k % NUMBERS] += k % 2 ? far : -far;
+        assert_int_equal(ebm_calibration_of(&set, &c, NULL), EBM_OK);
+        assert_true(c.weight[DISTANCE] <= 0);
+        ebm_calibration_clear(&c);
+    }
 }
 
 /* Mean percentile of new draws of the law that a set of N was made of. */
@@ -292,7 +326,7 @@ static void test_new_images(void **state)
     assert_close(sum / SETS, 50, 7.3);
 }
 
-/* What is held out decides nothing: other copies of a kind, other scores of the fold. */
+/* What is held out decides nothing: other copies of a kind. */
 static void test_unseen_kind(void **state)
 {
     enum { N = 120 };
@@ -309,6 +343,29 @@ static void test_unseen_kind(void **state)
     assert_memory_equal(own[0], own[1], sizeof own[0]);
     assert_int_equal(ebm_calibration_trial(&set, EBM_SPOIL_BLUR, own[1], spoiled, NULL), EBM_OK);
     assert_memory_not_equal(own[0], own[1], sizeof own[0]);
+}
+
+/* Nor do other images of the fold, as long as mean and spread of all images stay: a feature is
+ * exchanged between images 0 and 1, which changes what it has to do with the others. Images 2 and
+ * 3, of the same fold, keep their scores, to rounding; those of other folds don't. */
+static void test_unseen_fold(void **state)
+{
+    enum { N = 120 };
+    static double numbers[(1 + EBM_SCORED_COPIES) * N * NUMBERS];
+    static double own[2][N], spoiled[EBM_SCORED_COPIES * N];
+    ebm_scored set = {.levels = LEVELS, .count = N};
+    (void)state;
+    draw_set(&set, -1, 7, numbers);
+    tie(&set, numbers);
+    assert_int_equal(ebm_calibration_trial(&set, EBM_SPOIL_MOVE, own[0], spoiled, NULL), EBM_OK);
+    const double kept = numbers[1];
+    numbers[1] = numbers[NUMBERS + 1];
+    numbers[NUMBERS + 1] = kept;
+    assert_int_equal(ebm_calibration_trial(&set, EBM_SPOIL_MOVE, own[1], spoiled, NULL), EBM_OK);
+    assert_close(own[1][2], own[0][2], 1e-9);
+    assert_close(own[1][3], own[0][3], 1e-9);
+    for (int i = 4; i < 16; i++)
+        assert_true(fabs(own[1][i] - own[0][i]) > 1e-6);
 }
 
 static void test_refused_scores(void **state)
@@ -349,37 +406,6 @@ static void test_refused_scores(void **state)
     assert_int_equal(ebm_calibration_of(&set, &c, NULL), EBM_ERR_RANGE); /* no spread */
 }
 
-/* --- the file ------------------------------------------------------------------------------ */
-
-static void test_file_round_trip(void **state)
-{
-    const char *dir = *state;
-    ebm_calibration c, back;
-    (void)state;
-    make(&c);
-    assert_int_equal(ebm_calibration_read(dir, digest, LEVELS, &back, NULL), EBM_ERR_NOT_FOUND);
-    assert_int_equal(ebm_calibration_write(&c, digest, dir, NULL), EBM_OK);
-    assert_int_equal(ebm_calibration_read(dir, digest, LEVELS, &back, NULL), EBM_OK);
-    assert_int_equal(back.count, COUNT);
-    assert_int_equal(back.draws, 4);
-    assert_int_equal(back.seed, 11);
-    assert_memory_equal(back.mean, c.mean, TABLES * sizeof(double));
-    ebm_calibration_clear(&back);
-    assert_int_equal(ebm_calibration_read(dir, digest, LEVELS + 1, &back, NULL), EBM_ERR_SHAPE);
-    ebm_calibration_clear(&c);
-}
-
-/* A changed text is refused, by digest or before, unless it is another spelling of the numbers. */
-static void check_changed(const char *text, size_t size, const ebm_calibration *original)
-{
-    ebm_calibration c;
-    if (ebm_calibration_parse(text, size, digest, LEVELS, &c, NULL) == EBM_OK)
-        assert_memory_equal(c.mean, original->mean, TABLES * sizeof(double));
-    else
-        assert_null(c.mean);
-    ebm_calibration_clear(&c);
-}
-
 /* A copy holds all tables, and needs nothing of the original. */
 static void test_copy(void **state)
 {
@@ -401,88 +427,22 @@ static void test_copy(void **state)
     ebm_arena_free(narrow);
 }
 
-static void test_damaged_file(void **state)
-{
-    const char *dir = *state;
-    unsigned char *text;
-    size_t size;
-    ebm_calibration original, c;
-    make(&original);
-    assert_int_equal(ebm_calibration_write(&original, digest, dir, NULL), EBM_OK);
-    assert_int_equal(ebm_file_read(dir, EBM_CALIBRATION_FILE, 1 << 20, &text, &size, NULL), EBM_OK);
-    for (size_t i = 0; i < size; i += 61) {
-        const unsigned char kept = text[i];
-        text[i] = kept == '1' ? '2' : '1';
-        check_changed((char *)text, size, &original);
-        text[i] = kept;
-        assert_int_not_equal(ebm_calibration_parse((char *)text, i, digest, LEVELS, &c, NULL),
-                             EBM_OK);
-    }
-    assert_int_equal(ebm_calibration_parse((char *)text, size, digest + 1, LEVELS, &c, NULL),
-                     EBM_ERR_NOT_FOUND);
-    ebm_calibration_clear(&original);
-    ebm_free(text);
-}
-
-/* Sound files but for one thing: digest and all. */
-static void test_refused_files(void **state)
-{
-    const char *dir = *state;
-    ebm_calibration c, back;
-    ebm_error err = {0};
-    make(&c);
-    const struct {
-        double *at, value;
-        ebm_status status;
-        const char *where;
-    } rows[] = {
-        {&c.sd[NUMBERS - 1], 0.0, EBM_ERR_RANGE, "sd"},
-        {&c.weight[2], -1e7, EBM_ERR_RANGE, "weights"},
-        {&c.weight[2 * NUMBERS], 1e7, EBM_ERR_RANGE, "weights"},
-        {&c.quantile[1], 1e9, EBM_ERR_RANGE, "quantiles"},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        const double kept = *rows[i].at;
-        *rows[i].at = rows[i].value;
-        err = (ebm_error){0};
-        assert_int_equal(ebm_calibration_write(&c, digest, dir, NULL), EBM_OK);
-        assert_int_equal(ebm_calibration_read(dir, digest, LEVELS, &back, &err), rows[i].status);
-        assert_string_equal(err.where, rows[i].where);
-        *rows[i].at = kept;
-    }
-    ebm_calibration_clear(&c);
-}
-
-/* What to do stands in the message. */
-static void test_earlier_format(void **state)
-{
-    static const char text[] = "{\"format\":1,\"count\":400}";
-    ebm_calibration c;
-    ebm_error err = {0};
-    (void)state;
-    assert_int_equal(ebm_calibration_parse(text, strlen(text), digest, LEVELS, &c, &err),
-                     EBM_ERR_FORMAT);
-    assert_string_equal(err.where, "format");
-    assert_non_null(strstr(err.text, "calibrate the model again"));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mean_over_noise),
-        cmocka_unit_test(test_gradient_by_differences),
-        cmocka_unit_test(test_scores_in_parts),
         cmocka_unit_test(test_percentiles),
         cmocka_unit_test(test_score_by_hand),
+        cmocka_unit_test(test_distance_by_hand),
         cmocka_unit_test(test_known_odds),
+        cmocka_unit_test(test_covariance),
+        cmocka_unit_test(test_far_image),
+        cmocka_unit_test(test_near_copies),
+        cmocka_unit_test(test_far_copies),
         cmocka_unit_test(test_new_images),
         cmocka_unit_test(test_unseen_kind),
+        cmocka_unit_test(test_unseen_fold),
         cmocka_unit_test(test_refused_scores),
-        cmocka_unit_test(test_earlier_format),
         cmocka_unit_test(test_copy),
-        cmocka_unit_test_setup_teardown(test_file_round_trip, temp_dir_set_up, temp_dir_tear_down),
-        cmocka_unit_test_setup_teardown(test_damaged_file, temp_dir_set_up, temp_dir_tear_down),
-        cmocka_unit_test_setup_teardown(test_refused_files, temp_dir_set_up, temp_dir_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,196 @@
+/* energy.json: there and back, damaged, refused. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "ebm/calibration.h"
+#include "ebm/io.h"
+#include "ebm/memory.h"
+#include "energy/calibration_internal.h"
+#include "energy/cholesky.h"
+#include "temp_dir.h"
+
+enum { LEVELS = 6, NUMBERS = EBM_FEATURES * LEVELS };
+/* of all tables behind each other, and where the weight of the distance stands */
+enum { FACTOR = NUMBERS * (NUMBERS + 1) / 2, DISTANCE = 2 * NUMBERS };
+enum { TABLES = 4 * NUMBERS + FACTOR + 2 + (LEVELS + 1) * EBM_QUANTILES };
+
+static const char digest[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+/* Numbers with many digits, such as the file allows. */
+static void make(int32_t levels, ebm_calibration *c)
+{
+    assert_int_equal(ebm__calibration_init(levels, c, NULL), EBM_OK);
+    const size_t p = EBM_FEATURES * (size_t)c->bands;
+    for (size_t i = 0; i < p; i++) {
+        c->mean[i] = -1000 * sin((double)i);
+        c->sd[i] = 1.5 + cos((double)i);
+    }
+    for (size_t i = 0; i < ebm__triangle(p); i++)
+        c->factor[i] = sin(3.0 * (double)i) / 10;
+    for (size_t i = 0; i < p; i++)
+        c->factor[ebm__triangle(i) + i] = 0.9;
+    for (size_t i = 0; i < EBM__COLUMNS(c->bands) + 1; i++)
+        c->weight[i] = -fabs(sin(7.0 * (double)i));
+    for (size_t i = 0; i < ((size_t)levels + 1) * EBM_QUANTILES; i++)
+        c->quantile[i] = sqrt((double)(i % EBM_QUANTILES)) - (double)i / 1000;
+    c->count = 400;
+    c->draws = 4;
+    c->seed = 11;
+}
+
+static void test_file_round_trip(void **state)
+{
+    const char *dir = *state;
+    ebm_calibration c, back;
+    (void)state;
+    make(LEVELS, &c);
+    assert_int_equal(ebm_calibration_read(dir, digest, LEVELS, &back, NULL), EBM_ERR_NOT_FOUND);
+    assert_int_equal(ebm_calibration_write(&c, digest, dir, NULL), EBM_OK);
+    assert_int_equal(ebm_calibration_read(dir, digest, LEVELS, &back, NULL), EBM_OK);
+    assert_int_equal(back.count, 400);
+    assert_int_equal(back.draws, 4);
+    assert_int_equal(back.seed, 11);
+    assert_memory_equal(back.mean, c.mean, TABLES * sizeof(double));
+    ebm_calibration_clear(&back);
+    assert_int_equal(ebm_calibration_read(dir, digest, LEVELS + 1, &back, NULL), EBM_ERR_SHAPE);
+    ebm_calibration_clear(&c);
+}
+
+/* A changed text is refused, by digest or before, unless it is another spelling of the numbers. */
+static void check_changed(const char *text, size_t size, const ebm_calibration *original)
+{
+    ebm_calibration c;
+    if (ebm_calibration_parse(text, size, digest, LEVELS, &c, NULL) == EBM_OK)
+        assert_memory_equal(c.mean, original->mean, TABLES * sizeof(double));
+    else
+        assert_null(c.mean);
+    ebm_calibration_clear(&c);
+}
+
+static void test_damaged_file(void **state)
+{
+    const char *dir = *state;
+    unsigned char *text;
+    size_t size;
+    ebm_calibration original, c;
+    make(LEVELS, &original);
+    assert_int_equal(ebm_calibration_write(&original, digest, dir, NULL), EBM_OK);
+    assert_int_equal(ebm_file_read(dir, EBM_CALIBRATION_FILE, 1 << 20, &text, &size, NULL), EBM_OK);
+    for (size_t i = 0; i < size; i += 61) {
+        const unsigned char kept = text[i];
+        text[i] = kept == '1' ? '2' : '1';
+        check_changed((char *)text, size, &original);
+        text[i] = kept;
+        assert_int_not_equal(ebm_calibration_parse((char *)text, i, digest, LEVELS, &c, NULL),
+                             EBM_OK);
+    }
+    assert_int_equal(ebm_calibration_parse((char *)text, size, digest + 1, LEVELS, &c, NULL),
+                     EBM_ERR_NOT_FOUND);
+    ebm_calibration_clear(&original);
+    ebm_free(text);
+}
+
+/* Sound files but for one thing: digest and all. */
+static void test_refused_files(void **state)
+{
+    const char *dir = *state;
+    ebm_calibration c, back;
+    ebm_error err = {0};
+    make(LEVELS, &c);
+    const struct {
+        double *at, value;
+        ebm_status status;
+        const char *where;
+    } rows[] = {
+        {&c.sd[NUMBERS - 1], 0.0, EBM_ERR_RANGE, "sd"},
+        {&c.factor[0], 0.0, EBM_ERR_RANGE, "factor"},
+        {&c.factor[FACTOR - 1], 0.08, EBM_ERR_RANGE, "factor"},
+        {&c.factor[FACTOR - 1], -1.0, EBM_ERR_RANGE, "factor"},
+        {&c.factor[0], 2.5, EBM_ERR_RANGE, "factor"},
+        {&c.factor[FACTOR - 2], -2.5, EBM_ERR_RANGE, "factor"},
+        {&c.weight[2], -1e7, EBM_ERR_RANGE, "weights"},
+        {&c.weight[DISTANCE], 1e-9, EBM_ERR_RANGE, "weights"},
+        {&c.weight[DISTANCE], -1e7, EBM_ERR_RANGE, "weights"},
+        {&c.weight[DISTANCE + 1], 1e7, EBM_ERR_RANGE, "weights"},
+        {&c.quantile[1], 1e9, EBM_ERR_RANGE, "quantiles"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const double kept = *rows[i].at;
+        *rows[i].at = rows[i].value;
+        err = (ebm_error){0};
+        assert_int_equal(ebm_calibration_write(&c, digest, dir, NULL), EBM_OK);
+        assert_int_equal(ebm_calibration_read(dir, digest, LEVELS, &back, &err), rows[i].status);
+        assert_string_equal(err.where, rows[i].where);
+        *rows[i].at = kept;
+    }
+    ebm_calibration_clear(&c);
+}
+
+/* What to do stands in the message. */
+static void test_earlier_format(void **state)
+{
+    static const char *const text[] = {"{\"format\":1,\"count\":400}",
+                                       "{\"format\":2,\"count\":400}"};
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        ebm_calibration c;
+        ebm_error err = {0};
+        assert_int_equal(ebm_calibration_parse(text[i], strlen(text[i]), digest, LEVELS, &c, &err),
+                         EBM_ERR_FORMAT);
+        assert_string_equal(err.where, "format");
+        assert_non_null(strstr(err.text, "calibrate the model again"));
+    }
+}
+
+/* The most levels, all bands, and numbers of the most digits, which need room in the limits of the
+ * file; the factor and the weight of the distance are the worst that is allowed, and the score of
+ * the farthest image is finite. */
+static void test_largest_file(void **state)
+{
+    const char *dir = *state;
+    enum { P = EBM_FEATURES * EBM_BANDS_MAX };
+    static double features[EBM_FEATURES * EBM_MAX_LEVELS];
+    const double long_number = -1.2345678901234567e-100;
+    ebm_calibration c, back;
+    make(EBM_MAX_LEVELS, &c);
+    for (size_t i = 0; i < ebm__triangle(P); i++)
+        c.factor[i] = -2;
+    for (size_t i = 0; i < P; i++) {
+        c.factor[ebm__triangle(i) + i] = 0.09;
+        c.mean[i] = long_number;
+        c.sd[i] = -long_number;
+    }
+    for (size_t i = 0; i <= EBM__COLUMNS(EBM_BANDS_MAX); i++)
+        c.weight[i] = long_number;
+    c.weight[2 * P] = -1e6;
+    for (size_t i = 0; i < (EBM_MAX_LEVELS + 1) * EBM_QUANTILES; i++)
+        c.quantile[i] = long_number * (double)(EBM_QUANTILES - i % EBM_QUANTILES);
+    c.count = c.draws = 1;
+    assert_int_equal(ebm_calibration_write(&c, digest, dir, NULL), EBM_OK);
+    assert_int_equal(ebm_calibration_read(dir, digest, EBM_MAX_LEVELS, &back, NULL), EBM_OK);
+    for (size_t i = 0; i < sizeof features / sizeof features[0]; i++)
+        features[i] = 1e300;
+    assert_true(ebm_calibration_score(&back, features) < -1e200);
+    assert_true(isfinite(ebm_calibration_score(&back, features)));
+    ebm_calibration_clear(&back);
+    ebm_calibration_clear(&c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_earlier_format),
+        cmocka_unit_test_setup_teardown(test_file_round_trip, temp_dir_set_up, temp_dir_tear_down),
+        cmocka_unit_test_setup_teardown(test_damaged_file, temp_dir_set_up, temp_dir_tear_down),
+        cmocka_unit_test_setup_teardown(test_refused_files, temp_dir_set_up, temp_dir_tear_down),
+        cmocka_unit_test_setup_teardown(test_largest_file, temp_dir_set_up, temp_dir_tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
