@@ -186,6 +186,12 @@ train 0 --iterations 5 --checkpoint-every 2 --resume
 says err "resuming at iteration 3"
 grep -q '5 iterations. The run is complete' "$work/demo/report.html" || { echo "no report"; failed=1; }
 grep -q '</html>' "$work/demo/report.html" || { echo "no whole report"; failed=1; }
+train 64 --iterations 6 --resume --held-out 4
+says err "data_images is 16, was 20"
+train 65 --iterations 6 --resume --held-out 19
+says err "held_out: 19 of 20 images"
+expect 64 train --data toy:rings --out "$work/points" --held-out 4
+says err "--held-out"
 train 64 --iterations 6 --resume --lr 0.5 --channels gray
 says err "data_channels is 1, was 0; lr is 0.5, was "
 printf '{"iterations": 9, "lr": 0.0001, "checkpoint-every": 2, "batch": 3}' >"$work/run.json"
