@@ -78,8 +78,6 @@ EBM_API EBM_MUST_CHECK ebm_status ebmt_dataset_read(const char *path, ebmt_split
  * takes more than cache_bytes */
 EBM_API EBM_MUST_CHECK ebm_status ebmt_dataset_open_whole(const ebmt_data_options *options,
                                                           ebmt_dataset *out, ebm_error *err);
-EBM_API EBM_MUST_CHECK ebm_status ebmt_dataset_read_whole(const char *path, ebmt_split split,
-                                                          ebmt_dataset *out, ebm_error *err);
 EBM_API void ebmt_dataset_clear(ebmt_dataset *data); /* safe on a zeroed struct */
 
 /* Copies sample `index` to a tensor in [-1,1], mirrored left to right if `flip`.

@@ -249,14 +249,6 @@ ebm_status ebmt_dataset_open_whole(const ebmt_data_options *options, ebmt_datase
                          count, w, h, c, options->cache_bytes >> 20);
 }
 
-ebm_status ebmt_dataset_read_whole(const char *path, ebmt_split split, ebmt_dataset *out,
-                                   ebm_error *err)
-{
-    const ebmt_data_options options = {
-        .path = path, .split = split, .cache_bytes = EBMT_DATA_CACHE_DEFAULT};
-    return ebmt_dataset_open_whole(&options, out, err);
-}
-
 void ebmt_dataset_clear(ebmt_dataset *data)
 {
     stream_free(data->stream);
