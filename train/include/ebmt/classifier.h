@@ -63,6 +63,9 @@ EBM_API EBM_MUST_CHECK ebm_status ebmt_classifier_save(ebmt_classifier *c, const
 EBM_API EBM_MUST_CHECK ebm_status ebmt_classifier_open(const char *dir, ebmt_classifier **out,
                                                        ebm_error *err);
 EBM_API const ebmt_classifier_info *ebmt_classifier_describe(const ebmt_classifier *c);
+/* Refuses images of another shape than it was made for, naming both. @err SHAPE */
+EBM_API EBM_MUST_CHECK ebm_status ebmt_classifier_fits(const ebmt_classifier *c,
+                                                       const ebmt_dataset *images, ebm_error *err);
 EBM_API void ebmt_classifier_free(ebmt_classifier *c); /* NULL allowed */
 
 /* Embeds all images of a set. @own clear with ebmt_embedding_clear()

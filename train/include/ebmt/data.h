@@ -51,10 +51,12 @@ typedef enum ebmt_crop {
 typedef struct ebmt_data_options {
     const char *path;
     ebmt_format format;
-    ebmt_split split;   /* formats without parts have EBMT_TRAIN only */
+    ebmt_split split;   /* formats without parts have EBMT_TRAIN only, unless held_out makes two */
     int32_t image_size; /* width and height, 0: as they are; 1..EBMT_DATA_MAX_SIDE */
     int32_t channels;   /* 1 gray, 3 colour, 0: as they are */
     ebmt_crop crop;
+    int64_t held_out;   /* so many images at the end of the training part are the test part,
+                           whatever else the format has; 0: none, else 2 and more */
     bool strict;        /* a damaged image, or an entry that is none, is an error */
     size_t cache_bytes; /* a set of at most so many decoded bytes is kept in memory; 0: none is */
 } ebmt_data_options;
@@ -64,17 +66,17 @@ typedef struct ebmt_data_options {
  * on i alone, whatever is cached and whoever asks; more than 1000 in a row are an error.
  * @own clear with ebmt_dataset_clear()
  * @err NOT_FOUND (no such file or part), FORMAT, LIMIT, SHAPE (damage that no replacement mends;
- *      with `strict` any), ARG (image_size or channels missing for images that differ), RANGE,
- *      NOMEM, IO; err->where names the file */
+ *      with `strict` any), ARG (image_size or channels missing for images that differ), RANGE
+ *      (also held_out that leaves fewer than two images), NOMEM, IO; err->where names the file */
 EBM_API EBM_MUST_CHECK ebm_status ebmt_dataset_open(const ebmt_data_options *options,
                                                     ebmt_dataset *out, ebm_error *err);
 /* Opens a directory or file with the defaults: any format, images as they are, in memory up to
  * EBMT_DATA_CACHE_DEFAULT. @own, @err as above */
 EBM_API EBM_MUST_CHECK ebm_status ebmt_dataset_read(const char *path, ebmt_split split,
                                                     ebmt_dataset *out, ebm_error *err);
-/* The same, of a set that must lie in memory as pixels. @err as above, LIMIT when it is too large
- */
-EBM_API EBM_MUST_CHECK ebm_status ebmt_dataset_read_whole(const char *path, ebmt_split split,
+/* Opens a set that must lie in memory as pixels. @own, @err as ebmt_dataset_open(), LIMIT when it
+ * takes more than cache_bytes */
+EBM_API EBM_MUST_CHECK ebm_status ebmt_dataset_open_whole(const ebmt_data_options *options,
                                                           ebmt_dataset *out, ebm_error *err);
 EBM_API void ebmt_dataset_clear(ebmt_dataset *data); /* safe on a zeroed struct */
 
@@ -90,6 +92,12 @@ EBM_API int64_t ebmt_dataset_damaged(const ebmt_dataset *data);
 
 /* Name of a format as flags and documents spell it, NULL after the last one. */
 EBM_API const char *ebmt_format_name(ebmt_format format);
+/* True if images of a format may have labels. @range format as declared */
+EBM_API bool ebmt_format_labelled(ebmt_format format);
+/* Tells which format the options mean: theirs, or for EBMT_FORMAT_AUTO what the path holds.
+ * @err NOT_FOUND, FORMAT, IO, RANGE (no such format) */
+EBM_API EBM_MUST_CHECK ebm_status ebmt_data_format(const ebmt_data_options *options,
+                                                   ebmt_format *out, ebm_error *err);
 
 /* Parses one IDX image file (idx3, unsigned bytes) already in memory. @own as above
  * @err FORMAT (magic, dimensions, count against size), LIMIT, NOMEM */

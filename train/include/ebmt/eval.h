@@ -160,7 +160,7 @@ typedef struct ebmt_long_report {
     int32_t n_marks; /* 0: not measured */
     ebm_sampler_kind sampler;
     int64_t chains, burn_in;
-    const char *ruler; /* static */
+    const char *ruler; /* static, NULL: none */
     ebm_band band;     /* of log densities: the middle 99 % of noised test images */
     int64_t band_images;
     ebmt_long_mark mark[EBMT_LONG_MARKS];
@@ -168,7 +168,7 @@ typedef struct ebmt_long_report {
 
 /* @own borrows all */
 typedef struct ebmt_long_options {
-    const ebmt_ruler *ruler;
+    const ebmt_ruler *ruler; /* NULL: no distances, which are then NaN */
     const ebmt_dataset *test;
     ebmt_pool *pool;
     ebmt_draw draw;     /* what the chains start from; n: chains, 8..EBMT_LONG_MAX_CHAINS */
@@ -236,6 +236,9 @@ typedef struct ebmt_eval_report {
     int32_t n_rulers;
     ebmt_ruler_report ruler[EBMT_MAX_RULERS];
     bool complete; /* floors and memorisation are measured, not only samples */
+    /* the test images are the training images, and look for the nearest other one; false unless
+       complete */
+    bool test_is_train;
     ebmt_memorisation pixels;
     /* the samples that come closest to a training image by pixels, and that image */
     int64_t closest_sample[EBMT_CLOSEST], closest_train[EBMT_CLOSEST];
@@ -258,7 +261,7 @@ typedef struct ebmt_floor_file {
 
 typedef struct ebmt_eval_options {
     const ebmt_ruler *rulers;
-    int32_t n_rulers; /* 1..EBMT_MAX_RULERS */
+    int32_t n_rulers; /* 0..EBMT_MAX_RULERS; without rulers there are pixels only */
     const ebmt_dataset *samples, *train, *test;
     ebmt_pool *pool;
     uint64_t seed;                           /* of baselines and choices */
@@ -276,6 +279,9 @@ EBM_API EBM_MUST_CHECK ebm_status ebmt_evaluate(const ebmt_eval_options *opt, eb
 typedef struct ebmt_eval_facts {
     const char *source; /* model directory or file of samples */
     const char *model_sha256, *kernel_class, *data;
+    const char *test_from;   /* in words, where the test images come from */
+    const char *test_sha256; /* of their pixels */
+    int64_t n_test;
     const ebmt_draw *draw;                  /* NULL: samples were read, not drawn */
     const ebmt_classifier_info *classifier; /* NULL: no such ruler */
     const ebmt_inception_info *inception;   /* NULL: no such ruler */

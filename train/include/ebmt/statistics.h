@@ -60,6 +60,12 @@ EBM_API EBM_MUST_CHECK ebm_status ebmt_precision_recall(const ebmt_points *x, co
 EBM_API EBM_MUST_CHECK ebm_status ebmt_nearest(const ebmt_points *x, const ebmt_points *y,
                                                ebmt_pool *pool, double *distance, int64_t *index,
                                                ebm_error *err);
+/* The same where x are points of y, evenly spread, and each looks for another one: point i of x is
+ * point floor(i y->n / x->n) of y. Of two equal points each finds the other.
+ * @range x->n 1..y->n, y at least two points @err as above */
+EBM_API EBM_MUST_CHECK ebm_status ebmt_nearest_other(const ebmt_points *x, const ebmt_points *y,
+                                                     ebmt_pool *pool, double *distance,
+                                                     int64_t *index, ebm_error *err);
 
 /* What class probabilities say about a set.
  * @eq    score = exp(mean KL(p(class|x) || p(class))), Salimans et al. 2016, mean and spread over

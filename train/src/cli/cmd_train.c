@@ -190,7 +190,8 @@ static int with_data(ebmt_train_args *args, parts *p)
 {
     ebm_error err = {0};
     bool leader = ebmt_group_rank(p->group) == 0;
-    ebm_status st = ebmt__train_data_open(&args->data, args->validation_every > 0, &p->data, &err);
+    const ebmt_data_options data = ebmt__data_options_of(&args->data);
+    ebm_status st = ebmt__train_data_open(&data, args->validation_every > 0, &p->data, &err);
     if (st == EBM_OK)
         st = fit_to_data(args, &p->data.train, &err);
     if (st != EBM_OK)

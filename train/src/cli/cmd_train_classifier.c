@@ -2,11 +2,13 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
+#include "cli/real_images.h"
 #include "ebm/io.h"
 #include "ebmt/classifier.h"
 
 typedef struct classifier_args {
-    const char *data, *out;
+    ebmt__real_args real;
+    const char *out;
     int32_t epochs, batch, threads;
     int64_t seed;
     double lr;
@@ -15,8 +17,12 @@ typedef struct classifier_args {
 #define AT(member) offsetof(classifier_args, member)
 
 static const ebmt_option rows[] = {
-    {"--data", EBMT_OPT_STRING, AT(data), 0, 0, NULL, "DIR",
-     "labelled images, training and test set (IDX)", true},
+    EBMT_GROUP("Data"),
+    {"--data", EBMT_OPT_STRING, AT(real.data.options.path), 0, 0, NULL, "PATH",
+     "labelled images: IDX or CIFAR-10 (docs/data.md)", true},
+    EBMT_REAL_ROWS(AT(real)),
+
+    EBMT_GROUP("Run"),
     {"--out", EBMT_OPT_STRING, AT(out), 0, 0, NULL, "DIR",
      "where classifier.json and classifier.safetensors go; made if missing", true},
     {"--epochs", EBMT_OPT_INT, AT(epochs), 1, 1000, NULL, "epochs", "passes over the training set",
@@ -70,10 +76,29 @@ static ebm_status train(const classifier_args *a, const ebmt_dataset *data,
     return st;
 }
 
+/* Which kinds have labels is known before the first image is read. */
+static ebm_status open_labelled(const ebmt__real_args *real, ebmt_dataset *out, ebm_error *err)
+{
+    const ebmt_data_options options = ebmt__data_options_of(&real->data);
+    ebmt_format format;
+    ebm_status st = ebmt_data_format(&options, &format, err);
+    if (st != EBM_OK)
+        return st;
+    if (ebmt_format_labelled(format))
+        st = ebmt__real_train(real, out, err);
+    if (st == EBM_OK && !out->labels)
+        st = ebm_error_set(err, EBM_ERR_ARG, "--data",
+                           "these images (%s) have no labels, from which a classifier learns; IDX "
+                           "and CIFAR-10 can have them, and ebm eval works without a classifier",
+                           ebmt_format_name(format));
+    return st;
+}
+
 int ebmt__cmd_train_classifier(int argc, char **argv)
 {
     const ebmt_classifier_options opt = ebmt_classifier_options_default();
-    classifier_args args = {.epochs = opt.epochs,
+    classifier_args args = {.real.data = ebmt__data_args_default(),
+                            .epochs = opt.epochs,
                             .batch = opt.batch,
                             .lr = opt.lr,
                             .seed = (int64_t)opt.seed,
@@ -84,9 +109,9 @@ int ebmt__cmd_train_classifier(int argc, char **argv)
     int code;
     if (!ebmt__cli_parse(&command, argc, argv, &args, &parsed, &code))
         return code;
-    ebm_status st = ebmt_dataset_read_whole(args.data, EBMT_TRAIN, &data, &err);
+    ebm_status st = open_labelled(&args.real, &data, &err);
     if (st == EBM_OK)
-        st = ebmt_dataset_read_whole(args.data, EBMT_TEST, &test, &err);
+        st = ebmt__real_test(&args.real, &test, &err);
     if (st == EBM_OK)
         st = train(&args, &data, &test, &err);
     ebmt_dataset_clear(&data);

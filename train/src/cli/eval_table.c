@@ -78,8 +78,15 @@ void ebmt__print_report(const ebmt_eval_report *r, const ebmt_eval_facts *f)
         print_ruler(&r->ruler[i], f);
         print_table(&r->ruler[i], r->complete);
     }
+    if (r->n_rulers == 0)
+        (void)printf("no ruler was given (--classifier, --inception): no distances, precision or "
+                     "recall; %lld test images\n\n",
+                     (long long)f->n_test);
     if (r->complete)
         print_memorisation("pixels", &r->pixels);
+    if (r->test_is_train)
+        (void)printf("the test images are the training images: each looked for the nearest other "
+                     "one\n");
 }
 
 void ebmt__print_ood(const ebmt_ood_report *ood)
@@ -124,9 +131,9 @@ void ebmt__print_long_mark(void *user, const ebmt_long_report *r)
                      "99 %% of %lld noised test images from %.6g to %.6g; distances by %s\n"
                      "%-10s  %-20s  %-20s  %-20s  %-10s  %-20s  %s\n",
                      (long long)r->chains, ebmt_sampler_name(r->sampler), (long long)r->burn_in,
-                     (long long)r->band_images, r->band.low, r->band.high, r->ruler, "steps",
-                     "Frechet", "Frechet, unbiased", "log density", "its sd", "share in the band",
-                     "acceptance, diverged");
+                     (long long)r->band_images, r->band.low, r->band.high,
+                     r->ruler ? r->ruler : "no ruler", "steps", "Frechet", "Frechet, unbiased",
+                     "log density", "its sd", "share in the band", "acceptance, diverged");
     if (m->steps < 0)
         (void)printf("%-10s", "as drawn");
     else

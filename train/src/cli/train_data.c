@@ -14,9 +14,14 @@
 #define TOY_SEED     1
 
 /* "toy:NAME": points of a known density, as many as anyone needs to learn it. */
-static ebm_status draw_points(const char *name, ebmt_train_data *out, ebm_error *err)
+static ebm_status draw_points(const ebmt_data_options *options, ebmt_train_data *out,
+                              ebm_error *err)
 {
+    const char *name = options->path + strlen(TOY_PREFIX);
     ebmt_toy toy;
+    if (options->held_out > 0)
+        return ebm_error_set(err, EBM_ERR_ARG, "--held-out",
+                             "points have held-out ones of their own");
     ebm_status st = ebmt_toy_find(name, &toy, err);
     if (st == EBM_OK)
         st = ebmt_toy_dataset(toy, TOY_IMAGES, TOY_BESIDE, TOY_SEED, &out->train, err);
@@ -29,7 +34,7 @@ ebm_status ebmt__train_data_open(const ebmt_data_options *options, bool held_out
                                  ebmt_train_data *out, ebm_error *err)
 {
     if (strncmp(options->path, TOY_PREFIX, strlen(TOY_PREFIX)) == 0)
-        return draw_points(options->path + strlen(TOY_PREFIX), out, err);
+        return draw_points(options, out, err);
     ebm_error none = {0};
     ebmt_data_options test = *options;
     ebm_status st = ebmt_dataset_open(options, &out->train, err);

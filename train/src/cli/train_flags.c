@@ -9,8 +9,6 @@
 #include "ebm/memory.h"
 #include "ebm/model.h"
 
-static const int32_t data_channels[] = {0, 1, 3};
-
 /* Points of the plane have an architecture of their own. */
 static const char *const architectures[] = {"drl-resnet", "drl-unet"};
 static const ebm_act activations[] = {EBM_ACT_LEAKY_RELU, EBM_ACT_SILU};
@@ -20,23 +18,12 @@ static const ebm_act activations[] = {EBM_ACT_LEAKY_RELU, EBM_ACT_SILU};
 
 static const ebmt_option rows[] = {
     EBMT_GROUP("Data"),
-    {"--data", EBMT_OPT_STRING, AT(data.path), 0, 0, NULL, "PATH",
+    {"--data", EBMT_OPT_STRING, AT(data.options.path), 0, 0, NULL, "PATH",
      "directory or file with the training images (docs/data.md), or toy:checkerboard, toy:rings, "
      "toy:pinwheel, toy:gaussians",
      true},
-    {"--data-format", EBMT_OPT_CHOICE, AT(data_format), 0, 0,
-     "auto|idx|cifar10|images|lmdb|npy|cbdt", "", "what --data holds; auto looks", false},
-    {"--image-size", EBMT_OPT_INT, AT(data.image_size), 0, EBMT_DATA_MAX_SIDE, NULL, "pixels",
-     "width and height that images are brought to; 0: as they are", false},
-    {"--channels", EBMT_OPT_CHOICE, AT(channels), 0, 0, "auto|gray|rgb", "",
-     "what images are converted to; auto: as they are", false},
-    {"--crop", EBMT_OPT_CHOICE, AT(crop), 0, 0, "center|none|celeba", "",
-     "what is kept before resizing; celeba: 178x218 without 20 rows at top and bottom", false},
+    EBMT_DATA_ROWS(AT(data)),
     {"--flip", EBMT_OPT_FLAG, CFG(flip), 0, 0, NULL, "", "mirror half of the images", false},
-    {"--strict", EBMT_OPT_FLAG, AT(data.strict), 0, 0, NULL, "",
-     "a damaged image is an error, not replaced by the next", false},
-    {"--cache-mib", EBMT_OPT_INT64, AT(cache_mib), 0, 1 << 20, NULL, "MiB",
-     "keep images in memory if all together take no more; changes no result", false},
 
     EBMT_GROUP("Run"),
     {"--config", EBMT_OPT_STRING, AT(config_file), 0, 0, NULL, "FILE",
@@ -182,6 +169,7 @@ const ebmt_command ebmt__train_command = {
 static ebmt_train_args default_args(void)
 {
     ebmt_train_args a = {.config = ebmt_config_default(),
+                         .data = ebmt__data_args_default(),
                          .checkpoint_every = 1000,
                          .samples_every = 1000,
                          .validation_every = 1000,
@@ -195,7 +183,6 @@ static ebmt_train_args default_args(void)
            (size_t)a.activation + 1 < sizeof activations / sizeof activations[0])
         a.activation++;
     a.leaky_slope = (double)n->leaky_slope;
-    a.cache_mib = (int64_t)(EBMT_DATA_CACHE_DEFAULT >> 20);
     a.schedule = (int32_t)a.config.schedule_kind;
     a.step_rule = (int32_t)a.config.step_rule;
     a.objective = (int32_t)a.config.objective;
@@ -228,14 +215,11 @@ static ebm_status finish_config(ebmt_train_args *a, ebm_error *err)
     (void)snprintf(n->architecture, sizeof n->architecture, "%s", architectures[a->architecture]);
     n->activation = activations[a->activation];
     n->leaky_slope = (float)a->leaky_slope;
-    a->data.format = (ebmt_format)a->data_format;
-    a->data.crop = (ebmt_crop)a->crop;
-    a->data.channels = data_channels[a->channels];
-    a->data.cache_bytes = (size_t)a->cache_mib << 20;
-    a->config.data = (ebmt_data_facts){.format = a->data.format,
-                                       .image_size = a->data.image_size,
-                                       .channels = a->data.channels,
-                                       .crop = a->data.crop};
+    const ebmt_data_options data = ebmt__data_options_of(&a->data);
+    a->config.data = (ebmt_data_facts){.format = data.format,
+                                       .image_size = data.image_size,
+                                       .channels = data.channels,
+                                       .crop = data.crop};
     finish_schedule(a);
     a->config.objective = (ebmt_objective)a->objective;
     a->config.lr_decay = (ebmt_decay)a->lr_decay;

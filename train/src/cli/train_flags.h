@@ -2,11 +2,10 @@
 #ifndef EBMT_CLI_TRAIN_FLAGS_H
 #define EBMT_CLI_TRAIN_FLAGS_H
 
-#include "cli/option_table.h"
-#include "ebmt/data.h"
+#include "cli/data_args.h"
 #include "ebmt/train.h"
 
-/* What the flags fill in; `config`, `data` and `out` are complete after ebmt__train_flags_parse().
+/* What the flags fill in; `config` and `out` are complete after ebmt__train_flags_parse().
  */
 typedef struct ebmt_train_args {
     ebmt_config config;
@@ -17,9 +16,7 @@ typedef struct ebmt_train_args {
         lr_decay; /* CHOICE: indices into the names below */
     double leaky_slope;
     int64_t seed;
-    ebmt_data_options data;
-    int32_t data_format, crop, channels; /* CHOICE */
-    int64_t cache_mib;
+    ebmt__data_args data;
     const char *config_file, *out, *init_from, *kernels, *title, *licence;
     bool resume;
     int64_t checkpoint_every, samples_every, validation_every;

@@ -19,9 +19,10 @@ typedef struct flag {
 
 struct ebmt_stream {
     ebmt__source source;
+    int64_t first, count; /* which of the source's images are samples */
     ebmt__frame frame;
     bool strict;
-    flag *bad; /* [source.count] */
+    flag *bad; /* [count] */
     atomic_llong n_bad;
 };
 
@@ -44,7 +45,7 @@ static bool is_damage(ebm_status st)
 static ebm_status read_framed(const ebmt_stream *s, int64_t i, uint8_t *out, ebm_error *err)
 {
     ebm_image image = {0};
-    ebm_status st = s->source.read(s->source.self, i, &image, err);
+    ebm_status st = s->source.read(s->source.self, s->first + i, &image, err);
     if (st == EBM_OK)
         st = ebmt__frame_apply(&s->frame, &image, out, err);
     ebm_free(image.pixels);
@@ -58,10 +59,11 @@ static void mark_bad(ebmt_stream *s, int64_t i)
 }
 
 /* Sample i, or the next sound one: a function of the files alone, so that cache, order and threads
- * change nothing. The first damage met is what an error tells of. */
+ * change nothing; and of the same part, so that nothing held out is trained on. The first damage
+ * met is what an error tells of. */
 static ebm_status read_sample(ebmt_stream *s, int64_t i, uint8_t *out, ebm_error *err)
 {
-    const int64_t n = s->source.count, tries = n < MAX_DAMAGED_RUN ? n : MAX_DAMAGED_RUN;
+    const int64_t n = s->count, tries = n < MAX_DAMAGED_RUN ? n : MAX_DAMAGED_RUN;
     ebm_error first = {0};
     for (int64_t k = 0; k < tries; k++) {
         const int64_t j = (i + k) % n;
@@ -133,20 +135,41 @@ static ebm_status check_source(const ebmt_data_options *o, const ebmt__source *s
     return EBM_OK;
 }
 
+/* Images held out are the last ones of the training part; without them a part is the source. */
+static ebm_status take_part(const ebmt_data_options *o, ebmt_stream *s, ebm_error *err)
+{
+    const int64_t n = s->source.count, held_out = o->held_out;
+    s->count = n;
+    if (held_out == 0)
+        return EBM_OK;
+    if (held_out < 2 || held_out > n - 2)
+        return ebm_error_set(err, EBM_ERR_RANGE, "held_out",
+                             "%lld of %lld images: both parts need at least two",
+                             (long long)held_out, (long long)n);
+    s->count = o->split == EBMT_TEST ? held_out : n - held_out;
+    s->first = o->split == EBMT_TEST ? n - held_out : 0;
+    return EBM_OK;
+}
+
 static ebm_status stream_open(const ebmt_data_options *o, ebmt_stream *s, ebm_error *err)
 {
-    ebm_status st = ebmt__source_open(o, &s->source, err);
+    ebmt_data_options whole = *o;
+    if (o->held_out != 0)
+        whole.split = EBMT_TRAIN;
+    ebm_status st = ebmt__source_open(&whole, &s->source, err);
     if (st == EBM_OK)
         st = check_source(o, &s->source, err);
+    if (st == EBM_OK)
+        st = take_part(o, s, err);
     if (st == EBM_OK)
         st = make_frame(o, &s->source, &s->frame, err);
     if (st != EBM_OK)
         return st;
     s->strict = o->strict;
-    s->bad = ebm_alloc((size_t)s->source.count, sizeof *s->bad);
+    s->bad = ebm_alloc((size_t)s->count, sizeof *s->bad);
     if (!s->bad)
         return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for %lld flags",
-                             (long long)s->source.count);
+                             (long long)s->count);
     return EBM_OK;
 }
 
@@ -166,13 +189,15 @@ static ebm_status fill_cache(ebmt_stream *s, size_t total, ebmt_dataset *out, eb
 
 static void describe(ebmt_stream *s, ebmt_dataset *out)
 {
-    out->count = s->source.count;
+    out->count = s->count;
     out->channels = s->frame.channels;
     out->height = s->frame.height;
     out->width = s->frame.width;
     out->ignored = s->source.ignored;
     out->labels = s->source.labels;
     s->source.labels = NULL;
+    if (out->labels)
+        memmove(out->labels, out->labels + s->first, (size_t)s->count);
 }
 
 ebm_status ebmt_dataset_open(const ebmt_data_options *options, ebmt_dataset *out, ebm_error *err)
@@ -210,14 +235,18 @@ ebm_status ebmt_dataset_read(const char *path, ebmt_split split, ebmt_dataset *o
     return ebmt_dataset_open(&options, out, err);
 }
 
-ebm_status ebmt_dataset_read_whole(const char *path, ebmt_split split, ebmt_dataset *out,
+ebm_status ebmt_dataset_open_whole(const ebmt_data_options *options, ebmt_dataset *out,
                                    ebm_error *err)
 {
-    ebm_status st = ebmt_dataset_read(path, split, out, err);
+    ebm_status st = ebmt_dataset_open(options, out, err);
     if (st != EBM_OK || out->pixels)
         return st;
+    const long long count = out->count;
+    const int32_t w = out->width, h = out->height, c = out->channels;
     ebmt_dataset_clear(out);
-    return ebm_error_set(err, EBM_ERR_LIMIT, path, "the set is too large to be held in memory");
+    return ebm_error_set(err, EBM_ERR_LIMIT, options->path,
+                         "%lld images of %dx%dx%d are over the %zu MiB of memory they may take",
+                         count, w, h, c, options->cache_bytes >> 20);
 }
 
 void ebmt_dataset_clear(ebmt_dataset *data)

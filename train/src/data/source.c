@@ -11,17 +11,18 @@
 typedef struct format_row {
     const char *name;
     ebmt__source_opener *open;
-    bool parts; /* has a training and a test part */
+    bool parts;  /* has a training and a test part */
+    bool labels; /* images may have them */
 } format_row;
 
 static const format_row formats[] = {
-    [EBMT_FORMAT_AUTO] = {"auto", NULL, true},
-    [EBMT_FORMAT_IDX] = {"idx", ebmt__idx_open, true},
-    [EBMT_FORMAT_CIFAR10] = {"cifar10", ebmt__cifar_open, true},
-    [EBMT_FORMAT_IMAGES] = {"images", ebmt__folder_open, true},
-    [EBMT_FORMAT_LMDB] = {"lmdb", ebmt__lmdb_open, false},
-    [EBMT_FORMAT_NPY] = {"npy", ebmt__npy_open, false},
-    [EBMT_FORMAT_CBDT] = {"cbdt", ebmt__cbdt_open, false},
+    [EBMT_FORMAT_AUTO] = {"auto", NULL, true, true},
+    [EBMT_FORMAT_IDX] = {"idx", ebmt__idx_open, true, true},
+    [EBMT_FORMAT_CIFAR10] = {"cifar10", ebmt__cifar_open, true, true},
+    [EBMT_FORMAT_IMAGES] = {"images", ebmt__folder_open, true, false},
+    [EBMT_FORMAT_LMDB] = {"lmdb", ebmt__lmdb_open, false, false},
+    [EBMT_FORMAT_NPY] = {"npy", ebmt__npy_open, false, false},
+    [EBMT_FORMAT_CBDT] = {"cbdt", ebmt__cbdt_open, false, false},
 };
 #define N_FORMATS (sizeof formats / sizeof formats[0])
 
@@ -42,6 +43,11 @@ static const struct {
 const char *ebmt_format_name(ebmt_format format)
 {
     return (size_t)format < N_FORMATS ? formats[format].name : NULL;
+}
+
+bool ebmt_format_labelled(ebmt_format format)
+{
+    return formats[format].labels;
 }
 
 ebm_status ebmt__name_file(ebm_status st, const ebm_error *inner, const char *dir, const char *name,
@@ -95,15 +101,19 @@ static ebm_status detect(const char *path, ebmt_format *out, ebm_error *err)
     return EBM_OK;
 }
 
+ebm_status ebmt_data_format(const ebmt_data_options *options, ebmt_format *out, ebm_error *err)
+{
+    *out = options->format;
+    if ((size_t)*out >= N_FORMATS)
+        return ebm_error_set(err, EBM_ERR_RANGE, "format", "no such format");
+    return *out == EBMT_FORMAT_AUTO ? detect(options->path, out, err) : EBM_OK;
+}
+
 ebm_status ebmt__source_open(const ebmt_data_options *options, ebmt__source *out, ebm_error *err)
 {
-    ebmt_format format = options->format;
-    ebm_status st = EBM_OK;
+    ebmt_format format;
     memset(out, 0, sizeof *out);
-    if ((size_t)format >= N_FORMATS)
-        return ebm_error_set(err, EBM_ERR_RANGE, "format", "no such format");
-    if (format == EBMT_FORMAT_AUTO)
-        st = detect(options->path, &format, err);
+    ebm_status st = ebmt_data_format(options, &format, err);
     if (st != EBM_OK)
         return st;
     if (options->split != EBMT_TRAIN && !formats[format].parts)

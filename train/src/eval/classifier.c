@@ -117,7 +117,8 @@ static void embed_sixteen(void *user, int32_t i, int32_t worker)
         job->out->features[(size_t)first * dim + j] = (double)s->hidden[j];
 }
 
-static ebm_status check_images(const ebmt_classifier *c, const ebmt_dataset *images, ebm_error *err)
+ebm_status ebmt_classifier_fits(const ebmt_classifier *c, const ebmt_dataset *images,
+                                ebm_error *err)
 {
     if (images->channels != c->info.channels || images->height != c->info.height ||
         images->width != c->info.width)
@@ -147,7 +148,7 @@ ebm_status ebmt_classifier_embed(const ebmt_classifier *c, const ebmt_dataset *i
     embedding_job job = {.c = c, .images = images, .out = out};
     int32_t workers = ebmt_pool_threads(pool);
     memset(out, 0, sizeof *out);
-    ebm_status st = check_images(c, images, err);
+    ebm_status st = ebmt_classifier_fits(c, images, err);
     if (st == EBM_OK)
         st = ebmt__embedding_init(images->count, c->info.features, c->info.classes, out, err);
     if (st == EBM_OK)

@@ -92,6 +92,10 @@ static void put_memorisation(FILE *f, const ebmt_eval_report *r)
         if (r->ruler[i].of_the_data)
             put_memory_row(f, "features", &r->ruler[i].features);
     (void)fputs("</table>\n", f);
+    if (r->test_is_train)
+        (void)fputs("<p>The test images are the training images: each looks for the nearest "
+                    "other one.</p>\n",
+                    f);
 }
 
 static void put_ood(FILE *f, const ebmt_ood_report *ood)
@@ -154,7 +158,8 @@ static void put_long(FILE *f, const ebmt_long_report *r)
                   "<th>log density</th><th>its sd</th><th>share in the band</th>"
                   "<th>acceptance</th><th>diverged</th></tr>\n",
                   (long long)r->chains, ebmt_sampler_name(r->sampler), (long long)r->burn_in,
-                  (long long)r->band_images, r->band.low, r->band.high, r->ruler);
+                  (long long)r->band_images, r->band.low, r->band.high,
+                  r->ruler ? r->ruler : "no ruler");
     for (int32_t i = 0; i < r->n_marks; i++)
         put_long_mark(f, &r->mark[i]);
     (void)fputs("</table>\n", f);
@@ -236,6 +241,10 @@ static void put_facts(FILE *f, const ebmt_eval_facts *facts)
                       facts->seconds);
     (void)fputs("<br>Data: ", f);
     ebmt__html_text(f, facts->data);
+    (void)fprintf(f, "<br>Test images: %lld, ", (long long)facts->n_test);
+    ebmt__html_text(f, facts->test_from);
+    if (!facts->classifier && !facts->inception)
+        (void)fputs("<br>No ruler was given: no distances, precision or recall", f);
     if (facts->classifier)
         (void)fprintf(f, "<br>Classifier: weights %.16s, test accuracy %.4f, %d features",
                       facts->classifier->sha256, facts->classifier->test_accuracy,

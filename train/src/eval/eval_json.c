@@ -69,9 +69,11 @@ static json_t *drawing(const ebmt_eval_facts *f)
 
 static json_t *source(const ebmt_eval_facts *f)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "path", text_or_null(f->source), "model_sha256",
-                     text_or_null(f->model_sha256), "kernel_class", text_or_null(f->kernel_class),
-                     "data", text_or_null(f->data), "draw", drawing(f));
+    return json_pack("{s:o, s:o, s:o, s:o, s:{s:I, s:o}, s:o}", "path", text_or_null(f->source),
+                     "model_sha256", text_or_null(f->model_sha256), "kernel_class",
+                     text_or_null(f->kernel_class), "data", text_or_null(f->data), "test_images",
+                     "n", (json_int_t)f->n_test, "sha256", text_or_null(f->test_sha256), "draw",
+                     drawing(f));
 }
 
 static json_t *classifier(const ebmt_classifier_info *c)
@@ -164,10 +166,11 @@ static json_t *long_chains(const ebmt_long_report *r)
     json_t *marks = json_array();
     for (int32_t i = 0; i < r->n_marks; i++)
         (void)json_array_append_new(marks, long_mark(&r->mark[i]));
-    return json_pack("{s:s, s:I, s:I, s:s, s:[o, o], s:I, s:o}", "sampler",
+    return json_pack("{s:s, s:I, s:I, s:o, s:[o, o], s:I, s:o}", "sampler",
                      ebmt_sampler_name(r->sampler), "chains", (json_int_t)r->chains, "burn_in",
-                     (json_int_t)r->burn_in, "ruler", r->ruler, "band", real(r->band.low),
-                     real(r->band.high), "band_images", (json_int_t)r->band_images, "marks", marks);
+                     (json_int_t)r->burn_in, "ruler", text_or_null(r->ruler), "band",
+                     real(r->band.low), real(r->band.high), "band_images",
+                     (json_int_t)r->band_images, "marks", marks);
 }
 
 ebm_status ebmt_eval_json(const ebmt_eval_report *report, const ebmt_eval_facts *facts, char **text,
@@ -177,8 +180,10 @@ ebm_status ebmt_eval_json(const ebmt_eval_report *report, const ebmt_eval_facts 
                                "classifier", classifier(facts->classifier), "inception",
                                inception(facts->inception), "rulers", rulers(report));
     *text = NULL;
-    if (object && report->complete)
+    if (object && report->complete) {
+        (void)json_object_set_new(object, "test_is_train", json_boolean(report->test_is_train));
         (void)json_object_set_new(object, "pixel_memorisation", memorisation(&report->pixels));
+    }
     if (object && report->ood.n_rows > 0)
         add_ood(&report->ood, object);
     if (object && report->bits.n > 0)

@@ -173,16 +173,30 @@ static void summarise(nearness *d, int64_t n, int64_t n_test, double unit, ebmt_
     };
 }
 
-static ebm_status find_nearest(const ebmt_eval_options *opt, const ebmt_points *samples,
-                               const ebmt_points *test, const ebmt_points *train, nearness *out,
+/* Three sets in one space. */
+typedef struct trio {
+    ebmt_points samples, test, train;
+    bool test_is_train;
+} trio;
+
+static ebm_status find_nearest(const ebmt_eval_options *opt, const trio *t, nearness *out,
                                ebm_error *err)
 {
-    ebm_status st = nearness_init(samples->n, test->n, out, err);
+    ebm_status st = nearness_init(t->samples.n, t->test.n, out, err);
     if (st == EBM_OK)
-        st = ebmt_nearest(samples, train, opt->pool, out->samples, out->index, err);
-    if (st == EBM_OK)
-        st = ebmt_nearest(test, train, opt->pool, out->test, out->test_index, err);
+        st = ebmt_nearest(&t->samples, &t->train, opt->pool, out->samples, out->index, err);
+    if (st == EBM_OK && t->test_is_train)
+        st = ebmt_nearest_other(&t->test, &t->train, opt->pool, out->test, out->test_index, err);
+    else if (st == EBM_OK)
+        st = ebmt_nearest(&t->test, &t->train, opt->pool, out->test, out->test_index, err);
     return st;
+}
+
+/* What is trained on may be all there is: then nothing is its own neighbour. */
+static bool images_equal(const ebmt_dataset *a, const ebmt_dataset *b)
+{
+    return a->count == b->count &&
+           memcmp(a->pixels, b->pixels, (size_t)a->count * ebmt__image_bytes(a)) == 0;
 }
 
 /* The few smallest distances by repeated search; they are few. */
@@ -204,20 +218,37 @@ static void pick_closest(const nearness *d, int64_t n, ebmt_eval_report *out)
     }
 }
 
+/* n images from all over a set, which may be sorted: image i is image floor(i count / n) of it. */
+static ebm_status spread_images(const ebmt_dataset *images, int64_t n, ebmt_dataset *out,
+                                ebm_error *err)
+{
+    const size_t bytes = ebmt__image_bytes(images);
+    ebm_status st = ebmt__images_init(images, n, out, err);
+    for (int64_t i = 0; i < n && st == EBM_OK; i++)
+        memcpy(out->pixels + (size_t)i * bytes,
+               images->pixels + (size_t)(i * images->count / n) * bytes, bytes);
+    return st;
+}
+
 /* As many test images as samples, so that the search costs twice a sample's and no more. */
 static ebm_status compare_pixels(const ebmt_eval_options *opt, ebmt_eval_report *out,
                                  ebm_error *err)
 {
-    const ebmt_points samples = pixels_of(opt->samples), train = pixels_of(opt->train);
-    ebmt_points test = pixels_of(opt->test);
+    const int64_t n = opt->samples->count, all = opt->test->count;
+    ebmt_dataset test;
     nearness d = {0};
-    test.n = test.n < samples.n ? test.n : samples.n;
-    ebm_status st = find_nearest(opt, &samples, &test, &train, &d, err);
+    ebm_status st = spread_images(opt->test, all < n ? all : n, &test, err);
     if (st == EBM_OK) {
-        pick_closest(&d, samples.n, out);
-        summarise(&d, samples.n, test.n, 1.0 / sqrt((double)samples.dim), &out->pixels);
+        const trio t = {pixels_of(opt->samples), pixels_of(&test), pixels_of(opt->train),
+                        out->test_is_train};
+        st = find_nearest(opt, &t, &d, err);
+    }
+    if (st == EBM_OK) {
+        pick_closest(&d, n, out);
+        summarise(&d, n, test.count, 1.0 / sqrt((double)ebmt__image_bytes(&test)), &out->pixels);
     }
     nearness_clear(&d);
+    ebmt_dataset_clear(&test);
     return st;
 }
 
@@ -225,12 +256,13 @@ static ebm_status compare_features(const ebmt_eval_options *opt, const ebmt_rule
                                    const ebmt_embedding *samples, const ebmt_embedding *test,
                                    ebmt_memorisation *out, ebm_error *err)
 {
+    const bool same = images_equal(opt->test, opt->train);
     ebmt_embedding train;
     nearness d = {0};
     ebm_status st = embed(opt, r, opt->train, &train, err);
     if (st == EBM_OK) {
-        const ebmt_points px = points_of(samples), py = points_of(test), pt = points_of(&train);
-        st = find_nearest(opt, &px, &py, &pt, &d, err);
+        const trio t = {points_of(samples), points_of(test), points_of(&train), same};
+        st = find_nearest(opt, &t, &d, err);
     }
     if (st == EBM_OK)
         summarise(&d, samples->n, test->n, 1.0, out);
@@ -308,14 +340,17 @@ static ebm_status measure_with(const ebmt_eval_options *opt, int32_t ruler, floo
 
 static ebm_status check(const ebmt_eval_options *opt, ebm_error *err)
 {
-    if (opt->n_rulers < 1 || opt->n_rulers > EBMT_MAX_RULERS)
+    if (opt->n_rulers < 0 || opt->n_rulers > EBMT_MAX_RULERS)
         return ebm_error_set(err, EBM_ERR_RANGE, "rulers", "%d of them", opt->n_rulers);
     if (opt->samples->count < 8 || opt->test->count < 8)
         return ebm_error_set(err, EBM_ERR_RANGE, "images",
                              "%lld samples, %lld test images: at "
                              "least 8 of each",
                              (long long)opt->samples->count, (long long)opt->test->count);
-    return EBM_OK;
+    ebm_status st = ebmt__images_alike(opt->samples, "samples", opt->test, "for test images", err);
+    if (st == EBM_OK && !opt->distance_only)
+        st = ebmt__images_alike(opt->train, "training images", opt->test, "for test images", err);
+    return st;
 }
 
 ebm_status ebmt_evaluate(const ebmt_eval_options *opt, ebmt_eval_report *out, ebm_error *err)
@@ -324,6 +359,8 @@ ebm_status ebmt_evaluate(const ebmt_eval_options *opt, ebmt_eval_report *out, eb
     const bool all = !opt->distance_only;
     memset(out, 0, sizeof *out);
     ebm_status st = check(opt, err);
+    if (st == EBM_OK && all)
+        out->test_is_train = images_equal(opt->test, opt->train);
     for (int32_t i = 0; st == EBM_OK && i < opt->n_rulers; i++) {
         st = measure_with(opt, i, all ? &sets : NULL, &out->ruler[i], err);
         out->n_rulers = i + 1;

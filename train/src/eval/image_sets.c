@@ -16,6 +16,16 @@ size_t ebmt__image_bytes(const ebmt_dataset *set)
     return (size_t)set->channels * (size_t)set->height * (size_t)set->width;
 }
 
+ebm_status ebmt__images_alike(const ebmt_dataset *set, const char *name, const ebmt_dataset *like,
+                              const char *like_name, ebm_error *err)
+{
+    if (set->channels == like->channels && set->height == like->height && set->width == like->width)
+        return EBM_OK;
+    return ebm_error_set(err, EBM_ERR_SHAPE, name, "%dx%dx%d, but %dx%dx%d %s", set->width,
+                         set->height, set->channels, like->width, like->height, like->channels,
+                         like_name);
+}
+
 ebm_status ebmt__images_init(const ebmt_dataset *like, int64_t n, ebmt_dataset *out, ebm_error *err)
 {
     memset(out, 0, sizeof *out);

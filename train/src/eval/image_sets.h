@@ -7,6 +7,12 @@
 /* Bytes of one image. */
 size_t ebmt__image_bytes(const ebmt_dataset *set);
 
+/* Refuses images of another shape than those of `like`, naming both; err->where is `name`.
+ * @err SHAPE */
+EBM_MUST_CHECK ebm_status ebmt__images_alike(const ebmt_dataset *set, const char *name,
+                                             const ebmt_dataset *like, const char *like_name,
+                                             ebm_error *err);
+
 /* Makes a set of n black images of the same size, without labels.
  * @own *out: ebmt_dataset_clear() @err RANGE (n < 1), NOMEM */
 EBM_MUST_CHECK ebm_status ebmt__images_init(const ebmt_dataset *like, int64_t n, ebmt_dataset *out,

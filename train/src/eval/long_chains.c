@@ -203,6 +203,9 @@ static ebm_status measure_distance(const long_job *job, ebmt_long_mark *m, ebm_e
 {
     const ebmt_ruler *r = job->opt->ruler;
     ebmt_embedding e;
+    m->frechet = m->frechet_unbiased = (ebmt_number){NAN, NAN, job->opt->draw.n};
+    if (!r)
+        return EBM_OK;
     ebm_status st = r->embed(r->self, &job->images, job->opt->pool, &e, err);
     if (st == EBM_OK) {
         const ebmt_points x = {.n = e.n, .dim = (size_t)e.dim, .values = e.features};
@@ -404,7 +407,9 @@ static ebm_status init_job(long_job *job, ebm_error *err)
     ebm_status st = ebmt__images_init(job->ground->like, draw->n, &job->images, err);
     if (st == EBM_OK)
         st = init_workers(job, err);
-    return st == EBM_OK ? r->embed(r->self, job->opt->test, job->opt->pool, &job->test, err) : st;
+    if (st == EBM_OK && r)
+        st = r->embed(r->self, job->opt->test, job->opt->pool, &job->test, err);
+    return st;
 }
 
 static void clear_job(long_job *job)
@@ -469,7 +474,7 @@ ebm_status ebmt__long_chains_run(const ebmt__long_ground *ground, const ebmt_lon
     out->sampler = job.plan.sampler;
     out->chains = opt->draw.n;
     out->burn_in = job.plan.burn_in;
-    out->ruler = opt->ruler->name;
+    out->ruler = opt->ruler ? opt->ruler->name : NULL;
     out->band_images = opt->test->count;
     st = init_job(&job, err);
     if (st == EBM_OK)

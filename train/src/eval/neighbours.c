@@ -140,6 +140,9 @@ ebm_status ebmt__tiles(const ebmt_points *x, const ebmt_points *y, ebmt_pool *po
 typedef struct nearest_job {
     double *square;
     int64_t *index;
+    /* of so many points of x and of y, those of x being spread over y, none is its own neighbour;
+       0: they have nothing in common */
+    int64_t spread, over;
 } nearest_job;
 
 static void visit_nearest(void *user, const ebmt__tile *tile)
@@ -148,26 +151,43 @@ static void visit_nearest(void *user, const ebmt__tile *tile)
     for (int32_t i = 0; i < tile->rows; i++) {
         const double *row = tile->square + (size_t)i * (size_t)tile->columns;
         int64_t at = tile->first_row + i;
+        int64_t self = job->spread > 0 ? at * job->over / job->spread - tile->first_column : -1;
         for (int32_t j = 0; j < tile->columns; j++)
-            if (row[j] < job->square[at]) {
+            if (row[j] < job->square[at] && j != self) {
                 job->square[at] = row[j];
                 job->index[at] = tile->first_column + j;
             }
     }
 }
 
+static ebm_status find_nearest(const ebmt_points *x, const ebmt_points *y, ebmt_pool *pool,
+                               nearest_job *job, ebm_error *err)
+{
+    for (int64_t i = 0; i < x->n; i++) {
+        job->square[i] = INFINITY;
+        job->index[i] = 0;
+    }
+    ebm_status st = ebmt__tiles(x, y, pool, visit_nearest, job, err);
+    for (int64_t i = 0; i < x->n && st == EBM_OK; i++)
+        job->square[i] = sqrt(job->square[i]);
+    return st;
+}
+
 ebm_status ebmt_nearest(const ebmt_points *x, const ebmt_points *y, ebmt_pool *pool,
                         double *distance, int64_t *index, ebm_error *err)
 {
-    nearest_job job = {distance, index};
-    for (int64_t i = 0; i < x->n; i++) {
-        distance[i] = INFINITY;
-        index[i] = 0;
-    }
-    ebm_status st = ebmt__tiles(x, y, pool, visit_nearest, &job, err);
-    for (int64_t i = 0; i < x->n && st == EBM_OK; i++)
-        distance[i] = sqrt(distance[i]);
-    return st;
+    nearest_job job = {distance, index, 0, 0};
+    return find_nearest(x, y, pool, &job, err);
+}
+
+ebm_status ebmt_nearest_other(const ebmt_points *x, const ebmt_points *y, ebmt_pool *pool,
+                              double *distance, int64_t *index, ebm_error *err)
+{
+    nearest_job job = {distance, index, x->n, y->n};
+    if (y->n < 2 || x->n > y->n)
+        return ebm_error_set(err, EBM_ERR_RANGE, "neighbours", "%lld of %lld points",
+                             (long long)x->n, (long long)y->n);
+    return find_nearest(x, y, pool, &job, err);
 }
 
 /* --- precision and recall ------------------------------------------------------------------ */

@@ -186,6 +186,12 @@ train 0 --iterations 5 --checkpoint-every 2 --resume
 says err "resuming at iteration 3"
 grep -q '5 iterations. The run is complete' "$work/demo/report.html" || { echo "no report"; failed=1; }
 grep -q '</html>' "$work/demo/report.html" || { echo "no whole report"; failed=1; }
+train 64 --iterations 6 --resume --held-out 4
+says err "data_images is 16, was 20"
+train 65 --iterations 6 --resume --held-out 19
+says err "held_out: 19 of 20 images"
+expect 64 train --data toy:rings --out "$work/points" --held-out 4
+says err "--held-out"
 train 64 --iterations 6 --resume --lr 0.5 --channels gray
 says err "data_channels is 1, was 0; lr is 0.5, was "
 printf '{"iterations": 9, "lr": 0.0001, "checkpoint-every": 2, "batch": 3}' >"$work/run.json"
@@ -275,6 +281,59 @@ says out "graph torchvision, input tf1"
 inception 64 --inception "$fixtures/inception/fid.safetensors" --inception-input cubic
 says err "--inception-input"
 inception 65 --inception "$work/d.npy"
+
+# --- the same in colour: two images of each class in each part; and with no ruler at all ---
+mkdir "$work/cifar" "$work/photos"
+for part in data_batch_1 test_batch; do
+    for label in 000 001 002 003 004 005 006 007 010 011 000 001 002 003 004 005 006 007 010 011; do
+        # shellcheck disable=SC2059  # an octal escape
+        printf "\\$label"
+        yes "$part$label~" | tr -d '\n' | head -c 3072
+    done >"$work/cifar/$part.bin"
+done
+expect 0 train-classifier --data "$work/cifar" --out "$work/cc" --epochs 1 --batch 16 --threads 1
+says out "10 classes"
+expect 64 train-classifier --data "$work/photos" --out "$work/cc"
+says err "(images) have no labels"
+# shellcheck disable=SC2086  # the words of $small are to be split
+expect 0 train --data "$work/cifar" --out "$work/colour" $small --iterations 1
+colour() {
+    want=$1
+    shift
+    expect "$want" eval --data "$work/cifar" --n 9 --kernels ref "$@"
+}
+colour 0 --model "$work/colour" --classifier "$work/cc" --save-samples "$work/colour.npy" --json "$work/r.json"
+says out "^Gaussian fit"
+colour 0 --samples "$work/colour.npy" --classifier "$work/cc" --json "$work/own.json"
+colour 0 --samples "$work/colour.npy" --classifier "$work/cc" --test-data "$work/cifar" --json "$work/given.json"
+cmp -s "$work/own.json" "$work/given.json" || { echo "--test-data gives another report"; failed=1; }
+colour 0 --samples "$work/colour.npy" --json "$work/r.json" --html "$work/r.html"
+says out "no ruler was given"
+says out "nearest training image, pixels"
+grep -q '"rulers": \[\]' "$work/r.json" || { echo "rulers from nowhere"; failed=1; }
+grep -q '"test_is_train": false' "$work/r.json" || { echo "the test images are taken for others"; failed=1; }
+colour 0 --samples "$work/colour.npy" --held-out 9
+says out "no ruler was given.*; 9 test images"
+colour 0 --model "$work/colour" --distance-only --likelihood 2 --ais-particles 2 --ais-temperatures 2 \
+    --long-chains 8 --long-steps 3 --long-burn-in 2 --json "$work/r.json"
+says out "distances by no ruler"
+says out "bits per dimension"
+grep -q '"ruler": null' "$work/r.json" || { echo "long chains with a ruler from nowhere"; failed=1; }
+colour 64 --model "$work/colour" --distance-only
+says err "--distance-only"
+colour 65 --samples "$work/d.npy"
+says err "samples: 28x28x1, but 32x32x3"
+colour 65 --samples "$work/colour.npy" --classifier "$work/c"
+says err "made for 28x28x1, the images are 32x32x3"
+colour 65 --model "$work/colour" --channels gray
+says err "32x32x3, but 32x32x1"
+colour 65 --samples "$work/colour.npy" --cache-mib 0
+says err "MiB"
+rm "$work/cifar/test_batch.bin"
+colour 66 --samples "$work/colour.npy"
+says err "--held-out N"
+colour 0 --samples "$work/colour.npy" --test-data "$work/cifar"
+says out "the test images are the training images"
 
 printf 'x' >>"$work/data/train-images-idx3-ubyte"
 train 65 --iterations 6 --resume

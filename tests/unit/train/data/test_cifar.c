@@ -110,6 +110,67 @@ static void test_label_out_of_range(void **state)
     free(bytes);
 }
 
+/* Of 15 records the last 4 are the test images, whatever test_batch.bin holds; labels go with their
+ * images, in memory as on demand. */
+static void test_held_out(void **state)
+{
+    static const size_t cache[] = {1 << 20, 0};
+    write_batches(*state, 5);
+    write_batch(*state, "test_batch.bin", 100, PER_FILE * EBMT_CIFAR_RECORD);
+    for (int k = 0; k < 4; k++) {
+        const int first = k & 1 ? 11 : 0, count = k & 1 ? 4 : 11;
+        const ebmt_data_options o = {.path = *state,
+                                     .split = k & 1 ? EBMT_TEST : EBMT_TRAIN,
+                                     .held_out = 4,
+                                     .cache_bytes = cache[k / 2]};
+        ebmt_dataset data;
+        assert_int_equal(ebmt_dataset_open(&o, &data, NULL), EBM_OK);
+        assert_int_equal(data.count, count);
+        for (int i = 0; i < count; i++) {
+            float x[3072];
+            assert_int_equal(data.labels[i], (first + i) % 10);
+            assert_int_equal(ebmt_dataset_get(&data, i, 0, x, NULL), EBM_OK);
+            assert_true(x[1024] == (float)(first + i + 50) / 127.5f - 1.0f);
+        }
+        ebmt_dataset_clear(&data);
+    }
+}
+
+static void test_held_out_bounds(void **state)
+{
+    static const int64_t bad[] = {-1, 1, 14, 15, 16, INT64_MAX};
+    ebmt_dataset data;
+    ebm_error err = {0};
+    ebmt_data_options o = {.path = *state, .cache_bytes = 1 << 20};
+    write_batches(*state, 5);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        err = (ebm_error){0};
+        o.held_out = bad[i];
+        assert_int_equal(ebmt_dataset_open(&o, &data, &err), EBM_ERR_RANGE);
+        assert_string_equal(err.where, "held_out");
+    }
+    o.held_out = 13;
+    assert_int_equal(ebmt_dataset_open(&o, &data, NULL), EBM_OK);
+    assert_int_equal(data.count, 2);
+    ebmt_dataset_clear(&data);
+}
+
+/* Whole in memory, or refused with what it would take. */
+static void test_open_whole(void **state)
+{
+    ebmt_dataset data;
+    ebm_error err = {0};
+    ebmt_data_options o = {.path = *state, .cache_bytes = 15 * 3072};
+    write_batches(*state, 5);
+    assert_int_equal(ebmt_dataset_open_whole(&o, &data, NULL), EBM_OK);
+    ebmt_dataset_clear(&data);
+    o.cache_bytes--;
+    assert_int_equal(ebmt_dataset_open_whole(&o, &data, &err), EBM_ERR_LIMIT);
+    assert_string_equal(err.where, *state);
+    assert_non_null(strstr(err.text, "15 images of 32x32x3"));
+    assert_null(data.labels);
+}
+
 static void test_no_memory(void **state)
 {
     write_batches(*state, 2);
@@ -126,8 +187,10 @@ int main(void)
 {
 #define WITH_DIR(f) cmocka_unit_test_setup_teardown(f, temp_dir_set_up, temp_dir_tear_down)
     const struct CMUnitTest tests[] = {
-        WITH_DIR(test_all_batches),        WITH_DIR(test_missing_parts), WITH_DIR(test_sizes),
-        WITH_DIR(test_label_out_of_range), WITH_DIR(test_no_memory),
+        WITH_DIR(test_all_batches), WITH_DIR(test_missing_parts),
+        WITH_DIR(test_sizes),       WITH_DIR(test_label_out_of_range),
+        WITH_DIR(test_held_out),    WITH_DIR(test_held_out_bounds),
+        WITH_DIR(test_open_whole),  WITH_DIR(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

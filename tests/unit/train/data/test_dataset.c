@@ -246,6 +246,25 @@ static void test_format_names(void **state)
     assert_null(ebmt_format_name((ebmt_format)(EBMT_FORMAT_CBDT + 1)));
 }
 
+/* What a path holds, and whether it may have labels; a format that was named is not looked for. */
+static void test_kinds(void **state)
+{
+    ebmt_data_options o = {.path = *state};
+    ebmt_format format;
+    assert_int_equal(ebmt_data_format(&o, &format, NULL), EBM_OK);
+    assert_int_equal(format, EBMT_FORMAT_IMAGES);
+    assert_false(ebmt_format_labelled(format));
+    assert_true(temp_dir_write(*state, IMAGES, images, sizeof images));
+    assert_int_equal(ebmt_data_format(&o, &format, NULL), EBM_OK);
+    assert_int_equal(format, EBMT_FORMAT_IDX);
+    assert_true(ebmt_format_labelled(format));
+    o.format = EBMT_FORMAT_LMDB;
+    assert_int_equal(ebmt_data_format(&o, &format, NULL), EBM_OK);
+    assert_int_equal(format, EBMT_FORMAT_LMDB);
+    o.format = (ebmt_format)(EBMT_FORMAT_CBDT + 1);
+    assert_int_equal(ebmt_data_format(&o, &format, NULL), EBM_ERR_RANGE);
+}
+
 /* What no format's file looks like. */
 static void test_detection(void **state)
 {
@@ -311,6 +330,7 @@ int main(void)
         WITH_DIR(test_cache_bound),
         WITH_DIR(test_memory_does_not_grow),
         WITH_DIR(test_detection),
+        WITH_DIR(test_kinds),
         cmocka_unit_test(test_format_names),
         cmocka_unit_test(test_samples),
         WITH_DIR(test_no_memory),

@@ -140,6 +140,29 @@ static void test_damage(void **state)
     ebmt_dataset_clear(&data);
 }
 
+/* A damaged image is replaced by one of its own part: nothing held out gets in front of a network.
+ */
+static void test_damage_beside_held_out(void **state)
+{
+    const uint8_t train[] = {1, 4, 4, 4}, test[] = {7, 6, 7};
+    ebmt_data_options o = cached;
+    ebmt_dataset data;
+    put_damaged(*state);
+    put(*state, "6.png", 6);
+    put(*state, "7.png", 7);
+    o.held_out = 3; /* 5.png, which is damaged, 6.png, 7.png */
+    assert_int_equal(open_folder(*state, &o, &data, NULL), EBM_OK);
+    assert_int_equal(ebmt_dataset_damaged(&data), 2);
+    expect_values(&data, train, 4);
+    ebmt_dataset_clear(&data);
+    assert_true(temp_dir_write(*state, "7.png", "x", 1));
+    put(*state, "5.png", 7);
+    o.split = EBMT_TEST;
+    assert_int_equal(open_folder(*state, &o, &data, NULL), EBM_OK);
+    expect_values(&data, test, 3);
+    ebmt_dataset_clear(&data);
+}
+
 static void test_strict(void **state)
 {
     const ebmt_data_options on_demand = {.strict = true};
@@ -262,10 +285,17 @@ int main(void)
 {
 #define WITH_DIR(f) cmocka_unit_test_setup_teardown(f, temp_dir_set_up, temp_dir_tear_down)
     const struct CMUnitTest tests[] = {
-        WITH_DIR(test_order),     WITH_DIR(test_ignored),       WITH_DIR(test_damage),
-        WITH_DIR(test_strict),    WITH_DIR(test_nothing_sound), WITH_DIR(test_vanished),
-        WITH_DIR(test_parts),     WITH_DIR(test_options),       WITH_DIR(test_depth),
+        WITH_DIR(test_order),
+        WITH_DIR(test_ignored),
+        WITH_DIR(test_damage),
+        WITH_DIR(test_strict),
+        WITH_DIR(test_nothing_sound),
+        WITH_DIR(test_vanished),
+        WITH_DIR(test_parts),
+        WITH_DIR(test_options),
+        WITH_DIR(test_depth),
         WITH_DIR(test_no_memory),
+        WITH_DIR(test_damage_beside_held_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -135,6 +135,36 @@ static void test_embedding(void **state)
     ebmt_dataset_clear(&data);
 }
 
+/* Colour: the class is which channel has the lying bar, the others have upright ones. Whoever looks
+ * at one channel alone is right for two images in three, whoever looks at their sum for one. */
+static void test_colour(void **state)
+{
+    ebmt_dataset bars, data = {.count = 300, .channels = 3, .height = 8, .width = 8};
+    ebmt_dataset gray = {.channels = 1, .height = 8, .width = 8};
+    ebm_error err = {0};
+    (void)state;
+    bars_make(9 * data.count, 6, &bars);
+    data.pixels = ebm_alloc((size_t)data.count * 3, 64);
+    data.labels = ebm_alloc((size_t)data.count, 1);
+    assert_true(data.pixels && data.labels);
+    for (int64_t i = 0; i < data.count; i++) {
+        data.labels[i] = (uint8_t)(i % 3);
+        for (int64_t c = 0; c < 3; c++)
+            memcpy(data.pixels + (3 * i + c) * 64,
+                   bars.pixels + (3 * (3 * i + c) + (c == i % 3)) * 64, 64);
+    }
+    ebmt_classifier *c = train(&data, NULL, 1, 30);
+    assert_int_equal(ebmt_classifier_describe(c)->channels, 3);
+    assert_true(ebmt_classifier_describe(c)->train_accuracy > 0.9);
+    assert_int_equal(ebmt_classifier_fits(c, &data, NULL), EBM_OK);
+    assert_int_equal(ebmt_classifier_fits(c, &gray, &err), EBM_ERR_SHAPE);
+    assert_non_null(strstr(err.text, "8x8x3"));
+    assert_non_null(strstr(err.text, "8x8x1"));
+    ebmt_classifier_free(c);
+    ebmt_dataset_clear(&data);
+    ebmt_dataset_clear(&bars);
+}
+
 static void test_refusals(void **state)
 {
     ebmt_classifier_options good = ebmt_classifier_options_default(), bad;
@@ -273,10 +303,11 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_learns),        cmocka_unit_test(test_threads_change_no_bit),
-        cmocka_unit_test(test_gradient),      cmocka_unit_test(test_embedding),
-        cmocka_unit_test(test_refusals),      cmocka_unit_test(test_saved_and_opened),
-        cmocka_unit_test(test_hostile_files), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_learns),           cmocka_unit_test(test_threads_change_no_bit),
+        cmocka_unit_test(test_gradient),         cmocka_unit_test(test_embedding),
+        cmocka_unit_test(test_colour),           cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_saved_and_opened), cmocka_unit_test(test_hostile_files),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

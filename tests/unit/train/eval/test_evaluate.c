@@ -231,6 +231,101 @@ static void test_two_rulers(void **state)
     scene_clear(&s);
 }
 
+/* Without rulers there are pixels, the same as beside a ruler, and a report that says so. */
+static void test_no_ruler(void **state)
+{
+    static ebmt_eval_report with, without;
+    scene s = {0};
+    char *text = NULL;
+    (void)state;
+    scene_make(&s);
+    s.samples.count = s.test.count = 12;
+    assert_int_equal(ebmt_evaluate(&s.options, &with, NULL), EBM_OK);
+    s.options.n_rulers = 0;
+    assert_int_equal(ebmt_evaluate(&s.options, &without, NULL), EBM_OK);
+    assert_true(without.complete);
+    assert_int_equal(without.n_rulers, 0);
+    assert_memory_equal(&with.pixels, &without.pixels, sizeof with.pixels);
+    const ebmt_eval_facts facts = {.test_sha256 = "ab", .n_test = 12, .test_from = "elsewhere"};
+    assert_int_equal(ebmt_eval_json(&without, &facts, &text, NULL), EBM_OK);
+    json_t *o = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    assert_int_equal(json_array_size(json_object_get(o, "rulers")), 0);
+    assert_true(json_is_array(json_object_get(o, "rulers")));
+    assert_true(json_is_null(json_object_get(o, "classifier")));
+    assert_non_null(json_object_get(json_object_get(o, "pixel_memorisation"), "copies"));
+    json_t *test = json_object_get(json_object_get(o, "source"), "test_images");
+    assert_int_equal(json_integer_value(json_object_get(test, "n")), 12);
+    json_decref(o);
+    ebm_free(text);
+    assert_int_equal(ebmt_eval_html(&without, &facts, &s.options, &text, NULL), EBM_OK);
+    assert_non_null(strstr(text, "No ruler was given"));
+    assert_non_null(strstr(text, "12, elsewhere"));
+    ebm_free(text);
+    scene_clear(&s);
+}
+
+/* Of 480 training images as test images, 90 from all over look for the nearest other one: nobody
+ * is a copy of itself, in pixels or features, and the two that are equal find each other. */
+static void test_training_images_as_test(void **state)
+{
+    static ebmt_eval_report r, other;
+    scene s = {0};
+    (void)state;
+    scene_make(&s);
+    memcpy(s.train.pixels + 3 * 64, s.train.pixels + 16 * 64, 64); /* 16 is the fourth of the 90 */
+    s.options.test = &s.train;
+    assert_int_equal(ebmt_evaluate(&s.options, &r, NULL), EBM_OK);
+    assert_true(r.test_is_train);
+    assert_int_equal(r.pixels.test_copies, 1);
+    assert_close(r.pixels.test_closest, 0, 0);
+    assert_true(r.pixels.test_median > 10);
+    assert_int_equal(r.ruler[0].features.test_copies, 2);
+    s.options.n_rulers = 0;
+    s.options.test = &s.test; /* all but one byte is the same: these are others */
+    ebmt_dataset_clear(&s.test);
+    assert_int_equal(ebmt_choose_images(&s.train, 480, 1, &s.test, NULL), EBM_OK);
+    memcpy(s.test.pixels, s.train.pixels, (size_t)480 * 64);
+    s.test.pixels[480 * 64 - 1] ^= 1;
+    assert_int_equal(ebmt_evaluate(&s.options, &other, NULL), EBM_OK);
+    assert_false(other.test_is_train);
+    assert_close(other.pixels.test_median, 0, 0);
+    scene_clear(&s);
+}
+
+/* Every pair of sets, each of another height, width or number of channels: both are named. */
+static void test_other_shapes(void **state)
+{
+    static ebmt_eval_report r;
+    static const ebmt_dataset bad[] = {
+        {.channels = 1, .height = 4, .width = 8},
+        {.channels = 1, .height = 8, .width = 4},
+        {.channels = 3, .height = 8, .width = 8},
+    };
+    static const char *const shape[] = {"8x4x1", "4x8x1", "8x8x3"};
+    scene s = {0};
+    (void)state;
+    bars_make(9, 1, &s.train);
+    bars_make(9, 2, &s.test);
+    bars_make(9, 3, &s.samples);
+    for (int k = 0; k < 6; k++) {
+        const ebmt_dataset good = {.channels = 1, .height = 8, .width = 8};
+        ebmt_dataset *set = k & 1 ? &s.train : &s.samples;
+        ebm_error err = {0};
+        set->channels = bad[k / 2].channels;
+        set->height = bad[k / 2].height;
+        set->width = bad[k / 2].width;
+        s.options = (ebmt_eval_options){.samples = &s.samples, .train = &s.train, .test = &s.test};
+        assert_int_equal(ebmt_evaluate(&s.options, &r, &err), EBM_ERR_SHAPE);
+        assert_string_equal(err.where, k & 1 ? "training images" : "samples");
+        assert_non_null(strstr(err.text, shape[k / 2]));
+        assert_non_null(strstr(err.text, "8x8x1"));
+        set->channels = good.channels;
+        set->height = good.height;
+        set->width = good.width;
+    }
+    scene_clear(&s);
+}
+
 static void check_json(const char *text, const ebmt_eval_report *r)
 {
     json_t *o = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
@@ -371,10 +466,17 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gaussian_moments), cmocka_unit_test(test_choice),
-        cmocka_unit_test(test_drawing_in_parts), cmocka_unit_test(test_known_relations),
-        cmocka_unit_test(test_two_rulers),       cmocka_unit_test(test_reports),
-        cmocka_unit_test(test_no_memory),        cmocka_unit_test(test_ood),
+        cmocka_unit_test(test_gaussian_moments),
+        cmocka_unit_test(test_choice),
+        cmocka_unit_test(test_drawing_in_parts),
+        cmocka_unit_test(test_known_relations),
+        cmocka_unit_test(test_two_rulers),
+        cmocka_unit_test(test_no_ruler),
+        cmocka_unit_test(test_training_images_as_test),
+        cmocka_unit_test(test_other_shapes),
+        cmocka_unit_test(test_reports),
+        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_ood),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -136,6 +136,30 @@ static void test_too_likely(void **state)
     long_scene_clear(&s);
 }
 
+/* Without a ruler there are no distances, and all else is what it was. */
+static void test_no_ruler(void **state)
+{
+    static long_scene with, without;
+    (void)state;
+    long_scene_make(&with, 2, EBM_SAMPLER_MALA);
+    long_scene_make(&without, 2, EBM_SAMPLER_MALA);
+    with.opt.plan.burn_in = without.opt.plan.burn_in = 5;
+    with.opt.plan.steps = without.opt.plan.steps = 20;
+    without.opt.ruler = NULL;
+    long_scene_run(&with);
+    long_scene_run(&without);
+    assert_null(without.report.ruler);
+    assert_int_equal(without.report.n_marks, with.report.n_marks);
+    for (int i = 0; i < with.report.n_marks; i++) {
+        const ebmt_long_mark *a = &with.report.mark[i], *b = &without.report.mark[i];
+        assert_true(isnan(b->frechet.value) && isnan(b->frechet_unbiased.value));
+        assert_close(b->log_density.value, a->log_density.value, 0);
+        assert_close(b->inside.value, a->inside.value, 0);
+    }
+    long_scene_clear(&with);
+    long_scene_clear(&without);
+}
+
 /* Chain k is what its index says: 16 chains are 8 and the next 8. */
 static void test_indices(void **state)
 {
@@ -275,8 +299,8 @@ int main(void)
         cmocka_unit_test(test_right_samplers), cmocka_unit_test(test_too_long_a_step),
         cmocka_unit_test(test_divergence),     cmocka_unit_test(test_standing_still),
         cmocka_unit_test(test_on_a_model),     cmocka_unit_test(test_denoised_images),
-        cmocka_unit_test(test_too_likely),     cmocka_unit_test(test_indices),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_no_ruler),       cmocka_unit_test(test_too_likely),
+        cmocka_unit_test(test_indices),        cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

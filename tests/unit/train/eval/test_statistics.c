@@ -207,6 +207,32 @@ static void test_nearest_bytes(void **state)
     ebmt_pool_free(pool);
 }
 
+/* Gaps of 1, 2, 3, 4, 5 on a line, and two equal points at the end; all of them, and every third.
+ */
+static void test_nearest_other(void **state)
+{
+    static const uint8_t line[] = {0, 1, 3, 6, 10, 15, 90, 30, 30}, third[] = {0, 6, 90};
+    static const double want[] = {1, 1, 2, 3, 4, 5, 60, 0, 0}, want_third[] = {1, 3, 60};
+    static const int64_t near[] = {1, 0, 1, 2, 3, 4, 7, 8, 7};
+    const ebmt_points all = {.n = 9, .dim = 1, .bytes = line};
+    const ebmt_points some = {.n = 3, .dim = 1, .bytes = third};
+    const ebmt_points one = {.n = 1, .dim = 1, .bytes = line};
+    ebmt_pool *pool = pool_of(2);
+    double distance[9];
+    int64_t index[9];
+    (void)state;
+    assert_int_equal(ebmt_nearest_other(&all, &all, pool, distance, index, NULL), EBM_OK);
+    assert_memory_equal(distance, want, sizeof want);
+    assert_memory_equal(index, near, sizeof near);
+    assert_int_equal(ebmt_nearest_other(&some, &all, pool, distance, index, NULL), EBM_OK);
+    assert_memory_equal(distance, want_third, sizeof want_third);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(index[i], near[3 * i]);
+    assert_int_equal(ebmt_nearest_other(&one, &one, pool, distance, index, NULL), EBM_ERR_RANGE);
+    assert_int_equal(ebmt_nearest_other(&all, &some, pool, distance, index, NULL), EBM_ERR_RANGE);
+    ebmt_pool_free(pool);
+}
+
 /* --- classes and ranks --------------------------------------------------------------------- */
 
 static void test_classes(void **state)
@@ -324,21 +350,14 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_matrices),
-        cmocka_unit_test(test_frechet_line),
-        cmocka_unit_test(test_frechet_gaussians),
-        cmocka_unit_test(test_frechet_bias),
-        cmocka_unit_test(test_frechet_scipy),
-        cmocka_unit_test(test_kernel_by_hand),
-        cmocka_unit_test(test_kernel_gaussians),
-        cmocka_unit_test(test_precision_recall),
-        cmocka_unit_test(test_nearest_bytes),
-        cmocka_unit_test(test_classes),
-        cmocka_unit_test(test_auroc),
-        cmocka_unit_test(test_auroc_gaussians),
-        cmocka_unit_test(test_quantile),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_matrices),          cmocka_unit_test(test_frechet_line),
+        cmocka_unit_test(test_frechet_gaussians), cmocka_unit_test(test_frechet_bias),
+        cmocka_unit_test(test_frechet_scipy),     cmocka_unit_test(test_kernel_by_hand),
+        cmocka_unit_test(test_kernel_gaussians),  cmocka_unit_test(test_precision_recall),
+        cmocka_unit_test(test_nearest_bytes),     cmocka_unit_test(test_nearest_other),
+        cmocka_unit_test(test_classes),           cmocka_unit_test(test_auroc),
+        cmocka_unit_test(test_auroc_gaussians),   cmocka_unit_test(test_quantile),
+        cmocka_unit_test(test_refusals),          cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
