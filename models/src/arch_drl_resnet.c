@@ -21,7 +21,29 @@ typedef struct stack {
     int32_t end[MAX_MULT]; /* the last node of each resolution on the way down */
 } stack;
 
-static ebm_status check(const ebm_network_config *c, ebm_error *err)
+/* Maps halve from one resolution to the next; the one with attention has to be among them. */
+static ebm_status check_attention(const ebmm__resnet *kind, const ebm_network_config *c,
+                                  ebm_error *err)
+{
+    int32_t level = 0;
+    if (c->attention == 0)
+        return EBM_OK;
+    if (!kind->pooled)
+        return ebm_error_set(err, EBM_ERR_RANGE, "/network/attention",
+                             "%s takes no attention: must be 0", c->architecture);
+    while (level < c->n_mult && c->height >> level != c->attention)
+        level++;
+    if (level == c->n_mult)
+        return ebm_error_set(err, EBM_ERR_RANGE, "/network/attention",
+                             "no maps of the network are %d pixels high", (int)c->attention);
+    if ((int64_t)(c->width >> level) * c->attention > EBM_ATTENTION_MAX_PIXELS)
+        return ebm_error_set(err, EBM_ERR_RANGE, "/network/attention",
+                             "maps of this height have more than %d pixels",
+                             EBM_ATTENTION_MAX_PIXELS);
+    return EBM_OK;
+}
+
+static ebm_status check(const ebmm__resnet *kind, const ebm_network_config *c, ebm_error *err)
 {
     if (c->ch < 4 || c->ch > MAX_CH || c->ch % 2 != 0)
         return ebm_error_set(err, EBM_ERR_RANGE, "/network/ch", "must be even, 4..%d", MAX_CH);
@@ -38,7 +60,7 @@ static ebm_status check(const ebm_network_config *c, ebm_error *err)
                              "must be leaky_relu or silu");
     if (!(c->leaky_slope >= 0.0f && c->leaky_slope <= 1.0f))
         return ebm_error_set(err, EBM_ERR_RANGE, "/network/leaky_slope", "must be 0..1");
-    return EBM_OK;
+    return check_attention(kind, c, err);
 }
 
 /* h + gain*conv2(act(conv1(act(h)) + time)), with a convolution on the way past when the number
@@ -79,13 +101,57 @@ static ebm_status res_block(stack *s, int32_t level, int32_t block, int32_t c_ou
     return ebm_graph_conv(s->g, &second, &s->node, err);
 }
 
+/* One 1x1 layer of an attention. */
+static ebm_status attention_layer(stack *s, const char *prefix, const char *layer,
+                                  const ebm_conv_spec *spec, int32_t *node, ebm_error *err)
+{
+    char name[NAME_MAX_LENGTH];
+    ebm_conv_spec named = *spec;
+    snprintf(name, sizeof name, "%.40s.%.8s", prefix, layer);
+    named.name = name;
+    named.c_out = s->channels;
+    named.k = 1;
+    return ebm_graph_conv(s->g, &named, node, err);
+}
+
+/* h + proj(attention(q(h), k(h), v(h))) */
+static ebm_status attention_block(stack *s, int32_t level, int32_t block, ebm_error *err)
+{
+    const ebm_conv_spec of_h = {.input = s->node, .residual = EBM_NONE};
+    char prefix[NAME_MAX_LENGTH];
+    int32_t q, k, v, mean = EBM_NONE;
+    snprintf(prefix, sizeof prefix, "%s.%d.%d.attention", s->part, (int)level, (int)block);
+    ebm_status st = attention_layer(s, prefix, "q", &of_h, &q, err);
+    if (st == EBM_OK)
+        st = attention_layer(s, prefix, "k", &of_h, &k, err);
+    if (st == EBM_OK)
+        st = attention_layer(s, prefix, "v", &of_h, &v, err);
+    if (st == EBM_OK)
+        st = ebm_graph_attention(s->g, q, k, v, &mean, err);
+    if (st != EBM_OK)
+        return st;
+    const ebm_conv_spec back = {.input = mean, .residual = s->node};
+    return attention_layer(s, prefix, "proj", &back, &s->node, err);
+}
+
+/* The blocks of one resolution. */
+static ebm_status stack_blocks(const ebm_network_config *c, stack *s, int32_t level, ebm_error *err)
+{
+    ebm_status st = EBM_OK;
+    for (int32_t block = 0; block < c->num_res_blocks && st == EBM_OK; block++) {
+        st = res_block(s, level, block, c->ch * c->ch_mult[level], err);
+        if (st == EBM_OK && c->attention != 0 && c->height >> level == c->attention)
+            st = attention_block(s, level, block, err);
+    }
+    return st;
+}
+
 static ebm_status stack_levels(const ebmm__resnet *kind, const ebm_network_config *c, stack *s,
                                ebm_error *err)
 {
     ebm_status st = EBM_OK;
     for (int32_t level = 0; level < c->n_mult && st == EBM_OK; level++) {
-        for (int32_t block = 0; block < c->num_res_blocks && st == EBM_OK; block++)
-            st = res_block(s, level, block, c->ch * c->ch_mult[level], err);
+        st = stack_blocks(c, s, level, err);
         s->end[level] = s->node;
         if (st == EBM_OK && kind->pooled && level + 1 < c->n_mult)
             st = ebm_graph_pool(s->g, s->node, &s->node, err);
@@ -116,8 +182,8 @@ static ebm_status stack_back(const ebm_network_config *c, stack *s, ebm_error *e
         st = change_channels(s, level, channels, err);
         if (st == EBM_OK)
             st = ebm_graph_up(s->g, s->node, s->end[level], &s->node, err);
-        for (int32_t block = 0; block < c->num_res_blocks && st == EBM_OK; block++)
-            st = res_block(s, level, block, channels, err);
+        if (st == EBM_OK)
+            st = stack_blocks(c, s, level, err);
     }
     return st;
 }
@@ -126,7 +192,7 @@ ebm_status ebmm__resnet_build(const ebmm__resnet *kind, const ebm_network_config
                               ebm_graph **out, ebm_error *err)
 {
     *out = NULL;
-    ebm_status st = check(config, err);
+    ebm_status st = check(kind, config, err);
     if (st != EBM_OK)
         return st;
     ebm_act sum_of = config->activation == EBM_ACT_SILU ? EBM_ACT_SILU : EBM_ACT_RELU;

@@ -31,7 +31,8 @@ ebm_network_config small_network(void)
 ebm_network_config small_network_of(int which, ebm_act act)
 {
     ebm_network_config c = small_network();
-    strcpy(c.architecture, which ? "drl-unet" : "drl-resnet");
+    strcpy(c.architecture, which % 2 ? "drl-unet" : "drl-resnet");
+    c.attention = which == 2 ? 4 : which == 3 ? 8 : 0;
     c.activation = act;
     return c;
 }

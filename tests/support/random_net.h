@@ -7,8 +7,9 @@
 /* A small configuration to start from: 8x8 gray, ch 8, ch_mult [1,2], one block, leaky ReLU. */
 ebm_network_config small_network(void);
 
-/* That configuration with an activation, as a drl-resnet (0) or a drl-unet (1). */
-#define SMALL_NETWORKS 2
+/* That configuration with an activation, as a drl-resnet (0) or a drl-unet (1); 2 and 3: the same
+ * with attention, among 4x4 and among 8x8 pixels. */
+#define SMALL_NETWORKS 4
 ebm_network_config small_network_of(int which, ebm_act act);
 
 /* Makes a model of the configuration on a kernel set, with the paper's six levels; weights are

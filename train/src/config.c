@@ -91,9 +91,10 @@ static ebm_status check_bounds(const bound *rows, size_t n, ebm_error *err)
 static ebm_status check_network(const ebm_network_config *n, ebm_error *err)
 {
     const bound rows[] = {
-        {"width", n->width, 1, 1024},    {"height", n->height, 1, 1024},
-        {"channels", n->channels, 1, 4}, {"ch", n->ch, 4, 1024},
-        {"ch-mult", n->n_mult, 1, 8},    {"blocks", n->num_res_blocks, 1, 64},
+        {"width", n->width, 1, 1024},         {"height", n->height, 1, 1024},
+        {"channels", n->channels, 1, 4},      {"ch", n->ch, 4, 1024},
+        {"ch-mult", n->n_mult, 1, 8},         {"blocks", n->num_res_blocks, 1, 64},
+        {"attention", n->attention, 0, 1024},
     };
     return check_bounds(rows, sizeof rows / sizeof rows[0], err);
 }

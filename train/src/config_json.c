@@ -78,6 +78,13 @@ static const field fields[] = {
 };
 #define N_FIELDS (sizeof fields / sizeof fields[0])
 
+/* With those written by hand. Attention is there only if the network has any: configurations from
+ * before there was a choice stay equal to those of today. */
+static size_t n_fields(bool attention)
+{
+    return N_FIELDS + (attention ? 4 : 3);
+}
+
 /* Choice number i of a list "a|b|c", or an empty length. */
 static size_t nth_name(const char *names, int i, const char **start)
 {
@@ -123,6 +130,8 @@ static json_t *network_to_json(const ebm_network_config *n, json_t *object)
     json_object_set_new(object, "architecture", json_string(n->architecture));
     json_object_set_new(object, "ch_mult", mult);
     json_object_set_new(object, "leaky_slope", json_real((double)n->leaky_slope));
+    if (n->attention != 0)
+        json_object_set_new(object, "attention", json_integer(n->attention));
     return object;
 }
 
@@ -133,7 +142,7 @@ ebm_status ebmt_config_to_json(const ebmt_config *config, char **json, ebm_error
     network_to_json(&config->network, object);
     for (size_t i = 0; i < N_FIELDS; i++)
         json_object_set_new(object, fields[i].name, value_to_json(&fields[i], config));
-    bool complete = json_object_size(object) == N_FIELDS + 3;
+    bool complete = json_object_size(object) == n_fields(config->network.attention != 0);
     char *text = complete ? json_dumps(object, JSON_SORT_KEYS | JSON_REAL_PRECISION(17)) : NULL;
     json_decref(object);
     if (text) {
@@ -221,6 +230,14 @@ static ebm_status read_field(const field *f, const json_t *object, ebmt_config *
     return read_whole(f, value, at, err);
 }
 
+/* Absent: none. */
+static ebm_status read_attention(const json_t *value, int32_t *out, ebm_error *err)
+{
+    const field row = {.name = "attention", .kind = INT32};
+    *out = 0;
+    return value ? read_whole(&row, value, (char *)out, err) : EBM_OK;
+}
+
 static ebm_status read_network(const json_t *object, ebm_network_config *n, ebm_error *err)
 {
     const json_t *mult = json_object_get(object, "ch_mult");
@@ -242,7 +259,7 @@ static ebm_status read_network(const json_t *object, ebm_network_config *n, ebm_
             return bad_field(err, "ch_mult", "entries must be 1..64");
         n->ch_mult[i] = (int32_t)m;
     }
-    return EBM_OK;
+    return read_attention(json_object_get(object, "attention"), &n->attention, err);
 }
 
 ebm_status ebmt_config_from_json(const char *json, ebmt_config *out, ebm_error *err)
@@ -251,7 +268,8 @@ ebm_status ebmt_config_from_json(const char *json, ebmt_config *out, ebm_error *
     memset(&out->network, 0, sizeof out->network);
     json_t *object = json_loads(json, JSON_REJECT_DUPLICATES, NULL);
     ebm_status st = EBM_OK;
-    if (!json_is_object(object) || json_object_size(object) != N_FIELDS + 3)
+    bool attention = json_object_get(object, "attention") != NULL;
+    if (!json_is_object(object) || json_object_size(object) != n_fields(attention))
         st = bad_field(err, "config", "not an object with exactly the known fields");
     if (st == EBM_OK)
         st = read_network(object, &out->network, err);

@@ -12,7 +12,7 @@
 /* Variance scaling of 1e-10 in the reference code, hence its root here. */
 #define NEAR_ZERO 1e-5
 
-/* Gains of a network that ends in squares: its blocks have a part in it from the beginning. With
+/* Of blocks in a network that ends in squares: they have a part in it from the beginning. With
  * hardly any, as above, SiLU sees small numbers, bends little, and is slow to learn curvature. */
 #define SQUARES_GAIN 0.3f
 
@@ -34,12 +34,13 @@ static void fill_uniform(const ebm_tensor_info *t, double limit, uint64_t seed, 
             (float)(limit * (2.0 * ebm_rng_uniform(&stream, (uint32_t)i) - 1.0));
 }
 
-static bool is_second_conv(const ebm_graph_info *g, int32_t tensor)
+/* The layer with this weight, or NULL. */
+static const ebm_node *layer_of(const ebm_graph_info *g, int32_t tensor)
 {
     for (int32_t i = 0; i < g->n_nodes; i++)
         if (g->nodes[i].weight == tensor)
-            return g->nodes[i].gain != EBM_NONE;
-    return false;
+            return &g->nodes[i];
+    return NULL;
 }
 
 /* Points of the plane come without neighbours, so what a network can tell apart at first is what
@@ -84,9 +85,12 @@ static void fill_gains(const ebm_graph_info *g, float *params)
 static double start_limit(const ebm_graph_info *g, int32_t tensor)
 {
     const ebm_tensor_info *t = &g->tensors[tensor];
+    const ebm_node *layer = layer_of(g, tensor);
+    bool ends_branch = layer && ebmt__ends_branch(layer);
     if (!ends_in_squares(g))
-        return glorot_limit(t) * (is_second_conv(g, tensor) ? NEAR_ZERO : 1.0);
-    return sqrt(3.0 * (double)t->dim[0] / (double)t->count); /* variance 1/(fan in) */
+        return glorot_limit(t) * (ends_branch ? NEAR_ZERO : 1.0);
+    double part = ends_branch && layer->gain == EBM_NONE ? (double)SQUARES_GAIN : 1.0;
+    return part * sqrt(3.0 * (double)t->dim[0] / (double)t->count); /* variance 1/(fan in) */
 }
 
 void ebmt__init_weights(const ebm_graph_info *g, const ebmt__spectral *spectral, uint64_t seed,

@@ -7,8 +7,8 @@
 #include "spectral.h"
 
 /* Fills params (copied to ema) and the spectral vectors.
- * @eq Glorot uniform, limit sqrt(6/(fan_in+fan_out)) with the kernel's taps in both fans; second
- *     convolutions of a block 1e-5 times that; biases 0, gains 1; u normal.
+ * @eq Glorot uniform, limit sqrt(6/(fan_in+fan_out)) with the kernel's taps in both fans; what
+ *     is added to a residual 1e-5 times that; biases 0, gains 1; u normal.
  *     Reference code nn.py default_init, network.py. For points of the plane the first layer is
  *     uniform within 8, biases too, and the head's weights are 0: net starts as 0, whatever the
  *     size of step2. */

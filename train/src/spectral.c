@@ -35,7 +35,7 @@ ebm_status ebmt__spectral_init(const ebm_graph_info *g, ebmt__spectral *out, ebm
         const ebm_node *n = &g->nodes[i];
         if (n->op != EBM_OP_CONV)
             continue;
-        add_row(out, g, n->weight, n->gain != EBM_NONE);
+        add_row(out, g, n->weight, ebmt__ends_branch(n));
         if (n->time_weight != EBM_NONE)
             add_row(out, g, n->time_weight, false);
     }

@@ -7,9 +7,16 @@
 
 #include "ebm/graph.h"
 
+/* The last layer of a residual branch: the second convolution of a block, the one behind attention.
+ * It starts near zero, so that a branch begins as nothing, and is only ever shrunk. */
+static inline bool ebmt__ends_branch(const ebm_node *n)
+{
+    return n->op == EBM_OP_CONV && n->residual != EBM_NONE;
+}
+
 /* One normalised tensor, seen as a matrix W [rows, cols] with rows = output channels.
- * @eq  used = W/s with s = u W v (Miyato et al. 2018); lower_bound (second convolutions of a
- *      block, which start near zero): used = W/s' * min(s',1), s' = s + 1e-6: never amplified.
+ * @eq  used = W/s with s = u W v (Miyato et al. 2018); lower_bound (what is added to a
+ *      residual and starts near zero): used = W/s' * min(s',1), s' = s + 1e-6: never amplified.
  *      Gao et al. 2021, reference code nn.py class SN */
 typedef struct ebmt__spectral_row {
     int32_t tensor;

@@ -14,13 +14,18 @@
 #define EBM_TENSOR_NAME_MAX 64
 #define EBM_NONE            (-1)
 
+/* Pixels of the largest map with attention: its time grows with their square. */
+#define EBM_ATTENTION_MAX_PIXELS 4096
+
 typedef enum ebm_op {
     EBM_OP_INPUT, /* the image, [C,H,W] */
     EBM_OP_CONV,  /* gain*(W*in + bias) + time(t) + residual; in may pass the activation first */
     EBM_OP_POOL,  /* 2x2 average */
     EBM_OP_UP,    /* every pixel of in four times, + residual: the way back from a pool */
-    EBM_OP_HEAD   /* net = sum_c v_c(t) * sum_hw act_out(in): one number, always the last node; v
-                     from the time embedding, or the same for all c: see ebm_graph_head() */
+    EBM_OP_ATTENTION, /* every pixel's mean of the values, weighted by how its query meets the keys;
+                         see ebm_graph_attention() */
+    EBM_OP_HEAD /* net = sum_c v_c(t) * sum_hw act_out(in): one number, always the last node; v
+                   from the time embedding, or the same for all c: see ebm_graph_head() */
 } ebm_op;
 
 /* One parameter tensor: where it lies in the flat vector. */
@@ -36,10 +41,11 @@ typedef struct ebm_tensor_info {
  * tensor table; EBM_NONE marks what a node does not have. */
 typedef struct ebm_node {
     ebm_op op;
-    int32_t input;    /* node it reads */
-    int32_t residual; /* CONV, UP: node added to the output */
-    bool activated;   /* CONV: reads act(input) instead of input */
-    int32_t c, h, w;  /* of its value */
+    int32_t input;      /* node it reads */
+    int32_t residual;   /* CONV, UP: node added to the output */
+    int32_t key, value; /* ATTENTION: further nodes it reads; the queries are its input */
+    bool activated;     /* CONV: reads act(input) instead of input */
+    int32_t c, h, w;    /* of its value */
     ebm_conv_shape conv;
     int32_t weight, bias, gain;     /* CONV */
     int32_t time_weight, time_bias; /* CONV: dense layer from the time embedding to its channels;
@@ -96,6 +102,14 @@ EBM_API EBM_MUST_CHECK ebm_status ebm_graph_pool(ebm_graph *g, int32_t input, in
 /* `residual` has the shape from which a pool makes that of `input`. */
 EBM_API EBM_MUST_CHECK ebm_status ebm_graph_up(ebm_graph *g, int32_t input, int32_t residual,
                                                int32_t *node, ebm_error *err);
+/* Attention among the pixels of one image. Its layers, and what becomes of the result, are
+ * convolutions of their own.
+ * @shape query, key, value and the result are [C,H,W]
+ * @eq    y_i = sum_j p_ij value_j over pixels j, p_i = softmax_j(query_i.key_j/sqrt(C));
+ *        docs/math/energy_network.md
+ * @err   LIMIT: more than EBM_ATTENTION_MAX_PIXELS pixels */
+EBM_API EBM_MUST_CHECK ebm_status ebm_graph_attention(ebm_graph *g, int32_t query, int32_t key,
+                                                      int32_t value, int32_t *node, ebm_error *err);
 /* Closes the graph with the head; `timed` is the prefix of the dense layer that makes v(t). NULL: a
  * head without parameters, v_c = -sqrt(step2_t)/C for C channels, which goes with EBM_ACT_SQUARE.
  */

@@ -76,6 +76,23 @@ typedef struct ebm_conv_gradient {
     bool accumulate;
 } ebm_conv_gradient;
 
+/* Columns that attention computes side by side. */
+#define EBM_PANEL 16
+
+/* out = a*b, or out += a*b, EBM_PANEL columns wide: out(r,c) = sum_t a(r,t) b(t,c).
+ * @shape a(r,t) lies at a[r*row_step + t*term_step]; row t of b at b + t*b_step, row r of out at
+ *        out + r*out_step; out overlaps neither */
+typedef struct ebm_panel_product {
+    const float *a;
+    size_t row_step, term_step;
+    size_t rows, terms;
+    const float *b;
+    size_t b_step;
+    float *out;
+    size_t out_step;
+    bool accumulate;
+} ebm_panel_product;
+
 /* One kernel set. All pointers are set; preconditions (shapes, no overlap) are asserted.
  * @shape c_in = I, c_out = O: w [O,I,k,k], bias [O]; x, dx maps [I,H,W]; y, dy maps [O,H,W].
  *        dx and dy are always operand maps.
@@ -89,8 +106,10 @@ typedef struct ebm_kernels {
     size_t (*operand_floats)(const ebm_map_shape *m);
     /* A value map of this shape is an operand map as it is. */
     bool (*value_is_operand)(const ebm_map_shape *m);
-    /* From a plain image [C,H,W] to a value map; from an operand map to a plain image. */
+    /* From a plain image [C,H,W] to a map, and from a map to a plain image. */
     void (*value_load)(const ebm_map_shape *m, const float *image, float *value);
+    void (*value_store)(const ebm_map_shape *m, const float *value, float *image);
+    void (*operand_load)(const ebm_map_shape *m, const float *image, float *operand);
     void (*operand_store)(const ebm_map_shape *m, const float *operand, float *image);
 
     /* Floats that the prepared weights and the scratch of one convolution take. */
@@ -146,6 +165,11 @@ typedef struct ebm_kernels {
     /* dx[c,i] = act'(x[c,i]) * d[c]; x is a value map */
     void (*head_backward)(ebm_activation act, const ebm_map_shape *m, const float *x,
                           const float *d, float *dx, ebm_share share);
+
+    /* Every sum runs over the terms in their order. */
+    void (*panel_product)(const ebm_panel_product *p);
+    /* x = exp(x) of n values; what is beyond [-87, 88] counts as the end of that range */
+    void (*exponential)(size_t n, float *x);
 } ebm_kernels;
 
 /* Returns a kernel set by name; NULL or "auto" takes the one that the environment variable

@@ -25,6 +25,7 @@ typedef struct ebm_network_config {
     int32_t num_res_blocks;
     ebm_act activation;
     float leaky_slope;
+    int32_t attention; /* height of the maps whose blocks are followed by attention; 0: none */
 } ebm_network_config;
 
 /* An architecture by name; models/ hands a table of them to ebm_model_open(). */

@@ -104,6 +104,8 @@ static ebm_node blank_node(ebm_op op, int32_t input)
     return (ebm_node){.op = op,
                       .input = input,
                       .residual = EBM_NONE,
+                      .key = EBM_NONE,
+                      .value = EBM_NONE,
                       .weight = EBM_NONE,
                       .bias = EBM_NONE,
                       .gain = EBM_NONE,
@@ -224,6 +226,25 @@ ebm_status ebm_graph_up(ebm_graph *g, int32_t input, int32_t residual, int32_t *
     n.c = large->c;
     n.h = large->h;
     n.w = large->w;
+    return add_node(g, &n, node, err);
+}
+
+ebm_status ebm_graph_attention(ebm_graph *g, int32_t query, int32_t key, int32_t value,
+                               int32_t *node, ebm_error *err)
+{
+    const ebm_node *q = node_at(g, query), *k = node_at(g, key), *v = node_at(g, value);
+    if (!q || !k || !v || !same_shape(q, k) || !same_shape(q, v))
+        return ebm_error_set(err, EBM_ERR_SHAPE, "attention",
+                             "queries, keys and values are not of one shape");
+    if (q->h * q->w > EBM_ATTENTION_MAX_PIXELS)
+        return ebm_error_set(err, EBM_ERR_LIMIT, "attention", "the map has more than %d pixels",
+                             EBM_ATTENTION_MAX_PIXELS);
+    ebm_node n = blank_node(EBM_OP_ATTENTION, query);
+    n.key = key;
+    n.value = value;
+    n.c = q->c;
+    n.h = q->h;
+    n.w = q->w;
     return add_node(g, &n, node, err);
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "ebm/memory.h"
+#include "graph/attention.h"
 
 /* A piece of the workspace for gradients; at most as many as maps alive at once. */
 typedef struct slot {
@@ -50,6 +51,15 @@ static size_t gradient_floats(const planner *p, const ebm_node *n)
     return p->plan->second ? 2 * ebm__second_step(p->k, n) : ebm__operand_floats(p->k, n);
 }
 
+/* Makes sure of a slot for the gradient of a node that is read; true if it had none. */
+static bool first_reader(planner *p, int32_t node)
+{
+    if (p->slot_of[node] != EBM_NONE)
+        return false;
+    p->slot_of[node] = take_slot(p, gradient_floats(p, &p->g->nodes[node]));
+    return true;
+}
+
 /* Walks the backward pass once, handing out slots as it will be run. */
 static void plan_gradients(planner *p)
 {
@@ -61,9 +71,9 @@ static void plan_gradients(planner *p)
         const ebm_node *n = &g->nodes[i];
         if (i != last && p->slot_of[i] == EBM_NONE)
             continue; /* nobody uses this node */
-        p->plan->grad_first[i] = p->slot_of[n->input] == EBM_NONE;
-        if (p->plan->grad_first[i])
-            p->slot_of[n->input] = take_slot(p, gradient_floats(p, &g->nodes[n->input]));
+        p->plan->grad_first[i] = first_reader(p, n->input);
+        p->plan->key_first[i] = n->key != EBM_NONE && first_reader(p, n->key);
+        p->plan->value_first[i] = n->value != EBM_NONE && first_reader(p, n->value);
         p->plan->residual_takes[i] = n->residual != EBM_NONE && p->slot_of[n->residual] == EBM_NONE;
         if (p->plan->residual_takes[i])
             p->slot_of[n->residual] = p->slot_of[i];
@@ -79,22 +89,33 @@ static size_t largest(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-/* The parts whose size is a maximum over all nodes. */
-static void plan_shared(const ebm_graph_info *g, const ebm_kernels *k, int32_t members,
-                        ebm__plan *plan)
+static size_t scratch_floats(const ebm_kernels *k, const ebm_node *n, bool tangent)
 {
-    size_t map = 0, channels = 0, scratch = 0;
+    const ebm_map_shape m = ebm__node_shape(n);
+    if (n->op == EBM_OP_CONV)
+        return k->conv_scratch_floats(&n->conv);
+    return n->op == EBM_OP_ATTENTION ? ebm__attention_panel_floats(&m, tangent) : 0;
+}
+
+/* The parts whose size is a maximum over all nodes. */
+static void plan_shared(const ebm_graph_info *g, const ebm_kernels *k, bool tangent,
+                        int32_t members, ebm__plan *plan)
+{
+    size_t map = 0, channels = 0, scratch = 0, attention = 0;
     for (int32_t i = 0; i < g->n_nodes; i++) {
         const ebm_node *n = &g->nodes[i];
         map = largest(map, ebm__operand_floats(k, n));
         channels = largest(channels, (size_t)n->c);
-        if (n->op == EBM_OP_CONV)
-            scratch = largest(scratch, k->conv_scratch_floats(&n->conv));
+        const ebm_map_shape m = ebm__node_shape(n);
+        scratch = largest(scratch, scratch_floats(k, n, tangent));
+        if (n->op == EBM_OP_ATTENTION)
+            attention = largest(attention, ebm__attention_floats(&m, tangent));
     }
     plan->map = take(plan, map);
     plan->sums = take(plan, channels);
     plan->dsums = take(plan, channels);
     plan->zeros = take(plan, channels);
+    plan->attention = take(plan, attention);
     plan->scratch = take(plan, largest(scratch, channels));
     plan->scratch_step = plan->total - plan->scratch;
     for (int32_t i = 1; i < members; i++)
@@ -110,11 +131,14 @@ static bool allocate(ebm__plan *plan, planner *p, size_t n)
     plan->grad = calloc(n, sizeof *plan->grad);
     plan->tangent = calloc(n, sizeof *plan->tangent);
     plan->grad_first = calloc(n, sizeof *plan->grad_first);
+    plan->key_first = calloc(n, sizeof *plan->key_first);
+    plan->value_first = calloc(n, sizeof *plan->value_first);
     plan->residual_takes = calloc(n, sizeof *plan->residual_takes);
     p->slots = calloc(n, sizeof *p->slots);
     p->slot_of = calloc(n, sizeof *p->slot_of);
     return plan->value && plan->activated && plan->has_value && plan->has_activated && plan->grad &&
-           plan->tangent && plan->grad_first && plan->residual_takes && p->slots && p->slot_of;
+           plan->tangent && plan->grad_first && plan->key_first && plan->value_first &&
+           plan->residual_takes && p->slots && p->slot_of;
 }
 
 /* A value whose only readers are convolutions through the activation need not be kept, if the sign
@@ -131,6 +155,8 @@ static void find_readers(const ebm_graph_info *g, ebm__plan *plan)
             plan->has_value[n->input] = true;
         if (n->residual != EBM_NONE)
             plan->has_value[n->residual] = true;
+        if (n->op == EBM_OP_ATTENTION) /* written as a value whoever reads it */
+            plan->has_value[n->key] = plan->has_value[n->value] = plan->has_value[i] = true;
     }
 }
 
@@ -164,7 +190,7 @@ ebm_status ebm__plan_make(const ebm_graph_info *g, const ebm_kernels *k, bool ta
     out->second = tangent && ebm__is_smooth(g);
     plan_values(g, k, tangent, out);
     plan_gradients(&p);
-    plan_shared(g, k, members, out);
+    plan_shared(g, k, tangent, members, out);
 out:
     free(p.slots);
     free(p.slot_of);
@@ -180,6 +206,8 @@ void ebm__plan_clear(ebm__plan *plan)
     free(plan->grad);
     free(plan->tangent);
     free(plan->grad_first);
+    free(plan->key_first);
+    free(plan->value_first);
     free(plan->residual_takes);
     *plan = (ebm__plan){0};
 }

@@ -13,13 +13,15 @@ typedef struct ebm__plan {
     size_t *grad;                    /* per node: gradient in its value; slots are reused */
     size_t *tangent;                 /* per node, when asked for */
     bool second;                     /* gradients have room for a second one behind them */
-    bool *grad_first;     /* per node: its contribution to its input's gradient is the first */
+    bool *grad_first; /* per node: its contribution to its input's gradient is the first */
+    bool *key_first, *value_first; /* the same of the other inputs of attention */
     bool *residual_takes; /* per node: the residual's gradient takes over this node's slot */
     size_t map;           /* an operand map of the largest size, for what lives within one node */
     size_t sums, dsums;   /* the head's spatial sums and their gradient */
     size_t zeros;         /* a bias of zeros for tangents */
-    size_t scratch;       /* per member of a team: the largest scratch that a convolution needs, at
-                             least one float per channel */
+    size_t attention;     /* planes of the largest attention */
+    size_t scratch;       /* per member of a team: the largest scratch that a node needs, at least
+                             one float per channel */
     size_t scratch_step;  /* from one member's to the next */
     size_t total;
 } ebm__plan;
@@ -29,10 +31,14 @@ ebm_status ebm__plan_make(const ebm_graph_info *g, const ebm_kernels *k, bool ta
                           int32_t members, ebm__plan *out, ebm_error *err);
 void ebm__plan_clear(ebm__plan *plan); /* safe on a zeroed struct */
 
-/* Whether second derivatives of activations count. */
+/* Whether the network bends between the kinks of its activations. */
 static inline bool ebm__is_smooth(const ebm_graph_info *g)
 {
-    return g->act == EBM_ACT_SILU || g->act_out == EBM_ACT_SILU || g->act_out == EBM_ACT_SQUARE;
+    bool smooth =
+        g->act == EBM_ACT_SILU || g->act_out == EBM_ACT_SILU || g->act_out == EBM_ACT_SQUARE;
+    for (int32_t i = 0; i < g->n_nodes && !smooth; i++)
+        smooth = g->nodes[i].op == EBM_OP_ATTENTION;
+    return smooth;
 }
 
 static inline ebm_map_shape ebm__node_shape(const ebm_node *n)

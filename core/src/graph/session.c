@@ -25,7 +25,7 @@ size_t ebm_session_bytes(const ebm_model *m, const ebm_session_options *opt)
         ebm__plan_make(m->info.graph, m->info.kernels, o.tangent, o.members, &plan, NULL);
     if (st != EBM_OK)
         return 0;
-    size_t tables = n * (4 * sizeof(size_t) + 4 * sizeof(bool));
+    size_t tables = n * (4 * sizeof(size_t) + 6 * sizeof(bool));
     size_t bytes = sizeof(ebm_session) + tables + plan.total * sizeof(float);
     ebm__plan_clear(&plan);
     return bytes;
@@ -102,6 +102,10 @@ static void forward_node(ebm_session *s, int32_t i, ebm_share share)
     }
     if (n->op == EBM_OP_UP) {
         forward_up(s, i, share);
+        return;
+    }
+    if (n->op == EBM_OP_ATTENTION) {
+        ebm__forward_attention(s, i, share);
         return;
     }
     const ebm_conv_result out = {.bias = table_row(s, i, n->c),
@@ -245,8 +249,11 @@ static void backward_pass(ebm_session *s, const backward_run *run, float *grad, 
     ebm__backward_head(s, head, run, share);
     meet(s, share);
     for (int32_t i = head - 1; i > 0; i--) {
-        if (is_resize(&s->g->nodes[i]))
+        const ebm_node *n = &s->g->nodes[i];
+        if (is_resize(n))
             ebm__backward_resize(s, i, share);
+        else if (n->op == EBM_OP_ATTENTION)
+            ebm__backward_attention(s, i, share);
         else
             ebm__backward_conv(s, i, run, grad != NULL, share);
         meet(s, share);

@@ -43,6 +43,12 @@ static inline float *grad_of(ebm_session *s, int32_t node)
     return s->work + s->plan.grad[node];
 }
 
+/* Behind it, for the backward pass of a tangent: that in its value. */
+static inline float *second_of(ebm_session *s, int32_t node)
+{
+    return grad_of(s, node) + ebm__second_step(s->k, &s->g->nodes[node]);
+}
+
 static inline float *tangent_of(ebm_session *s, int32_t node)
 {
     return s->work + s->plan.tangent[node];
@@ -152,5 +158,12 @@ void ebm__backward_resize(ebm_session *s, int32_t i, ebm_share share);
 /* From the gradient dy of a resized map to that of its input, dx. */
 void ebm__resize_gradient(ebm_session *s, const ebm_node *n, const float *dy, float *dx,
                           ebm_share share);
+
+/* Attention (session_attention.c). */
+void ebm__forward_attention(ebm_session *s, int32_t i, ebm_share share);
+void ebm__tangent_attention(ebm_session *s, int32_t i);
+void ebm__backward_attention(ebm_session *s, int32_t i, ebm_share share);
+/* Of a tangent: gradients in the tangents and in the values of what node i reads. */
+void ebm__second_attention(ebm_session *s, int32_t i);
 
 #endif

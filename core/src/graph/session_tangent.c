@@ -31,6 +31,10 @@ static void tangent_node(ebm_session *s, int32_t i)
         s->k->up_forward(&m, tangent_of(s, n->input), &up, EBM_ALONE);
         return;
     }
+    if (n->op == EBM_OP_ATTENTION) {
+        ebm__tangent_attention(s, i);
+        return;
+    }
     const ebm_conv_result out = {.bias = s->work + s->plan.zeros,
                                  .residual =
                                      n->residual == EBM_NONE ? NULL : tangent_of(s, n->residual),
@@ -56,14 +60,9 @@ float ebm_session_tangent(ebm_session *s, const float *v)
 
 /* The tangent pass computed <v, grad net> from two things in every node: its value x and its
  * tangent v. grad_of() carries the derivative in the tangents, which is the ordinary gradient of
- * net; second_of() that in the values, which only the curvature of activations makes.
+ * net; second_of() that in the values, which the curvature of activations and attention make.
  * @eq y = W a(x) + b, w = W (a'(x) v):
  *     d/dv = a' W^T d/dw,  d/dx = a' W^T d/dy + a'' v W^T d/dw,  dW = d/dw (x) a'v + d/dy (x) a */
-static float *second_of(ebm_session *s, int32_t node)
-{
-    return grad_of(s, node) + ebm__second_step(s->k, &s->g->nodes[node]);
-}
-
 static void second_head(ebm_session *s, int32_t i)
 {
     const ebm_node *n = &s->g->nodes[i];
@@ -89,7 +88,7 @@ static void second_input(ebm_session *s, int32_t i)
     s->k->conv_backward_data(&n->conv, packed_of(s, i), second_of(s, i), &values, scratch,
                              EBM_ALONE);
     s->k->conv_backward_data(&n->conv, packed_of(s, i), grad_of(s, i), &plain, scratch, EBM_ALONE);
-    if (n->activated)
+    if (n->activated && s->g->act == EBM_ACT_SILU) /* others do not bend, and keep no values */
         s->k->curve_backward(inner_act(s), &in, value_of(s, n->input), tangent_of(s, n->input), map,
                              second_of(s, n->input), true);
     s->k->gate_backward(&gate, &in, map, grad_of(s, n->input), add);
@@ -135,15 +134,18 @@ static void second_pass(ebm_session *s, const backward_run *run)
     ebm__backward_head(s, head, run, EBM_ALONE);
     second_head(s, head);
     for (int32_t i = head - 1; i > 0; i--) {
-        if (is_resize(&s->g->nodes[i]))
+        const ebm_node *n = &s->g->nodes[i];
+        if (is_resize(n))
             second_resize(s, i);
+        else if (n->op == EBM_OP_ATTENTION)
+            ebm__second_attention(s, i);
         else
             second_conv(s, i, run);
     }
 }
 
-/* Piecewise linear activations have no curvature: the second derivatives are zero, and only the
- * weights' tangents count. */
+/* Piecewise linear activations have no curvature, and there is no attention: the second derivatives
+ * are zero, and only the weights' tangents count. */
 static void linear_pass(ebm_session *s, const backward_run *run)
 {
     const backward_run quiet = {.seed = run->seed};

@@ -48,6 +48,7 @@ void ebm__dense_head_tangent(ebm_activation act, const ebm_map_shape *m, const f
 void ebm__dense_operand_sum(const ebm_map_shape *m, const float *dy, float *sums);
 void ebm__dense_head_backward(ebm_activation act, const ebm_map_shape *m, const float *x,
                               const float *d, float *dx, ebm_share share);
+void ebm__dense_exponential(size_t n, float *x);
 
 /* Of the sets without rounding: value maps and operand maps are the same. */
 static inline bool ebm__always_operand(const ebm_map_shape *m)

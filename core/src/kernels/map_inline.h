@@ -92,6 +92,12 @@ static inline void ebm__act_run(ebm_activation act, size_t n, const float *x, fl
 #undef FORWARD_LOOP
 }
 
+static inline void ebm__exp_run(size_t n, float *x)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] = ebm__exp(x[i]);
+}
+
 /* What a gate looks at: the sign of act(x) is that of x where the slope has one of two values. */
 static inline const float *ebm__gate_source(const ebm_gate *gate)
 {

@@ -243,8 +243,8 @@ static ebm_status read_activation(const node *n, ebm_network_config *out, ebm_er
 
 static ebm_status read_network(const node *root, ebm_network_config *out, ebm_error *err)
 {
-    static const char *const known[] = {"ch",         "ch_mult",     "num_res_blocks",
-                                        "activation", "leaky_slope", NULL};
+    static const char *const known[] = {
+        "ch", "ch_mult", "num_res_blocks", "activation", "leaky_slope", "attention", NULL};
     const json_t *mult;
     node n;
     TRY(enter(root, "network", known, &n, err));
@@ -254,6 +254,9 @@ static ebm_status read_network(const node *root, ebm_network_config *out, ebm_er
     out->n_mult = (int32_t)n_mult;
     TRY(read_integers(&n, "ch_mult", n_mult, 1, 64, out->ch_mult, err));
     TRY(read_integer(&n, "num_res_blocks", 1, 64, &out->num_res_blocks, err));
+    if (json_object_get(n.object, "attention") != NULL) {
+        TRY(read_integer(&n, "attention", 0, 1024, &out->attention, err));
+    }
     return read_activation(&n, out, err);
 }
 

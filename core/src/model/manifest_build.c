@@ -49,13 +49,14 @@ static json_t *image_part(const ebm_network_config *c)
                      "channels", (int)c->channels, "value_range", -1, 1);
 }
 
+/* No attention needs no field. */
 static json_t *network_part(const ebm_network_config *c)
 {
-    return json_pack("{s:i, s:o, s:i, s:s, s:f}", "ch", (int)c->ch, "ch_mult",
-                     integers(c->ch_mult, (size_t)c->n_mult), "num_res_blocks",
-                     (int)c->num_res_blocks, "activation",
-                     c->activation == EBM_ACT_SILU ? "silu" : "leaky_relu", "leaky_slope",
-                     (double)c->leaky_slope);
+    return json_pack(
+        "{s:i, s:o, s:i, s:s, s:f, s:o*}", "ch", (int)c->ch, "ch_mult",
+        integers(c->ch_mult, (size_t)c->n_mult), "num_res_blocks", (int)c->num_res_blocks,
+        "activation", c->activation == EBM_ACT_SILU ? "silu" : "leaky_relu", "leaky_slope",
+        (double)c->leaky_slope, "attention", c->attention == 0 ? NULL : json_integer(c->attention));
 }
 
 static json_t *levels_part(const ebm_levels *l)

@@ -44,6 +44,27 @@ static void test_parameter_count(void **state)
     ebm_graph_free(g);
 }
 
+/* Attention is there on the way down and on the way back; among the smallest maps, which have no
+ * way back, once. */
+static void test_attention(void **state)
+{
+    ebm_network_config c = unet(8, 8);
+    (void)state;
+    for (int small = 0; small < 2; small++) {
+        ebm_graph *plain = NULL, *g = NULL;
+        size_t width = small ? 16 : 8;
+        c.attention = 0;
+        assert_int_equal(ebmm_graph_build(&c, &plain, NULL), EBM_OK);
+        c.attention = small ? 4 : 8;
+        assert_int_equal(ebmm_graph_build(&c, &g, NULL), EBM_OK);
+        assert_int_equal(ebm_graph_describe(g)->n_params - ebm_graph_describe(plain)->n_params,
+                         (small ? 1 : 2) * 4 * (width * width + width));
+        assert_true((ebm_graph_find(g, "up.0.0.attention.proj.weight") == EBM_NONE) == small);
+        ebm_graph_free(g);
+        ebm_graph_free(plain);
+    }
+}
+
 /* What is summed at the end is as large as the image, also where a side is odd. */
 static void test_full_size_again(void **state)
 {
@@ -113,9 +134,8 @@ static void test_bad_nodes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parameter_count),
-        cmocka_unit_test(test_full_size_again),
-        cmocka_unit_test(test_energy_is_quadratic),
+        cmocka_unit_test(test_parameter_count), cmocka_unit_test(test_attention),
+        cmocka_unit_test(test_full_size_again), cmocka_unit_test(test_energy_is_quadratic),
         cmocka_unit_test(test_bad_nodes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -77,15 +77,17 @@ static void test_points_are_independent(void **state)
 static void test_only_points(void **state)
 {
     (void)state;
-    for (int i = 0; i < 3; i++) {
+    static const char *const where[] = {"/image", "/image", "/network/ch", "/network/attention"};
+    for (int i = 0; i < 4; i++) {
         ebm_network_config c = plane(1);
         ebm_graph *g = NULL;
         ebm_error err = {0};
         c.height = i == 0 ? 2 : 1;
         c.channels = i == 1 ? 3 : 2;
         c.ch = i == 2 ? 7 : 8;
+        c.attention = i == 3; /* the points of one evaluation have nothing to do with each other */
         assert_int_not_equal(ebmm_graph_build(&c, &g, &err), EBM_OK);
-        assert_string_equal(err.where, i == 2 ? "/network/ch" : "/image");
+        assert_string_equal(err.where, where[i]);
         assert_null(g);
     }
 }

@@ -67,6 +67,7 @@ static void test_json_round_trip(void **state)
     c.network.activation = EBM_ACT_SILU;
     c.network.n_mult = 4;
     c.network.ch_mult[3] = 7;
+    c.network.attention = 14;
     c.seed = 9007199254740991u;
     c.lr = 1.0 / 3.0;
     c.flip = true;
@@ -78,11 +79,26 @@ static void test_json_round_trip(void **state)
     assert_int_equal(ebmt_config_to_json(&back, &again, NULL), EBM_OK);
     assert_string_equal(text, again);
     assert_true(back.lr == c.lr && back.seed == c.seed && back.flip &&
-                back.network.ch_mult[3] == 7 && back.network.activation == EBM_ACT_SILU);
+                back.network.ch_mult[3] == 7 && back.network.activation == EBM_ACT_SILU &&
+                back.network.attention == 14);
     assert_true(back.data.format == EBMT_FORMAT_CBDT && back.data.crop == EBMT_CROP_CELEBA &&
                 back.data.images == 7);
     ebm_free(text);
     ebm_free(again);
+}
+
+/* Checkpoints from before there was attention say nothing of it, and still fit. */
+static void test_no_attention_is_not_said(void **state)
+{
+    const ebmt_config c = ebmt_config_default();
+    ebmt_config back;
+    char *text = NULL;
+    (void)state;
+    assert_int_equal(ebmt_config_to_json(&c, &text, NULL), EBM_OK);
+    assert_null(strstr(text, "attention"));
+    assert_int_equal(ebmt_config_from_json(text, &back, NULL), EBM_OK);
+    assert_int_equal(back.network.attention, 0);
+    ebm_free(text);
 }
 
 static void test_bad_json(void **state)
@@ -110,6 +126,9 @@ static void test_wrong_types(void **state)
         {"\"init_sha256\": \"\"", "\"init_sha256\": \"abc\"", "init_sha256"},
         {"\"init_sha256\": \"\"", "\"init_sha256\": 7", "init_sha256"},
         {"\"lr\": ", "\"lx\": ", "lr"},
+        {"{", "{\"attention\": 14.5, ", "attention"},
+        {"{", "{\"attention\": \"14\", ", "attention"},
+        {"{", "{\"attentive\": 14, ", "config"},
     };
     const ebmt_config c = ebmt_config_default();
     char *text = NULL, changed[4096];
@@ -130,9 +149,9 @@ static void test_wrong_types(void **state)
 
 static void test_bounds(void **state)
 {
-    ebmt_config bad[12];
+    ebmt_config bad[13];
     (void)state;
-    for (int i = 0; i < 12; i++)
+    for (int i = 0; i < 13; i++)
         bad[i] = ebmt_config_default();
     bad[0].iterations = 0;
     bad[1].batch = 0;
@@ -146,7 +165,8 @@ static void test_bounds(void **state)
     bad[9].network.width = 0;
     bad[10].curvature_share = 0.0;
     bad[11].noise_scale = NAN;
-    for (int i = 0; i < 12; i++) {
+    bad[12].network.attention = -1;
+    for (int i = 0; i < 13; i++) {
         ebm_error err = {0};
         assert_int_equal(ebmt_config_check(&bad[i], &err), EBM_ERR_RANGE);
         assert_true(err.where[0] != 0);
@@ -156,9 +176,13 @@ static void test_bounds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_default_is_the_paper), cmocka_unit_test(test_schedules),
-        cmocka_unit_test(test_json_round_trip),      cmocka_unit_test(test_bad_json),
-        cmocka_unit_test(test_wrong_types),          cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_default_is_the_paper),
+        cmocka_unit_test(test_schedules),
+        cmocka_unit_test(test_json_round_trip),
+        cmocka_unit_test(test_no_attention_is_not_said),
+        cmocka_unit_test(test_bad_json),
+        cmocka_unit_test(test_wrong_types),
+        cmocka_unit_test(test_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,20 +47,21 @@ static double largest_of(const fresh *f, const ebm_tensor_info *t)
 }
 
 /* @eq Glorot uniform on [-limit, limit], limit = sqrt(6/(fan_in + fan_out)), taps in both fans; a
- *     second convolution 1e-5 of it. The largest of n >= 72 draws is above 0.9 limit but for a
- *     chance of 0.9^72 = 5e-4; the seed is fixed. */
+ *     second convolution, and what follows attention, 1e-5 of it. The largest of n >= 72 draws is
+ * above 0.9 limit but for a chance of 0.9^72 = 5e-4; the seed is fixed. */
 static void test_limits(void **state)
 {
-    const ebm_network_config c = small_network();
+    const ebm_network_config c = small_network_of(2, EBM_ACT_LEAKY_RELU);
     fresh f;
     (void)state;
     init_fresh(&f, &c);
     for (int32_t k = 0; k < f.g->n_tensors; k++) {
         const ebm_tensor_info *t = &f.g->tensors[k];
-        double taps = t->rank == 4 ? 9.0 : 1.0, limit = 0.0, largest = largest_of(&f, t);
+        double taps = t->rank == 4 ? (double)(t->dim[2] * t->dim[3]) : 1.0, limit = 0.0,
+               largest = largest_of(&f, t);
         if (t->rank >= 2)
             limit = sqrt(6.0 / (taps * (double)(t->dim[0] + t->dim[1])));
-        if (strstr(t->name, "conv2"))
+        if (strstr(t->name, "conv2") || strstr(t->name, "attention.proj"))
             limit *= 1e-5;
         if (strstr(t->name, "gain"))
             assert_close(largest, 1.0, 0.0);
@@ -71,10 +72,11 @@ static void test_limits(void **state)
     clear_fresh(&f);
 }
 
-/* A network of squares: variance 1/(fan in), uniform; gains 0.3; biases 0. */
+/* A network of squares: variance 1/(fan in), uniform; gains 0.3, and what follows attention, which
+ * has none, 0.3 of that; biases 0. */
 static void test_squares(void **state)
 {
-    const ebm_network_config c = small_network_of(1, EBM_ACT_SILU);
+    const ebm_network_config c = small_network_of(3, EBM_ACT_SILU);
     fresh f;
     (void)state;
     init_fresh(&f, &c);
@@ -82,6 +84,7 @@ static void test_squares(void **state)
         const ebm_tensor_info *t = &f.g->tensors[k];
         double limit = sqrt(3.0 * (double)t->dim[0] / (double)t->count);
         double largest = largest_of(&f, t);
+        limit *= strstr(t->name, "attention.proj") ? 0.3 : 1.0;
         if (strstr(t->name, "gain"))
             assert_close(largest, 0.3, 1e-7);
         else if (t->rank == 1)
@@ -90,6 +93,29 @@ static void test_squares(void **state)
             assert_true(largest <= 1.0000001 * limit && largest >= 0.9 * limit);
     }
     clear_fresh(&f);
+}
+
+/* Weights are taken over from the same network alone: the first tensor that differs is named. */
+static void test_start_from_another(void **state)
+{
+    const ebm_network_config with = small_network_of(2, EBM_ACT_LEAKY_RELU);
+    const ebm_network_config without = small_network();
+    fresh f, g;
+    ebm_error err = {0};
+    (void)state;
+    init_fresh(&f, &with);
+    init_fresh(&g, &without);
+    float *used = calloc(f.g->n_params, sizeof *used);
+    assert_non_null(used);
+    assert_int_equal(ebmt__init_from(f.m, f.g, &f.spectral, used, &f.s, &err), EBM_OK);
+    assert_int_equal(ebmt__init_from(g.m, f.g, &f.spectral, used, &f.s, &err), EBM_ERR_SHAPE);
+    assert_string_equal(err.where, "levels.1.0.attention.q.weight");
+    err = (ebm_error){0};
+    assert_int_equal(ebmt__init_from(f.m, g.g, &g.spectral, used, &g.s, &err), EBM_ERR_SHAPE);
+    assert_string_equal(err.where, "temb_out.weight"); /* where it has attention */
+    free(used);
+    clear_fresh(&f);
+    clear_fresh(&g);
 }
 
 static const ebm_tensor_info *tensor_named(const ebm_graph_info *g, const char *name)
@@ -137,6 +163,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_squares),
+        cmocka_unit_test(test_start_from_another),
         cmocka_unit_test(test_plane),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -64,6 +64,7 @@ static bool take_field(const char **text, ebm_network_config *c)
     } fields[] = {{"ch=", &c->ch},
                   {"blocks=", &c->num_res_blocks},
                   {"size=", &c->width},
+                  {"attention=", &c->attention},
                   {"channels=", &c->channels}};
     if (strncmp(*text, "mult=", 5) == 0) {
         *text += 5;
@@ -95,7 +96,8 @@ ebm_status ebmt__bench_network(const char *text, ebm_network_config *out, ebm_er
         const char *field = at;
         if (!take_field(&at, &c))
             return bad(err,
-                       "must be ch=N, mult=N:N:..., blocks=N, size=N, channels=N, unet or silu",
+                       "must be ch=N, mult=N:N:..., blocks=N, size=N, channels=N, attention=N, "
+                       "unet or silu",
                        field);
         if (*at == '\0')
             break;
@@ -180,6 +182,13 @@ ebm_status ebmt__bench_model(const ebmt__bench_args *args, ebm_model **out, ebm_
                        : random_model(args, kernels, out, err);
 }
 
+/* Two products of all pairs of pixels forward, four backward. */
+static double attention_flop(const ebm_node *n)
+{
+    double pixels = (double)n->h * (double)n->w;
+    return 12.0 * (double)n->c * pixels * pixels;
+}
+
 double ebmt__bench_flop(const ebm_graph_info *g)
 {
     double sum = 0.0;
@@ -187,6 +196,8 @@ double ebmt__bench_flop(const ebm_graph_info *g)
         const ebm_conv_shape *s = &g->nodes[i].conv;
         if (g->nodes[i].op == EBM_OP_CONV)
             sum += 4.0 * s->c_in * s->c_out * s->h * s->w * s->k * s->k;
+        if (g->nodes[i].op == EBM_OP_ATTENTION)
+            sum += attention_flop(&g->nodes[i]);
     }
     return sum;
 }

@@ -83,6 +83,7 @@ static json_t *describe_network(const ebm_network_config *n)
     (void)json_object_set_new(out, "num_res_blocks", json_integer(n->num_res_blocks));
     (void)json_object_set_new(out, "activation", json_string(act_name(n->activation)));
     (void)json_object_set_new(out, "leaky_slope", json_real((double)n->leaky_slope));
+    (void)json_object_set_new(out, "attention", json_integer(n->attention));
     return out;
 }
 
@@ -142,7 +143,10 @@ static int print_text(const ebm_model *model)
     (void)printf("architecture  %s, ch %d x", n->architecture, n->ch);
     for (int32_t i = 0; i < n->n_mult; i++)
         (void)printf("%s%d", i ? "," : " ", n->ch_mult[i]);
-    (void)printf(", %d blocks, %s\n", n->num_res_blocks, act_name(n->activation));
+    (void)printf(", %d blocks, %s", n->num_res_blocks, act_name(n->activation));
+    if (n->attention != 0)
+        (void)printf(", attention at %d pixels", n->attention);
+    (void)putchar('\n');
     (void)printf("image         %d x %d, %d channel%s\n", n->width, n->height, n->channels,
                  n->channels == 1 ? "" : "s");
     (void)printf("parameters    %zu in %d tensors\n", m->graph->n_params, m->graph->n_tensors);

@@ -97,6 +97,8 @@ static ebm_status get_network(const json_t *root, ebm_network_config *n, ebm_err
     if (st == EBM_OK)
         st = get_real(root, "leaky_slope", &slope, err);
     n->leaky_slope = (float)slope;
+    if (st == EBM_OK && json_object_get(root, "attention"))
+        st = get_int(root, "attention", &n->attention, err);
     return st;
 }
 
@@ -120,7 +122,7 @@ static ebm_status check_fields(json_t *root, ebm_error *err)
 {
     static const char known[] = "|image_size|channels|ch|ch_mult|num_res_blocks|activation|"
                                 "num_levels|beta_start|beta_end|schedule_base|langevin_steps|"
-                                "b_squared|leaky_slope|";
+                                "b_squared|leaky_slope|attention|";
     const char *key;
     json_t *value;
     if (!json_is_object(root))

@@ -59,6 +59,8 @@ static const ebmt_option rows[] = {
      "width of each resolution, as multiples of --ch", false},
     {"--blocks", EBMT_OPT_INT, CFG(network.num_res_blocks), 1, 64, NULL, "",
      "residual blocks per resolution", false},
+    {"--attention", EBMT_OPT_INT, CFG(network.attention), 0, 1024, NULL, "pixels",
+     "self-attention after each block whose maps are so high, a size that occurs; 0: none", false},
     {"--activation", EBMT_OPT_CHOICE, AT(activation), 0, 0, "leaky_relu|silu", "",
      "nonlinearity of the network", false},
     {"--leaky-slope", EBMT_OPT_REAL, AT(leaky_slope), 0, 1, NULL, "",

@@ -4,6 +4,7 @@
 
 #if defined(__AVX512BF16__)
 #include "kernels/bf16/maps_bf16.h"
+#include "kernels/panel_inline.h"
 
 /* Values in a wide map, padding included. */
 static size_t wide_values(const ebm_map_shape *m)
@@ -59,6 +60,39 @@ void ebm__bf16_value_load(const ebm_map_shape *m, const float *image, float *val
         for (size_t i = 0; i < height(m); i++)
             for (size_t j = 0; j < width(m); j++)
                 value[pixel(m, i, j) + c] = *image++;
+}
+
+void ebm__bf16_value_store(const ebm_map_shape *m, const float *value, float *image)
+{
+    if (is_thin(m->c)) {
+        ebm__map_store(m, thin_layout(m->h, m->w), value, image);
+        return;
+    }
+    for (size_t c = 0; c < (size_t)m->c; c++)
+        for (size_t i = 0; i < height(m); i++)
+            for (size_t j = 0; j < width(m); j++)
+                *image++ = value[pixel(m, i, j) + c];
+}
+
+/* Rounds to nearest, ties to even; NaN stays NaN. */
+static bf16 rounded(float x)
+{
+    bf16 lanes[32];
+    store_bf16(lanes, (floats32){.low = _mm512_set1_ps(x), .high = _mm512_set1_ps(x)});
+    return lanes[0];
+}
+
+void ebm__bf16_operand_load(const ebm_map_shape *m, const float *image, float *operand)
+{
+    if (is_thin(m->c)) {
+        ebm__map_load(m, thin_layout(m->h, m->w), image, operand);
+        return;
+    }
+    memset(operand, 0, wide_values(m) * sizeof(bf16));
+    for (size_t c = 0; c < (size_t)m->c; c++)
+        for (size_t i = 0; i < height(m); i++)
+            for (size_t j = 0; j < width(m); j++)
+                wide(operand)[pixel(m, i, j) + c] = rounded(*image++);
 }
 
 void ebm__bf16_operand_store(const ebm_map_shape *m, const float *operand, float *image)
@@ -359,5 +393,16 @@ void ebm__bf16_head_backward(ebm_activation act, const ebm_map_shape *m, const f
             }
     }
     ebm__bf16_finish_edges(&end, share);
+}
+
+/* Attention has no operands that pay for being rounded: float32, as in the other sets. */
+void ebm__bf16_panel_product(const ebm_panel_product *p)
+{
+    ebm__panel_product(p, 8);
+}
+
+void ebm__bf16_exponential(size_t n, float *x)
+{
+    ebm__exp_run(n, x);
 }
 #endif

@@ -217,6 +217,8 @@ size_t ebm__bf16_value_floats(const ebm_map_shape *m);
 size_t ebm__bf16_operand_floats(const ebm_map_shape *m);
 bool ebm__bf16_value_is_operand(const ebm_map_shape *m);
 void ebm__bf16_value_load(const ebm_map_shape *m, const float *image, float *value);
+void ebm__bf16_value_store(const ebm_map_shape *m, const float *value, float *image);
+void ebm__bf16_operand_load(const ebm_map_shape *m, const float *image, float *operand);
 void ebm__bf16_operand_store(const ebm_map_shape *m, const float *operand, float *image);
 void ebm__bf16_act_forward(ebm_activation act, const ebm_map_shape *m, const float *x, float *y,
                            ebm_share share);
@@ -240,18 +242,22 @@ void ebm__bf16_head_tangent(ebm_activation act, const ebm_map_shape *m, const fl
 void ebm__bf16_operand_sum(const ebm_map_shape *m, const float *dy, float *sums);
 void ebm__bf16_head_backward(ebm_activation act, const ebm_map_shape *m, const float *x,
                              const float *d, float *dx, ebm_share share);
+void ebm__bf16_panel_product(const ebm_panel_product *p);
+void ebm__bf16_exponential(size_t n, float *x);
 
 /* Their rows in the table of a set. */
 #define BF16_MAP_KERNELS                                                                           \
     .value_floats = ebm__bf16_value_floats, .operand_floats = ebm__bf16_operand_floats,            \
     .value_is_operand = ebm__bf16_value_is_operand, .value_load = ebm__bf16_value_load,            \
+    .value_store = ebm__bf16_value_store, .operand_load = ebm__bf16_operand_load,                  \
     .operand_store = ebm__bf16_operand_store, .act_forward = ebm__bf16_act_forward,                \
     .act_tangent = ebm__bf16_act_tangent, .gate_backward = ebm__bf16_gate_backward,                \
     .curve_backward = ebm__bf16_curve_backward, .add = ebm__bf16_add,                              \
     .pool_forward = ebm__bf16_pool_forward, .pool_backward = ebm__bf16_pool_backward,              \
     .up_forward = ebm__bf16_up_forward, .up_backward = ebm__bf16_up_backward,                      \
     .head_sum = ebm__bf16_head_sum, .head_tangent = ebm__bf16_head_tangent,                        \
-    .operand_sum = ebm__bf16_operand_sum, .head_backward = ebm__bf16_head_backward
+    .operand_sum = ebm__bf16_operand_sum, .head_backward = ebm__bf16_head_backward,                \
+    .panel_product = ebm__bf16_panel_product, .exponential = ebm__bf16_exponential
 
 /* --- what happens to the sums of a convolution before they are stored (end_bf16.c) ------------ */
 

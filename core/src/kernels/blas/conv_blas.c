@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "kernels/map_inline.h"
+#include "kernels/panel_inline.h"
 
 /* Input channels whose columns are made and multiplied at a time. */
 #define CHANNELS_AT_ONCE 16
@@ -152,6 +153,12 @@ static void backward_weights(const ebm_conv_shape *s, const float *x, const floa
                 columns, pixels, 1.0f, dw, depth);
 }
 
+/* Two rows: with four columns to a register, more would not stay in registers. */
+static void multiply_panel(const ebm_panel_product *p)
+{
+    ebm__panel_product(p, 2);
+}
+
 /* Filled in once: the class names the CPU kind that OpenBLAS chose its kernels for. */
 static char class_name[48];
 static ebm_kernels table;
@@ -170,6 +177,7 @@ static void fill_table(void)
     table.conv_forward = forward;
     table.conv_backward_data = backward_data;
     table.conv_backward_weights = backward_weights;
+    table.panel_product = multiply_panel;
 }
 
 const ebm_kernels *ebm__kernels_blas(void)

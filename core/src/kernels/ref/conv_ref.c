@@ -124,6 +124,22 @@ static void backward_weights(const ebm_conv_shape *s, const float *x, const floa
                                        dy + (size_t)o * pixels);
 }
 
+static void multiply_panel(const ebm_panel_product *p)
+{
+    for (size_t r = 0; r < p->rows; r++) {
+        float *out = p->out + r * p->out_step;
+        double sum[EBM_PANEL];
+        for (size_t c = 0; c < EBM_PANEL; c++)
+            sum[c] = p->accumulate ? (double)out[c] : 0.0;
+        for (size_t t = 0; t < p->terms; t++)
+            for (size_t c = 0; c < EBM_PANEL; c++)
+                sum[c] += (double)p->a[r * p->row_step + t * p->term_step] *
+                          (double)p->b[t * p->b_step + c];
+        for (size_t c = 0; c < EBM_PANEL; c++)
+            out[c] = (float)sum[c];
+    }
+}
+
 const ebm_kernels ebm__kernels_ref = {
     .name = "ref",
     .kernel_class = "ref",
@@ -131,6 +147,8 @@ const ebm_kernels ebm__kernels_ref = {
     .operand_floats = ebm__dense_floats,
     .value_is_operand = ebm__always_operand,
     .value_load = ebm__dense_load,
+    .value_store = ebm__dense_store,
+    .operand_load = ebm__dense_load,
     .operand_store = ebm__dense_store,
     .conv_packed_floats = packed_floats,
     .conv_scratch_floats = scratch_floats,
@@ -151,4 +169,6 @@ const ebm_kernels ebm__kernels_ref = {
     .head_tangent = ebm__dense_head_tangent,
     .operand_sum = ebm__dense_operand_sum,
     .head_backward = ebm__dense_head_backward,
+    .panel_product = multiply_panel,
+    .exponential = ebm__dense_exponential,
 };

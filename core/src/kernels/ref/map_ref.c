@@ -97,3 +97,8 @@ void ebm__dense_head_backward(ebm_activation act, const ebm_map_shape *m, const 
 {
     ebm__map_head_backward(act, m, dense(m->h, m->w), x, d, dx, share);
 }
+
+void ebm__dense_exponential(size_t n, float *x)
+{
+    ebm__exp_run(n, x);
+}

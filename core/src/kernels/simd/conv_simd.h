@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "kernels/kernel_sets.h"
+#include "kernels/panel_inline.h"
 #include "kernels/simd/padded_simd.h"
 #include "kernels/simd/winograd_simd.h"
 
@@ -30,21 +31,6 @@
 #define NR_MAX           3 /* vectors of positions in a register block */
 
 /* --- layout --------------------------------------------------------------------------------- */
-
-static size_t map_floats(const ebm_map_shape *m)
-{
-    return (size_t)m->c * padded(m->h, m->w).plane;
-}
-
-static void map_load(const ebm_map_shape *m, const float *image, float *map)
-{
-    ebm__map_load(m, padded(m->h, m->w), image, map);
-}
-
-static void map_store(const ebm_map_shape *m, const float *map, float *image)
-{
-    ebm__map_store(m, padded(m->h, m->w), map, image);
-}
 
 /* Distance in floats from a position to what tap number `tap` reads. */
 static ptrdiff_t tap_shift(const ebm_conv_shape *s, int32_t tap)
@@ -468,6 +454,11 @@ static void head_backward(ebm_activation act, const ebm_map_shape *m, const floa
     ebm__map_head_backward(act, m, padded(m->h, m->w), x, d, dx, share);
 }
 
+static void multiply_panel(const ebm_panel_product *p)
+{
+    ebm__panel_product(p, MR_MAX);
+}
+
 static const ebm_kernels SIMD_TABLE = {
     .name = SIMD_NAME,
     .kernel_class = "f32-winograd",
@@ -475,6 +466,8 @@ static const ebm_kernels SIMD_TABLE = {
     .operand_floats = map_floats,
     .value_is_operand = ebm__always_operand,
     .value_load = map_load,
+    .value_store = map_store,
+    .operand_load = map_load,
     .operand_store = map_store,
     .conv_packed_floats = packed_floats,
     .conv_scratch_floats = scratch_floats,
@@ -495,4 +488,6 @@ static const ebm_kernels SIMD_TABLE = {
     .head_tangent = head_tangent,
     .operand_sum = operand_sum,
     .head_backward = head_backward,
+    .panel_product = multiply_panel,
+    .exponential = ebm__exp_run,
 };

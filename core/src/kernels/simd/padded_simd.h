@@ -19,6 +19,21 @@ static ebm__layout padded(int32_t h, int32_t w)
         .base = base, .row = row, .plane = base + ebm__round_up(run + row + 1, ALIGN_FLOATS)};
 }
 
+static size_t map_floats(const ebm_map_shape *m)
+{
+    return (size_t)m->c * padded(m->h, m->w).plane;
+}
+
+static void map_load(const ebm_map_shape *m, const float *image, float *map)
+{
+    ebm__map_load(m, padded(m->h, m->w), image, map);
+}
+
+static void map_store(const ebm_map_shape *m, const float *map, float *image)
+{
+    ebm__map_store(m, padded(m->h, m->w), map, image);
+}
+
 /* Vectors in the run of positions. */
 static size_t run_vectors(const ebm_conv_shape *s)
 {

@@ -1,5 +1,5 @@
 /* The kernels that are no convolutions, on every set: activations, pooling and its way back, sums
- * of the head, by hand or from their definitions. */
+ * of the head, images, panels, by hand or from their definitions. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -280,13 +280,108 @@ static void test_head(void **state)
     for_each_set(check_head);
 }
 
+/* Maps and images turn into each other; an operand comes back as rounded as it is kept. */
+static void check_images(const ebm_kernels *k)
+{
+    for (size_t i = 0; i < rig_shape_count; i++) {
+        const ebm_map_shape m = input_shape(&rig_shapes[i]);
+        const size_t n = in_size(&rig_shapes[i]);
+        float *image = randoms(40, n), *back = floats(n), *want = floats(n);
+        float *value = as_value(k, m, image), *operand = used_operand(k, m);
+        k->value_store(&m, value, back);
+        assert_memory_equal(back, image, n * sizeof *image);
+        k->operand_load(&m, image, operand);
+        k->operand_store(&m, operand, back);
+        from_value(k, m, value, want);
+        assert_memory_equal(back, want, n * sizeof *want);
+        float *same = as_operand(k, m, image); /* padding and all */
+        assert_memory_equal(operand, same, k->operand_floats(&m) * sizeof *same);
+        ebm_free(same);
+        ebm_free(operand);
+        ebm_free(value);
+        ebm_free(want);
+        ebm_free(back);
+        ebm_free(image);
+    }
+}
+
+static void test_images(void **state)
+{
+    (void)state;
+    for_each_set(check_images);
+}
+
+#define PANEL_ROWS  11 /* register blocks and a rest */
+#define PANEL_TERMS 37
+
+/* out (+)= a*b by its definition; `a` row by row or column by column. */
+static void check_panel(const ebm_kernels *k, bool transposed, bool accumulate)
+{
+    float *a = randoms(41, PANEL_ROWS * PANEL_TERMS), *b = randoms(42, PANEL_TERMS * 20);
+    float *out = randoms(43, PANEL_ROWS * 18), *want = randoms(43, PANEL_ROWS * 18);
+    const ebm_panel_product p = {.a = a,
+                                 .row_step = transposed ? 1 : PANEL_TERMS,
+                                 .term_step = transposed ? PANEL_ROWS : 1,
+                                 .rows = PANEL_ROWS,
+                                 .terms = PANEL_TERMS,
+                                 .b = b,
+                                 .b_step = 20,
+                                 .out = out,
+                                 .out_step = 18,
+                                 .accumulate = accumulate};
+    for (size_t r = 0; r < PANEL_ROWS; r++)
+        for (size_t c = 0; c < EBM_PANEL; c++) {
+            double sum = accumulate ? (double)out[r * 18 + c] : 0.0;
+            for (size_t t = 0; t < PANEL_TERMS; t++)
+                sum += (double)a[r * p.row_step + t * p.term_step] * (double)b[t * 20 + c];
+            want[r * 18 + c] = (float)sum;
+        }
+    k->panel_product(&p);
+    assert_rel_l2(out, want, PANEL_ROWS * 18, 1e-6);
+    for (size_t r = 0; r < PANEL_ROWS; r++) /* nothing beside the panel is touched */
+        assert_memory_equal(out + r * 18 + 16, want + r * 18 + 16, 2 * sizeof *out);
+    ebm_free(a);
+    ebm_free(b);
+    ebm_free(out);
+    ebm_free(want);
+}
+
+static void check_panels(const ebm_kernels *k)
+{
+    for (int which = 0; which < 4; which++)
+        check_panel(k, which % 2 == 1, which / 2 == 1);
+}
+
+/* Against libm, and at the ends of its range. */
+static void check_exponential(const ebm_kernels *k)
+{
+    float x[301];
+    for (int i = 0; i < 301; i++)
+        x[i] = -100.0f + (float)i * 0.667f;
+    k->exponential(301, x);
+    for (int i = 0; i < 301; i++) {
+        double at = (double)(-100.0f + (float)i * 0.667f);
+        double want = exp(at < -87.0 ? -87.0 : at > 88.0 ? 88.0 : at);
+        assert_close((double)x[i], want, 1e-6 * want);
+    }
+    x[0] = NAN;
+    k->exponential(1, x);
+    assert_true(isnan(x[0]));
+}
+
+static void test_panels(void **state)
+{
+    (void)state;
+    for_each_set(check_panels);
+    for_each_set(check_exponential);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_activations),
-        cmocka_unit_test(test_wide_maps),
-        cmocka_unit_test(test_pool_and_up),
-        cmocka_unit_test(test_head),
+        cmocka_unit_test(test_activations), cmocka_unit_test(test_wide_maps),
+        cmocka_unit_test(test_pool_and_up), cmocka_unit_test(test_head),
+        cmocka_unit_test(test_images),      cmocka_unit_test(test_panels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

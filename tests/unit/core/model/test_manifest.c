@@ -78,6 +78,7 @@ static void reads_facts_and_network(void **state)
     assert_int_equal(m.network.num_res_blocks, 2);
     assert_int_equal(m.network.activation, EBM_ACT_LEAKY_RELU);
     assert_close(m.network.leaky_slope, 0.25, 0);
+    assert_int_equal(m.network.attention, 0);
     ebm_levels_clear(&m.levels);
 }
 
@@ -131,6 +132,8 @@ static const struct {
      "\"title\":\"M\xc3\xb6"
      "de\"",
      EBM_OK, ""},
+    {"0.25", "0.25,\"attention\":14", EBM_OK, ""},
+    {"0.25", "0.25,\"attention\":0", EBM_OK, ""},
     {"\"fid\":10.5", "\"anything\":[1,\"x\",true]", EBM_OK, ""},
     /* unknown and repeated fields */
     {"\"format\":1", "\"format\":1,\"x\":1", EBM_ERR_FORMAT, "/x"},
@@ -194,6 +197,15 @@ static const struct {
     {"0.25", "\"0.25\"", EBM_ERR_FORMAT, "/network/leaky_slope"},
     {"0.25", "1e999", EBM_ERR_FORMAT, "model.json"},
     {"0.25", "NaN", EBM_ERR_FORMAT, "model.json"},
+    {"0.25", "0.25,\"attention\":-1", EBM_ERR_RANGE, "/network/attention"},
+    {"0.25", "0.25,\"attention\":1025", EBM_ERR_RANGE, "/network/attention"},
+    {"0.25", "0.25,\"attention\":14.0", EBM_ERR_FORMAT, "/network/attention"},
+    {"0.25", "0.25,\"attention\":\"14\"", EBM_ERR_FORMAT, "/network/attention"},
+    {"0.25", "0.25,\"attention\":[14]", EBM_ERR_FORMAT, "/network/attention"},
+    {"0.25", "0.25,\"attention\":true", EBM_ERR_FORMAT, "/network/attention"},
+    {"0.25", "0.25,\"attention\":null", EBM_ERR_FORMAT, "/network/attention"},
+    {"0.25", "0.25,\"attention\":14,\"attention\":14", EBM_ERR_FORMAT, "model.json"},
+    {"0.25", "0.25,\"use_attention\":true", EBM_ERR_FORMAT, "/network/use_attention"},
     /* levels */
     {"\"count\":2", "\"count\":0", EBM_ERR_RANGE, "/levels/count"},
     {"\"count\":2", "\"count\":1025", EBM_ERR_RANGE, "/levels/count"},

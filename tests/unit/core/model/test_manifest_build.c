@@ -137,6 +137,7 @@ static void every_bit_comes_back(void **state)
     for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
         ebm__manifest m = make(counts[i]), back;
         m.levels.denoise = i % 2 == 1;
+        m.network.attention = i % 2 == 1 ? 14 : 0;
         m.levels.paired_noise = i % 3 == 1;
         m.levels.predict = i % 5 == 1;
         m.levels.stride = i % 3 == 2 ? 2.5 : 1.0;
@@ -152,6 +153,8 @@ static void every_bit_comes_back(void **state)
                             sizeof(double));
         assert_true(m.network.leaky_slope == back.network.leaky_slope);
         assert_int_equal(back.network.n_mult, 2);
+        assert_int_equal(back.network.attention, m.network.attention);
+        assert_true((strstr(json, "attention") != NULL) == (m.network.attention != 0));
         assert_string_equal(m.title, back.title);
         assert_true(back.levels.denoise == m.levels.denoise);
         assert_true(back.levels.paired_noise == m.levels.paired_noise);

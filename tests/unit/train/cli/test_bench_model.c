@@ -22,13 +22,15 @@ static void reads_every_field(void **state)
     (void)state;
     ebm_network_config c;
     ebm_error err = {0};
-    assert_int_equal(
-        ebmt__bench_network("size=32,channels=3,mult=1:2:4:8,ch=64,blocks=3", &c, &err), EBM_OK);
+    assert_int_equal(ebmt__bench_network(
+                         "size=32,channels=3,mult=1:2:4:8,ch=64,blocks=3,attention=16", &c, &err),
+                     EBM_OK);
     assert_int_equal(c.width, 32);
     assert_int_equal(c.height, 32);
     assert_int_equal(c.channels, 3);
     assert_int_equal(c.ch, 64);
     assert_int_equal(c.num_res_blocks, 3);
+    assert_int_equal(c.attention, 16);
     assert_int_equal(c.n_mult, 4);
     assert_int_equal(c.ch_mult[3], 8);
 }
@@ -83,8 +85,8 @@ static void refuses_what_is_not_a_network(void **state)
 static void refuses_sizes_without_a_graph(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"ch=0",     "ch=999999",  "size=0",  "size=1",
-                                        "blocks=0", "channels=0", "mult=0:1"};
+    static const char *const texts[] = {"ch=0",     "ch=999999",  "size=0",   "size=1",
+                                        "blocks=0", "channels=0", "mult=0:1", "attention=15"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         ebmt__bench_args args = args_of(texts[i]);
         ebm_model *model = NULL;
@@ -118,16 +120,24 @@ static void random_weights_carry_a_signal(void **state)
     ebm_model_unref(model);
 }
 
-/* One convolution from 1 to 4 channels, then a block of 4 to 4: 4*9*(4 + 16 + 16)*64 */
+/* One convolution from 1 to 4 channels, then a block of 4 to 4: 4*9*(4 + 16 + 16)*64. Attention
+ * adds four layers of 4 to 4, 4*4*16*64, and six products of 64 by 64 pixels over 4 channels. */
 static void counts_operations(void **state)
 {
+    static const struct {
+        const char *network;
+        double flop;
+    } rows[] = {{"ch=4,mult=1,blocks=1,size=8", 82944.0},
+                {"ch=4,mult=1,blocks=1,size=8,attention=8", 82944.0 + 16384.0 + 196608.0}};
     (void)state;
-    ebmt__bench_args args = args_of("ch=4,mult=1,blocks=1,size=8");
-    ebm_model *model = NULL;
-    ebm_error err = {0};
-    assert_int_equal(ebmt__bench_model(&args, &model, &err), EBM_OK);
-    assert_true(ebmt__bench_flop(ebm_model_describe(model)->graph) == 82944.0);
-    ebm_model_unref(model);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        ebmt__bench_args args = args_of(rows[i].network);
+        ebm_model *model = NULL;
+        ebm_error err = {0};
+        assert_int_equal(ebmt__bench_model(&args, &model, &err), EBM_OK);
+        assert_true(ebmt__bench_flop(ebm_model_describe(model)->graph) == rows[i].flop);
+        ebm_model_unref(model);
+    }
 }
 
 static void survives_failing_allocations(void **state)

@@ -197,6 +197,28 @@ says err "data_channels is 1, was 0; lr is 0.5, was "
 printf '{"iterations": 9, "lr": 0.0001, "checkpoint-every": 2, "batch": 3}' >"$work/run.json"
 train 0 --iterations 5 --resume --config "$work/run.json" # the flags win
 [ "$(wc -l <"$work/demo/metrics.jsonl")" -eq 5 ] || { echo "metrics.jsonl is not 5 lines"; failed=1; }
+# --- attention: only at a height that the network has, saved with the model ---
+attend() {
+    want=$1
+    shift
+    # shellcheck disable=SC2086
+    expect "$want" train --data "$work/data" --out "$work/attentive" $small --iterations 2 "$@"
+}
+attend 65 --attention 14
+says err "/network/attention: no maps of the network are 14 pixels high"
+attend 64 --attention -1
+says err "--attention"
+attend 0 --attention 28 --objective hybrid --warm-start 1
+attend 65 --attention 0 --objective hybrid --warm-start 1 --resume
+says err "another network's checkpoint"
+# shellcheck disable=SC2086
+expect 65 train --data "$work/data" --out "$work/plain" $small --iterations 2 --init-from "$work/attentive"
+says err "another network"
+expect 0 inspect "$work/attentive"
+says out "1 blocks, leaky_relu, attention at 28 pixels"
+expect 0 inspect --json "$work/attentive"
+says out '"attention": 28'
+expect 0 sample --models "$work" --model attentive --n 1 --seed 1 --out "$work/attended"
 # --- from a model to a report: labels 0..9, the training images are the test images ---
 for part in train t10k; do
     [ "$part" = train ] || cp "$work/data/train-images-idx3-ubyte" "$work/data/$part-images-idx3-ubyte"

@@ -63,6 +63,9 @@ static const struct {
 } changes[] = {
     {"\"ch\"", "\"ch\"", NULL},
     {"\"leaky_slope\"", "\"activation\": \"leaky_relu\", \"leaky_slope\"", NULL},
+    {"\"ch\": 8", "\"ch\": 8, \"attention\": 0", NULL},
+    {"\"ch\": 8", "\"ch\": 8, \"attention\": 15", "/network/attention"},
+    {"\"ch\": 8", "\"ch\": 8, \"attention\": \"14\"", "attention"},
     {"\"ch\": 8", "\"ch\": 8.0", "ch"},
     {"\"ch\": 8", "\"ch\": \"8\"", "ch"},
     {"\"ch\": 8", "\"ch\": -8", "ch"},
