@@ -137,8 +137,7 @@ static void test_variances_down_the_ladder(void **state)
 static void run_around(const ebm_levels *l, int64_t piece, const float *image, float *x)
 {
     float mask[N], anchor[N], path[(T + 1) * N], work[2 * N];
-    analytic_gauss g = {
-        .levels = l, .n = 2, .copies = N / 2, .cov = {{0.3, 0.25}, {0.25, 0.3}}};
+    analytic_gauss g = {.levels = l, .n = 2, .copies = N / 2, .cov = {{0.3, 0.25}, {0.25, 0.3}}};
     const ebm_density density = analytic_gauss_density(&g);
     ebm_mcmc_plan plan = ebm_mcmc_plan_default(EBM_SAMPLER_LANGEVIN);
     const ebm_mcmc_setup setup = {&density, l, &plan};
@@ -174,8 +173,8 @@ static void test_known_pixels(void **state)
     ebm_levels_clear(&l);
 }
 
-/* The beginning of each pass by hand, around known pixels: from the anchor, with the noise of its own
- * step, and known pixels where their path has them. */
+/* The beginning of each pass by hand, around known pixels: from the anchor, with the noise of its
+ * own step, and known pixels where their path has them. */
 static void test_passes_by_hand(void **state)
 {
     ebm_levels l = predicted_levels();
@@ -258,12 +257,9 @@ static void test_refused_without_chains(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exact_moments),
-        cmocka_unit_test(test_variances_down_the_ladder),
-        cmocka_unit_test(test_known_pixels),
-        cmocka_unit_test(test_passes_by_hand),
-        cmocka_unit_test(test_trace),
-        cmocka_unit_test(test_refused_without_chains),
+        cmocka_unit_test(test_exact_moments), cmocka_unit_test(test_variances_down_the_ladder),
+        cmocka_unit_test(test_known_pixels),  cmocka_unit_test(test_passes_by_hand),
+        cmocka_unit_test(test_trace),         cmocka_unit_test(test_refused_without_chains),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
