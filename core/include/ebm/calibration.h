@@ -99,9 +99,9 @@ EBM_API ebm_spoil_kind ebm_scored_kind(int64_t copy);
  * @range count at least EBM_CALIBRATION_MIN
  * @eq    weights: logistic regression, ridge 1e-3, classes and kinds of copies weighing alike; an
  *        image's distance in it is by the covariance of the others; where the weight of the
- * distance comes out above 0, without the distance. Quantiles of the score: of each image by
- * weights and a covariance that were found without its quarter of the images, as an image that is
- * new would have it. docs/math/energy.md
+ *        distance comes out above 0, without the distance, else 1.5 times of it. Quantiles of the
+ *        score: of each image by weights and a covariance that were found without its quarter of
+ *        the images, as an image that is new would have it. docs/math/energy.md
  * @own clear with ebm_calibration_clear()
  * @err RANGE (too few, not finite, a level without spread), NOMEM */
 EBM_API EBM_MUST_CHECK ebm_status ebm_calibration_of(const ebm_scored *set, ebm_calibration *out,

@@ -11,6 +11,7 @@
 
 #define RIDGE            1e-3
 #define COVARIANCE_RIDGE 0.01 /* where images don't differ, a new one may still a little */
+#define DISTANCE_GAIN    1.5  /* the copies at hand teach too little of what lies far off */
 #define FOLDS            4
 #define ALL              (-1) /* no fold is left out, no kind */
 
@@ -197,8 +198,11 @@ static ebm_status fit(fitting *f, int fold, int kind, ebm_error *err)
     ebm_status st = fill_distances(f, fold, err);
     if (st == EBM_OK)
         st = ebm__logistic_fit(&problem, f->c->weight, err);
-    if (st != EBM_OK || !(f->c->weight[f->columns - 1] > 0))
+    double *distance = &f->c->weight[f->columns - 1];
+    if (st != EBM_OK || *distance <= 0) {
+        *distance *= DISTANCE_GAIN;
         return st;
+    }
     for (size_t row = 0; row < f->rows; row++)
         *distance_of(f, row) = 0;
     return ebm__logistic_fit(&problem, f->c->weight, err);

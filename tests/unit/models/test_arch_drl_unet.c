@@ -58,7 +58,7 @@ static void test_attention(void **state)
         c.attention = small ? 4 : 8;
         assert_int_equal(ebmm_graph_build(&c, &g, NULL), EBM_OK);
         assert_int_equal(ebm_graph_describe(g)->n_params - ebm_graph_describe(plain)->n_params,
-                         (small ? 1 : 2) * 4 * (width * width + width));
+                         (small ? 1U : 2U) * 4 * (width * width + width));
         assert_true((ebm_graph_find(g, "up.0.0.attention.proj.weight") == EBM_NONE) == small);
         ebm_graph_free(g);
         ebm_graph_free(plain);
