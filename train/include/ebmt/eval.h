@@ -174,8 +174,11 @@ typedef struct ebmt_long_options {
     ebmt_draw draw;     /* what the chains start from; n: chains, 8..EBMT_LONG_MAX_CHAINS */
     ebm_mcmc_plan plan; /* steps: after burn-in; steps and burn_in 1 or 0..EBMT_LONG_MAX_STEPS;
                            ladder and tether are not read, nor is a burn-in of Langevin */
-    /* Where the run is kept every few minutes, and taken up again if it is there; NULL: nowhere. */
+    /* Where the run is kept, and taken up again if it is there; NULL: nowhere. It is written at
+     * each mark, after the first 5,000 moves of all chains, and then when so many seconds have
+     * passed. */
     const char *checkpoint;
+    int32_t checkpoint_seconds;
     const char *ruler_id; /* for that: what tells the ruler from others; at most 300 bytes count */
     /* Called after each mark, report->mark[n_marks-1]; NULL allowed. */
     void (*on_mark)(void *user, const ebmt_long_report *report);

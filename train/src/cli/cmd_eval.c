@@ -234,6 +234,7 @@ static ebm_status measure_long(evaluation *e, ebmt_long_report *out, ebm_error *
                              .draw = e->draw,
                              .plan = ebm_mcmc_plan_default((ebm_sampler_kind)a->sampler),
                              .checkpoint = a->long_checkpoint,
+                             .checkpoint_seconds = 60,
                              .ruler_id = e->n_rulers > 0 ? e->floors[0].ruler : "none",
                              .on_mark = ebmt__print_long_mark};
     opt.draw.n = a->long_chains;

@@ -61,7 +61,7 @@ static const ebmt_option rows[] = {
     {"--long-burn-in", EBMT_OPT_INT, AT(long_burn_in), 0, EBMT_LONG_MAX_STEPS, NULL, "steps",
      "before those, in which mala and hmc find their step sizes", false},
     {"--long-checkpoint", EBMT_OPT_STRING, AT(long_checkpoint), 0, 0, NULL, "FILE",
-     "keep the chains there every few minutes; a run that was stopped goes on from it", false},
+     "keep the chains there every minute; a run that was stopped goes on from it", false},
     {"--save-samples", EBMT_OPT_STRING, AT(save_samples), 0, 0, NULL, "FILE",
      "keep the drawn images as .npy; a drawing that was stopped goes on from it", false},
     {"--json", EBMT_OPT_STRING, AT(json), 0, 0, NULL, "FILE", "write all numbers as JSON", false},

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "ebm/forward.h"
 #include "ebm/io.h"
@@ -15,8 +16,8 @@
 /* An own seed: Langevin noise is counted from step 0 again where the ladder has used it. */
 #define LONG_SEED 0xd1b54a32d192ed03u
 
-/* Moves of all chains between two checkpoints: minutes. */
-#define SLICE_MOVES 200000
+/* Moves of all chains between two looks at the clock. */
+#define SLICE_MOVES 5000
 
 /* The band is the middle 99 % of test images. */
 #define BAND_TAIL 0.005
@@ -43,6 +44,7 @@ typedef struct long_job {
     ebmt_dataset images;  /* what the chains show */
     ebmt_embedding test;  /* in the ruler's features */
     double accept, moves; /* up to the mark before, over all chains */
+    time_t saved;         /* when the last checkpoint was */
 } long_job;
 
 /* --- one state ----------------------------------------------------------------------------- */
@@ -320,7 +322,19 @@ static int64_t next_mark(int64_t steps, int64_t last)
     return next < last ? next : last;
 }
 
-/* Up to a mark, in slices that end with a checkpoint. */
+static time_t seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+static bool save_is_due(const long_job *job)
+{
+    return seconds_now() - job->saved >= job->opt->checkpoint_seconds;
+}
+
+/* Up to a mark, in slices, with checkpoints between. */
 static ebm_status advance_to(long_job *job, int64_t end, ebmt_long_report *out, ebm_error *err)
 {
     const int64_t n = job->opt->draw.n, slice = 1 + SLICE_MOVES / n;
@@ -329,8 +343,10 @@ static ebm_status advance_to(long_job *job, int64_t end, ebmt_long_report *out, 
         job->target = job->reached + slice < end ? job->reached + slice : end;
         st = run_tasks(job, n, advance_task, err);
         job->reached = job->target;
-        if (st == EBM_OK && job->reached < end)
-            st = save(job, out, err);
+        if (st != EBM_OK || job->reached >= end || !save_is_due(job))
+            continue;
+        st = save(job, out, err);
+        job->saved = seconds_now();
     }
     return st;
 }
