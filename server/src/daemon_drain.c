@@ -50,10 +50,13 @@ static void log_drain(const ebmd_parts *d, const char *event, int number)
 }
 
 /* An operator who waits for a model gets an answer. @err false: one is still parked */
-static bool wait_admin(ebmd_parts *d)
+static bool wait_admin(ebmd_parts *d, int number)
 {
-    return !d->admin || ebmd_http_wait_idle(d->admin, REPLY_GRACE_MS) ||
-           ebmd_http_parked(d->admin) == 0;
+    if (!d->admin)
+        return true;
+    if (!ebmd_http_wait_idle(d->admin, REPLY_GRACE_MS))
+        log_drain(d, "clients_left", number);
+    return ebmd_http_seal(d->admin);
 }
 
 /* Gives clients time to take their replies. New ones are answered meanwhile: between the moment
@@ -64,7 +67,9 @@ static bool hang_up(ebmd_parts *d, int number)
     if (!ebmd_http_wait_idle(d->main, REPLY_GRACE_MS))
         log_drain(d, "clients_left", number); /* slow readers lose their connection */
     ebmd_http_quiesce(d->main);
-    return ebmd_http_wait_idle(d->main, LAST_GRACE_MS) || ebmd_http_parked(d->main) == 0;
+    if (!ebmd_http_wait_idle(d->main, LAST_GRACE_MS))
+        log_drain(d, "clients_left", number);
+    return ebmd_http_seal(d->main);
 }
 
 void ebmd__daemon_leave(ebmd_parts *d, int number)
@@ -97,5 +102,5 @@ bool ebmd__daemon_drain(ebmd_parts *d, int number)
     released = wait_release(d);
     ebmd_waiters_dismiss(d->app.waiters);
     ebmd_live_drain(d->app.live);
-    return released && wait_admin(d) && (!d->main || hang_up(d, number));
+    return released && wait_admin(d, number) && (!d->main || hang_up(d, number));
 }

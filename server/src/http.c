@@ -37,6 +37,7 @@ struct ebmd_http {
     ebmd_reaper *reaper;
     int fd;
     bool quiesced;
+    bool sealed; /* nobody is parked, nor will be */
     unsigned listener, connections;
     ebmd_timedcond sync; /* parking and the counts */
     size_t live;         /* requests between their first line and their end */
@@ -81,7 +82,17 @@ static void wake(void *arg)
     pthread_mutex_unlock(&h->sync.lock);
 }
 
-/* Suspends the connection unless the job is done already. */
+static bool is_sealed(ebmd_http *h)
+{
+    bool sealed;
+
+    pthread_mutex_lock(&h->sync.lock);
+    sealed = h->sealed;
+    pthread_mutex_unlock(&h->sync.lock);
+    return sealed;
+}
+
+/* Suspends the connection unless the job is done already, or nobody may wait any more. */
 static bool park(exchange *x)
 {
     ebmd_http *h = x->http;
@@ -90,7 +101,7 @@ static bool park(exchange *x)
     ebmd_reaper_watch(h->reaper, conn_of(x->conn), &x->r.waiter.gone);
     ebmd_reaper_phase(h->reaper, conn_of(x->conn), EBMD_CONN_WORK);
     pthread_mutex_lock(&h->sync.lock);
-    parked = !x->woken;
+    parked = !x->woken && !h->sealed;
     if (parked) {
         x->parked = true;
         h->parked++;
@@ -127,7 +138,7 @@ static ssize_t read_stream(void *cls, uint64_t at, char *out, size_t room)
         x->woken = false;
         pthread_mutex_unlock(&h->sync.lock);
         n = ebmd_stream_read(h->app, &x->r.stream, out, room);
-    } while (n == 0 && !park(x));
+    } while (n == 0 && !park(x) && !is_sealed(h));
     if (n > 0) {
         x->r.reply.size += (size_t)n;
         ebmd_reaper_phase(h->reaper, conn_of(x->conn), EBMD_CONN_REPLY);
@@ -277,6 +288,8 @@ static enum MHD_Result on_wait(exchange *x)
 {
     if (park(x))
         return MHD_YES;
+    if (is_sealed(x->http))
+        return MHD_NO;
     ebmd_reaper_watch(x->http->reaper, conn_of(x->conn), NULL);
     ebmd_exchange_resume(x->http->app, &x->r);
     return send_reply(x);
@@ -478,14 +491,14 @@ bool ebmd_http_wait_idle(ebmd_http *h, double timeout_ms)
     return wait_zero(h, &h->live, ARRIVING_MS) || wait_zero(h, &h->busy, timeout_ms);
 }
 
-size_t ebmd_http_parked(ebmd_http *h)
+bool ebmd_http_seal(ebmd_http *h)
 {
-    size_t n;
+    bool sealed;
 
     pthread_mutex_lock(&h->sync.lock);
-    n = h->parked;
+    sealed = h->sealed = h->parked == 0;
     pthread_mutex_unlock(&h->sync.lock);
-    return n;
+    return sealed;
 }
 
 void ebmd_http_stop(ebmd_http *h)

@@ -30,8 +30,10 @@ void ebmd_http_quiesce(ebmd_http *h);
 /* Waits until every request that arrived completely has its answer.
  * @err false: some have not after the time */
 EBM_MUST_CHECK bool ebmd_http_wait_idle(ebmd_http *h, double timeout_ms);
-/* Requests that wait for a job. ebmd_http_stop() is only allowed at 0. */
-size_t ebmd_http_parked(ebmd_http *h);
+/* From here on no request waits for a job any more: one that would loses its connection, since the
+ * library ends the process when it is stopped with a connection suspended.
+ * @err false: one waits already, and nothing has changed; ebmd_http_stop() is then not allowed */
+EBM_MUST_CHECK bool ebmd_http_seal(ebmd_http *h);
 /* Ends all connections and frees everything; NULL allowed. */
 void ebmd_http_stop(ebmd_http *h);
 

@@ -199,9 +199,11 @@ static ebm_status fit(fitting *f, int fold, int kind, ebm_error *err)
     if (st == EBM_OK)
         st = ebm__logistic_fit(&problem, f->c->weight, err);
     double *distance = &f->c->weight[f->columns - 1];
-    if (st != EBM_OK || *distance <= 0) {
-        *distance *= DISTANCE_GAIN;
+    if (st != EBM_OK)
         return st;
+    if (*distance <= 0) {
+        *distance *= DISTANCE_GAIN;
+        return EBM_OK;
     }
     for (size_t row = 0; row < f->rows; row++)
         *distance_of(f, row) = 0;
