@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "ebm/io.h"
 #include "ebm/memory.h"
+#include "eval/levels_key.h"
 
 /* Images between two lines of progress and two writes. */
 #define PIECE 200
@@ -26,14 +27,20 @@ static size_t image_bytes(const ebmt_dataset *d)
 }
 
 /* All that decides an image but its index. @shape text [512] */
-static void settings_text(const resumable *r, char *text)
+static ebm_status settings_text(const resumable *r, char *text, ebm_error *err)
 {
     const ebm_model_info *info = ebm_model_describe(r->model);
-    (void)snprintf(text, 512,
-                   "{\"model_sha256\": \"%s\", \"kernel_class\": \"%s\", \"seed\": %llu, "
-                   "\"first_index\": %d, \"steps_per_level\": %d, \"noise_scale\": %.17g}\n",
-                   info->sha256, info->kernels->kernel_class, (unsigned long long)r->how->seed,
-                   r->how->first_index, r->how->steps_per_level, r->how->noise_scale);
+    char levels[65];
+    ebm_status st = ebmt__levels_key(info->levels, levels, err);
+    if (st == EBM_OK)
+        (void)snprintf(text, 512,
+                       "{\"model_sha256\": \"%s\", \"levels_sha256\": \"%s\", "
+                       "\"kernel_class\": \"%s\", \"seed\": %llu, \"first_index\": %d, "
+                       "\"steps_per_level\": %d, \"noise_scale\": %.17g}\n",
+                       info->sha256, levels, info->kernels->kernel_class,
+                       (unsigned long long)r->how->seed, r->how->first_index,
+                       r->how->steps_per_level, r->how->noise_scale);
+    return st;
 }
 
 /* @own ebm_free(); NULL without memory */
@@ -78,8 +85,9 @@ static ebm_status resume(resumable *r, ebm_error *err)
     bool same = false;
     if (!path)
         return ebm_error_set(err, EBM_ERR_NOMEM, r->file, "no memory for a path");
-    settings_text(r, text);
-    ebm_status st = same_settings(path, text, &same, err);
+    ebm_status st = settings_text(r, text, err);
+    if (st == EBM_OK)
+        st = same_settings(path, text, &same, err);
     if (st == EBM_OK) {
         st = ebmt_images_read(r->file, &old, &inner);
         if (st == EBM_ERR_NOT_FOUND)

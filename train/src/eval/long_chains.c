@@ -11,6 +11,7 @@
 #include "ebm/io.h"
 #include "ebm/memory.h"
 #include "eval/image_sets.h"
+#include "eval/levels_key.h"
 #include "eval/long_checkpoint.h"
 
 /* An own seed: Langevin noise is counted from step 0 again where the ladder has used it. */
@@ -35,6 +36,7 @@ typedef struct long_job {
     const ebmt_long_options *opt;
     ebm_mcmc_plan plan;
     size_t dim;
+    char levels_key[65];
     int64_t reached; /* moves of every chain that has not diverged */
     int64_t target;  /* the same at the end of this slice of work */
     long_worker *workers;
@@ -245,8 +247,8 @@ static void make_key(const long_job *job, char *hex)
     ebm_sha256_hex(o->test->pixels, (size_t)o->test->count * job->dim, test);
     int n =
         snprintf(text, sizeof text,
-                 "%.64s %.64s %s %.300s %llu %d %lld %d %.17g %d %lld %lld %d %.17g %.17g",
-                 job->ground->sha256, job->ground->kernel_class, test, o->ruler_id,
+                 "%.64s %s %.64s %s %.300s %llu %d %lld %d %.17g %d %lld %lld %d %.17g %.17g",
+                 job->ground->sha256, job->levels_key, job->ground->kernel_class, test, o->ruler_id,
                  (unsigned long long)o->draw.seed, o->draw.first_index, (long long)o->draw.n,
                  o->draw.steps_per_level, o->draw.noise_scale, (int)p->sampler, (long long)p->steps,
                  (long long)p->burn_in, p->leapfrog, p->step_scale, p->noise_scale);
@@ -420,7 +422,9 @@ static ebm_status init_job(long_job *job, ebm_error *err)
         job->chains[k].mcmc = (ebm_mcmc){
             .noise = {.seed = draw->seed + LONG_SEED, .index = (uint32_t)(draw->first_index + k)},
             .y = job->states + (size_t)k * job->dim};
-    ebm_status st = ebmt__images_init(job->ground->like, draw->n, &job->images, err);
+    ebm_status st = ebmt__levels_key(job->ground->levels, job->levels_key, err);
+    if (st == EBM_OK)
+        st = ebmt__images_init(job->ground->like, draw->n, &job->images, err);
     if (st == EBM_OK)
         st = init_workers(job, err);
     if (st == EBM_OK && r)

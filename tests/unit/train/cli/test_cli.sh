@@ -261,6 +261,11 @@ evaluate 0 --model "$work/demo" --n 12 --distance-only --save-samples "$work/e.n
 cmp -s "$work/d.npy" "$work/e.npy" || { echo "a continued drawing gives other images"; failed=1; }
 evaluate 64 --model "$work/demo" --n 12 --seed 2 --save-samples "$work/d.npy"
 says err "other settings"
+mkdir "$work/paired"
+cp "$work/demo"/model.* "$work/paired"
+sed -i 's/"sampling": {/"sampling": {"paired_noise": true,/' "$work/paired/model.json"
+evaluate 64 --model "$work/paired" --n 12 --save-samples "$work/d.npy"
+says err "other settings"
 evaluate 0 --model "$work/demo" --n 9 --distance-only --likelihood 2 --ais-particles 2 --ais-temperatures 2 \
     --json "$work/l.json"
 says out "bits per dimension, recovery bound"

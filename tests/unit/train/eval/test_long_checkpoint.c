@@ -114,7 +114,9 @@ static void test_going_on_diverged(void **state)
     s.opt.checkpoint = path;
     s.opt.on_mark = keep_unstable;
     s.opt.user = &k;
+    const double step2 = s.levels.step2[0];
     long_scene_run(&s);
+    s.levels.step2[0] = step2;
     first = s.report;
     assert_int_equal(first.mark[1].diverged, LONG_CHAINS);
     assert_int_equal(run_on(&s, k.data, k.size, &err), EBM_OK);
@@ -182,6 +184,9 @@ static void test_wrong_checkpoints(void **state)
     s.opt.draw.seed++;
     assert_int_equal(run_on(&s, k.data, k.size, &err), EBM_ERR_ARG);
     s.opt.draw.seed--;
+    s.levels.predict = true;
+    assert_int_equal(run_on(&s, k.data, k.size, &err), EBM_ERR_ARG);
+    s.levels.predict = false;
     assert_int_equal(ebm_file_write(path, k.data, k.size, NULL), EBM_OK);
     FOR_EACH_ALLOC_FAILURE /* here and there a mark further */
     {
