@@ -30,6 +30,7 @@ typedef struct ebm_mcmc_plan {
     bool ladder;             /* go down to x_0; false: stay at the level the chain starts at */
     bool tether;             /* at one level and in the polish: sample p(y | anchor); false: the
                                 marginal exp f_t. Else the ladder's transitions have it */
+    ebm_begin begin;         /* ladder: of every pass of a level below the top */
     int32_t leapfrog;        /* HMC: leapfrog steps of a move, 1..64 */
     int32_t steps_per_level; /* ladder: 0 takes the level's default, else up to 1,000,000; Langevin
                                 chains draw a normal transition once whatever this says */

@@ -46,7 +46,7 @@ typedef struct ebm_op_params {
     int64_t draws;                                              /* energy */
     int64_t particles, temperatures, paths, moves;              /* likelihood */
     double noise_scale, step_scale, until_ess, until_rhat, until_max_seconds;
-    int32_t sampler, mask_mode, fit, init, method, compose;
+    int32_t sampler, mask_mode, fit, init, method, compose, begin;
     bool mask_soft, ensemble, ladder, gradient, progressive;
     const char *image, *mask, *image_b;
 } ebm_op_params;

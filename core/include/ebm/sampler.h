@@ -33,10 +33,19 @@ typedef struct ebm_chain {
     float *anchor;  /* x_{t+1}, which the tether pulls towards */
 } ebm_chain;
 
+/* Where a chain begins at each level below the top. */
+typedef enum ebm_begin {
+    EBM_BEGIN_MODEL,    /* as levels->predict says */
+    EBM_BEGIN_ABOVE,    /* at x_{t+1} */
+    EBM_BEGIN_PREDICTED /* where ebm_predict_update() puts it; a normal transition has no such way,
+                           and begins above all the same */
+} ebm_begin;
+
 /* How to run a chain. */
 typedef struct ebm_langevin {
     int32_t steps_per_level; /* 0: the level's default; normal transitions take no other number */
     double noise_scale;      /* tau; 1 is the exact discretisation */
+    ebm_begin begin;
 } ebm_langevin;
 
 /* Puts a chain at the top: y = anchor = N(0,I), level T-1, step 0.
@@ -49,9 +58,9 @@ EBM_API void ebm_chain_start(ebm_chain *chain, const ebm_levels *levels, size_t 
  *        x_t = y/scale_t after the last step of a level. Gao et al. 2021, algorithm 2. A stride q
  *        multiplies drift and step2 by q; with paired noise e is the mean of this step's noise
  *        and the next one's. Where the
- *        table says EBM_STEPS_NORMAL, one ebm_normal_update() instead. With levels->predict, each
- *        level below the top takes one step more at its beginning, an ebm_predict_update(); with
- *        levels->denoise, level 0 takes one more at its end, an ebm_denoise_update()
+ *        table says EBM_STEPS_NORMAL, one ebm_normal_update() instead. With predicted beginnings,
+ * each level below the top takes one step more, an ebm_predict_update(); with levels->denoise,
+ * level 0 takes one more at its end, an ebm_denoise_update()
  * @shape work [2*dim]: gradient and noise
  * @note  the noise of a step is a function of (seed, index, level, step): a run split in parts
  *        equals the undivided run bit for bit

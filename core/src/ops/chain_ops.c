@@ -40,6 +40,23 @@ static int64_t common_steps(const ebm_levels *levels)
     return levels->steps[0] <= EBM_STEPS_PER_LEVEL_MAX ? levels->steps[0] : 0;
 }
 
+/* Chains of mcmc have no such parameter: theirs is the model's way. */
+static ebm_status resolve_begin(ebm_call *op, const ebm_levels *levels, ebm_error *err)
+{
+    ebm_op_params *p = &op->params;
+    bool normal = false;
+    if (kind_of(op) == EBM_OP_MCMC)
+        return EBM_OK;
+    if (p->begin == EBM_BEGIN_MODEL)
+        p->begin = levels->predict ? EBM_BEGIN_PREDICTED : EBM_BEGIN_ABOVE;
+    for (int32_t t = 0; t < levels->count; t++)
+        normal |= levels->steps[t] == EBM_STEPS_NORMAL;
+    if (normal && p->begin == EBM_BEGIN_PREDICTED)
+        return ebm_error_set(err, EBM_ERR_RANGE, "begin",
+                             "must be model or above: this model's levels take no steps");
+    return EBM_OK;
+}
+
 ebm_status ebm_call_resolve(ebm_call *op, const ebm_levels *levels, ebm_error *err)
 {
     ebm_op_params *p = &op->params;
@@ -54,7 +71,9 @@ ebm_status ebm_call_resolve(ebm_call *op, const ebm_levels *levels, ebm_error *e
         p->start_level = levels->count - 1;
     if (kind_of(op) == EBM_OP_MCMC || kind_of(op) == EBM_OP_INTERPOLATE)
         p->level = level_of(op, levels);
-    st = check_level("start_level", p->start_level, levels, err);
+    st = resolve_begin(op, levels, err);
+    if (st == EBM_OK)
+        st = check_level("start_level", p->start_level, levels, err);
     if (st == EBM_OK)
         st = check_level("level", p->level, levels, err);
     return st;
@@ -90,6 +109,7 @@ ebm_mcmc_plan ebm_call_plan(const ebm_call *op)
     ebm_mcmc_plan plan = ebm_mcmc_plan_default(EBM_SAMPLER_LANGEVIN);
     plan.steps_per_level = (int32_t)p->steps_per_level;
     plan.noise_scale = p->noise_scale;
+    plan.begin = (ebm_begin)p->begin;
     if (kind_of(op) == EBM_OP_INPAINT) {
         plan.repeats = (int32_t)p->repeats;
         plan.polish = (int32_t)p->polish;

@@ -35,6 +35,13 @@
             "discretisation",                                                                      \
             AT(noise_scale)                                                                        \
     }
+#define ROW_BEGIN                                                                                  \
+    {                                                                                              \
+        "begin", EBM_PARAM_CHOICE, 0, 2, 0, "model|above|predicted", "",                           \
+            "where a chain begins at each noise level: as the model says, at the state of the "    \
+            "level above, or at a draw predicted from it, which needs fewer steps",                \
+            AT(begin)                                                                              \
+    }
 #define ROW_COMPOSE                                                                                \
     {                                                                                              \
         "compose", EBM_PARAM_CHOICE, 0, 1, 0, "product|mixture", "",                               \
@@ -79,6 +86,7 @@ static const ebm_param sample_rows[] = {
     ROW_FIRST_INDEX,
     ROW_STEPS_PER_LEVEL,
     ROW_NOISE_SCALE,
+    ROW_BEGIN,
     {"image", EBM_PARAM_IMAGE, 0, 0, 0, NULL, "PNG",
      "picture to edit: it is noised to start_level and drawn from there", AT(image)},
     ROW_START_LEVEL,
@@ -102,6 +110,7 @@ static const ebm_param inpaint_rows[] = {
     ROW_FIRST_INDEX,
     ROW_STEPS_PER_LEVEL,
     ROW_NOISE_SCALE,
+    ROW_BEGIN,
     {"repeats", EBM_PARAM_INT, 1, 100, 1, NULL, "passes",
      "passes of each level, noised up again between them", AT(repeats)},
     {"polish", EBM_PARAM_INT, 0, 10000, 0, NULL, "steps", "MALA steps more at the lowest level",
@@ -160,6 +169,7 @@ static const ebm_param interpolate_rows[] = {
     ROW_FIRST_INDEX,
     ROW_STEPS_PER_LEVEL,
     ROW_NOISE_SCALE,
+    ROW_BEGIN,
     ROW_COMPOSE,
 };
 

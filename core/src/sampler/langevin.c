@@ -11,6 +11,7 @@ static ebm_mcmc_plan plan_of(const ebm_langevin *how)
     ebm_mcmc_plan plan = ebm_mcmc_plan_default(EBM_SAMPLER_LANGEVIN);
     plan.steps_per_level = how->steps_per_level;
     plan.noise_scale = how->noise_scale;
+    plan.begin = how->begin;
     return plan;
 }
 

@@ -64,7 +64,7 @@ static bool predicting(const run *r)
 {
     const ebm_mcmc *c = r->chain;
     const ebm_mcmc_setup *s = r->setup;
-    return s->plan->ladder && ebm__mcmc_predicts(s->levels, c->level) &&
+    return s->plan->ladder && ebm__mcmc_predicts(s->plan, s->levels, c->level) &&
            c->step < steps_of_level(s, c->level) && c->step % steps_of_pass(s, c->level) == 0;
 }
 

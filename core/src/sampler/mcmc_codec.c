@@ -76,7 +76,7 @@ typedef struct header {
     char magic[8], digest[DIGEST_BYTES];
     uint32_t version, knows; /* knows: 1 with image and mask */
     uint64_t dim;
-    int32_t sampler, ladder, tether;
+    int32_t sampler, ladder, tether; /* ladder: 0, or 1 + where passes begin */
     ebm_mcmc_plan plan;
     ebm_mcmc chain;
 } header;
@@ -169,7 +169,7 @@ ebm_status ebm_mcmc_encode(const ebm_mcmc *chain, const ebm_mcmc_setup *setup,
                 .knows = chain->path ? 1 : 0,
                 .dim = setup->density->dim,
                 .sampler = (int32_t)plan->sampler,
-                .ladder = plan->ladder,
+                .ladder = plan->ladder ? 1 + (int32_t)plan->begin : 0,
                 .tether = plan->tether,
                 .plan = *plan,
                 .chain = *chain};
@@ -237,7 +237,7 @@ static ebm_status check_fields(header *h, const ebm_levels *levels, ebm_error *e
         const char *name;
         double value, min, max;
     } rows[] = {
-        {"ladder", h->ladder, 0, 1},
+        {"ladder", h->ladder, 0, 1 + EBM_BEGIN_PREDICTED},
         {"tether", h->tether, 0, 1},
         {"sampler", h->sampler, EBM_SAMPLER_LANGEVIN, EBM_SAMPLER_HMC},
         {"lambda", c->noise.lambda, 0, 1},
@@ -255,7 +255,8 @@ static ebm_status check_fields(header *h, const ebm_levels *levels, ebm_error *e
             return st;
     }
     h->plan.sampler = (ebm_sampler_kind)h->sampler;
-    h->plan.ladder = h->ladder == 1;
+    h->plan.ladder = h->ladder > 0;
+    h->plan.begin = h->ladder > 0 ? (ebm_begin)(h->ladder - 1) : EBM_BEGIN_MODEL;
     h->plan.tether = h->tether == 1;
     return ebm_mcmc_plan_check(&h->plan, err);
 }

@@ -9,7 +9,7 @@
 void ebm__mcmc_enter(ebm_mcmc *chain, const ebm_mcmc_setup *setup, int32_t level);
 
 /* True where a pass of the level begins with an ebm_predict_update(), a step of its own. */
-bool ebm__mcmc_predicts(const ebm_levels *levels, int32_t level);
+bool ebm__mcmc_predicts(const ebm_mcmc_plan *plan, const ebm_levels *levels, int32_t level);
 
 /* Steps of one pass of a level: the plan's, or the level's own, and one where it is predicted; 1
  * for a normal transition, which Langevin chains draw once whatever the plan says. */

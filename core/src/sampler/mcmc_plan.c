@@ -31,6 +31,7 @@ ebm_status ebm_mcmc_plan_check(const ebm_mcmc_plan *plan, ebm_error *err)
         double value, min, max;
     } rows[] = {
         {"sampler", (double)plan->sampler, EBM_SAMPLER_LANGEVIN, EBM_SAMPLER_HMC},
+        {"begin", (double)plan->begin, EBM_BEGIN_MODEL, EBM_BEGIN_PREDICTED},
         {"leapfrog", plan->leapfrog, 1, EBM_MCMC_MAX_LEAPFROG},
         {"steps_per_level", plan->steps_per_level, 0, 1e6},
         {"repeats", plan->repeats, 1, EBM_MCMC_MAX_REPEATS},
@@ -48,9 +49,11 @@ ebm_status ebm_mcmc_plan_check(const ebm_mcmc_plan *plan, ebm_error *err)
     return EBM_OK;
 }
 
-bool ebm__mcmc_predicts(const ebm_levels *levels, int32_t level)
+bool ebm__mcmc_predicts(const ebm_mcmc_plan *plan, const ebm_levels *levels, int32_t level)
 {
-    return levels->predict && level + 1 < levels->count;
+    bool wanted =
+        plan->begin == EBM_BEGIN_MODEL ? levels->predict : plan->begin == EBM_BEGIN_PREDICTED;
+    return wanted && level + 1 < levels->count && levels->steps[level] != EBM_STEPS_NORMAL;
 }
 
 int64_t ebm__mcmc_pass_steps(const ebm_mcmc_plan *plan, const ebm_levels *levels, int32_t level)
@@ -59,7 +62,7 @@ int64_t ebm__mcmc_pass_steps(const ebm_mcmc_plan *plan, const ebm_levels *levels
     if (normal && (plan->sampler == EBM_SAMPLER_LANGEVIN || plan->steps_per_level == 0))
         return 1;
     return (plan->steps_per_level > 0 ? plan->steps_per_level : levels->steps[level]) +
-           ebm__mcmc_predicts(levels, level);
+           ebm__mcmc_predicts(plan, levels, level);
 }
 
 int64_t ebm_mcmc_total_steps(const ebm_mcmc_plan *plan, const ebm_levels *levels, int32_t level)

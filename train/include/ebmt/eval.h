@@ -28,6 +28,7 @@ typedef struct ebmt_draw {
     int32_t first_index;     /* chains first_index .. first_index+n-1 */
     int32_t steps_per_level; /* 0: the model's own */
     double noise_scale;      /* 0: the model's own */
+    ebm_begin begin;
     uint64_t seed;
 } ebmt_draw;
 

@@ -175,6 +175,7 @@ static ebm_status draw_samples(evaluation *e, ebm_error *err)
                           .steps_per_level = a->steps_per_level,
                           .noise_scale =
                               a->noise_scale > 0.0 ? a->noise_scale : info->levels->noise_scale,
+                          .begin = (ebm_begin)a->begin,
                           .seed = (uint64_t)a->seed};
     st = ebmt__draw_resumable(e->model, &e->draw, e->pool, a->save_samples, &e->samples, err);
     e->facts.draw = &e->draw;

@@ -36,10 +36,10 @@ static ebm_status settings_text(const resumable *r, char *text, ebm_error *err)
         (void)snprintf(text, 512,
                        "{\"model_sha256\": \"%s\", \"levels_sha256\": \"%s\", "
                        "\"kernel_class\": \"%s\", \"seed\": %llu, \"first_index\": %d, "
-                       "\"steps_per_level\": %d, \"noise_scale\": %.17g}\n",
+                       "\"steps_per_level\": %d, \"noise_scale\": %.17g, \"begin\": %d}\n",
                        info->sha256, levels, info->kernels->kernel_class,
                        (unsigned long long)r->how->seed, r->how->first_index,
-                       r->how->steps_per_level, r->how->noise_scale);
+                       r->how->steps_per_level, r->how->noise_scale, (int)r->how->begin);
     return st;
 }
 

@@ -11,7 +11,7 @@ typedef struct ebmt__eval_args {
     const char *model, *classifier, *samples, *save_samples, *json, *html, *kernels, *ood;
     const char *inception, *long_checkpoint;
     int32_t n, first_index, steps_per_level, threads, likelihood, ais_particles, ais_temperatures;
-    int32_t input, sampler; /* CHOICE: ebmt_inception_input, ebm_sampler_kind */
+    int32_t input, sampler, begin; /* CHOICE: ebmt_inception_input, ebm_sampler_kind, ebm_begin */
     int32_t long_chains, long_steps, long_burn_in;
     int64_t seed;
     double noise_scale;

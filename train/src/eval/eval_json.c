@@ -61,9 +61,11 @@ static json_t *drawing(const ebmt_eval_facts *f)
 {
     if (!f->draw)
         return json_null();
-    return json_pack("{s:I, s:i, s:I, s:i, s:o, s:o}", "n", (json_int_t)f->draw->n, "first_index",
-                     f->draw->first_index, "seed", (json_int_t)f->draw->seed, "steps_per_level",
-                     f->draw->steps_per_level, "noise_scale", real(f->draw->noise_scale), "seconds",
+    static const char *const begin[] = {"model", "above", "predicted"};
+    return json_pack("{s:I, s:i, s:I, s:i, s:o, s:s, s:o}", "n", (json_int_t)f->draw->n,
+                     "first_index", f->draw->first_index, "seed", (json_int_t)f->draw->seed,
+                     "steps_per_level", f->draw->steps_per_level, "noise_scale",
+                     real(f->draw->noise_scale), "begin", begin[f->draw->begin], "seconds",
                      real(f->seconds));
 }
 

@@ -104,7 +104,8 @@ static void draw_task(void *user, int32_t k, int32_t worker)
     const ebm_levels *l = job->ground->levels;
     const ebmt_draw *how = &job->opt->draw;
     const ebm_langevin langevin = {how->steps_per_level,
-                                   how->noise_scale > 0.0 ? how->noise_scale : l->noise_scale};
+                                   how->noise_scale > 0.0 ? how->noise_scale : l->noise_scale,
+                                   how->begin};
     const ebm_mcmc_setup setup = {&job->ground->density[worker], l, &job->plan};
     ebm_chain chain = {.y = c->mcmc.y, .anchor = w->grad};
     if (w->error.status != EBM_OK)
@@ -245,13 +246,13 @@ static void make_key(const long_job *job, char *hex)
     const ebm_mcmc_plan *p = &job->plan;
     char text[1024], test[65];
     ebm_sha256_hex(o->test->pixels, (size_t)o->test->count * job->dim, test);
-    int n =
-        snprintf(text, sizeof text,
-                 "%.64s %s %.64s %s %.300s %llu %d %lld %d %.17g %d %lld %lld %d %.17g %.17g",
-                 job->ground->sha256, job->levels_key, job->ground->kernel_class, test, o->ruler_id,
-                 (unsigned long long)o->draw.seed, o->draw.first_index, (long long)o->draw.n,
-                 o->draw.steps_per_level, o->draw.noise_scale, (int)p->sampler, (long long)p->steps,
-                 (long long)p->burn_in, p->leapfrog, p->step_scale, p->noise_scale);
+    int n = snprintf(
+        text, sizeof text,
+        "%.64s %s %.64s %s %.300s %llu %d %lld %d %.17g %d %d %lld %lld %d %.17g %.17g",
+        job->ground->sha256, job->levels_key, job->ground->kernel_class, test, o->ruler_id,
+        (unsigned long long)o->draw.seed, o->draw.first_index, (long long)o->draw.n,
+        o->draw.steps_per_level, o->draw.noise_scale, (int)o->draw.begin, (int)p->sampler,
+        (long long)p->steps, (long long)p->burn_in, p->leapfrog, p->step_scale, p->noise_scale);
     ebm_sha256_hex(text, n < (int)sizeof text ? (size_t)n : sizeof text - 1, hex);
 }
 

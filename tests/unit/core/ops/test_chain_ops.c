@@ -67,6 +67,49 @@ static void give_pictures(world *w, ebm_op_kind kind)
     }
 }
 
+/* Asked for by the call or by the model: the same image; and each can be had from either model. */
+static void test_beginnings(void **state)
+{
+    static const ebm_op_kind kinds[] = {EBM_OP_SAMPLE, EBM_OP_INPAINT, EBM_OP_INTERPOLATE};
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        float x[2][3][DIM]; /* [model predicts][begin] */
+        for (int predicts = 0; predicts < 2; predicts++)
+            for (int32_t begin = 0; begin < 3; begin++) {
+                world w;
+                init(&w, kinds[i]);
+                give_pictures(&w, kinds[i]);
+                w.levels.predict = predicts == 1;
+                w.op.params.begin = begin;
+                resolve(&w);
+                assert_int_equal(w.op.params.begin, begin ? begin : EBM_BEGIN_ABOVE + predicts);
+                run(&w, 0, x[predicts][begin]);
+                ebm_levels_clear(&w.levels);
+            }
+        assert_memory_equal(x[0][0], x[0][1], sizeof x[0][0]);
+        assert_memory_equal(x[1][0], x[1][2], sizeof x[0][0]);
+        assert_memory_equal(x[0][1], x[1][1], sizeof x[0][0]);
+        assert_memory_equal(x[0][2], x[1][2], sizeof x[0][0]);
+        assert_memory_not_equal(x[0][1], x[0][2], sizeof x[0][0]);
+    }
+}
+
+/* Nothing is predicted where a level is drawn at once. */
+static void test_beginnings_of_normal_levels(void **state)
+{
+    world w;
+    ebm_error err = {0};
+    (void)state;
+    init(&w, EBM_OP_SAMPLE);
+    ebm_levels_use_normal(&w.levels);
+    resolve(&w);
+    assert_int_equal(w.op.params.begin, EBM_BEGIN_ABOVE);
+    w.op.params.begin = EBM_BEGIN_PREDICTED;
+    assert_int_equal(ebm_call_resolve(&w.op, &w.levels, &err), EBM_ERR_RANGE);
+    assert_string_equal(err.where, "begin");
+    ebm_levels_clear(&w.levels);
+}
+
 /* Item 2 of three is item 0 of one that begins at 2. */
 static void test_items_alone(void **state)
 {
@@ -230,9 +273,14 @@ static void test_short_reports(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_items_alone),      cmocka_unit_test(test_ends_of_seeds),
-        cmocka_unit_test(test_ends_of_pictures), cmocka_unit_test(test_levels_of_the_model),
-        cmocka_unit_test(test_reports),          cmocka_unit_test(test_short_reports),
+        cmocka_unit_test(test_items_alone),
+        cmocka_unit_test(test_beginnings),
+        cmocka_unit_test(test_beginnings_of_normal_levels),
+        cmocka_unit_test(test_ends_of_seeds),
+        cmocka_unit_test(test_ends_of_pictures),
+        cmocka_unit_test(test_levels_of_the_model),
+        cmocka_unit_test(test_reports),
+        cmocka_unit_test(test_short_reports),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -61,6 +61,7 @@ static void start(const world *w, place *p, int variant)
                           .anchor = p->anchor};
     p->chain.noise.lambda = variant / 12 ? 0.4 : 0.0;
     p->plan.ladder = variant / 3 % 2 == 0;
+    p->plan.begin = p->plan.ladder ? (ebm_begin)((variant + variant / 6) % 3) : EBM_BEGIN_MODEL;
     p->plan.tether = true;
     p->plan.steps_per_level = 4;
     p->plan.repeats = 2;
@@ -164,7 +165,8 @@ static const forgery forgeries[] = {
     {16, 8, UINT64_MAX, EBM_ERR_LIMIT, "dim"},
     {24, 1, 'f', EBM_ERR_NOT_FOUND, "model_digest"},
     {88, 4, 3, EBM_ERR_RANGE, "sampler"},
-    {92, 4, 2, EBM_ERR_RANGE, "ladder"},
+    {92, 4, 4, EBM_ERR_RANGE, "ladder"},
+    {92, 4, UINT32_MAX, EBM_ERR_RANGE, "ladder"},
     {96, 4, 2, EBM_ERR_RANGE, "tether"},
     {100, 4, 0, EBM_ERR_RANGE, "leapfrog"},
     {104, 4, UINT32_MAX, EBM_ERR_RANGE, "steps_per_level"},

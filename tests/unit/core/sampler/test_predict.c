@@ -210,6 +210,23 @@ static void test_passes_by_hand(void **state)
     ebm_levels_clear(&l);
 }
 
+/* A plan that asks for it has the steps of a model that does; one that does not has none. */
+static void test_asked_by_the_plan(void **state)
+{
+    ebm_levels l = predicted_levels();
+    ebm_mcmc_plan plan = ebm_mcmc_plan_default(EBM_SAMPLER_LANGEVIN);
+    const ebm_langevin how = {.begin = EBM_BEGIN_PREDICTED}, above = {.begin = EBM_BEGIN_ABOVE};
+    (void)state;
+    assert_int_equal(ebm_chain_total_steps(&l, &above), T * K);
+    l.predict = false;
+    assert_int_equal(ebm_chain_total_steps(&l, &how), T * K + T - 1);
+    l.steps[2] = EBM_STEPS_NORMAL;
+    assert_int_equal(ebm_chain_total_steps(&l, &how), T * K + T - 1 - K);
+    plan.begin = (ebm_begin)3;
+    assert_int_equal(ebm_mcmc_plan_check(&plan, NULL), EBM_ERR_RANGE);
+    ebm_levels_clear(&l);
+}
+
 /* While a beginning is predicted the chain is still at x_{t+1}, and that is what a trace tells:
  * the log density of the level above, where it ends that level. */
 static void test_trace(void **state)
@@ -257,9 +274,13 @@ static void test_refused_without_chains(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exact_moments), cmocka_unit_test(test_variances_down_the_ladder),
-        cmocka_unit_test(test_known_pixels),  cmocka_unit_test(test_passes_by_hand),
-        cmocka_unit_test(test_trace),         cmocka_unit_test(test_refused_without_chains),
+        cmocka_unit_test(test_exact_moments),
+        cmocka_unit_test(test_variances_down_the_ladder),
+        cmocka_unit_test(test_known_pixels),
+        cmocka_unit_test(test_passes_by_hand),
+        cmocka_unit_test(test_asked_by_the_plan),
+        cmocka_unit_test(test_trace),
+        cmocka_unit_test(test_refused_without_chains),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
