@@ -12,6 +12,7 @@
 #include "ebm/memory.h"
 #include "energy/calibration_internal.h"
 #include "energy/cholesky.h"
+#include "io/json_build.h"
 #include "io/json_scan.h"
 
 #define MAX_DEPTH  3
@@ -27,24 +28,12 @@
 
 /* --- writing ------------------------------------------------------------------------------- */
 
-static json_t *reals(const double *values, size_t n)
-{
-    json_t *array = json_array();
-    for (size_t i = 0; i < n; i++) {
-        if (json_array_append_new(array, json_real(values[i])) != 0) {
-            json_decref(array);
-            return NULL;
-        }
-    }
-    return array;
-}
-
 static json_t *quantile_rows(const ebm_calibration *c)
 {
     json_t *rows = json_array();
     for (int32_t t = 0; t <= c->levels; t++) {
         const double *row = c->quantile + (size_t)t * EBM_QUANTILES;
-        if (json_array_append_new(rows, reals(row, EBM_QUANTILES)) != 0) {
+        if (json_array_append_new(rows, ebm__json_reals(row, EBM_QUANTILES)) != 0) {
             json_decref(rows);
             return NULL;
         }
@@ -66,12 +55,12 @@ static char *text_of(const ebm_calibration *c, const char *model_sha256)
 {
     char hex[65], *text = NULL;
     const size_t p = EBM_FEATURES * (size_t)c->bands;
-    json_t *o =
-        json_pack("{s:i, s:s, s:I, s:i, s:I, s:o, s:o, s:o, s:o, s:o}", "format", FORMAT,
-                  "model_sha256", model_sha256, "count", (json_int_t)c->count, "draws",
-                  (int)c->draws, "seed", (json_int_t)c->seed, "mean", reals(c->mean, p), "sd",
-                  reals(c->sd, p), "factor", reals(c->factor, ebm__triangle(p)), "weights",
-                  reals(c->weight, EBM__COLUMNS(c->bands) + 1), "quantiles", quantile_rows(c));
+    json_t *o = json_pack(
+        "{s:i, s:s, s:I, s:i, s:I, s:o, s:o, s:o, s:o, s:o}", "format", FORMAT, "model_sha256",
+        model_sha256, "count", (json_int_t)c->count, "draws", (int)c->draws, "seed",
+        (json_int_t)c->seed, "mean", ebm__json_reals(c->mean, p), "sd", ebm__json_reals(c->sd, p),
+        "factor", ebm__json_reals(c->factor, ebm__triangle(p)), "weights",
+        ebm__json_reals(c->weight, EBM__COLUMNS(c->bands) + 1), "quantiles", quantile_rows(c));
     if (o && digest_of(o, hex) && json_object_set_new(o, "sha256", json_string(hex)) == 0)
         text = json_dumps(o, CANONICAL);
     json_decref(o);

@@ -9,6 +9,7 @@
 
 #include "base/utf8.h"
 #include "ebm/memory.h"
+#include "io/json_build.h"
 #include "io/json_scan.h"
 
 #define MAX_DEPTH     7 /* inside a document of which the reader accepts 8 */
@@ -18,18 +19,6 @@
 #define NUMBERS (JSON_REAL_PRECISION(17) | JSON_ENCODE_ANY)
 
 /* --- the document ------------------------------------------------------------------------- */
-
-static json_t *reals(const double *values, size_t n)
-{
-    json_t *array = json_array();
-    for (size_t i = 0; i < n; i++) {
-        if (json_array_append_new(array, json_real(values[i])) != 0) {
-            json_decref(array);
-            return NULL;
-        }
-    }
-    return array;
-}
 
 static json_t *integers(const int32_t *values, size_t n)
 {
@@ -63,9 +52,10 @@ static json_t *levels_part(const ebm_levels *l)
 {
     const size_t t = (size_t)l->count;
     return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "count", (int)l->count, "a",
-                     reals(l->a, t + 1), "sigma", reals(l->sigma, t + 1), "step2",
-                     reals(l->step2, t), "steps", integers(l->steps, t), "tether",
-                     reals(l->tether, t), "scale", reals(l->scale, t));
+                     ebm__json_reals(l->a, t + 1), "sigma", ebm__json_reals(l->sigma, t + 1),
+                     "step2", ebm__json_reals(l->step2, t), "steps", integers(l->steps, t),
+                     "tether", ebm__json_reals(l->tether, t), "scale",
+                     ebm__json_reals(l->scale, t));
 }
 
 /* What is off, or one step long, needs no field. */
