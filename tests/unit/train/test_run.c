@@ -18,53 +18,16 @@
 #include "ebmt/train.h"
 #include "picture_maker.h"
 #include "random_net.h"
+#include "run_scene.h"
 #include "temp_dir.h"
 #include "trainer.h"
-
-enum { IMAGES = 40, SIDE = 8, DIM = SIDE * SIDE };
-
-/* Small images with a bright bar that moves: enough to learn something from. */
-static ebmt_dataset bars(uint8_t *pixels)
-{
-    for (int k = 0; k < IMAGES; k++)
-        for (int i = 0; i < DIM; i++)
-            pixels[k * DIM + i] = (uint8_t)(i % SIDE == k % SIDE ? 255 : 8 * k % 50);
-    return (ebmt_dataset){
-        .count = IMAGES, .channels = 1, .height = SIDE, .width = SIDE, .pixels = pixels};
-}
-
-static ebmt_config small_config(ebmt_objective objective)
-{
-    ebmt_config c = ebmt_config_default();
-    c.network = small_network();
-    c.schedule.steps = 3;
-    c.objective = objective;
-    c.step_rule = objective == EBMT_RECOVERY ? EBMT_STEPS_PAPER : EBMT_STEPS_VARIANCE;
-    c.steps_low = 4;
-    c.warm_start = 3;
-    c.iterations = 8;
-    c.batch = 10;
-    c.shards = 4;
-    c.lr = c.lr_warm_start = 1e-3;
-    c.lr_warmup = 2;
-    c.clip = objective == EBMT_HYBRID ? 3.0 : 0.0;
-    return c;
-}
-
-static ebm_status make_trainer(const ebmt_config *c, const ebmt_dataset *data, int32_t threads,
-                               ebmt__trainer **out, ebm_error *err)
-{
-    const ebmt_run_options opt = {
-        .config = *c, .data = data, .threads = threads, .kernels = kernel_set("blas")};
-    return ebmt__trainer_create(&opt, "t", out, err);
-}
 
 /* Runs n iterations with some number of threads; the averaged weights go to ema. */
 static void train(const ebmt_config *c, const ebmt_dataset *data, int32_t threads, int n,
                   float **ema, size_t *count)
 {
     ebmt__trainer *tr = NULL;
-    assert_int_equal(make_trainer(c, data, threads, &tr, NULL), EBM_OK);
+    assert_int_equal(run_trainer(c, data, threads, &tr, NULL), EBM_OK);
     for (int i = 0; i < n; i++)
         assert_int_equal(ebmt__trainer_step(tr, NULL), EBM_OK);
     *count = tr->state.n_params;
@@ -77,11 +40,11 @@ static void train(const ebmt_config *c, const ebmt_dataset *data, int32_t thread
 static void test_threads_change_nothing(void **state)
 {
     static const ebmt_objective objectives[] = {EBMT_RECOVERY, EBMT_MATCHING, EBMT_HYBRID};
-    uint8_t pixels[IMAGES * DIM];
-    const ebmt_dataset data = bars(pixels);
+    uint8_t pixels[RUN_IMAGES * RUN_DIM];
+    const ebmt_dataset data = run_bars(pixels);
     (void)state;
     for (int o = 0; o < 3; o++) {
-        const ebmt_config c = small_config(objectives[o]);
+        const ebmt_config c = run_config(objectives[o]);
         float *one, *three;
         size_t n;
         train(&c, &data, 1, 5, &one, &n);
@@ -98,7 +61,7 @@ static ebmt_dataset streamed_bars(const char *dir, const uint8_t *pixels)
     char path[TEMP_PATH_MAX];
     ebmt_dataset data;
     made_file f = npy_make(1, "{'descr': '|u1', 'fortran_order': False, 'shape': (40, 8, 8), }",
-                           pixels, (size_t)IMAGES * DIM);
+                           pixels, (size_t)RUN_IMAGES * RUN_DIM);
     assert_true(temp_dir_write(dir, "bars.npy", f.bytes, f.size));
     assert_true(temp_dir_join(dir, "bars.npy", path));
     const ebmt_data_options options = {.path = path};
@@ -111,10 +74,10 @@ static ebmt_dataset streamed_bars(const char *dir, const uint8_t *pixels)
 /* Where the images lie, and how many threads ask for them, is no part of the result. */
 static void test_streaming_changes_nothing(void **state)
 {
-    uint8_t pixels[IMAGES * DIM];
-    const ebmt_dataset data = bars(pixels);
+    uint8_t pixels[RUN_IMAGES * RUN_DIM];
+    const ebmt_dataset data = run_bars(pixels);
     ebmt_dataset streamed = streamed_bars(*state, pixels);
-    ebmt_config c = small_config(EBMT_HYBRID);
+    ebmt_config c = run_config(EBMT_HYBRID);
     float *memory, *demand;
     size_t n;
     c.flip = true;
@@ -129,14 +92,14 @@ static void test_streaming_changes_nothing(void **state)
 /* A file that shrinks under a run ends it with the file's name, and with the state of before. */
 static void test_data_that_vanish(void **state)
 {
-    uint8_t pixels[IMAGES * DIM];
+    uint8_t pixels[RUN_IMAGES * RUN_DIM];
     char path[TEMP_PATH_MAX];
-    (void)bars(pixels);
+    (void)run_bars(pixels);
     ebmt_dataset streamed = streamed_bars(*state, pixels);
-    const ebmt_config c = small_config(EBMT_MATCHING);
+    const ebmt_config c = run_config(EBMT_MATCHING);
     ebmt__trainer *tr = NULL;
     ebm_error err = {0};
-    assert_int_equal(make_trainer(&c, &streamed, 2, &tr, NULL), EBM_OK);
+    assert_int_equal(run_trainer(&c, &streamed, 2, &tr, NULL), EBM_OK);
     assert_int_equal(ebmt__trainer_step(tr, NULL), EBM_OK);
     assert_true(temp_dir_join(*state, "bars.npy", path));
     assert_int_equal(truncate(path, 128), 0);
@@ -152,15 +115,15 @@ static void test_other_schedules(void **state)
 {
     static const ebmt_schedule schedules[] = {EBMT_SCHEDULE_GEOMETRIC, EBMT_SCHEDULE_LINEAR};
     static const ebmt_objective objectives[] = {EBMT_RECOVERY, EBMT_MATCHING, EBMT_HYBRID};
-    uint8_t pixels[IMAGES * DIM];
-    const ebmt_dataset data = bars(pixels);
+    uint8_t pixels[RUN_IMAGES * RUN_DIM];
+    const ebmt_dataset data = run_bars(pixels);
     (void)state;
     for (int o = 0; o < 6; o++) {
-        ebmt_config c = small_config(objectives[o % 3]);
+        ebmt_config c = run_config(objectives[o % 3]);
         ebmt__trainer *tr = NULL;
         ebmt_config_use_schedule(&c, schedules[o / 3]);
         c.schedule.count = 5 + 11 * o;
-        assert_int_equal(make_trainer(&c, &data, 2, &tr, NULL), EBM_OK);
+        assert_int_equal(run_trainer(&c, &data, 2, &tr, NULL), EBM_OK);
         for (int i = 0; i < 6; i++)
             assert_int_equal(ebmt__trainer_step(tr, NULL), EBM_OK);
         assert_int_equal(tr->levels->count, 5 + 11 * o);
@@ -173,13 +136,13 @@ static void test_other_schedules(void **state)
  * and matching gets better. A smoke test of signs, not of quality. */
 static void test_matching_improves(void **state)
 {
-    uint8_t pixels[IMAGES * DIM];
-    const ebmt_dataset data = bars(pixels);
-    ebmt_config c = small_config(EBMT_MATCHING);
+    uint8_t pixels[RUN_IMAGES * RUN_DIM];
+    const ebmt_dataset data = run_bars(pixels);
+    ebmt_config c = run_config(EBMT_MATCHING);
     ebmt__trainer *tr = NULL;
     double first = 0.0, last = 0.0;
     (void)state;
-    assert_int_equal(make_trainer(&c, &data, 2, &tr, NULL), 0);
+    assert_int_equal(run_trainer(&c, &data, 2, &tr, NULL), 0);
     for (int i = 0; i < 120; i++) {
         assert_int_equal(ebmt__trainer_step(tr, NULL), EBM_OK);
         first += i < 20 ? tr->matching : 0.0;
@@ -193,16 +156,16 @@ static void test_matching_improves(void **state)
  * twice. */
 static void test_shards_cover_the_batch(void **state)
 {
-    uint8_t pixels[IMAGES * DIM];
-    const ebmt_dataset data = bars(pixels);
-    ebmt_config c = small_config(EBMT_HYBRID);
+    uint8_t pixels[RUN_IMAGES * RUN_DIM];
+    const ebmt_dataset data = run_bars(pixels);
+    ebmt_config c = run_config(EBMT_HYBRID);
     double norm[3];
     (void)state;
     c.warm_start = 0;
     for (int32_t shards = 1; shards <= 3; shards++) {
         ebmt__trainer *tr = NULL;
         c.shards = shards == 3 ? 7 : shards;
-        assert_int_equal(make_trainer(&c, &data, 2, &tr, NULL), EBM_OK);
+        assert_int_equal(run_trainer(&c, &data, 2, &tr, NULL), EBM_OK);
         assert_int_equal(ebmt__trainer_step(tr, NULL), EBM_OK);
         norm[shards - 1] = tr->grad_norm;
         ebmt__trainer_free(tr);
@@ -214,12 +177,12 @@ static void test_shards_cover_the_batch(void **state)
 /* The end of the warm start is a new objective: Adam forgets what it knew, the weights stay. */
 static void test_adam_is_reset_after_the_warm_start(void **state)
 {
-    uint8_t pixels[IMAGES * DIM];
-    const ebmt_dataset data = bars(pixels);
-    const ebmt_config c = small_config(EBMT_HYBRID);
+    uint8_t pixels[RUN_IMAGES * RUN_DIM];
+    const ebmt_dataset data = run_bars(pixels);
+    const ebmt_config c = run_config(EBMT_HYBRID);
     ebmt__trainer *tr = NULL;
     (void)state;
-    assert_int_equal(make_trainer(&c, &data, 1, &tr, NULL), EBM_OK);
+    assert_int_equal(run_trainer(&c, &data, 1, &tr, NULL), EBM_OK);
     for (int i = 1; i <= 4; i++) {
         assert_int_equal(ebmt__trainer_step(tr, NULL), EBM_OK);
         assert_int_equal(tr->state.adam_step, i < 3 ? i : i - 3); /* warm_start is 3 */
@@ -243,14 +206,14 @@ static void read_file(const char *dir, const char *name, unsigned char **data, s
 static void test_resume_is_exact(void **state)
 {
     char whole_dir[TEMP_PATH_MAX], split_dir[TEMP_PATH_MAX], base[TEMP_PATH_MAX];
-    uint8_t pixels[IMAGES * DIM];
-    const ebmt_dataset data = bars(pixels);
+    uint8_t pixels[RUN_IMAGES * RUN_DIM];
+    const ebmt_dataset data = run_bars(pixels);
     unsigned char *a, *b, *lines;
     size_t na, nb, nl, newlines = 0;
     (void)state;
     assert_true(temp_dir_make(base));
     assert_true(temp_dir_join(base, "whole", whole_dir) && temp_dir_join(base, "split", split_dir));
-    ebmt_run_options opt = {.config = small_config(EBMT_HYBRID),
+    ebmt_run_options opt = {.config = run_config(EBMT_HYBRID),
                             .data = &data,
                             .out_dir = whole_dir,
                             .checkpoint_every = 3,
@@ -292,13 +255,13 @@ static void test_resume_is_exact(void **state)
 static void test_result_opens(void **state)
 {
     char base[TEMP_PATH_MAX], dir[TEMP_PATH_MAX];
-    uint8_t pixels[IMAGES * DIM];
-    const ebmt_dataset data = bars(pixels);
+    uint8_t pixels[RUN_IMAGES * RUN_DIM];
+    const ebmt_dataset data = run_bars(pixels);
     ebm_model *m = NULL;
     ebm_error err = {0};
     (void)state;
     assert_true(temp_dir_make(base) && temp_dir_join(base, "my-model", dir));
-    ebmt_run_options opt = {.config = small_config(EBMT_RECOVERY),
+    ebmt_run_options opt = {.config = run_config(EBMT_RECOVERY),
                             .data = &data,
                             .out_dir = dir,
                             .samples_every = 4,
@@ -320,13 +283,13 @@ static void test_result_opens(void **state)
 /* Weights that blow up stop the run at once; the state is the one before. */
 static void test_divergence_stops(void **state)
 {
-    uint8_t pixels[IMAGES * DIM];
-    const ebmt_dataset data = bars(pixels);
-    const ebmt_config c = small_config(EBMT_RECOVERY);
+    uint8_t pixels[RUN_IMAGES * RUN_DIM];
+    const ebmt_dataset data = run_bars(pixels);
+    const ebmt_config c = run_config(EBMT_RECOVERY);
     ebmt__trainer *tr = NULL;
     ebm_error err = {0};
     (void)state;
-    assert_int_equal(make_trainer(&c, &data, 1, &tr, NULL), 0);
+    assert_int_equal(run_trainer(&c, &data, 1, &tr, NULL), 0);
     assert_int_equal(ebmt__trainer_step(tr, NULL), EBM_OK);
     tr->state.params[tr->g->tensors[tr->g->n_tensors - 1].offset] = NAN;
     float before = tr->state.ema[0];
@@ -338,16 +301,16 @@ static void test_divergence_stops(void **state)
 
 static void test_data_must_fit(void **state)
 {
-    uint8_t pixels[IMAGES * DIM];
-    ebmt_dataset data = bars(pixels);
-    ebmt_config c = small_config(EBMT_RECOVERY);
+    uint8_t pixels[RUN_IMAGES * RUN_DIM];
+    ebmt_dataset data = run_bars(pixels);
+    ebmt_config c = run_config(EBMT_RECOVERY);
     ebmt__trainer *tr = NULL;
     (void)state;
-    c.batch = IMAGES + 1;
-    assert_int_equal(make_trainer(&c, &data, 1, &tr, NULL), EBM_ERR_RANGE);
+    c.batch = RUN_IMAGES + 1;
+    assert_int_equal(run_trainer(&c, &data, 1, &tr, NULL), EBM_ERR_RANGE);
     c.batch = 4;
     data.width = 9;
-    assert_int_equal(make_trainer(&c, &data, 1, &tr, NULL), EBM_ERR_SHAPE);
+    assert_int_equal(run_trainer(&c, &data, 1, &tr, NULL), EBM_ERR_SHAPE);
     assert_null(tr);
 }
 

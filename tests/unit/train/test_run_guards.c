@@ -18,60 +18,23 @@
 #include "ebmm/models.h"
 #include "ebmt/train.h"
 #include "random_net.h"
+#include "run_scene.h"
 #include "temp_dir.h"
 #include "trainer.h"
 #include "validate.h"
-
-enum { IMAGES = 40, SIDE = 8, DIM = SIDE * SIDE };
-
-/* Small images with a bright bar that moves: enough to learn something from. */
-static ebmt_dataset bars(uint8_t *pixels)
-{
-    for (int k = 0; k < IMAGES; k++)
-        for (int i = 0; i < DIM; i++)
-            pixels[k * DIM + i] = (uint8_t)(i % SIDE == k % SIDE ? 255 : 8 * k % 50);
-    return (ebmt_dataset){
-        .count = IMAGES, .channels = 1, .height = SIDE, .width = SIDE, .pixels = pixels};
-}
-
-static ebmt_config small_config(ebmt_objective objective)
-{
-    ebmt_config c = ebmt_config_default();
-    c.network = small_network();
-    c.schedule.steps = 3;
-    c.objective = objective;
-    c.step_rule = objective == EBMT_RECOVERY ? EBMT_STEPS_PAPER : EBMT_STEPS_VARIANCE;
-    c.steps_low = 4;
-    c.warm_start = 3;
-    c.iterations = 8;
-    c.batch = 10;
-    c.shards = 4;
-    c.lr = c.lr_warm_start = 1e-3;
-    c.lr_warmup = 2;
-    c.clip = objective == EBMT_HYBRID ? 3.0 : 0.0;
-    return c;
-}
-
-static ebm_status make_trainer(const ebmt_config *c, const ebmt_dataset *data, int32_t threads,
-                               ebmt__trainer **out, ebm_error *err)
-{
-    const ebmt_run_options opt = {
-        .config = *c, .data = data, .threads = threads, .kernels = kernel_set("blas")};
-    return ebmt__trainer_create(&opt, "t", out, err);
-}
 
 /* A learning rate that no network survives: the run stops, and a model of earlier weights is left.
  */
 static void test_last_good_weights(void **state)
 {
     char base[TEMP_PATH_MAX], dir[TEMP_PATH_MAX];
-    uint8_t pixels[IMAGES * DIM];
-    const ebmt_dataset data = bars(pixels);
+    uint8_t pixels[RUN_IMAGES * RUN_DIM];
+    const ebmt_dataset data = run_bars(pixels);
     ebm_model *m = NULL;
     ebm_error err = {0};
     (void)state;
     assert_true(temp_dir_make(base) && temp_dir_join(base, "burnt", dir));
-    ebmt_run_options opt = {.config = small_config(EBMT_HYBRID),
+    ebmt_run_options opt = {.config = run_config(EBMT_HYBRID),
                             .data = &data,
                             .out_dir = dir,
                             .checkpoint_every = 1,
@@ -91,14 +54,14 @@ static void test_last_good_weights(void **state)
  * energies: a network whose output is the sum of its input, brightened, prefers bright images. */
 static void test_validation_gap(void **state)
 {
-    uint8_t pixels[IMAGES * DIM], bright[IMAGES * DIM];
-    const ebmt_dataset data = bars(pixels);
-    const ebmt_config c = small_config(EBMT_RECOVERY);
+    uint8_t pixels[RUN_IMAGES * RUN_DIM], bright[RUN_IMAGES * RUN_DIM];
+    const ebmt_dataset data = run_bars(pixels);
+    const ebmt_config c = run_config(EBMT_RECOVERY);
     ebmt_dataset other = data;
     ebmt__trainer *tr = NULL;
     double gap[6], error[6];
     (void)state;
-    assert_int_equal(make_trainer(&c, &data, 2, &tr, NULL), EBM_OK);
+    assert_int_equal(run_trainer(&c, &data, 2, &tr, NULL), EBM_OK);
     assert_int_equal(ebmt__trainer_step(tr, NULL), EBM_OK);
     assert_int_equal(ebmt__validate(tr, &data, gap, error, NULL), EBM_OK);
     for (int t = 0; t < 6; t++)
@@ -128,9 +91,9 @@ static bool count_gaps(void *user, const ebmt_report *report)
 static void test_start_from_a_model(void **state)
 {
     char base[TEMP_PATH_MAX], dir[2][TEMP_PATH_MAX];
-    uint8_t pixels[IMAGES * DIM];
-    const ebmt_dataset data = bars(pixels);
-    ebmt_config c = small_config(EBMT_RECOVERY);
+    uint8_t pixels[RUN_IMAGES * RUN_DIM];
+    const ebmt_dataset data = run_bars(pixels);
+    ebmt_config c = run_config(EBMT_RECOVERY);
     ebm_model *m[2] = {NULL, NULL};
     int seen = 0;
     (void)state;
@@ -177,13 +140,13 @@ static void test_start_from_a_model(void **state)
 static void test_no_checkpoint_without_its_sheet(void **state)
 {
     char base[TEMP_PATH_MAX], dir[TEMP_PATH_MAX], sheet[TEMP_PATH_MAX], saved[TEMP_PATH_MAX];
-    uint8_t pixels[IMAGES * DIM];
-    const ebmt_dataset data = bars(pixels);
+    uint8_t pixels[RUN_IMAGES * RUN_DIM];
+    const ebmt_dataset data = run_bars(pixels);
     (void)state;
     assert_true(temp_dir_make(base) && temp_dir_join(base, "cut", dir) &&
                 temp_dir_join(dir, "samples-000000004.png", sheet) &&
                 temp_dir_join(dir, "checkpoint-4.safetensors", saved));
-    ebmt_run_options opt = {.config = small_config(EBMT_RECOVERY),
+    ebmt_run_options opt = {.config = run_config(EBMT_RECOVERY),
                             .data = &data,
                             .out_dir = dir,
                             .checkpoint_every = 2,
