@@ -10,40 +10,13 @@
 #include <cmocka.h>
 
 #include "cli/option_file.h"
+#include "demo_options.h"
 #include "temp_dir.h"
-
-typedef struct values {
-    int32_t batch, mode;
-    int64_t iterations, seed;
-    double lr;
-    const char *config, *out;
-    bool flip;
-    ebmt_int_list mult;
-} values;
-
-static const ebmt_option rows[] = {
-    EBMT_GROUP("All"),
-    {"--config", EBMT_OPT_STRING, offsetof(values, config), 0, 0, NULL, "FILE", "a file", false},
-    {"--batch", EBMT_OPT_INT, offsetof(values, batch), 1, 100, NULL, "", "size", false},
-    {"--iterations", EBMT_OPT_INT64, offsetof(values, iterations), 0, 1e12, NULL, "", "n", false},
-    {"--seed", EBMT_OPT_SEED, offsetof(values, seed), 0, 0, NULL, "", "seed", false},
-    {"--lr", EBMT_OPT_REAL, offsetof(values, lr), 0, 1, NULL, "", "step", false},
-    {"--out", EBMT_OPT_STRING, offsetof(values, out), 0, 0, NULL, "DIR", "where to", true},
-    {"--flip", EBMT_OPT_FLAG, offsetof(values, flip), 0, 0, NULL, "", "mirror", false},
-    {"--mode", EBMT_OPT_CHOICE, offsetof(values, mode), 0, 0, "slow|fast", "", "mode", false},
-    {"--mult", EBMT_OPT_INTS, offsetof(values, mult), 1, 9, NULL, "", "widths", false},
-};
-
-static const ebmt_command command = {.name = "demo",
-                                     .summary = "Does nothing.",
-                                     .options = rows,
-                                     .n_options = sizeof rows / sizeof rows[0],
-                                     .config = "--config"};
 
 #define MAX_WORDS 12
 
 /* Writes the file and parses "--config FILE" and the words of `line`, which are changed. */
-static ebm_status parse(const char *dir, const char *json, char *line, values *v,
+static ebm_status parse(const char *dir, const char *json, char *line, demo_values *v,
                         ebmt_parsed *parsed, ebm_error *err)
 {
     static char path[TEMP_PATH_MAX];
@@ -53,7 +26,7 @@ static ebm_status parse(const char *dir, const char *json, char *line, values *v
     assert_true(temp_dir_join(dir, "run.json", path));
     for (char *word = strtok(line, " "); word && n < MAX_WORDS; word = strtok(NULL, " "))
         words[n++] = word;
-    return ebmt__options_parse(&command, n, words, v, parsed, err);
+    return ebmt__options_parse(&demo_command, n, words, v, parsed, err);
 }
 
 static const char every_kind[] =
@@ -64,7 +37,7 @@ static const char every_kind[] =
 static void test_every_kind(void **state)
 {
     char none[] = "";
-    values v = {0};
+    demo_values v = {0};
     ebmt_parsed parsed;
     assert_int_equal(parse(*state, every_kind, none, &v, &parsed, NULL), EBM_OK);
     assert_int_equal(v.batch, 7);
@@ -76,14 +49,14 @@ static void test_every_kind(void **state)
     assert_int_equal(v.mode, 1);
     assert_int_equal(v.mult.n, 3);
     assert_int_equal(v.mult.item[2], 9);
-    assert_true(ebmt__option_given(&command, &parsed, "--lr"));
+    assert_true(ebmt__option_given(&demo_command, &parsed, "--lr"));
     ebmt__options_clear(&parsed);
 }
 
 static void test_flags_win(void **state)
 {
     char line[] = "--lr 0.5 --flip=false --mode slow --mult 3";
-    values v = {0};
+    demo_values v = {0};
     ebmt_parsed parsed;
     assert_int_equal(parse(*state, every_kind, line, &v, &parsed, NULL), EBM_OK);
     assert_true(v.lr == 0.5);
@@ -97,12 +70,12 @@ static void test_flags_win(void **state)
 static void test_defaults_stay(void **state)
 {
     char line[] = "--out x";
-    values v = {.batch = 3, .lr = 0.25};
+    demo_values v = {.batch = 3, .lr = 0.25};
     ebmt_parsed parsed;
     assert_int_equal(parse(*state, "{\"lr\": 1}", line, &v, &parsed, NULL), EBM_OK);
     assert_int_equal(v.batch, 3);
     assert_true(v.lr == 1.0);
-    assert_false(ebmt__option_given(&command, &parsed, "--batch"));
+    assert_false(ebmt__option_given(&demo_command, &parsed, "--batch"));
     ebmt__options_clear(&parsed);
 }
 
@@ -147,7 +120,7 @@ static void test_refused(void **state)
 {
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         char line[] = "--out x";
-        values v = {0};
+        demo_values v = {0};
         ebmt_parsed parsed;
         ebm_error err = {0};
         ebm_status st = parse(*state, bad[i].json, line, &v, &parsed, &err);
@@ -162,7 +135,7 @@ static void test_refused(void **state)
 static void test_overridden_is_checked(void **state)
 {
     char line[] = "--out x --batch 5";
-    values v = {0};
+    demo_values v = {0};
     ebmt_parsed parsed;
     assert_int_equal(parse(*state, "{\"batch\": 101}", line, &v, &parsed, NULL), EBM_ERR_RANGE);
     assert_int_equal(v.batch, 5);
@@ -173,10 +146,11 @@ static void test_files_that_cannot_be_read(void **state)
 {
     char flag[] = "--config=/nonexistent/run.json", line[] = "--out x", *words[] = {flag};
     char *long_text = malloc(EBMT_OPTION_FILE_MAX + 2);
-    values v = {0};
+    demo_values v = {0};
     ebmt_parsed parsed;
     ebm_error err = {0};
-    assert_int_equal(ebmt__options_parse(&command, 1, words, &v, &parsed, &err), EBM_ERR_NOT_FOUND);
+    assert_int_equal(ebmt__options_parse(&demo_command, 1, words, &v, &parsed, &err),
+                     EBM_ERR_NOT_FOUND);
     assert_non_null(strstr(err.where, "run.json"));
     ebmt__options_clear(&parsed);
     assert_non_null(long_text);
@@ -190,25 +164,12 @@ static void test_files_that_cannot_be_read(void **state)
 static void test_missing_option_is_still_required(void **state)
 {
     char none[] = "";
-    values v = {0};
+    demo_values v = {0};
     ebmt_parsed parsed;
     ebm_error err = {0};
     assert_int_equal(parse(*state, "{\"lr\": 0.5}", none, &v, &parsed, &err), EBM_ERR_ARG);
     assert_string_equal(err.where, "--out");
     ebmt__options_clear(&parsed);
-}
-
-static int make_dir(void **state)
-{
-    static char dir[TEMP_PATH_MAX];
-    *state = dir;
-    return temp_dir_make(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state)
-{
-    temp_dir_remove(*state);
-    return 0;
 }
 
 int main(void)
@@ -222,5 +183,5 @@ int main(void)
         cmocka_unit_test(test_files_that_cannot_be_read),
         cmocka_unit_test(test_missing_option_is_still_required),
     };
-    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+    return cmocka_run_group_tests(tests, temp_dir_set_up, temp_dir_tear_down);
 }
