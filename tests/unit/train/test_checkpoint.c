@@ -22,20 +22,6 @@
 #define N_SPECTRAL 2
 #define CONFIG     "{\"ch\":8,\"title\":\"a \\\"quoted\\\" one\"}"
 
-static int set_up(void **state)
-{
-    char *dir = malloc(TEMP_PATH_MAX);
-    *state = dir;
-    return dir && temp_dir_make(dir) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    temp_dir_remove(*state);
-    free(*state);
-    return 0;
-}
-
 static void fill(float *v, size_t n, float from)
 {
     for (size_t i = 0; i < n; i++)
@@ -65,10 +51,15 @@ static void save(const char *dir, int64_t iteration)
     ebmt_state_clear(&s);
 }
 
+static void name_of(int64_t iteration, char name[64])
+{
+    (void)snprintf(name, 64, "checkpoint-%lld.safetensors", (long long)iteration);
+}
+
 static void path_of(const char *dir, int64_t iteration, char path[TEMP_PATH_MAX])
 {
     char name[64];
-    (void)snprintf(name, sizeof name, "checkpoint-%lld.safetensors", (long long)iteration);
+    name_of(iteration, name);
     assert_true(temp_dir_join(dir, name, path));
 }
 
@@ -187,26 +178,27 @@ static void test_strangers_are_ignored(void **state)
     assert_int_equal(temp_dir_count(*state), (int)n + 2);
 }
 
-static void read_all(const char *path, unsigned char **data, size_t *size)
+/* Saves two checkpoints and reads the newer one, to be damaged. @own *data: ebm_free() */
+static void save_two(const char *dir, char name[64], unsigned char **data, size_t *size)
 {
-    assert_int_equal(ebm_file_read(NULL, path, 1 << 20, data, size, NULL), EBM_OK);
+    save(dir, 1);
+    save(dir, 2);
+    name_of(2, name);
+    assert_int_equal(ebm_file_read(dir, name, 1 << 20, data, size, NULL), EBM_OK);
 }
 
 /* Every bit of the newest file, one at a time: found, told, and the one before is used. */
 static void test_every_flipped_bit(void **state)
 {
-    char path[TEMP_PATH_MAX];
+    char name[64];
     unsigned char *data;
     size_t size;
     int notes;
-    save(*state, 1);
-    save(*state, 2);
-    path_of(*state, 2, path);
-    read_all(path, &data, &size);
+    save_two(*state, name, &data, &size);
     for (size_t i = 0; i < size; i++) {
         unsigned char bit = (unsigned char)(1u << i % 8); /* all bits would be eight times slower */
         data[i] ^= bit;
-        assert_true(temp_dir_write(*state, strrchr(path, '/') + 1, data, size));
+        assert_true(temp_dir_write(*state, name, data, size));
         int64_t got = load(*state, &notes, NULL);
         if (got != 1 || notes != 1)
             fail_msg("byte %zu of %zu, bit %d: loaded %lld", i, size, bit, (long long)got);
@@ -217,16 +209,13 @@ static void test_every_flipped_bit(void **state)
 
 static void test_truncated(void **state)
 {
-    char path[TEMP_PATH_MAX];
+    char name[64];
     unsigned char *data;
     size_t size;
     int notes;
-    save(*state, 1);
-    save(*state, 2);
-    path_of(*state, 2, path);
-    read_all(path, &data, &size);
+    save_two(*state, name, &data, &size);
     for (size_t cut = 0; cut < size; cut += 7) {
-        assert_true(temp_dir_write(*state, strrchr(path, '/') + 1, data, cut));
+        assert_true(temp_dir_write(*state, name, data, cut));
         assert_int_equal(load(*state, &notes, NULL), 1);
         assert_int_equal(notes, 1);
     }
@@ -346,7 +335,7 @@ static void test_no_memory(void **state)
 
 int main(void)
 {
-#define WITH_DIR(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define WITH_DIR(f) cmocka_unit_test_setup_teardown(f, temp_dir_set_up, temp_dir_tear_down)
     const struct CMUnitTest tests[] = {
         WITH_DIR(test_round_trip),
         WITH_DIR(test_empty_vectors),

@@ -17,20 +17,6 @@
 #include "metrics_log.h"
 #include "temp_dir.h"
 
-static int set_up(void **state)
-{
-    char *dir = malloc(TEMP_PATH_MAX);
-    *state = dir;
-    return dir && temp_dir_make(dir) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    temp_dir_remove(*state);
-    free(*state);
-    return 0;
-}
-
 static void append(ebmt_metrics *m, int64_t iteration, double loss)
 {
     const double gap[] = {0.25, NAN};
@@ -200,7 +186,7 @@ static void test_no_memory(void **state)
 
 int main(void)
 {
-#define WITH_DIR(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define WITH_DIR(f) cmocka_unit_test_setup_teardown(f, temp_dir_set_up, temp_dir_tear_down)
     const struct CMUnitTest tests[] = {
         WITH_DIR(test_a_line),     WITH_DIR(test_visible_at_once), WITH_DIR(test_cut_on_resume),
         WITH_DIR(test_torn_tails), WITH_DIR(test_endless_line),    WITH_DIR(test_cannot_open),

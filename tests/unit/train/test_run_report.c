@@ -84,19 +84,6 @@ static int occurrences(const char *text, const char *word)
     return n;
 }
 
-static int setup(void **state)
-{
-    static char dir[TEMP_PATH_MAX];
-    *state = dir;
-    return temp_dir_make(dir) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    temp_dir_remove(*state);
-    return 0;
-}
-
 static void test_page(void **state)
 {
     static const char *const parts[] = {"<!DOCTYPE html>",
@@ -240,12 +227,14 @@ static void test_chart(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_page, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_empty_run, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_sheets_are_spread, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_size_is_bounded, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_no_png, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_no_memory_and_no_directory, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_page, temp_dir_set_up, temp_dir_tear_down),
+        cmocka_unit_test_setup_teardown(test_empty_run, temp_dir_set_up, temp_dir_tear_down),
+        cmocka_unit_test_setup_teardown(test_sheets_are_spread, temp_dir_set_up,
+                                        temp_dir_tear_down),
+        cmocka_unit_test_setup_teardown(test_size_is_bounded, temp_dir_set_up, temp_dir_tear_down),
+        cmocka_unit_test_setup_teardown(test_no_png, temp_dir_set_up, temp_dir_tear_down),
+        cmocka_unit_test_setup_teardown(test_no_memory_and_no_directory, temp_dir_set_up,
+                                        temp_dir_tear_down),
         cmocka_unit_test(test_chart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
