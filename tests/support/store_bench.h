@@ -20,6 +20,12 @@ typedef struct store_bench {
 int bench_setup_memory(void **state);
 int bench_setup_sqlite(void **state);
 int bench_teardown(void **state);
+/* Two tests of one case for a list of cmocka's: on a store in memory, and in a file. */
+#define BENCH_BOTH(test)                                                                           \
+    {#test " (memory)", test, bench_setup_memory, bench_teardown, NULL},                           \
+    {                                                                                              \
+#test " (sqlite)", test, bench_setup_sqlite, bench_teardown, NULL                          \
+    }
 
 /* Opens the driver on the bench's limits and time. */
 ebm_status bench_try(store_bench *f, ebm_error *err);

@@ -1,5 +1,6 @@
 /* The conformance suite of stores: the same cases on every driver, and the names of stores. Time
- * is the tests': nothing here waits. What only a file can do is in test_store_sqlite.c. */
+ * is the tests': nothing here waits. What time does to jobs is in test_store_time.c, what only a
+ * file can do in test_store_sqlite.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -182,88 +183,6 @@ static void wishes(void **state)
     assert_string_equal(lease.id, bench_id_of(3));
 }
 
-static void a_lost_lease(void **state)
-{
-    const ebmd_progress half_way = {.fraction = 0.5, .parts_done = 1};
-    store_bench *f = *state;
-    ebmd_lease late, now;
-
-    bench_accept(f, 1);
-    late = bench_claim(f, 1);
-    f->mono += f->limits.lease_ms - 1;
-    bench_sweep(f);
-    assert_int_equal(f->store->ops->heartbeat(f->store, &late, &half_way), EBMD_KEEP);
-    assert_int_equal(bench_view_of(f, 1).progress.parts_done, 1);
-    f->mono += f->limits.lease_ms;
-    bench_sweep(f);
-    bench_expect_state(f, 1, EBMD_JOB_QUEUED, "");
-    now = bench_claim(f, 1);
-    assert_int_equal(now.fence, late.fence + 1);
-    assert_int_equal(f->store->ops->heartbeat(f->store, &late, &half_way), EBMD_LOST);
-    assert_int_equal(bench_save(f, &late, "old", false), EBM_ERR_BAD_STATE);
-    assert_int_equal(bench_finish(f, &late), EBM_ERR_BAD_STATE);
-    assert_int_equal(bench_finish(f, &now), EBM_OK);
-    assert_int_equal(bench_finish(f, &late), EBM_ERR_BAD_STATE);
-    assert_int_equal(f->ended, 1);
-}
-
-/* F29: what the wall clock does is no business of leases and deadlines. */
-static void a_wall_clock_that_jumps(void **state)
-{
-    store_bench *f = *state;
-    ebmd_spec spec = bench_spec_of(bench_id_of(2));
-    ebmd_lease lease;
-
-    spec.timeout_ms = 1000;
-    bench_accept(f, 1);
-    lease = bench_claim(f, 1);
-    assert_int_equal(bench_submit(f, &spec), EBMD_SUBMIT_ACCEPTED);
-    f->wall += INT64_C(315360000000); /* ten years */
-    bench_sweep(f);
-    bench_expect_state(f, 1, EBMD_JOB_RUNNING, "");
-    bench_expect_state(f, 2, EBMD_JOB_QUEUED, "");
-    f->wall = -5;
-    bench_sweep(f);
-    bench_expect_state(f, 2, EBMD_JOB_QUEUED, "");
-    assert_int_equal(bench_finish(f, &lease), EBM_OK);
-}
-
-static void poison_stops(void **state)
-{
-    store_bench *f = *state;
-
-    bench_accept(f, 1);
-    for (int attempt = 1; attempt <= f->limits.attempts; attempt++) {
-        assert_int_equal(bench_claim(f, 1).attempts, attempt);
-        f->mono += f->limits.lease_ms;
-        bench_sweep(f);
-        if (attempt == 2)
-            bench_claim_none(f); /* backs off */
-        f->mono += 6000;
-    }
-    bench_expect_state(f, 1, EBMD_JOB_FAILED, "max_attempts");
-    bench_claim_none(f);
-}
-
-static void giving_back_and_going_on(void **state)
-{
-    store_bench *f = *state;
-    ebmd_lease lease;
-
-    bench_accept(f, 1);
-    for (int round = 0; round < 10; round++) { /* more often than it may fail */
-        lease = bench_claim(f, 1);
-        assert_int_equal(lease.has_checkpoint, round > 0);
-        assert_int_equal(bench_save(f, &lease, "first", false), EBM_OK);
-        assert_int_equal(bench_save(f, &lease, "second", true), EBM_OK);
-        bench_expect_state(f, 1, EBMD_JOB_QUEUED, "");
-        bench_expect_blob(f, 1, EBMD_BLOB_CHECKPOINT, 0, "second", 6);
-    }
-    lease = bench_claim(f, 1);
-    assert_int_equal(bench_finish(f, &lease), EBM_OK);
-    bench_expect_blob(f, 1, EBMD_BLOB_CHECKPOINT, 0, NULL, 0);
-}
-
 static void count_one(void *arg, const ebmd_row *row)
 {
     (void)row;
@@ -336,65 +255,6 @@ static void forgetting(void **state)
     f->mono += f->limits.tombstone_ttl_ms;
     bench_sweep(f);
     assert_false(bench_exists(f, 2));
-}
-
-static void deadlines_and_age(void **state)
-{
-    store_bench *f = *state;
-    ebmd_spec spec = bench_spec_of(bench_id_of(1));
-    ebmd_lease lease;
-
-    spec.timeout_ms = 100;
-    assert_int_equal(bench_submit(f, &spec), EBMD_SUBMIT_ACCEPTED);
-    f->mono += 99;
-    bench_sweep(f);
-    bench_expect_state(f, 1, EBMD_JOB_QUEUED, "");
-    f->mono += 1;
-    bench_claim_none(f); /* never handed out late */
-    bench_sweep(f);
-    bench_expect_state(f, 1, EBMD_JOB_EXPIRED, "deadline");
-    bench_accept(f, 2);
-    lease = bench_claim(f, 2);
-    assert_int_equal(lease.deadline_mono, INT64_MAX);
-    assert_int_equal(bench_finish(f, &lease), EBM_OK);
-    f->mono += f->limits.result_ttl_ms;
-    bench_sweep(f);
-    assert_true(bench_view_of(f, 2).row.purged); /* 410 */
-    bench_expect_blob(f, 2, EBMD_BLOB_PART, 0, NULL, 0);
-    f->mono += f->limits.tombstone_ttl_ms;
-    bench_sweep(f);
-    assert_false(bench_exists(f, 2)); /* 404 */
-}
-
-static void only_so_much_is_kept(void **state)
-{
-    store_bench *f = *state;
-    ebmd_lease lease;
-
-    f->limits.rows = 2;
-    bench_reopen(f);
-    bench_accept(f, 100); /* stays: it has not ended */
-    for (int i = 1; i <= 4; i++) {
-        ebmd_wish wish = {.above_priority = 5, .below_work = 100};
-        ebmd_spec spec = bench_spec_of(bench_id_of(i));
-
-        spec.work = 10;
-        assert_int_equal(bench_submit(f, &spec), EBMD_SUBMIT_ACCEPTED);
-        assert_int_equal(f->store->ops->claim(f->store, &wish, &lease, NULL), EBM_OK);
-        assert_int_equal(bench_finish(f, &lease), EBM_OK);
-    }
-    assert_false(bench_exists(f, 1) || bench_exists(f, 2));
-    assert_true(bench_exists(f, 3) && bench_exists(f, 4) && bench_exists(f, 100));
-    f->limits.rows = 100;
-    f->limits.bytes = 40; /* a finished job has 20 */
-    bench_reopen(f);
-    for (int i = 5; i <= 8; i++) {
-        bench_accept(f, i);
-        while (f->store->ops->claim(f->store, &bench_any, &lease, NULL) == EBM_OK)
-            assert_int_equal(bench_finish(f, &lease), EBM_OK);
-    }
-    assert_true(!bench_exists(f, 5) && !bench_exists(f, 6) && bench_exists(f, 7) &&
-                bench_exists(f, 8));
 }
 
 typedef struct listing {
@@ -513,32 +373,20 @@ static void the_default_path(void **state)
     }
 }
 
-#define BOTH(test)                                                                                 \
-    {#test " (memory)", test, bench_setup_memory, bench_teardown, NULL},                           \
-    {                                                                                              \
-#test " (sqlite)", test, bench_setup_sqlite, bench_teardown, NULL                          \
-    }
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BOTH(life_of_a_job),
-        BOTH(ids_and_owners),
-        BOTH(one_key_one_job),
-        BOTH(bounds_of_the_queue),
-        BOTH(bounds_of_an_owner),
-        BOTH(fair_shares),
-        BOTH(wishes),
-        BOTH(a_lost_lease),
-        BOTH(a_wall_clock_that_jumps),
-        BOTH(poison_stops),
-        BOTH(giving_back_and_going_on),
-        BOTH(cancel_in_every_state),
-        BOTH(forgetting),
-        BOTH(deadlines_and_age),
-        BOTH(only_so_much_is_kept),
-        BOTH(pages),
-        BOTH(allocations_that_fail),
+        BENCH_BOTH(life_of_a_job),
+        BENCH_BOTH(ids_and_owners),
+        BENCH_BOTH(one_key_one_job),
+        BENCH_BOTH(bounds_of_the_queue),
+        BENCH_BOTH(bounds_of_an_owner),
+        BENCH_BOTH(fair_shares),
+        BENCH_BOTH(wishes),
+        BENCH_BOTH(cancel_in_every_state),
+        BENCH_BOTH(forgetting),
+        BENCH_BOTH(pages),
+        BENCH_BOTH(allocations_that_fail),
         cmocka_unit_test(names_of_stores),
         cmocka_unit_test(the_default_path),
     };
