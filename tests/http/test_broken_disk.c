@@ -10,11 +10,11 @@
 
 #include <cmocka.h>
 #include <signal.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "daemon_process.h"
 #include "http_client.h"
+#include "real_time.h"
 #include "tiny_model.h"
 
 #define SLOW "{\"model\":\"slow\",\"steps_per_level\":20,\"seed\":1}"
@@ -105,7 +105,6 @@ static void touch(const char *path)
 
 static void no_room_for_a_while(void **state)
 {
-    struct timespec ts = {.tv_nsec = 50000000};
     char done[64], running[64], id[64];
     http_reply r;
     pid_t pid = d.pid;
@@ -117,7 +116,7 @@ static void no_room_for_a_while(void **state)
     touch(full);
     for (int i = 0; i < 5; i++) {
         assert_int_equal(send_later("{}", id), 503);
-        nanosleep(&ts, NULL); /* let the running job want to write, too */
+        real_sleep_ms(50); /* let the running job want to write, too */
     }
     assert_true(is_in(done, "succeeded", 0)); /* what is there is served, */
     assert_true(http_call(d.port, "GET", "/readyz", "", NULL, &r));

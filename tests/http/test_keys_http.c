@@ -10,10 +10,10 @@
 #include <cmocka.h>
 #include <signal.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "daemon_process.h"
 #include "http_client.h"
+#include "real_time.h"
 #include "tiny_model.h"
 
 #define SECRET "0123456789abcdef0123456789abcdef"
@@ -250,11 +250,10 @@ static int as(const char *who, const char *method, const char *id, const char *t
 /* 202 while it still runs, 200 when it has ended. */
 static void end_job(const char *who, const char *id)
 {
-    struct timespec ts = {.tv_nsec = 1000000};
     int status;
 
     while ((status = as(who, "POST", id, "/cancel")) == 202)
-        nanosleep(&ts, NULL);
+        real_sleep_ms(1);
     assert_int_equal(status, 200);
 }
 
@@ -349,10 +348,8 @@ static void budgets(void **state)
 
 static bool logged_soon(const char *text)
 {
-    struct timespec ts = {.tv_nsec = 10000000};
-
     for (int i = 0; i < 1000 && !daemon_logged(&d, text); i++)
-        nanosleep(&ts, NULL);
+        real_sleep_ms(10);
     return daemon_logged(&d, text);
 }
 

@@ -13,11 +13,11 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "daemon_process.h"
 #include "http_client.h"
+#include "real_time.h"
 #include "tiny_model.h"
 
 #define POST_HEAD                                                                                  \
@@ -44,21 +44,6 @@ static int teardown(void **state)
     (void)state;
     daemon_clean(&d);
     return 0;
-}
-
-static void sleep_ms(long ms)
-{
-    struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
-
-    nanosleep(&ts, NULL);
-}
-
-static double now_s(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
 /* Sends a request and leaves the reply to come. */
@@ -88,11 +73,11 @@ static int end(int fd)
 /* Writes a body that keeps one worker busy for this long, on this machine, in this build. */
 static void body_for(double seconds, char *body, size_t size)
 {
-    double start = now_s();
+    double start = real_now_s();
     int steps;
 
     assert_int_equal(end(begin("{\"model\":\"slow\"}")), 200); /* 4 steps per level */
-    steps = (int)(seconds / ((now_s() - start) / 4));
+    steps = (int)(seconds / ((real_now_s() - start) / 4));
     snprintf(body, size, "{\"model\":\"slow\",\"steps_per_level\":%d}",
              steps < 1      ? 1
              : steps > 2000 ? 2000
@@ -132,12 +117,12 @@ static void a_full_queue(void **state)
     (void)state;
     assert_true(daemon_start(&d, more));
     running = begin(LONG);
-    sleep_ms(100);
+    real_sleep_ms(100);
     waiting = begin(LONG);
-    sleep_ms(100);
-    start = now_s();
+    real_sleep_ms(100);
+    start = real_now_s();
     assert_true(http_post(d.port, "/sample", "{}", &r));
-    assert_true(now_s() - start < 0.5);
+    assert_true(real_now_s() - start < 0.5);
     assert_int_equal(r.status, 429);
     assert_non_null(strstr(r.body, "\"queue_full\""));
     assert_in_range(atoi(http_header(&r, "Retry-After", value, sizeof(value))), 1, 60);
@@ -148,7 +133,7 @@ static void a_full_queue(void **state)
     http_reply_clear(&r);
     /* a second signal ends the wait: both get an answer that says what happened */
     kill(d.pid, SIGTERM);
-    sleep_ms(200);
+    real_sleep_ms(200);
     kill(d.pid, SIGINT);
     assert_int_equal(end(running), 503);
     assert_int_equal(end(waiting), 503);
@@ -256,9 +241,9 @@ static void answers_while_draining(void **state)
     assert_true(daemon_start(&d, more));
     body_for(2.0, body, sizeof(body));
     fd = begin(body);
-    sleep_ms(100);
+    real_sleep_ms(100);
     kill(d.pid, SIGTERM);
-    sleep_ms(100);
+    real_sleep_ms(100);
     assert_true(http_call(d.port, "GET", "/readyz", "", NULL, &r));
     assert_int_equal(r.status, 503);
     http_reply_clear(&r);
@@ -310,7 +295,7 @@ static void a_killed_daemon_remembers(void **state)
     assert_true(http_post(d.port, "/sample", "{\"seed\":9}", &made));
     assert_int_equal(made.status, 200);
     fd = begin(LONG);
-    sleep_ms(200);
+    real_sleep_ms(200);
     assert_int_equal(daemon_stop(&d, SIGKILL, 5000), -1);
     close(fd);
     assert_true(daemon_start(&d, more));
@@ -334,11 +319,11 @@ static void a_client_that_leaves(void **state)
     (void)state;
     assert_true(daemon_start(&d, NULL));
     fd = begin(LONG);
-    sleep_ms(200);
+    real_sleep_ms(200);
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
     close(fd);
     for (int i = 0; i < 40 && !daemon_logged(&d, "\"status\":\"canceled\""); i++)
-        sleep_ms(100);
+        real_sleep_ms(100);
     assert_true(daemon_logged(&d, "\"status\":\"canceled\""));
     assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
 }
@@ -352,20 +337,20 @@ static void slow_clients(void **state)
 
     (void)state;
     assert_true(daemon_start(&d, NULL));
-    start = now_s();
+    start = real_now_s();
     silent = http_connect(d.port);
     dripping = http_connect(d.port);
     http_send_text(dripping, "GET /healthz HTTP/1.1\r\nX: ");
-    while (open && now_s() - start < 9.0) {
+    while (open && real_now_s() - start < 9.0) {
         struct pollfd p = {.fd = dripping, .events = POLLIN};
         char byte;
 
-        sleep_ms(250);
+        real_sleep_ms(250);
         open = http_send_text(dripping, "a") &&
                !(poll(&p, 1, 0) == 1 && recv(dripping, &byte, 1, 0) <= 0);
     }
     assert_false(open);
-    assert_true(now_s() - start > 4.0 && now_s() - start < 8.0);
+    assert_true(real_now_s() - start > 4.0 && real_now_s() - start < 8.0);
     assert_true(http_ends(silent, 2000));
     close(silent);
     close(dripping);
@@ -383,7 +368,7 @@ static void too_many_connections(void **state)
     assert_true(daemon_start(&d, more));
     for (int i = 0; i < 38; i++)
         fds[i] = http_connect(d.port);
-    sleep_ms(100);
+    real_sleep_ms(100);
     if (http_post(d.port, "/sample", "{}", &r)) {
         assert_int_equal(r.status, 503);
         assert_non_null(strstr(r.body, "\"overloaded\""));
@@ -394,7 +379,7 @@ static void too_many_connections(void **state)
     http_reply_clear(&r);
     for (int i = 0; i < 38; i++)
         close(fds[i]);
-    sleep_ms(100);
+    real_sleep_ms(100);
     assert_true(http_post(d.port, "/sample", "{}", &r));
     assert_int_equal(r.status, 200);
     http_reply_clear(&r);

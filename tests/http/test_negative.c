@@ -13,12 +13,12 @@
 #include <dirent.h>
 #include <jansson.h>
 #include <signal.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "daemon_process.h"
 #include "http_client.h"
 #include "negative_cases.h"
+#include "real_time.h"
 #include "tiny_model.h"
 
 static daemon_process d;
@@ -104,10 +104,8 @@ static void served(void)
 
 static void wait_for_files(int wanted)
 {
-    struct timespec ts = {.tv_nsec = 10000000};
-
     for (int i = 0; i < 1000 && open_files() > wanted; i++)
-        nanosleep(&ts, NULL);
+        real_sleep_ms(10);
     assert_true(open_files() <= wanted);
 }
 

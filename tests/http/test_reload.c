@@ -11,11 +11,11 @@
 #include <cmocka.h>
 #include <jansson.h>
 #include <signal.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "daemon_process.h"
 #include "http_client.h"
+#include "real_time.h"
 #include "tiny_model.h"
 
 #define LONG "{\"model\":\"a\",\"n\":2,\"seed\":3,\"steps_per_level\":1500}"
@@ -48,13 +48,6 @@ static int teardown(void **state)
     (void)state;
     daemon_clean(&d);
     return rc;
-}
-
-static void pause_ms(long ms)
-{
-    struct timespec ts = {.tv_nsec = ms * 1000000L};
-
-    nanosleep(&ts, NULL);
 }
 
 /* --- asking ------------------------------------------------------------------------------- */
@@ -125,7 +118,7 @@ static json_t *wait_for(const char *id, const char *status)
         if (strcmp(text_of(job, "status", NULL), status) == 0)
             return job;
         json_decref(job);
-        pause_ms(5);
+        real_sleep_ms(5);
     }
     fail_msg("%s is not %s", id, status);
     return NULL;
@@ -142,7 +135,7 @@ static void wait_metric(const char *line)
         http_reply_clear(&r);
         if (found)
             return;
-        pause_ms(5);
+        real_sleep_ms(5);
     }
     fail_msg("no %s", line);
 }

@@ -13,13 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include <jansson.h>
 #include <sqlite3.h>
 
 #include "daemon_process.h"
 #include "http_client.h"
+#include "real_time.h"
 #include "tiny_model.h"
 
 #define BODIES     10
@@ -56,21 +56,6 @@ static int below(int n)
     return (int)(draw() % (uint64_t)n);
 }
 
-static double now_s(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
-static void sleep_ms(long ms)
-{
-    struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
-
-    nanosleep(&ts, NULL);
-}
-
 static int complain(const char *what, const char *about)
 {
     fprintf(stderr, "kill_daemon: %s: %s\n", what, about);
@@ -100,13 +85,13 @@ static char *data_of(const char *text, size_t size)
 static int steps_for(double seconds)
 {
     http_reply r;
-    double start_s = now_s();
+    double start_s = real_now_s();
     int steps;
 
     if (!http_post(d.port, "/sample", "{\"model\":\"slow\",\"steps_per_level\":20}", &r))
         return 1;
     http_reply_clear(&r);
-    steps = (int)(20.0 * seconds / (now_s() - start_s));
+    steps = (int)(20.0 * seconds / (real_now_s() - start_s));
     return steps < 1 ? 1 : steps > 2000 ? 2000 : steps;
 }
 
@@ -173,21 +158,21 @@ static bool send_job(int j)
 /* Sends for a while, first what got no answer before, and kills in the middle of it. */
 static void cycle(int round)
 {
-    double until = now_s() + 0.3 + below(1500) / 1000.0;
+    double until = real_now_s() + 0.3 + below(1500) / 1000.0;
     int first = n_jobs;
 
     for (int j = 0; j < first; j++) {
         if (!jobs[j].accepted)
             send_job(j);
     }
-    for (int i = 0; i < PER_CYCLE && n_jobs < JOBS_MAX && now_s() < until; i++) {
+    for (int i = 0; i < PER_CYCLE && n_jobs < JOBS_MAX && real_now_s() < until; i++) {
         /* one long job every third round: the last process must be able to finish them all */
         jobs[n_jobs].body = i == 0 && round % 3 == 0 ? below(2) : 2 + below(BODIES - 2);
         send_job(n_jobs++);
-        sleep_ms(below(60));
+        real_sleep_ms(below(60));
     }
-    if (now_s() < until)
-        sleep_ms((long)((until - now_s()) * 1e3));
+    if (real_now_s() < until)
+        real_sleep_ms((long)((until - real_now_s()) * 1e3));
     if (below(2) == 0 && n_jobs < JOBS_MAX) { /* and with one on its way */
         jobs[n_jobs].body = 2;
         send_job(n_jobs++);
@@ -224,16 +209,16 @@ static int check_job(int j)
 
 static int check_all(void)
 {
-    double until = now_s() + FINISH_MAX;
+    double until = real_now_s() + FINISH_MAX;
     int wrong = 0;
 
     for (int j = 0; j < n_jobs; j++) {
         int verdict = 0;
 
-        while (!jobs[j].accepted && !send_job(j) && now_s() < until)
-            sleep_ms(20);
-        while ((verdict = check_job(j)) == 0 && now_s() < until)
-            sleep_ms(20);
+        while (!jobs[j].accepted && !send_job(j) && real_now_s() < until)
+            real_sleep_ms(20);
+        while ((verdict = check_job(j)) == 0 && real_now_s() < until)
+            real_sleep_ms(20);
         if (verdict == 0)
             complain("not finished", jobs[j].id);
         wrong += verdict == 1 ? 0 : 1;
@@ -264,11 +249,11 @@ static int run(int cycles)
     int wrong, rows;
 
     for (int i = 0; i < cycles; i++) {
-        double begin = now_s();
+        double begin = real_now_s();
 
         if (!start())
             return complain("a start failed", store);
-        slowest = now_s() - begin > slowest ? now_s() - begin : slowest;
+        slowest = real_now_s() - begin > slowest ? real_now_s() - begin : slowest;
         cycle(i);
     }
     if (!start())

@@ -13,19 +13,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "http_client.h"
+#include "real_time.h"
 
 #define MAX_ARGS 32
-
-static void sleep_ms(long ms)
-{
-    struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
-
-    nanosleep(&ts, NULL);
-}
 
 /* A port that was free a moment ago. */
 static int free_port(void)
@@ -110,7 +103,7 @@ static bool start_and_ask(daemon_process *d, const char *const *more, const int 
             if (ready)
                 return true;
         }
-        sleep_ms(10);
+        real_sleep_ms(10);
     }
     return false;
 }
@@ -143,7 +136,7 @@ int daemon_stop(daemon_process *d, int signal_no, int timeout_ms)
             d->pid = 0;
             return exit_code(status);
         }
-        sleep_ms(10);
+        real_sleep_ms(10);
     }
     return -1;
 }

@@ -6,16 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-static double now_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
-}
+#include "real_time.h"
 
 bool events_open(event_client *c, int port, const char *method, const char *path,
                  const char *headers, const char *body)
@@ -81,6 +74,11 @@ static bool receive_more(event_client *c, int timeout_ms)
     return k > 0 && append(&c->raw, &c->n, &c->room, bytes, (size_t)k) && decode(c);
 }
 
+static int left_ms(double until)
+{
+    return (int)((until - real_now_s()) * 1e3) + 1;
+}
+
 static bool is_field(const char *line, const char *name)
 {
     return strncmp(line, name, strlen(name)) == 0;
@@ -103,7 +101,7 @@ static bool parse(char *block, one_event *out)
 
 bool events_next(event_client *c, one_event *out, int timeout_ms)
 {
-    double until = now_ms() + timeout_ms;
+    double until = real_now_s() + timeout_ms / 1e3;
 
     for (;;) {
         char *end = c->len > 0 ? strstr(c->text, "\n\n") : NULL;
@@ -118,7 +116,7 @@ bool events_next(event_client *c, one_event *out, int timeout_ms)
             memmove(c->text, c->text + n, c->len + 1);
             if (good)
                 return true;
-        } else if (now_ms() >= until || !receive_more(c, (int)(until - now_ms()) + 1)) {
+        } else if (real_now_s() >= until || !receive_more(c, left_ms(until))) {
             return false;
         }
     }
@@ -126,9 +124,9 @@ bool events_next(event_client *c, one_event *out, int timeout_ms)
 
 bool events_until(event_client *c, const char *name, one_event *out, int timeout_ms)
 {
-    double until = now_ms() + timeout_ms;
+    double until = real_now_s() + timeout_ms / 1e3;
 
-    while (now_ms() < until && events_next(c, out, (int)(until - now_ms()) + 1)) {
+    while (real_now_s() < until && events_next(c, out, left_ms(until))) {
         if (strcmp(out->name, name) == 0)
             return true;
         event_clear(out);
