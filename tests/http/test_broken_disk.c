@@ -12,10 +12,9 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "daemon_process.h"
+#include "daemon_models.h"
 #include "http_client.h"
 #include "real_time.h"
-#include "tiny_model.h"
 
 #define SLOW "{\"model\":\"slow\",\"steps_per_level\":20,\"seed\":1}"
 
@@ -25,11 +24,10 @@ static char full[TEMP_PATH_MAX], lost[TEMP_PATH_MAX];
 /* With the disk of support/failing_disk.c, which no process after this one gets. */
 static bool start(bool failing)
 {
-    char store[TEMP_PATH_MAX + 16], prefix[TEMP_PATH_MAX];
-    const char *const more[] = {"--workers", "1", "--store", store, NULL};
+    char prefix[TEMP_PATH_MAX];
+    const char *const more[] = {"--workers", "1", "--store", d.store, NULL};
     bool ok;
 
-    snprintf(store, sizeof(store), "sqlite:%s/jobs.db", d.dir);
     if (!temp_dir_join(d.dir, "disk", prefix))
         return false;
     if (failing) {
@@ -43,14 +41,8 @@ static bool start(bool failing)
 
 static int setup(void **state)
 {
-    static const tiny_model models[] = {
-        {.id = "a-tiny", .levels = 2, .steps = 2, .seed = 1, .step_scale = 1.0},
-        {.id = "slow", .levels = 400, .steps = 4, .seed = 3, .step_scale = 1.0}};
-
     (void)state;
-    return daemon_prepare(&d) && tiny_model_write(d.models, &models[0]) &&
-                   tiny_model_write(d.models, &models[1]) &&
-                   temp_dir_join(d.dir, "disk.full", full) &&
+    return daemon_prepare_slow(&d) && temp_dir_join(d.dir, "disk.full", full) &&
                    temp_dir_join(d.dir, "disk.sync", lost) && start(true)
                ? 0
                : -1;

@@ -16,12 +16,11 @@
 #include <signal.h>
 #include <time.h>
 
-#include "daemon_process.h"
+#include "daemon_models.h"
 #include "ebm/io.h"
 #include "ebm/memory.h"
 #include "http_client.h"
 #include "http_form.h"
-#include "tiny_model.h"
 
 #define LONG "{\"model\":\"a-tiny\",\"chains\":2,\"steps\":20000,\"thin\":100,\"seed\":5}"
 
@@ -29,10 +28,8 @@ static daemon_process d;
 
 static int start(void)
 {
-    char store[TEMP_PATH_MAX + 16];
-    const char *const more[] = {"--workers", "2", "--store", store, NULL};
+    const char *const more[] = {"--workers", "2", "--store", d.store, NULL};
 
-    snprintf(store, sizeof(store), "sqlite:%s/jobs.db", d.dir);
     return daemon_start(&d, more) ? 0 : -1;
 }
 
@@ -43,19 +40,13 @@ static int setup(void **state)
         {.id = "b-wild", .levels = 2, .steps = 5, .seed = 2, .step_scale = 1e6}};
 
     (void)state;
-    if (!daemon_prepare(&d) || !tiny_model_write(d.models, &models[0]) ||
-        !tiny_model_write(d.models, &models[1]))
-        return -1;
-    return start();
+    return daemon_prepare_models(&d, models, 2) ? start() : -1;
 }
 
 static int teardown(void **state)
 {
-    int rc = daemon_stop(&d, SIGTERM, 10000);
-
     (void)state;
-    daemon_clean(&d);
-    return rc;
+    return daemon_end(&d, 10000);
 }
 
 /* --- calls --------------------------------------------------------------------------------- */

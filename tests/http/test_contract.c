@@ -9,11 +9,9 @@
 
 #include <cmocka.h>
 #include <jansson.h>
-#include <signal.h>
 
-#include "daemon_process.h"
+#include "daemon_models.h"
 #include "http_client.h"
-#include "tiny_model.h"
 
 #define SERIES_MAX                                                                                 \
     1000 /* of a fixed table of routes, statuses, kinds; nothing a client sends adds one */
@@ -37,11 +35,8 @@ static json_t *get_json(const char *method, const char *path, const char *body, 
 
 static int setup(void **state)
 {
-    static const tiny_model what = {
-        .id = "tiny", .levels = 2, .steps = 2, .seed = 1, .step_scale = 1.0};
-
     (void)state;
-    if (!daemon_prepare(&d) || !tiny_model_write(d.models, &what) || !daemon_start(&d, NULL))
+    if (!daemon_prepare_tiny(&d) || !daemon_start(&d, NULL))
         return -1;
     doc = get_json("GET", "/openapi.json", NULL, 200);
     return 0;
@@ -49,12 +44,9 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    int rc = daemon_stop(&d, SIGTERM, 10000);
-
     (void)state;
     json_decref(doc);
-    daemon_clean(&d);
-    return rc;
+    return daemon_end(&d, 10000);
 }
 
 static json_t *schema_named(const char *name)

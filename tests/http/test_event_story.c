@@ -9,11 +9,9 @@
 
 #include <cmocka.h>
 #include <jansson.h>
-#include <signal.h>
 
-#include "daemon_process.h"
+#include "daemon_models.h"
 #include "event_client.h"
-#include "tiny_model.h"
 
 #define EVENTS "Accept: text/event-stream\r\n"
 #define SHORT  "{\"model\":\"slow\",\"steps_per_level\":40,\"n\":2}"
@@ -27,17 +25,13 @@ static int setup(void **state)
     static const char *const more[] = {"--workers", "1", NULL};
 
     (void)state;
-    return daemon_prepare(&d) && tiny_model_write(d.models, &slow) && daemon_start(&d, more) ? 0
-                                                                                             : -1;
+    return daemon_prepare_models(&d, &slow, 1) && daemon_start(&d, more) ? 0 : -1;
 }
 
 static int teardown(void **state)
 {
-    int rc = daemon_stop(&d, SIGTERM, 15000);
-
     (void)state;
-    daemon_clean(&d);
-    return rc;
+    return daemon_end(&d, 15000);
 }
 
 static json_t *job_of(const char *id)

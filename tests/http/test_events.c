@@ -18,10 +18,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "daemon_process.h"
+#include "daemon_models.h"
 #include "event_client.h"
 #include "real_time.h"
-#include "tiny_model.h"
 
 #define EVENTS "Accept: text/event-stream\r\n"
 #define LONG   "{\"model\":\"slow\",\"steps_per_level\":2000}"
@@ -30,29 +29,20 @@ static daemon_process d;
 
 static int setup(void **state)
 {
-    static const tiny_model models[] = {
-        {.id = "a-tiny", .levels = 2, .steps = 2, .seed = 1, .step_scale = 1.0},
-        {.id = "slow", .levels = 400, .steps = 4, .seed = 3, .step_scale = 1.0}};
-    char store[TEMP_PATH_MAX + 16];
     const char *const more[] = {"--workers",          "1",  "--streams", "8",
-                                "--connections",      "64", "--store",   store,
+                                "--connections",      "64", "--store",   d.store,
                                 "--stream-heartbeat", "1",  NULL};
 
     (void)state;
-    if (!daemon_prepare(&d) || !tiny_model_write(d.models, &models[0]) ||
-        !tiny_model_write(d.models, &models[1]))
+    if (!daemon_prepare_slow(&d))
         return -1;
-    snprintf(store, sizeof(store), "sqlite:%s/jobs.db", d.dir);
     return daemon_start(&d, more) ? 0 : -1;
 }
 
 static int teardown(void **state)
 {
-    int rc = daemon_stop(&d, SIGTERM, 15000); /* a sanitizer has its say */
-
     (void)state;
-    daemon_clean(&d);
-    return rc;
+    return daemon_end(&d, 15000); /* a sanitizer has its say */
 }
 
 static void send_later(const char *body, char id[64])
@@ -428,14 +418,13 @@ static void a_canceled_job(void **state)
 /* C8: streams end with `draining`, properly, and the job is there for the next process. */
 static void a_stop(void **state)
 {
-    char store[TEMP_PATH_MAX + 16], id[64], header[128];
-    const char *const more[] = {"--workers", "1", "--store", store, "--drain-seconds", "0", NULL};
+    char id[64], header[128];
+    const char *const more[] = {"--workers", "1", "--store", d.store, "--drain-seconds", "0", NULL};
     event_client c, poster;
     long long seen;
     one_event e;
 
     (void)state;
-    snprintf(store, sizeof(store), "sqlite:%s/jobs.db", d.dir);
     assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
     assert_true(daemon_start(&d, more));
     assert_true(events_open(&poster, d.port, "POST", "/v1/sample", EVENTS, LONG));

@@ -12,34 +12,25 @@
 #include <cmocka.h>
 
 #include <netinet/in.h>
-#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon_process.h"
+#include "daemon_models.h"
 #include "http_client.h"
 #include "sample_bodies.h"
-#include "tiny_model.h"
 
 static daemon_process d;
 
 static int setup(void **state)
 {
-    static const tiny_model what = {
-        .id = "tiny", .levels = 2, .steps = 2, .seed = 1, .step_scale = 1.0};
-
     (void)state;
-    return daemon_prepare(&d) && tiny_model_write(d.models, &what) && daemon_start(&d, NULL) ? 0
-                                                                                             : -1;
+    return daemon_prepare_tiny(&d) && daemon_start(&d, NULL) ? 0 : -1;
 }
 
 static int teardown(void **state)
 {
-    int rc = daemon_stop(&d, SIGTERM, 10000);
-
     (void)state;
-    daemon_clean(&d);
-    return rc;
+    return daemon_end(&d, 10000);
 }
 
 static void still_alive(void)

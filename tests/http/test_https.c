@@ -12,9 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon_process.h"
+#include "daemon_models.h"
 #include "http_client.h"
-#include "tiny_model.h"
 
 static daemon_process d;
 static char key[TEMP_PATH_MAX];
@@ -37,14 +36,8 @@ static void copy_key(const char *name, mode_t mode)
 
 static int setup(void **state)
 {
-    static const tiny_model what = {
-        .id = "tiny", .levels = 2, .steps = 2, .seed = 1, .step_scale = 1.0};
-
     (void)state;
-    return daemon_prepare(&d) && tiny_model_write(d.models, &what) &&
-                   temp_dir_join(d.dir, "key.pem", key)
-               ? 0
-               : -1;
+    return daemon_prepare_tiny(&d) && temp_dir_join(d.dir, "key.pem", key) ? 0 : -1;
 }
 
 static int teardown(void **state)

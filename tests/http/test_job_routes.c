@@ -13,10 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon_process.h"
+#include "daemon_models.h"
 #include "http_client.h"
 #include "real_time.h"
-#include "tiny_model.h"
 
 #define SECRET "0123456789abcdef0123456789abcdef"
 #define TAIL                                                                                       \
@@ -29,16 +28,12 @@ static daemon_process d;
 
 static int setup(void **state)
 {
-    static const tiny_model models[] = {
-        {.id = "a-tiny", .levels = 2, .steps = 2, .seed = 1, .step_scale = 1.0},
-        {.id = "slow", .levels = 400, .steps = 4, .seed = 3, .step_scale = 1.0}};
     static const char text[] = "alice sample,jobs" TAIL "bob sample,jobs" TAIL "root admin" TAIL;
     static char keys[TEMP_PATH_MAX];
     const char *const more[] = {"--api-keys", keys, "--workers", "1", "--sync-limit", "1", NULL};
 
     (void)state;
-    if (!daemon_prepare(&d) || !tiny_model_write(d.models, &models[0]) ||
-        !tiny_model_write(d.models, &models[1]) || !temp_dir_join(d.dir, "keys", keys) ||
+    if (!daemon_prepare_slow(&d) || !temp_dir_join(d.dir, "keys", keys) ||
         !temp_dir_write(d.dir, "keys", text, sizeof(text) - 1) || chmod(keys, 0600) != 0)
         return -1;
     return daemon_start(&d, more) ? 0 : -1;

@@ -13,10 +13,9 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "daemon_process.h"
+#include "daemon_models.h"
 #include "http_client.h"
 #include "real_time.h"
-#include "tiny_model.h"
 
 #define LONG                                                                                       \
     "{\"model\":\"slow\",\"steps_per_level\":2000,\"seed\":1}" /* seconds, on any machine */
@@ -32,13 +31,8 @@ static int start(const char *store, const char *ttl)
 
 static int setup(void **state)
 {
-    static const tiny_model models[] = {
-        {.id = "a-tiny", .levels = 2, .steps = 2, .seed = 1, .step_scale = 1.0},
-        {.id = "slow", .levels = 400, .steps = 4, .seed = 3, .step_scale = 1.0}};
-
     (void)state;
-    if (!daemon_prepare(&d) || !tiny_model_write(d.models, &models[0]) ||
-        !tiny_model_write(d.models, &models[1]))
+    if (!daemon_prepare_slow(&d))
         return -1;
     return start("memory", "86400");
 }
@@ -275,21 +269,20 @@ static void results_age(void **state)
 /* C8: a stop gives jobs that nobody waits for back at once; the next process goes on with them. */
 static void over_a_stop(void **state)
 {
-    char store[TEMP_PATH_MAX + 16], id[64];
+    char id[64];
     http_reply r;
     double begin;
 
     (void)state;
     assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
-    snprintf(store, sizeof(store), "sqlite:%s/jobs.db", d.dir);
-    assert_int_equal(start(store, "86400"), 0);
+    assert_int_equal(start(d.store, "86400"), 0);
     assert_int_equal(send_later("{\"model\":\"slow\",\"steps_per_level\":40,\"seed\":3}", NULL, id),
                      202);
     wait_until(id, "running");
     begin = real_now_s();
     assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
     assert_true(real_now_s() - begin < 5.0);
-    assert_int_equal(start(store, "86400"), 0);
+    assert_int_equal(start(d.store, "86400"), 0);
     wait_until(id, "succeeded");
     look(id, &r);
     assert_non_null(strstr(r.body, "\"grad_evals\":16000,")); /* nothing was done twice */

@@ -11,10 +11,9 @@
 #include <signal.h>
 #include <sys/stat.h>
 
-#include "daemon_process.h"
+#include "daemon_models.h"
 #include "http_client.h"
 #include "real_time.h"
-#include "tiny_model.h"
 
 #define SECRET "0123456789abcdef0123456789abcdef"
 #define SALTED                                                                                     \
@@ -35,8 +34,6 @@ static void write_keys(const char *text)
 
 static int setup(void **state)
 {
-    static const tiny_model what = {
-        .id = "tiny", .levels = 2, .steps = 2, .seed = 1, .step_scale = 1.0};
     static const char *more[] = {"--api-keys",
                                  keys,
                                  "--trusted-proxies",
@@ -50,8 +47,7 @@ static int setup(void **state)
                                  NULL};
 
     (void)state;
-    if (!daemon_prepare(&d) || !tiny_model_write(d.models, &what) ||
-        !temp_dir_join(d.dir, "keys", keys))
+    if (!daemon_prepare_tiny(&d) || !temp_dir_join(d.dir, "keys", keys))
         return -1;
     write_keys("alice sample,jobs - -" TAIL "reader jobs - -" TAIL "slow sample 2 -" TAIL
                "poor sample - 8" TAIL "boss admin - -" TAIL "thrifty sample - 8" TAIL
@@ -62,11 +58,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    int rc = daemon_stop(&d, SIGTERM, 10000);
-
     (void)state;
-    daemon_clean(&d);
-    return rc;
+    return daemon_end(&d, 10000);
 }
 
 static int post(const char *headers, http_reply *r)

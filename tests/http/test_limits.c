@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon_process.h"
+#include "daemon_models.h"
 #include "http_client.h"
 #include "real_time.h"
 #include "tiny_model.h"
@@ -28,15 +28,8 @@ static daemon_process d;
 
 static int setup(void **state)
 {
-    static const tiny_model models[] = {
-        {.id = "a-tiny", .levels = 2, .steps = 2, .seed = 1, .step_scale = 1.0},
-        {.id = "slow", .levels = 400, .steps = 4, .seed = 3, .step_scale = 1.0}};
-
     (void)state;
-    if (!daemon_prepare(&d))
-        return -1;
-    return tiny_model_write(d.models, &models[0]) && tiny_model_write(d.models, &models[1]) ? 0
-                                                                                            : -1;
+    return daemon_prepare_slow(&d) ? 0 : -1;
 }
 
 static int teardown(void **state)
@@ -282,15 +275,13 @@ static void connected_just_before(void **state)
 /* kill -9 in the middle of a job; the next start takes it up again, and has what was finished. */
 static void a_killed_daemon_remembers(void **state)
 {
-    char store[TEMP_PATH_MAX + 16];
-    const char *more[] = {"--store", store, "--workers", "1", NULL};
+    const char *more[] = {"--store", d.store, "--workers", "1", NULL};
     char path[96];
     char id[64];
     http_reply made, r;
     int fd;
 
     (void)state;
-    snprintf(store, sizeof(store), "sqlite:%s/jobs.db", d.dir);
     assert_true(daemon_start(&d, more));
     assert_true(http_post(d.port, "/sample", "{\"seed\":9}", &made));
     assert_int_equal(made.status, 200);

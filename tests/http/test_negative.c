@@ -15,21 +15,17 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "daemon_process.h"
+#include "daemon_models.h"
 #include "http_client.h"
 #include "negative_cases.h"
 #include "real_time.h"
-#include "tiny_model.h"
 
 static daemon_process d;
 
 static int setup(void **state)
 {
-    static const tiny_model what = {
-        .id = "tiny", .levels = 2, .steps = 2, .seed = 1, .step_scale = 1.0};
-
     (void)state;
-    if (!daemon_prepare(&d) || !tiny_model_write(d.models, &what) || !daemon_start(&d, NULL))
+    if (!daemon_prepare_tiny(&d) || !daemon_start(&d, NULL))
         return -1;
     negative.port = d.port;
     return 0;

@@ -15,19 +15,15 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "daemon_process.h"
+#include "daemon_models.h"
 #include "http_client.h"
-#include "tiny_model.h"
 
 static daemon_process d;
 
 static int setup(void **state)
 {
-    static const tiny_model what = {
-        .id = "tiny", .levels = 2, .steps = 2, .seed = 1, .step_scale = 1.0};
-
     (void)state;
-    return daemon_prepare(&d) && tiny_model_write(d.models, &what) ? 0 : -1;
+    return daemon_prepare_tiny(&d) ? 0 : -1;
 }
 
 static int teardown(void **state)

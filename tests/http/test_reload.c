@@ -43,11 +43,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    int rc = daemon_stop(&d, SIGTERM, 20000);
-
     (void)state;
-    daemon_clean(&d);
-    return rc;
+    return daemon_end(&d, 20000);
 }
 
 /* --- asking ------------------------------------------------------------------------------- */

@@ -12,13 +12,11 @@
 
 #include <jansson.h>
 #include <pthread.h>
-#include <signal.h>
 
-#include "daemon_process.h"
+#include "daemon_models.h"
 #include "ebm/io.h"
 #include "ebm/memory.h"
 #include "http_client.h"
-#include "tiny_model.h"
 
 #define IMAGES 8
 
@@ -33,13 +31,7 @@ static int start(const char *workers)
     const char *const more[] = {"--workers", workers, "--cors-origins", "https://app.example",
                                 NULL};
 
-    if (!daemon_prepare(&d))
-        return -1;
-    for (size_t i = 0; i < 3; i++) {
-        if (!tiny_model_write(d.models, &models[i]))
-            return -1;
-    }
-    return daemon_start(&d, more) ? 0 : -1;
+    return daemon_prepare_models(&d, models, 3) && daemon_start(&d, more) ? 0 : -1;
 }
 
 static int setup_one(void **state)
@@ -56,11 +48,8 @@ static int setup_two(void **state)
 
 static int teardown(void **state)
 {
-    int rc = daemon_stop(&d, SIGTERM, 10000);
-
     (void)state;
-    daemon_clean(&d);
-    return rc;
+    return daemon_end(&d, 10000);
 }
 
 static json_t *post(const char *body, int status)

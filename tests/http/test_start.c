@@ -14,19 +14,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon_process.h"
+#include "daemon_models.h"
 #include "http_client.h"
-#include "tiny_model.h"
 
 static daemon_process d;
 
 static int setup(void **state)
 {
-    static const tiny_model what = {
-        .id = "tiny", .levels = 2, .steps = 2, .seed = 1, .step_scale = 1.0};
-
     (void)state;
-    return daemon_prepare(&d) && tiny_model_write(d.models, &what) ? 0 : -1;
+    return daemon_prepare_tiny(&d) ? 0 : -1;
 }
 
 static int teardown(void **state)
@@ -211,12 +207,10 @@ static void bad_stores(void **state)
 
 static void a_second_daemon(void **state)
 {
-    char spec[TEMP_PATH_MAX + 32];
-    const char *more[] = {"--store", spec, NULL};
+    const char *more[] = {"--store", d.store, NULL};
     daemon_process first = d;
 
     (void)state;
-    snprintf(spec, sizeof(spec), "sqlite:%s/jobs.db", d.dir);
     assert_true(daemon_start(&first, more));
     expect(more, 75, "jobs.db");
     assert_int_equal(daemon_stop(&first, SIGTERM, 10000), 0);

@@ -12,16 +12,14 @@
 
 #include <jansson.h>
 #include <poll.h>
-#include <signal.h>
 #include <unistd.h>
 #include <zlib.h>
 
-#include "daemon_process.h"
+#include "daemon_models.h"
 #include "ebm/io.h"
 #include "ebm/memory.h"
 #include "http_client.h"
 #include "http_form.h"
-#include "tiny_model.h"
 
 #define SIDE 8
 
@@ -53,8 +51,6 @@ static file make(int32_t w, int32_t h, int32_t channels, int kind)
 
 static int setup(void **state)
 {
-    static const tiny_model model = {
-        .id = "tiny", .levels = 2, .steps = 2, .seed = 1, .step_scale = 1.0};
     static const char *const more[] = {"--workers", "1", "--store", "memory", NULL};
 
     (void)state;
@@ -65,20 +61,17 @@ static int setup(void **state)
     white = make(SIDE, SIDE, 1, 255);
     black = make(SIDE, SIDE, 1, 2);
     gray = make(SIDE, SIDE, 1, 127);
-    return daemon_prepare(&d) && tiny_model_write(d.models, &model) && daemon_start(&d, more) ? 0
-                                                                                              : -1;
+    return daemon_prepare_tiny(&d) && daemon_start(&d, more) ? 0 : -1;
 }
 
 static int teardown(void **state)
 {
     file *const all[] = {&good, &mask, &colour, &wide, &white, &black, &gray};
-    int rc = daemon_stop(&d, SIGTERM, 10000);
 
     (void)state;
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         ebm_free(all[i]->bytes);
-    daemon_clean(&d);
-    return rc;
+    return daemon_end(&d, 10000);
 }
 
 static size_t jobs(void)

@@ -10,12 +10,10 @@
 
 #include <cmocka.h>
 
-#include <signal.h>
 #include <unistd.h>
 
-#include "daemon_process.h"
+#include "daemon_models.h"
 #include "http_client.h"
-#include "tiny_model.h"
 
 #define HOST "Host: t\r\n"
 #define JSON "Content-Type: application/json\r\n"
@@ -26,21 +24,14 @@ static daemon_process d;
 
 static int setup(void **state)
 {
-    static const tiny_model what = {
-        .id = "tiny", .levels = 2, .steps = 2, .seed = 1, .step_scale = 1.0};
-
     (void)state;
-    return daemon_prepare(&d) && tiny_model_write(d.models, &what) && daemon_start(&d, NULL) ? 0
-                                                                                             : -1;
+    return daemon_prepare_tiny(&d) && daemon_start(&d, NULL) ? 0 : -1;
 }
 
 static int teardown(void **state)
 {
-    int rc = daemon_stop(&d, SIGTERM, 10000);
-
     (void)state;
-    daemon_clean(&d);
-    return rc;
+    return daemon_end(&d, 10000);
 }
 
 static void still_alive(void)

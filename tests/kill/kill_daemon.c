@@ -17,10 +17,9 @@
 #include <jansson.h>
 #include <sqlite3.h>
 
-#include "daemon_process.h"
+#include "daemon_models.h"
 #include "http_client.h"
 #include "real_time.h"
-#include "tiny_model.h"
 
 #define BODIES     10
 #define JOBS_MAX   6000
@@ -275,8 +274,7 @@ static bool prepare(void)
         {.id = "slow", .levels = 100, .steps = 4, .seed = 3, .step_scale = 1.0}};
     static const char *const more[] = {"--workers", "1", NULL};
 
-    if (!daemon_prepare(&d) || !tiny_model_write(d.models, &models[0]) ||
-        !tiny_model_write(d.models, &models[1]) || !daemon_start(&d, more))
+    if (!daemon_prepare_models(&d, models, 2) || !daemon_start(&d, more))
         return false;
     make_bodies();
     snprintf(store, sizeof(store), "sqlite:%s/jobs.db", d.dir);

@@ -39,8 +39,10 @@ static int free_port(void)
 bool daemon_prepare(daemon_process *d)
 {
     memset(d, 0, sizeof(*d));
-    return temp_dir_make(d->dir) && temp_dir_join(d->dir, "models", d->models) &&
-           mkdir(d->models, 0755) == 0;
+    if (!temp_dir_make(d->dir))
+        return false;
+    snprintf(d->store, sizeof(d->store), "sqlite:%s/jobs.db", d->dir);
+    return temp_dir_join(d->dir, "models", d->models) && mkdir(d->models, 0755) == 0;
 }
 
 static void run_child(const daemon_process *d, const char *const *more)
@@ -220,4 +222,12 @@ void daemon_clean(daemon_process *d)
         waitpid(d->pid, NULL, 0);
     }
     temp_dir_remove(d->dir);
+}
+
+int daemon_end(daemon_process *d, int timeout_ms)
+{
+    int rc = daemon_stop(d, SIGTERM, timeout_ms);
+
+    daemon_clean(d);
+    return rc;
 }

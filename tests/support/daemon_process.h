@@ -11,8 +11,9 @@
 typedef struct daemon_process {
     pid_t pid;
     int port, admin;
-    char dir[TEMP_PATH_MAX];    /* holds models/, log, store */
-    char models[TEMP_PATH_MAX]; /* model directories go here before the start */
+    char dir[TEMP_PATH_MAX];        /* holds models/, log, jobs.db */
+    char models[TEMP_PATH_MAX];     /* model directories go here before the start */
+    char store[TEMP_PATH_MAX + 16]; /* for --store: jobs.db. Without it jobs are in memory */
 } daemon_process;
 
 /* Makes the directories. */
@@ -30,6 +31,9 @@ int daemon_try(daemon_process *d, const char *const *more, char *line, size_t si
 int daemon_stop(daemon_process *d, int signal_no, int timeout_ms);
 /* Kills what is left and removes the directories. */
 void daemon_clean(daemon_process *d);
+/* daemon_stop() by SIGTERM, then daemon_clean(): the tear-down of tests that leave the daemon
+ * running. Returns what daemon_stop() does. */
+int daemon_end(daemon_process *d, int timeout_ms);
 /* True if the log holds the text. */
 bool daemon_logged(const daemon_process *d, const char *text);
 /* True if Prometheus' own checker, where it is installed, has nothing to say about the metrics.

@@ -1,8 +1,8 @@
 /* The daemon and the command beside each other, see picture_daemon.h. */
+#include "daemon_models.h"
 #include "picture_daemon.h"
 
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +14,6 @@
 
 #include "ebm/io.h"
 #include "ebm/memory.h"
-#include "tiny_model.h"
 
 /* A picture as a PNG file in the daemon's directory; kind 2 is a mask whose lower half is white. */
 static picture_file make_picture(const picture_daemon *p, const char *name, int kind)
@@ -32,10 +31,8 @@ static picture_file make_picture(const picture_daemon *p, const char *name, int 
 
 int picture_daemon_start(picture_daemon *p)
 {
-    char store[TEMP_PATH_MAX + 16];
-    const char *const more[] = {"--workers", "2", "--store", store, NULL};
+    const char *const more[] = {"--workers", "2", "--store", p->d.store, NULL};
 
-    snprintf(store, sizeof(store), "sqlite:%s/jobs.db", p->d.dir);
     return daemon_start(&p->d, more) ? 0 : -1;
 }
 
@@ -46,12 +43,8 @@ int picture_daemon_setup(picture_daemon *p)
         {.id = "b-tiny", .levels = 3, .steps = 5, .seed = 2, .step_scale = 1.0},
         {.id = "slow", .levels = 40, .steps = 20, .seed = 3, .step_scale = 1.0}};
 
-    if (!daemon_prepare(&p->d))
+    if (!daemon_prepare_models(&p->d, models, 3))
         return -1;
-    for (size_t i = 0; i < 3; i++) {
-        if (!tiny_model_write(p->d.models, &models[i]))
-            return -1;
-    }
     p->one = make_picture(p, "one.png", 0);
     p->two = make_picture(p, "two.png", 1);
     p->mask = make_picture(p, "mask.png", 2);
@@ -60,13 +53,10 @@ int picture_daemon_setup(picture_daemon *p)
 
 int picture_daemon_teardown(picture_daemon *p)
 {
-    int rc = daemon_stop(&p->d, SIGTERM, 10000);
-
     ebm_free(p->one.bytes);
     ebm_free(p->two.bytes);
     ebm_free(p->mask.bytes);
-    daemon_clean(&p->d);
-    return rc;
+    return daemon_end(&p->d, 10000);
 }
 
 json_t *picture_parse(const http_reply *r, int status)
