@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon_metrics.h"
 #include "daemon_models.h"
 #include "event_client.h"
 #include "real_time.h"
@@ -98,26 +99,11 @@ static void wait_until(const char *id, const char *status)
         fail_msg("%s is not %s", id, status);
 }
 
-/* Value of the series whose line begins so; -1: there is none. */
-static double metric(const char *name)
-{
-    http_reply r;
-    const char *line;
-    double value = -1.0;
-
-    assert_true(http_call(d.admin, "GET", "/metrics", "", NULL, &r));
-    line = strstr(r.body, name);
-    if (line)
-        value = strtod(line + strlen(name), NULL);
-    http_reply_clear(&r);
-    return value;
-}
-
 static void wait_streams(double n)
 {
-    for (int i = 0; i < 2000 && metric("\nebm_streams ") != n; i++)
+    for (int i = 0; i < 2000 && daemon_metrics_sum(&d, "ebm_streams") != n; i++)
         real_sleep_ms(5);
-    assert_true(metric("\nebm_streams ") == n);
+    assert_true(daemon_metrics_sum(&d, "ebm_streams") == n);
 }
 
 static void refusals(void **state)

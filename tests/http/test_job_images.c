@@ -220,15 +220,6 @@ static void send_long(char id[64])
     http_reply_clear(&r);
 }
 
-static int call(int port, const char *method, const char *path)
-{
-    http_reply r;
-    int status = http_call(port, method, path, "", NULL, &r) ? r.status : 0;
-
-    http_reply_clear(&r);
-    return status;
-}
-
 /* Looks once. Returns the status; says whether one should come back. */
 static int peek(const char *id, bool *again)
 {
@@ -282,11 +273,11 @@ static void previews(void **state)
     http_reply r;
 
     (void)state;
-    assert_int_equal(call(p.d.admin, "POST", "/v1/admin/pause"), 200);
+    assert_int_equal(http_status(p.d.admin, "POST", "/v1/admin/pause", "", NULL), 200);
     send_long(id);
     assert_int_equal(peek(id, &again), 404); /* it waits: */
     assert_true(again);
-    assert_int_equal(call(p.d.admin, "POST", "/v1/admin/resume"), 200);
+    assert_int_equal(http_status(p.d.admin, "POST", "/v1/admin/resume", "", NULL), 200);
     while (peek(id, &again) != 200)
         assert_true(again);
     look_together(id);
@@ -295,7 +286,7 @@ static void previews(void **state)
     assert_non_null(strstr(r.body, "/preview.png\""));
     http_reply_clear(&r);
     snprintf(path, sizeof(path), "/v1/jobs/%s/cancel", id);
-    call(p.d.port, "POST", path);
+    http_status(p.d.port, "POST", path, "", NULL);
     snprintf(path, sizeof(path), "/v1/jobs/%s?wait=30", id);
     assert_true(http_call(p.d.port, "GET", path, "", NULL, &r));
     assert_null(strstr(r.body, "/preview.png\""));
@@ -303,10 +294,10 @@ static void previews(void **state)
     assert_int_equal(peek(id, &again), 404);
     assert_false(again); /* there will be none */
     snprintf(path, sizeof(path), "/v1/jobs/%s", id);
-    assert_int_equal(call(p.d.port, "DELETE", path), 204);
+    assert_int_equal(http_status(p.d.port, "DELETE", path, "", NULL), 204);
     assert_int_equal(peek(id, &again), 410);
-    assert_int_equal(call(p.d.port, "GET", "/v1/jobs/none/preview.png"), 404);
-    assert_int_equal(call(p.d.port, "GET", "/v1/jobs/none/preview.png?x=1"), 400);
+    assert_int_equal(http_get_status(p.d.port, "/v1/jobs/none/preview.png"), 404);
+    assert_int_equal(http_get_status(p.d.port, "/v1/jobs/none/preview.png?x=1"), 400);
 }
 
 int main(void)

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon_metrics.h"
 #include "daemon_models.h"
 #include "http_client.h"
 #include "real_time.h"
@@ -249,17 +250,6 @@ static void forgetting(void **state)
     send_job(KEY("alice"), "{}", id); /* the worker is free again */
 }
 
-static bool in_metrics(const char *text)
-{
-    http_reply r;
-    bool found;
-
-    assert_true(http_call(d.admin, "GET", "/metrics", "", NULL, &r));
-    found = strstr(r.body, text) != NULL;
-    http_reply_clear(&r);
-    return found;
-}
-
 /* What the job side measures: a cancel, calls of the store, places that are taken. */
 static void measures(void **state)
 {
@@ -284,13 +274,8 @@ static void measures(void **state)
     assert_int_equal(call_job("POST", id, "/cancel", KEY("alice")), 202);
     snprintf(path, sizeof(path), "/v1/jobs/%s?wait=20", id);
     assert_int_equal(call("GET", path, KEY("alice"), NULL), 200);
-    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
-        for (int k = 0; k < 4000 && !in_metrics(lines[i]);
-             k++) /* the end is told before it is counted */
-            real_sleep_ms(5);
-        if (!in_metrics(lines[i]))
-            fail_msg("no %s", lines[i]);
-    }
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+        daemon_metrics_wait(&d, lines[i]); /* the end is told before it is counted */
 }
 
 /* A stop does not wait for those that only look. */

@@ -80,15 +80,6 @@ static int post_status(const char *headers)
     return status;
 }
 
-static int get_status(int port, const char *path, const char *headers)
-{
-    http_reply r;
-    int status = http_call(port, "GET", path, headers, NULL, &r) ? r.status : 0;
-
-    http_reply_clear(&r);
-    return status;
-}
-
 /* The body without what differs from request to request. */
 static void strip_id(char *body)
 {
@@ -145,10 +136,10 @@ static void odd_keys(void **state)
     strcat(headers, "\r\n");
     assert_int_equal(post_status(headers), 401);
     assert_int_equal(post_status("Authorization: Bearer \x1b[31m." SECRET "\r\n"), 400);
-    assert_int_equal(get_status(d.port, "/v1/models?api_key=" SECRET,
-                                "Authorization: Bearer alice." SECRET "\r\n"),
+    assert_int_equal(http_status(d.port, "GET", "/v1/models?api_key=" SECRET,
+                                 "Authorization: Bearer alice." SECRET "\r\n", NULL),
                      400);
-    assert_int_equal(get_status(d.port, "/nope?api_key=" SECRET, ""), 404);
+    assert_int_equal(http_get_status(d.port, "/nope?api_key=" SECRET), 404);
     assert_false(daemon_logged(&d, SECRET));
 }
 
@@ -174,16 +165,16 @@ static void scopes(void **state)
     assert_non_null(http_header(&r, "WWW-Authenticate", value, sizeof(value)));
     assert_non_null(strstr(value, "scope=\"sample\""));
     http_reply_clear(&r);
-    assert_int_equal(get_status(d.port, "/v1/models", reader), 200); /* any key */
-    assert_int_equal(get_status(d.port, "/v1/models", ""), 401);
-    assert_int_equal(get_status(d.port, "/v1/models/tiny", ""), 401);
-    assert_int_equal(get_status(d.port, "/v1/jobs/x", ""), 401);
-    assert_int_equal(get_status(d.port, "/v1/jobs/x", reader), 404);
+    assert_int_equal(http_status(d.port, "GET", "/v1/models", reader, NULL), 200); /* any key */
+    assert_int_equal(http_get_status(d.port, "/v1/models"), 401);
+    assert_int_equal(http_get_status(d.port, "/v1/models/tiny"), 401);
+    assert_int_equal(http_get_status(d.port, "/v1/jobs/x"), 401);
+    assert_int_equal(http_status(d.port, "GET", "/v1/jobs/x", reader, NULL), 404);
     /* probes need none */
-    assert_int_equal(get_status(d.port, "/healthz", ""), 200);
-    assert_int_equal(get_status(d.port, "/readyz", ""), 200);
-    assert_int_equal(get_status(d.port, "/version", ""), 200);
-    assert_int_equal(get_status(d.admin, "/metrics", ""), 200);
+    assert_int_equal(http_get_status(d.port, "/healthz"), 200);
+    assert_int_equal(http_get_status(d.port, "/readyz"), 200);
+    assert_int_equal(http_get_status(d.port, "/version"), 200);
+    assert_int_equal(http_get_status(d.admin, "/metrics"), 200);
     assert_true(daemon_logged(&d, "\"owner\":\"alice\""));
     assert_false(daemon_logged(&d, SECRET));
 }
@@ -369,7 +360,7 @@ static void reloading(void **state)
 static void forwarded(void **state)
 {
     (void)state;
-    get_status(d.port, "/healthz", "X-Forwarded-For: 6.6.6.6, 192.0.2.7\r\n");
+    http_status(d.port, "GET", "/healthz", "X-Forwarded-For: 6.6.6.6, 192.0.2.7\r\n", NULL);
     assert_true(logged_soon("\"client\":\"192.0.2.7\""));
     assert_false(daemon_logged(&d, "6.6.6.6"));
 }

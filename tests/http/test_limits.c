@@ -121,9 +121,7 @@ static void a_full_queue(void **state)
     assert_in_range(atoi(http_header(&r, "Retry-After", value, sizeof(value))), 1, 60);
     http_reply_clear(&r);
     assert_true(advised_times() > 1); /* who is refused together does not come back together */
-    assert_true(http_call(d.port, "GET", "/readyz", "", NULL, &r));
-    assert_int_equal(r.status, 200);
-    http_reply_clear(&r);
+    assert_int_equal(http_get_status(d.port, "/readyz"), 200);
     /* a second signal ends the wait: both get an answer that says what happened */
     kill(d.pid, SIGTERM);
     real_sleep_ms(200);
@@ -237,12 +235,8 @@ static void answers_while_draining(void **state)
     real_sleep_ms(100);
     kill(d.pid, SIGTERM);
     real_sleep_ms(100);
-    assert_true(http_call(d.port, "GET", "/readyz", "", NULL, &r));
-    assert_int_equal(r.status, 503);
-    http_reply_clear(&r);
-    assert_true(http_call(d.admin, "GET", "/healthz", "", NULL, &r));
-    assert_int_equal(r.status, 200);
-    http_reply_clear(&r);
+    assert_int_equal(http_get_status(d.port, "/readyz"), 503);
+    assert_int_equal(http_get_status(d.admin, "/healthz"), 200);
     assert_true(http_post(d.port, "/sample", "{}", &r));
     assert_int_equal(r.status, 503);
     assert_non_null(strstr(r.body, "\"shutting_down\""));
@@ -365,15 +359,11 @@ static void too_many_connections(void **state)
         assert_non_null(strstr(r.body, "\"overloaded\""));
     }
     http_reply_clear(&r);
-    assert_true(http_call(d.admin, "GET", "/readyz", "", NULL, &r));
-    assert_int_equal(r.status, 200);
-    http_reply_clear(&r);
+    assert_int_equal(http_get_status(d.admin, "/readyz"), 200);
     for (int i = 0; i < 38; i++)
         close(fds[i]);
     real_sleep_ms(100);
-    assert_true(http_post(d.port, "/sample", "{}", &r));
-    assert_int_equal(r.status, 200);
-    http_reply_clear(&r);
+    assert_int_equal(http_post_status(d.port, "/sample", "{}"), 200);
     assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
 }
 
@@ -397,11 +387,10 @@ static void results_too_large(void **state)
     assert_true(http_call(d.port, "GET", "/v1/jobs", "", NULL, &r));
     assert_non_null(strstr(r.body, "\"data\":[]"));
     http_reply_clear(&r);
-    assert_true(http_call(d.port, "POST", "/v1/sample",
-                          "Content-Type: application/json\r\nPrefer: respond-async\r\n",
-                          "{\"model\":\"wide\",\"n\":64}", &r));
-    assert_int_equal(r.status, 202);
-    http_reply_clear(&r);
+    assert_int_equal(http_status(d.port, "POST", "/v1/sample",
+                                 "Content-Type: application/json\r\nPrefer: respond-async\r\n",
+                                 "{\"model\":\"wide\",\"n\":64}"),
+                     202);
     assert_int_equal(daemon_stop(&d, SIGKILL, 5000), -1);
 }
 

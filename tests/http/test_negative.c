@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "daemon_metrics.h"
 #include "daemon_models.h"
 #include "http_client.h"
 #include "negative_cases.h"
@@ -53,36 +54,6 @@ static int open_files(void)
     return n;
 }
 
-static long resident_kib(void)
-{
-    char path[64];
-    long pages = 0, all;
-    FILE *f;
-
-    snprintf(path, sizeof(path), "/proc/%ld/statm", (long)d.pid);
-    f = fopen(path, "r");
-    assert_non_null(f);
-    assert_int_equal(fscanf(f, "%ld %ld", &all, &pages), 2);
-    fclose(f);
-    return pages * (sysconf(_SC_PAGESIZE) / 1024);
-}
-
-/* A number of the metrics, summed over the series of a name; the scrape's own connection counts. */
-static double metric(const char *name)
-{
-    http_reply r;
-    double sum = 0;
-    size_t n = strlen(name);
-
-    assert_true(http_call(d.admin, "GET", "/metrics", "", NULL, &r));
-    for (const char *l = r.body; l && *l; l = strchr(l, '\n') ? strchr(l, '\n') + 1 : NULL) {
-        if (strncmp(l, name, n) == 0 && (l[n] == ' ' || l[n] == '{'))
-            sum += strtod(strchr(l + n, '}') ? strchr(l, ' ') : l + n, NULL);
-    }
-    http_reply_clear(&r);
-    return sum;
-}
-
 static void the_table(void)
 {
     negative_http_cases();
@@ -91,11 +62,7 @@ static void the_table(void)
 
 static void served(void)
 {
-    http_reply r;
-
-    assert_true(http_post(d.port, "/v1/sample", "{\"seed\":1}", &r));
-    assert_int_equal(r.status, 200);
-    http_reply_clear(&r);
+    assert_int_equal(http_post_status(d.port, "/v1/sample", "{\"seed\":1}"), 200);
 }
 
 static void wait_for_files(int wanted)
@@ -112,27 +79,27 @@ static void every_case(void **state)
 
     (void)state;
     served();
-    metric("x"); /* both listeners have been used once */
+    (void)daemon_metrics_have(&d, "x"); /* both listeners have been used once */
     files = open_files();
     the_table();
     served();
     cases = negative.cases;
-    before = resident_kib();
+    before = daemon_resident_kib(&d);
     the_table(); /* once more: what the first round left would be left again */
     served();
     print_message("%d cases, twice; %ld KiB more after the second time\n", cases,
-                  resident_kib() - before);
+                  daemon_resident_kib(&d) - before);
     assert_int_equal(negative.bad, 0);
     assert_true(cases >= 500);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* they keep freed memory */
-    assert_true(resident_kib() - before < 1024);
+    assert_true(daemon_resident_kib(&d) - before < 1024);
 #endif
     wait_for_files(files);
     /* the three good requests, and nothing else, became jobs */
-    assert_true(metric("ebm_jobs_total") == 3);
-    assert_true(metric("ebm_queue_depth") == 0);
-    assert_true(metric("ebm_http_requests_in_flight") == 1); /* the scrape itself */
-    assert_true(metric("ebm_http_requests_total") >= 2 * cases);
+    assert_true(daemon_metrics_sum(&d, "ebm_jobs_total") == 3);
+    assert_true(daemon_metrics_sum(&d, "ebm_queue_depth") == 0);
+    assert_true(daemon_metrics_sum(&d, "ebm_http_requests_in_flight") == 1); /* the scrape itself */
+    assert_true(daemon_metrics_sum(&d, "ebm_http_requests_total") >= 2 * cases);
 }
 
 /* After all that: every line of the log is one JSON object, and none is an error. */

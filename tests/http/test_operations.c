@@ -15,6 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "daemon_metrics.h"
 #include "daemon_models.h"
 #include "http_client.h"
 
@@ -33,27 +34,6 @@ static int teardown(void **state)
     return 0;
 }
 
-static int status_of(int port, const char *path)
-{
-    http_reply r;
-    int status = http_call(port, "GET", path, "", NULL, &r) ? r.status : 0;
-
-    http_reply_clear(&r);
-    return status;
-}
-
-static bool in_metrics(const char *text)
-{
-    http_reply r;
-    bool found;
-
-    assert_true(http_call(d.admin, "GET", "/metrics", "", NULL, &r));
-    assert_int_equal(r.status, 200);
-    found = strstr(r.body, text) != NULL;
-    http_reply_clear(&r);
-    return found;
-}
-
 static void metrics(void **state)
 {
     char type[64];
@@ -65,22 +45,27 @@ static void metrics(void **state)
     http_reply_clear(&r);
     assert_true(http_post(d.port, "/v1/sample", "{\"n\":0}", &r));
     http_reply_clear(&r);
-    assert_int_equal(status_of(d.port, "/v1/jobs/job_none"), 404);
-    assert_int_equal(status_of(d.port, "/etc/passwd"), 404);
-    assert_int_equal(status_of(d.port, "/metrics"), 404); /* not for everybody */
+    assert_int_equal(http_get_status(d.port, "/v1/jobs/job_none"), 404);
+    assert_int_equal(http_get_status(d.port, "/etc/passwd"), 404);
+    assert_int_equal(http_get_status(d.port, "/metrics"), 404); /* not for everybody */
     assert_true(http_call(d.admin, "GET", "/metrics", "", NULL, &r));
     assert_string_equal(http_header(&r, "Content-Type", type, sizeof(type)),
                         "text/plain; version=0.0.4; charset=utf-8");
     http_reply_clear(&r);
-    assert_true(in_metrics("\nebm_http_requests_total{route=\"/v1/sample\",code=\"200\"} 1\n"));
-    assert_true(in_metrics("\nebm_http_requests_total{route=\"/v1/sample\",code=\"422\"} 1\n"));
-    assert_true(in_metrics("\nebm_http_requests_total{route=\"/v1/jobs/{id}\",code=\"404\"} 1\n"));
-    assert_true(in_metrics("\nebm_http_requests_total{route=\"none\",code=\"404\"} 2\n"));
-    assert_true(in_metrics("\nebm_langevin_steps_total 12\n")); /* 2 images, 2 levels, 3 steps */
-    assert_true(in_metrics("status=\"succeeded\",reason=\"none\"} 1\n"));
-    assert_true(in_metrics("ebm_model_info{model=\"tiny\""));
+    assert_true(daemon_metrics_have(
+        &d, "\nebm_http_requests_total{route=\"/v1/sample\",code=\"200\"} 1\n"));
+    assert_true(daemon_metrics_have(
+        &d, "\nebm_http_requests_total{route=\"/v1/sample\",code=\"422\"} 1\n"));
+    assert_true(daemon_metrics_have(
+        &d, "\nebm_http_requests_total{route=\"/v1/jobs/{id}\",code=\"404\"} 1\n"));
+    assert_true(
+        daemon_metrics_have(&d, "\nebm_http_requests_total{route=\"none\",code=\"404\"} 2\n"));
+    assert_true(daemon_metrics_have(
+        &d, "\nebm_langevin_steps_total 12\n")); /* 2 images, 2 levels, 3 steps */
+    assert_true(daemon_metrics_have(&d, "status=\"succeeded\",reason=\"none\"} 1\n"));
+    assert_true(daemon_metrics_have(&d, "ebm_model_info{model=\"tiny\""));
     assert_true(daemon_metrics_clean(&d, NULL));
-    assert_int_equal(status_of(d.admin, "/startupz"), 200);
+    assert_int_equal(http_get_status(d.admin, "/startupz"), 200);
     assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
 }
 
@@ -125,10 +110,10 @@ static void drain_delay(void **state)
     (void)state;
     assert_true(daemon_start(&d, more));
     kill(d.pid, SIGTERM);
-    while (status_of(d.port, "/readyz") == 200)
+    while (http_get_status(d.port, "/readyz") == 200)
         ;
-    assert_int_equal(status_of(d.port, "/readyz"), 503);
-    assert_int_equal(status_of(d.port, "/healthz"), 200);
+    assert_int_equal(http_get_status(d.port, "/readyz"), 503);
+    assert_int_equal(http_get_status(d.port, "/healthz"), 200);
     assert_true(http_post(d.port, "/v1/sample", "{}", &r));
     assert_int_equal(r.status, 200);
     assert_non_null(strstr(r.head, "Connection: close"));
@@ -162,35 +147,19 @@ static int slots_used(char *kind)
 static void slots(void **state)
 {
     char kind[16] = "";
-    http_reply r;
 
     (void)state;
     assert_true(daemon_start(&d, NULL));
-    assert_int_equal(status_of(d.port, "/v1/slots"), 404);
+    assert_int_equal(http_get_status(d.port, "/v1/slots"), 404);
     assert_int_equal(slots_used(kind), 0);
-    assert_true(http_call(d.port, "POST", "/v1/sample",
-                          "Content-Type: application/json\r\nPrefer: respond-async\r\n",
-                          "{\"n\":64,\"steps_per_level\":2000}", &r));
-    assert_int_equal(r.status, 202);
-    http_reply_clear(&r);
+    assert_int_equal(http_status(d.port, "POST", "/v1/sample",
+                                 "Content-Type: application/json\r\nPrefer: respond-async\r\n",
+                                 "{\"n\":64,\"steps_per_level\":2000}"),
+                     202);
     while (slots_used(kind) == 0)
         ;
     assert_string_equal(kind, "sample");
     assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
-}
-
-static int post(int port, const char *path, const char *headers, const char *body)
-{
-    http_reply r;
-    int status = http_call(port, "POST", path, headers, body, &r) ? r.status : 0;
-
-    http_reply_clear(&r);
-    return status;
-}
-
-static int post_status(int port, const char *path, const char *headers)
-{
-    return post(port, path, headers, NULL);
 }
 
 /* The operator's route does what SIGTERM does, its delay included; asking again changes nothing. */
@@ -200,18 +169,20 @@ static void drain_route(void **state)
 
     (void)state;
     assert_true(daemon_start(&d, NULL));
-    assert_int_equal(post_status(d.port, "/v1/admin/drain", ""), 404);
-    assert_int_equal(post_status(d.admin, "/v1/admin/drain", "Origin: http://localhost\r\n"), 403);
-    assert_int_equal(status_of(d.admin, "/v1/admin/drain"), 405);
-    assert_int_equal(status_of(d.port, "/readyz"), 200);
-    assert_int_equal(post_status(d.admin, "/v1/admin/drain", ""), 202);
+    assert_int_equal(http_status(d.port, "POST", "/v1/admin/drain", "", NULL), 404);
+    assert_int_equal(
+        http_status(d.admin, "POST", "/v1/admin/drain", "Origin: http://localhost\r\n", NULL), 403);
+    assert_int_equal(http_get_status(d.admin, "/v1/admin/drain"), 405);
+    assert_int_equal(http_get_status(d.port, "/readyz"), 200);
+    assert_int_equal(http_status(d.admin, "POST", "/v1/admin/drain", "", NULL), 202);
     assert_int_equal(daemon_stop(&d, 0, 10000), 0);
     assert_true(daemon_start(&d, patient));
-    assert_int_equal(post_status(d.admin, "/v1/admin/drain", ""), 202);
-    while (status_of(d.port, "/readyz") == 200)
+    assert_int_equal(http_status(d.admin, "POST", "/v1/admin/drain", "", NULL), 202);
+    while (http_get_status(d.port, "/readyz") == 200)
         ;
-    assert_int_equal(post_status(d.admin, "/v1/admin/drain", ""), 202);
-    assert_int_equal(post_status(d.port, "/v1/sample", "Content-Type: application/json\r\n"), 400);
+    assert_int_equal(http_status(d.admin, "POST", "/v1/admin/drain", "", NULL), 202);
+    assert_int_equal(
+        http_status(d.port, "POST", "/v1/sample", "Content-Type: application/json\r\n", NULL), 400);
     assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
 }
 
@@ -235,22 +206,22 @@ static void pause_and_resume(void **state)
 
     (void)state;
     assert_true(daemon_start(&d, NULL));
-    assert_int_equal(post_status(d.port, "/v1/admin/pause", ""), 404);
-    assert_int_equal(post_status(d.admin, "/v1/admin/pause", "Origin: http://localhost\r\n"), 403);
+    assert_int_equal(http_status(d.port, "POST", "/v1/admin/pause", "", NULL), 404);
+    assert_int_equal(
+        http_status(d.admin, "POST", "/v1/admin/pause", "Origin: http://localhost\r\n", NULL), 403);
     assert_true(says(d.port, "/readyz", "\"scheduler\":\"running\""));
     for (int i = 0; i < 2; i++)
-        assert_int_equal(post_status(d.admin, "/v1/admin/pause", ""), 200);
+        assert_int_equal(http_status(d.admin, "POST", "/v1/admin/pause", "", NULL), 200);
     assert_true(says(d.port, "/readyz", "\"scheduler\":\"paused\""));
-    assert_true(in_metrics("\nebm_paused 1\n"));
-    assert_int_equal(post(d.port, "/v1/sample", async, "{}"), 202);
+    assert_true(daemon_metrics_have(&d, "\nebm_paused 1\n"));
+    assert_int_equal(http_status(d.port, "POST", "/v1/sample", async, "{}"), 202);
     assert_true(says(d.port, "/v1/queue", "\"queued\":1,\"running\":0,"));
     assert_true(says(d.port, "/v1/queue", "\"accepting\":true,\"paused\":true"));
     for (int i = 0; i < 2; i++)
-        assert_int_equal(post_status(d.admin, "/v1/admin/resume", ""), 200);
-    assert_true(in_metrics("\nebm_paused 0\n"));
-    while (!in_metrics("status=\"succeeded\",reason=\"none\"} 1\n"))
-        ;
-    assert_int_equal(post_status(d.admin, "/v1/admin/pause", ""), 200);
+        assert_int_equal(http_status(d.admin, "POST", "/v1/admin/resume", "", NULL), 200);
+    assert_true(daemon_metrics_have(&d, "\nebm_paused 0\n"));
+    daemon_metrics_wait(&d, "status=\"succeeded\",reason=\"none\"} 1\n");
+    assert_int_equal(http_status(d.admin, "POST", "/v1/admin/pause", "", NULL), 200);
     fd = http_connect(d.port);
     assert_true(fd >= 0 && http_send_text(fd, waiting));
     while (!says(d.port, "/v1/queue", "\"queued\":1,"))

@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "daemon_metrics.h"
 #include "daemon_process.h"
 #include "http_client.h"
 #include "real_time.h"
@@ -121,22 +122,6 @@ static json_t *wait_for(const char *id, const char *status)
     return NULL;
 }
 
-static void wait_metric(const char *line)
-{
-    for (int i = 0; i < 20000; i++) {
-        http_reply r;
-        bool found;
-
-        assert_true(http_call(d.admin, "GET", "/metrics", "", NULL, &r));
-        found = strstr(r.body, line) != NULL;
-        http_reply_clear(&r);
-        if (found)
-            return;
-        real_sleep_ms(5);
-    }
-    fail_msg("no %s", line);
-}
-
 /* Compares the images of two jobs. */
 static bool same_images(const json_t *a, const json_t *b)
 {
@@ -182,8 +167,8 @@ static void while_a_job_runs(void **state)
     after = sample(LONG);
     assert_false(same_model(after, before));
     assert_false(same_images(after, before));
-    wait_metric("\nebm_models_retired 0\n");
-    wait_metric("\nebm_model_changes_total{result=\"loaded\"} 20\n");
+    daemon_metrics_wait(&d, "\nebm_models_retired 0\n");
+    daemon_metrics_wait(&d, "\nebm_model_changes_total{result=\"loaded\"} 20\n");
     json_decref(after);
     json_decref(job);
     json_decref(before);
@@ -198,11 +183,11 @@ static void counted_while_held(void **state)
     start_later(LONG, id);
     json_decref(wait_for(id, "running"));
     expect_change("/v1/models/a/load", 200, NULL);
-    wait_metric("\nebm_models_retired 1\n");
+    daemon_metrics_wait(&d, "\nebm_models_retired 1\n");
     snprintf(path, sizeof(path), "/v1/jobs/%s/cancel", id);
     json_decref(ask(d.port, "POST", path, "", NULL, 202));
     json_decref(wait_for(id, "canceled"));
-    wait_metric("\nebm_models_retired 0\n");
+    daemon_metrics_wait(&d, "\nebm_models_retired 0\n");
 }
 
 static void bad_files(void **state)
@@ -221,7 +206,7 @@ static void bad_files(void **state)
     assert_true(daemon_logged(&d, "models_kept"));
     after = sample("{\"model\":\"a\",\"seed\":3}");
     assert_true(same_model(before, after) && same_images(before, after));
-    wait_metric("\nebm_model_changes_total{result=\"refused\"} 1\n");
+    daemon_metrics_wait(&d, "\nebm_model_changes_total{result=\"refused\"} 1\n");
     json_decref(before);
     json_decref(after);
 }
@@ -273,7 +258,8 @@ static void hang_up_signal(void **state)
     write_model("a", 9);
     write_model("c", 3);
     kill(d.pid, SIGHUP);
-    wait_metric("\nebm_model_changes_total{result=\"loaded\"} 2\n"); /* b was not read again */
+    daemon_metrics_wait(
+        &d, "\nebm_model_changes_total{result=\"loaded\"} 2\n"); /* b was not read again */
     after = sample("{\"model\":\"a\",\"seed\":3}");
     assert_false(same_model(before, after));
     json_decref(sample("{\"model\":\"c\"}"));

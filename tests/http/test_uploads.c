@@ -307,20 +307,6 @@ static file with_chunks(const char *type, const void *data, size_t size, int tim
     return f;
 }
 
-static long resident_kib(void)
-{
-    char path[64];
-    long pages = 0, all;
-    FILE *f;
-
-    snprintf(path, sizeof(path), "/proc/%ld/statm", (long)d.pid);
-    f = fopen(path, "r");
-    assert_non_null(f);
-    assert_int_equal(fscanf(f, "%ld %ld", &all, &pages), 2);
-    fclose(f);
-    return pages * (sysconf(_SC_PAGESIZE) / 1024);
-}
-
 /* `head` and then what inflates to 7.9 MB of zeros. @own free(bytes) */
 static file bomb(const char *head, size_t size)
 {
@@ -362,7 +348,7 @@ static void chunk_bombs(void **state)
 
     (void)state;
     send("warm", &good, &mask, NULL, NULL, 200);
-    before = resident_kib();
+    before = daemon_resident_kib(&d);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         file f = with_chunks(rows[i].type, rows[i].data.bytes, rows[i].data.size, rows[i].times);
 
@@ -371,9 +357,9 @@ static void chunk_bombs(void **state)
         if (i < 3)
             free(rows[i].data.bytes);
     }
-    print_message("%ld KiB more after the bombs\n", resident_kib() - before);
+    print_message("%ld KiB more after the bombs\n", daemon_resident_kib(&d) - before);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* they keep freed memory */
-    assert_true(resident_kib() - before < 16 * 1024);               /* inflated they are 3 GB */
+    assert_true(daemon_resident_kib(&d) - before < 16 * 1024);      /* inflated they are 3 GB */
 #endif
 }
 

@@ -5,7 +5,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <setjmp.h>
 #include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +17,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include "http_client.h"
 #include "real_time.h"
@@ -143,6 +148,20 @@ int daemon_stop(daemon_process *d, int signal_no, int timeout_ms)
     return -1;
 }
 
+long daemon_resident_kib(const daemon_process *d)
+{
+    char path[64];
+    long pages = 0, all;
+    FILE *f;
+
+    snprintf(path, sizeof(path), "/proc/%ld/statm", (long)d->pid);
+    f = fopen(path, "r");
+    assert_non_null(f);
+    assert_int_equal(fscanf(f, "%ld %ld", &all, &pages), 2);
+    fclose(f);
+    return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
 static char *read_log(const daemon_process *d)
 {
     char path[TEMP_PATH_MAX];
@@ -165,31 +184,6 @@ bool daemon_logged(const daemon_process *d, const char *text)
 
     free(log);
     return found;
-}
-
-static size_t count_series(const char *text)
-{
-    size_t n = 0;
-
-    for (const char *l = text; l && *l; l = strchr(l, '\n') ? strchr(l, '\n') + 1 : NULL)
-        n += *l != '#' && *l != '\n' ? 1 : 0;
-    return n;
-}
-
-bool daemon_metrics_clean(const daemon_process *d, size_t *series)
-{
-    http_reply r;
-    bool ok = http_call(d->admin, "GET", "/metrics", "", NULL, &r) && r.status == 200;
-#ifdef PROMTOOL
-    FILE *f = ok ? popen(PROMTOOL " check metrics", "w") : NULL;
-
-    ok = f && fwrite(r.body, 1, r.size, f) == r.size;
-    ok = f && pclose(f) == 0 && ok;
-#endif
-    if (series)
-        *series = ok ? count_series(r.body) : 0;
-    http_reply_clear(&r);
-    return ok;
 }
 
 int daemon_try(daemon_process *d, const char *const *more, char *line, size_t size)

@@ -36,8 +36,7 @@ void daemon_clean(daemon_process *d);
 int daemon_end(daemon_process *d, int timeout_ms);
 /* True if the log holds the text. */
 bool daemon_logged(const daemon_process *d, const char *text);
-/* True if Prometheus' own checker, where it is installed, has nothing to say about the metrics.
- * *series (may be NULL) receives how many there are. */
-bool daemon_metrics_clean(const daemon_process *d, size_t *series);
+/* Memory of the process; fails the test if it is not there. @unit KiB */
+long daemon_resident_kib(const daemon_process *d);
 
 #endif

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define JSON       "Content-Type: application/json\r\n"
 #define TIMEOUT_MS 120000 /* of a daemon that hangs; sanitizers and busy machines are slow */
 
 int http_connect(int port)
@@ -128,7 +129,27 @@ bool http_call(int port, const char *method, const char *path, const char *heade
 
 bool http_post(int port, const char *path, const char *body, http_reply *out)
 {
-    return http_call(port, "POST", path, "Content-Type: application/json\r\n", body, out);
+    return http_call(port, "POST", path, JSON, body, out);
+}
+
+int http_status(int port, const char *method, const char *path, const char *headers,
+                const char *body)
+{
+    http_reply r;
+    int status = http_call(port, method, path, headers, body, &r) ? r.status : 0;
+
+    http_reply_clear(&r);
+    return status;
+}
+
+int http_get_status(int port, const char *path)
+{
+    return http_status(port, "GET", path, "", NULL);
+}
+
+int http_post_status(int port, const char *path, const char *body)
+{
+    return http_status(port, "POST", path, JSON, body);
 }
 
 const char *http_header(const http_reply *reply, const char *name, char *out, size_t size)

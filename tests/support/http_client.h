@@ -28,6 +28,12 @@ bool http_call(int port, const char *method, const char *path, const char *heade
                const char *body, http_reply *out);
 /* POST with Content-Type: application/json. */
 bool http_post(int port, const char *path, const char *body, http_reply *out);
+/* The status of http_call(), of a GET without headers, and of http_post(); 0 if there was no
+ * complete reply. */
+int http_status(int port, const char *method, const char *path, const char *headers,
+                const char *body);
+int http_get_status(int port, const char *path);
+int http_post_status(int port, const char *path, const char *body);
 /* Value of a header of the reply (any case), copied to out; NULL if it is not there. */
 const char *http_header(const http_reply *reply, const char *name, char *out, size_t size);
 void http_reply_clear(http_reply *reply);
