@@ -21,6 +21,7 @@
 #include "ebm/memory.h"
 #include "http_client.h"
 #include "http_form.h"
+#include "job_client.h"
 
 #define LONG "{\"model\":\"a-tiny\",\"chains\":2,\"steps\":20000,\"thin\":100,\"seed\":5}"
 
@@ -51,21 +52,6 @@ static int teardown(void **state)
 
 /* --- calls --------------------------------------------------------------------------------- */
 
-static json_t *call(const char *method, const char *path, const char *body, int status)
-{
-    http_reply r;
-    json_t *root;
-
-    assert_true(http_call(d.port, method, path, body ? "Content-Type: application/json\r\n" : "",
-                          body, &r));
-    if (r.status != status)
-        fail_msg("%s %s %s: %d %s", method, path, body ? body : "", r.status, r.body);
-    root = json_loadb(r.body, r.size, JSON_REJECT_DUPLICATES, NULL);
-    assert_non_null(root);
-    http_reply_clear(&r);
-    return root;
-}
-
 static const char *id_of(const json_t *job)
 {
     return json_string_value(json_object_get(job, "id"));
@@ -76,7 +62,7 @@ static json_t *ask(const json_t *job, const char *what, const char *body, int st
     char path[160];
 
     snprintf(path, sizeof(path), "/v1/chains/%s%s%s", id_of(job), what[0] ? "/" : "", what);
-    return call(body ? "POST" : "GET", path, body, status);
+    return json_call(d.port, body ? "POST" : "GET", path, body, status);
 }
 
 /* The file of a job's chains, also written to d.dir/name. @own free() */
@@ -99,10 +85,7 @@ static json_t *bring(const void *bytes, size_t size, int status)
 
     assert_true(
         http_send_body(d.port, "/v1/chains", "application/octet-stream", "", bytes, size, &r));
-    if (r.status != status)
-        fail_msg("%d %s", r.status, r.body);
-    root = json_loadb(r.body, r.size, 0, NULL);
-    assert_non_null(root);
+    root = json_of_reply(&r, status);
     http_reply_clear(&r);
     return root;
 }
@@ -163,10 +146,11 @@ static void images_and_snapshots(void **state)
     (void)state;
     command("mcmc --model a-tiny --chains 3 --steps 60 --warmup 20 --sampler mala --level 1 "
             "--init samples --keep 2 --seed 3");
-    job = call("POST", "/mcmc",
-               "{\"model\":\"a-tiny\",\"chains\":3,\"steps\":60,\"warmup\":20,\"sampler\":\"mala\","
-               "\"level\":1,\"init\":\"samples\",\"keep\":2,\"seed\":3}",
-               200);
+    job = json_call(
+        d.port, "POST", "/mcmc",
+        "{\"model\":\"a-tiny\",\"chains\":3,\"steps\":60,\"warmup\":20,\"sampler\":\"mala\","
+        "\"level\":1,\"init\":\"samples\",\"keep\":2,\"seed\":3}",
+        200);
     assert_chains(job, 3);
     marks = json_object_get(job, "snapshot_steps");
     assert_int_equal(json_array_size(marks), 2);
@@ -180,8 +164,9 @@ static void images_and_snapshots(void **state)
     }
     json_decref(job);
     command("mcmc --model a-tiny --chains 2 --steps 4 --ladder --seed 3");
-    job = call("POST", "/v1/mcmc",
-               "{\"model\":\"a-tiny\",\"chains\":2,\"steps\":4,\"ladder\":true,\"seed\":3}", 200);
+    job = json_call(d.port, "POST", "/v1/mcmc",
+                    "{\"model\":\"a-tiny\",\"chains\":2,\"steps\":4,\"ladder\":true,\"seed\":3}",
+                    200);
     assert_chains(job, 2);
     json_decref(job);
 }
@@ -194,10 +179,10 @@ static void stop_rules(void **state)
     (void)state;
     command("mcmc --model a-tiny --chains 4 --steps 4000 --warmup 100 --sampler hmc --level 2 "
             "--seed 3 --until-rhat 9.9");
-    job = call("POST", "/mcmc",
-               "{\"model\":\"a-tiny\",\"chains\":4,\"steps\":4000,\"warmup\":100,\"sampler\":"
-               "\"hmc\",\"level\":2,\"seed\":3,\"until\":{\"rhat\":9.9}}",
-               200);
+    job = json_call(d.port, "POST", "/mcmc",
+                    "{\"model\":\"a-tiny\",\"chains\":4,\"steps\":4000,\"warmup\":100,\"sampler\":"
+                    "\"hmc\",\"level\":2,\"seed\":3,\"until\":{\"rhat\":9.9}}",
+                    200);
     assert_chains(job, 4);
     assert_true(
         json_is_true(json_object_get(json_object_get(job, "diagnostics"), "stopped_by_until")));
@@ -215,7 +200,7 @@ static json_t *run(const char *sampler, int steps)
     char body[256];
 
     snprintf(body, sizeof(body), "{" RUN "}", sampler, steps);
-    return call("POST", "/mcmc", body, 200);
+    return json_call(d.port, "POST", "/mcmc", body, 200);
 }
 
 static json_t *extend(const json_t *job, int steps)
@@ -285,46 +270,25 @@ static json_t *wait_for(const char *id)
 {
     char route[128];
 
-    for (int i = 0; i < 10; i++) {
-        snprintf(route, sizeof(route), "/v1/jobs/%s?wait=100", id);
-        json_decref(call("GET", route, NULL, 200));
-        snprintf(route, sizeof(route), "/v1/chains/%s", id);
-        json_t *job = call("GET", route, NULL, 200);
-        const char *status = json_string_value(json_object_get(job, "status"));
-
-        if (strcmp(status, "queued") != 0 && strcmp(status, "running") != 0)
-            return job;
-        json_decref(job);
-    }
-    fail_msg("%s does not end", id);
-    return NULL;
-}
-
-static void begin_long(char id[64])
-{
-    http_reply r;
-
-    assert_true(http_call(d.port, "POST", "/mcmc",
-                          "Content-Type: application/json\r\nPrefer: respond-async\r\n", LONG, &r));
-    assert_int_equal(r.status, 202);
-    assert_non_null(http_header(&r, "X-Job-Id", id, 64));
-    http_reply_clear(&r);
+    json_decref(job_end(d.port, id));
+    snprintf(route, sizeof(route), "/v1/chains/%s", id);
+    return json_call(d.port, "GET", route, NULL, 200);
 }
 
 /* Paused on the way and gone on with; killed on the way: the bytes of the undisturbed run. */
 static void pause_resume_and_kill(void **state)
 {
     char path[128], id[64] = "";
-    json_t *whole = call("POST", "/mcmc", LONG, 200), *job, *resumed;
+    json_t *whole = json_call(d.port, "POST", "/mcmc", LONG, 200), *job, *resumed;
     http_reply r;
 
     (void)state;
-    begin_long(id);
+    job_begin(d.port, "/mcmc", LONG, id);
     snprintf(path, sizeof(path), "/v1/chains/%s/checkpoint", id);
     assert_int_equal(http_get_status(d.port, path), 409);
     for (bool begun = false; !begun;) { /* a chain that has not begun cannot be kept */
         snprintf(path, sizeof(path), "/v1/chains/%s", id);
-        job = call("GET", path, NULL, 200);
+        job = json_call(d.port, "GET", path, NULL, 200);
         begun =
             json_number_value(json_object_get(json_object_get(job, "progress"), "fraction")) > 0.02;
         json_decref(job);
@@ -340,7 +304,7 @@ static void pause_resume_and_kill(void **state)
     assert_same(whole, resumed);
     json_decref(resumed);
     json_decref(job);
-    begin_long(id);
+    job_begin(d.port, "/mcmc", LONG, id);
     assert_int_equal(daemon_stop(&d, SIGKILL, 10000), -1);
     assert_int_equal(start(), 0);
     job = wait_for(id);
@@ -355,14 +319,10 @@ static void divergence(void **state)
     static const char body[] =
         "{\"model\":\"b-wild\",\"chains\":2,\"steps\":300,\"ladder\":true,\"seed\":1}";
     char id[64] = "";
-    http_reply r;
     json_t *job, *told;
 
     (void)state;
-    assert_true(http_call(d.port, "POST", "/mcmc",
-                          "Content-Type: application/json\r\nPrefer: respond-async\r\n", body, &r));
-    assert_non_null(http_header(&r, "X-Job-Id", id, sizeof(id)));
-    http_reply_clear(&r);
+    job_begin(d.port, "/mcmc", body, id);
     job = wait_for(id);
     assert_string_equal(json_string_value(json_object_get(job, "status")), "failed");
     assert_string_equal(json_string_value(json_object_get(json_object_get(job, "error"), "code")),
@@ -406,14 +366,14 @@ static void refusals(void **state)
         json_decref(p);
     }
     json_decref(job);
-    job = call("POST", "/sample", "{\"model\":\"a-tiny\"}", 200);
+    job = json_call(d.port, "POST", "/sample", "{\"model\":\"a-tiny\"}", 200);
     json_decref(ask(job, "", NULL, 404)); /* a job, but not of chains */
     json_decref(job);
-    json_decref(call("GET", "/v1/chains/job_00000000000000000000000000", NULL, 404));
-    json_decref(call("GET", "/v1/chains/x/diagnostics", NULL, 404));
-    json_decref(call("POST", "/mcmc",
-                     "{\"model\":\"a-tiny\",\"chains\":64,\"steps\":15000,\"thin\":1}",
-                     422)); /* M03 */
+    json_decref(json_call(d.port, "GET", "/v1/chains/job_00000000000000000000000000", NULL, 404));
+    json_decref(json_call(d.port, "GET", "/v1/chains/x/diagnostics", NULL, 404));
+    json_decref(json_call(d.port, "POST", "/mcmc",
+                          "{\"model\":\"a-tiny\",\"chains\":64,\"steps\":15000,\"thin\":1}",
+                          422)); /* M03 */
 }
 
 /* A file that was cut off or changed anywhere is refused, and nothing is kept of it. */

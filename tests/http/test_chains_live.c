@@ -15,6 +15,7 @@
 #include "ebm/io.h"
 #include "ebm/memory.h"
 #include "event_client.h"
+#include "job_client.h"
 #include "picture_daemon.h"
 
 /* Much work: it is looked at and then canceled. */
@@ -41,44 +42,12 @@ static int teardown(void **state)
     return picture_daemon_teardown(&p);
 }
 
-static json_t *call(const char *method, const char *path, int status)
-{
-    http_reply r;
-    json_t *root;
-
-    assert_true(http_call(p.d.port, method, path, "", NULL, &r));
-    if (r.status != status)
-        fail_msg("%s: %d %s", path, r.status, r.body);
-    root = json_loadb(r.body, r.size, 0, NULL);
-    http_reply_clear(&r);
-    return root;
-}
-
 static json_t *get(const char *id, const char *what, int status)
 {
     char path[256];
 
     snprintf(path, sizeof(path), "/v1/chains/%s%s", id, what);
-    return call("GET", path, status);
-}
-
-static void begin(const char *body, char id[64])
-{
-    http_reply r;
-
-    assert_true(http_call(p.d.port, "POST", "/mcmc",
-                          "Content-Type: application/json\r\nPrefer: respond-async\r\n", body, &r));
-    assert_int_equal(r.status, 202);
-    assert_non_null(http_header(&r, "X-Job-Id", id, 64));
-    http_reply_clear(&r);
-}
-
-static void cancel(const char *id)
-{
-    char path[128];
-
-    snprintf(path, sizeof(path), "/v1/jobs/%s/cancel", id);
-    json_decref(call("POST", path, 202));
+    return json_call(p.d.port, "GET", path, NULL, status);
 }
 
 static json_int_t whole(const json_t *root, const char *name)
@@ -132,14 +101,14 @@ static void told_while_they_run(void **state)
     json_t *told, *job;
 
     (void)state;
-    begin(LONG, id);
+    job_begin(p.d.port, "/mcmc", LONG, id);
     told = diagnostics(id);
     assert_string_equal(json_string_value(json_object_get(told, "status")), "running");
     check_diagnostics(json_object_get(told, "diagnostics"));
     job = get(id, "", 200);
     check_diagnostics(json_object_get(job, "diagnostics"));
     check_page(id);
-    cancel(id);
+    assert_int_equal(job_cancel(p.d.port, id), 202);
     json_decref(told);
     json_decref(job);
 }
@@ -153,7 +122,7 @@ static void told_in_streams(void **state)
     one_event e;
 
     (void)state;
-    begin(LONGER, id);
+    job_begin(p.d.port, "/mcmc", LONGER, id);
     snprintf(path, sizeof(path), "/v1/jobs/%s/events", id);
     assert_true(events_open(&c, p.d.port, "GET", path, "", NULL));
     for (int i = 0; i < 2; i++) {
@@ -166,7 +135,7 @@ static void told_in_streams(void **state)
         json_decref(d);
         event_clear(&e);
     }
-    cancel(id);
+    assert_int_equal(job_cancel(p.d.port, id), 202);
     assert_true(events_until(&c, "canceled", &e, 60000));
     event_clear(&e);
     events_close(&c);

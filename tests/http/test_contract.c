@@ -13,6 +13,7 @@
 #include "daemon_metrics.h"
 #include "daemon_models.h"
 #include "http_client.h"
+#include "json_client.h"
 
 #define SERIES_MAX                                                                                 \
     1000 /* of a fixed table of routes, statuses, kinds; nothing a client sends adds one */
@@ -20,26 +21,12 @@
 static daemon_process d;
 static json_t *doc;
 
-static json_t *get_json(const char *method, const char *path, const char *body, int status)
-{
-    json_t *value;
-    http_reply r;
-
-    assert_true(http_call(d.port, method, path, body ? "Content-Type: application/json\r\n" : "",
-                          body, &r));
-    assert_int_equal(r.status, status);
-    value = json_loadb(r.body, r.size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
-    http_reply_clear(&r);
-    assert_non_null(value);
-    return value;
-}
-
 static int setup(void **state)
 {
     (void)state;
     if (!daemon_prepare_tiny(&d) || !daemon_start(&d, NULL))
         return -1;
-    doc = get_json("GET", "/openapi.json", NULL, 200);
+    doc = json_call(d.port, "GET", "/openapi.json", NULL, 200);
     return 0;
 }
 
@@ -253,7 +240,8 @@ static void replies(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        json_t *value = get_json(rows[i].method, rows[i].path, rows[i].body, rows[i].status);
+        json_t *value =
+            json_call(d.port, rows[i].method, rows[i].path, rows[i].body, rows[i].status);
 
         assert_non_null(schema_named(rows[i].schema));
         check(rows[i].path, schema_named(rows[i].schema), value);
@@ -264,12 +252,12 @@ static void replies(void **state)
 /* A job that is fetched later is the object that was answered. */
 static void a_stored_job(void **state)
 {
-    json_t *made = get_json("POST", "/v1/sample", "{\"seed\":5}", 200), *stored;
+    json_t *made = json_call(d.port, "POST", "/v1/sample", "{\"seed\":5}", 200), *stored;
     char path[128];
 
     (void)state;
     snprintf(path, sizeof(path), "/v1/jobs/%s", json_string_value(json_object_get(made, "id")));
-    stored = get_json("GET", path, NULL, 200);
+    stored = json_call(d.port, "GET", path, NULL, 200);
     check(path, schema_named("Job"), stored);
     assert_true(json_equal(made, stored));
     json_decref(stored);
@@ -289,7 +277,7 @@ static void expect_status(const char *method, const char *path, int status)
 /* Every link leads somewhere. */
 static void links(void **state)
 {
-    json_t *job = get_json("POST", "/v1/sample", "{\"n\":2}", 200);
+    json_t *job = json_call(d.port, "POST", "/v1/sample", "{\"n\":2}", 200);
     json_t *list = json_object_get(job, "links");
     const char *images = json_string_value(json_object_get(list, "images"));
     char path[128];
@@ -303,7 +291,7 @@ static void links(void **state)
         expect_status("GET", path, k < 2 ? 200 : 404);
     }
     json_decref(job);
-    job = get_json("POST", "/v1/energy", "{\"images\":[\"" WHITE "\"]}", 200);
+    job = json_call(d.port, "POST", "/v1/energy", "{\"images\":[\"" WHITE "\"]}", 200);
     assert_null(json_object_get(json_object_get(job, "links"), "images"));
     json_decref(job);
 }

@@ -4,7 +4,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -12,6 +11,7 @@
 
 #include "daemon_models.h"
 #include "event_client.h"
+#include "job_client.h"
 
 #define EVENTS "Accept: text/event-stream\r\n"
 #define SHORT  "{\"model\":\"slow\",\"steps_per_level\":40,\"n\":2}"
@@ -32,20 +32,6 @@ static int teardown(void **state)
 {
     (void)state;
     return daemon_end(&d, 15000);
-}
-
-static json_t *job_of(const char *id)
-{
-    char path[96];
-    http_reply r;
-    json_t *job;
-
-    snprintf(path, sizeof(path), "/v1/jobs/%s", id);
-    assert_true(http_call(d.port, "GET", path, "", NULL, &r));
-    job = json_loadb(r.body, r.size, 0, NULL);
-    http_reply_clear(&r);
-    assert_non_null(job);
-    return job;
 }
 
 /* Started before anything else, numbers that grow, previews and images that are PNGs, and exactly
@@ -111,7 +97,7 @@ static void from_beginning_to_end(void **state)
     end = json_loads(e.data, 0, NULL);
     for (size_t k = 0; k < 2; k++)
         assert_true(energy[k] == energy_of(end, k));
-    job = job_of(id);
+    job = job_look(d.port, id);
     assert_true(json_equal(end, job));
     json_decref(end);
     json_decref(job);

@@ -10,17 +10,15 @@
 
 #include <cmocka.h>
 #include <arpa/inet.h>
-#include <jansson.h>
 #include <netinet/in.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "daemon_metrics.h"
 #include "daemon_models.h"
 #include "event_client.h"
+#include "job_client.h"
 #include "real_time.h"
 
 #define EVENTS "Accept: text/event-stream\r\n"
@@ -46,17 +44,6 @@ static int teardown(void **state)
     return daemon_end(&d, 15000); /* a sanitizer has its say */
 }
 
-static void send_later(const char *body, char id[64])
-{
-    http_reply r;
-
-    assert_true(http_call(d.port, "POST", "/sample",
-                          "Content-Type: application/json\r\nPrefer: respond-async\r\n", body, &r));
-    assert_int_equal(r.status, 202);
-    assert_non_null(http_header(&r, "X-Job-Id", id, 64));
-    http_reply_clear(&r);
-}
-
 /* Opens a stream; returns the status. */
 static int watch(event_client *c, const char *id, const char *query, const char *headers)
 {
@@ -65,38 +52,6 @@ static int watch(event_client *c, const char *id, const char *query, const char 
     snprintf(path, sizeof(path), "/v1/jobs/%s/events%s", id, query);
     assert_true(events_open(c, d.port, "GET", path, headers, NULL));
     return c->reply.status;
-}
-
-static json_t *job_of(const char *id)
-{
-    char path[96];
-    http_reply r;
-    json_t *job;
-
-    snprintf(path, sizeof(path), "/v1/jobs/%s", id);
-    assert_true(http_call(d.port, "GET", path, "", NULL, &r));
-    job = json_loadb(r.body, r.size, 0, NULL);
-    http_reply_clear(&r);
-    assert_non_null(job);
-    return job;
-}
-
-static bool is_in(const char *id, const char *status)
-{
-    json_t *job = job_of(id);
-    const char *now = json_string_value(json_object_get(job, "status"));
-    bool found = now && strcmp(now, status) == 0;
-
-    json_decref(job);
-    return found;
-}
-
-static void wait_until(const char *id, const char *status)
-{
-    for (int i = 0; i < 24000 && !is_in(id, status); i++)
-        real_sleep_ms(5);
-    if (!is_in(id, status))
-        fail_msg("%s is not %s", id, status);
 }
 
 static void wait_streams(double n)
@@ -147,8 +102,8 @@ static void a_finished_job(void **state)
     one_event e;
 
     (void)state;
-    send_later("{\"n\":2}", id);
-    wait_until(id, "succeeded");
+    job_begin(d.port, "/sample", "{\"n\":2}", id);
+    job_wait(d.port, id, "succeeded");
     assert_int_equal(watch(&c, id, "", EVENTS), 200);
     assert_true(events_next(&c, &e, 5000));
     assert_string_equal(e.name, "completed");
@@ -172,7 +127,7 @@ static void replay(void **state)
     one_event e;
 
     (void)state;
-    send_later(LONG, id);
+    job_begin(d.port, "/sample", LONG, id);
     assert_int_equal(watch(&c, id, "", EVENTS), 200);
     assert_true(events_until(&c, "started", &e, 20000));
     started = e.id;
@@ -219,8 +174,8 @@ static void numbers_that_mean_nothing(void **state)
     one_event e;
 
     (void)state;
-    send_later(LONG, id);
-    wait_until(id, "running");
+    job_begin(d.port, "/sample", LONG, id);
+    job_wait(d.port, id, "running");
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         snprintf(header, sizeof(header), "Last-Event-ID: %s\r\n", rows[i].number);
         assert_int_equal(watch(&c, id, "", header), 200);
@@ -246,17 +201,17 @@ static void leaving(void **state)
     (void)state;
     assert_true(events_open(&c, d.port, "POST", "/v1/sample", EVENTS, LONG));
     assert_non_null(http_header(&c.reply, "X-Job-Id", id, sizeof(id)));
-    wait_until(id, "running");
+    job_wait(d.port, id, "running");
     events_close(&c);
-    wait_until(id, "canceled");
+    job_wait(d.port, id, "canceled");
 
     assert_true(
         events_open(&c, d.port, "POST", "/v1/sample", EVENTS "Idempotency-Key: k\r\n", LONG));
     assert_non_null(http_header(&c.reply, "X-Job-Id", id, sizeof(id)));
-    wait_until(id, "running");
+    job_wait(d.port, id, "running");
     events_close(&c);
     wait_streams(0.0);
-    assert_true(is_in(id, "running"));
+    assert_true(job_is(d.port, id, "running"));
 
     assert_true(events_open(&c, d.port, "POST", "/v1/sample", EVENTS, LONG));
     assert_non_null(http_header(&c.reply, "X-Job-Id", id, sizeof(id)));
@@ -267,7 +222,7 @@ static void leaving(void **state)
     events_close(&onlooker);
     wait_streams(0.0);
     real_sleep_ms(120); /* two rounds of the keeper */
-    assert_false(is_in(id, "canceled"));
+    assert_false(job_is(d.port, id, "canceled"));
 }
 
 /* Streams whose client has vanished are freed within two heartbeats (here 2 s), those whose client
@@ -281,7 +236,7 @@ static void vanishing(void **state)
     one_event e;
 
     (void)state;
-    send_later(LONG, id);
+    job_begin(d.port, "/sample", LONG, id);
     assert_int_equal(watch(&stays, id, "", EVENTS), 200);
     for (int i = 0; i < 4; i++)
         assert_int_equal(watch(&c[i], id, "", EVENTS), 200);
@@ -329,8 +284,8 @@ static void a_reader_that_stops(void **state)
     int fd;
 
     (void)state;
-    send_later("{\"n\":64}", id);
-    wait_until(id, "succeeded");
+    job_begin(d.port, "/sample", "{\"n\":64}", id);
+    job_wait(d.port, id, "succeeded");
     snprintf(request, sizeof(request), "/v1/jobs/%s", id);
     assert_true(http_call(d.port, "GET", request, "", NULL, &r));
     size = r.size;
@@ -354,7 +309,7 @@ static void too_many(void **state)
     char id[64], value[32];
 
     (void)state;
-    send_later(LONG, id);
+    job_begin(d.port, "/sample", LONG, id);
     for (int i = 0; i < 8; i++)
         assert_int_equal(watch(&c[i], id, "", EVENTS), 200);
     assert_int_equal(watch(&c[8], id, "", EVENTS), 503);
@@ -382,10 +337,10 @@ static void a_canceled_job(void **state)
     http_reply r;
 
     (void)state;
-    send_later(LONG, id);
+    job_begin(d.port, "/sample", LONG, id);
     for (int how = 0; how < 2; how++) {
         if (how == 1)
-            send_later(LONG, id);
+            job_begin(d.port, "/sample", LONG, id);
         assert_int_equal(watch(&c, id, "", EVENTS), 200);
         assert_true(events_until(&c, "progress", &e, 20000));
         event_clear(&e);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "ebm/io.h"
+#include "job_client.h"
 #include "picture_daemon.h"
 
 #define LONG "{\"model\":\"slow\",\"steps_per_level\":2000,\"n\":8}"
@@ -182,10 +183,7 @@ static void not_yet_and_no_more(void **state)
     http_reply r;
 
     (void)state;
-    assert_true(http_call(p.d.port, "POST", "/sample",
-                          "Content-Type: application/json\r\nPrefer: respond-async\r\n", LONG, &r));
-    assert_non_null(http_header(&r, "X-Job-Id", id, sizeof(id)));
-    http_reply_clear(&r);
+    job_begin(p.d.port, "/sample", LONG, id);
     get_image(id, "0.png", "If-None-Match: *\r\n", &r);
     assert_int_equal(r.status, 409);
     assert_non_null(strstr(r.body, "\"job_at_work\""));
@@ -193,32 +191,16 @@ static void not_yet_and_no_more(void **state)
     assert_header(&r, "Cache-Control", "no-store");
     assert_null(http_header(&r, "ETag", text, sizeof(text)));
     http_reply_clear(&r);
-    snprintf(path, sizeof(path), "/v1/jobs/%s/cancel", id);
-    assert_true(http_call(p.d.port, "POST", path, "", NULL, &r));
-    http_reply_clear(&r);
-    snprintf(path, sizeof(path), "/v1/jobs/%s?wait=30", id);
-    assert_true(http_call(p.d.port, "GET", path, "", NULL, &r));
-    http_reply_clear(&r);
+    assert_in_range(job_cancel(p.d.port, id), 200, 202);
+    json_decref(job_end(p.d.port, id));
     expect(id, "0.png", 404, "image_not_found");
     snprintf(path, sizeof(path), "/v1/jobs/%s", id);
-    assert_true(http_call(p.d.port, "DELETE", path, "", NULL, &r));
-    http_reply_clear(&r);
+    assert_int_equal(http_status(p.d.port, "DELETE", path, "", NULL), 204);
     expect(id, "0.png", 410, "job_gone");
 }
 
 /* --- pictures of chains on their way -----------------------------------------------------------
  */
-
-static void send_long(char id[64])
-{
-    http_reply r;
-
-    assert_true(http_call(p.d.port, "POST", "/sample",
-                          "Content-Type: application/json\r\nPrefer: respond-async\r\n", LONG, &r));
-    assert_int_equal(r.status, 202);
-    assert_non_null(http_header(&r, "X-Job-Id", id, 64));
-    http_reply_clear(&r);
-}
 
 /* Looks once. Returns the status; says whether one should come back. */
 static int peek(const char *id, bool *again)
@@ -274,7 +256,7 @@ static void previews(void **state)
 
     (void)state;
     assert_int_equal(http_status(p.d.admin, "POST", "/v1/admin/pause", "", NULL), 200);
-    send_long(id);
+    job_begin(p.d.port, "/sample", LONG, id);
     assert_int_equal(peek(id, &again), 404); /* it waits: */
     assert_true(again);
     assert_int_equal(http_status(p.d.admin, "POST", "/v1/admin/resume", "", NULL), 200);
@@ -285,8 +267,7 @@ static void previews(void **state)
     assert_true(http_call(p.d.port, "GET", path, "", NULL, &r));
     assert_non_null(strstr(r.body, "/preview.png\""));
     http_reply_clear(&r);
-    snprintf(path, sizeof(path), "/v1/jobs/%s/cancel", id);
-    http_status(p.d.port, "POST", path, "", NULL);
+    assert_in_range(job_cancel(p.d.port, id), 200, 202);
     snprintf(path, sizeof(path), "/v1/jobs/%s?wait=30", id);
     assert_true(http_call(p.d.port, "GET", path, "", NULL, &r));
     assert_null(strstr(r.body, "/preview.png\""));

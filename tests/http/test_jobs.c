@@ -15,6 +15,7 @@
 
 #include "daemon_models.h"
 #include "http_client.h"
+#include "job_client.h"
 #include "real_time.h"
 
 #define LONG                                                                                       \
@@ -47,19 +48,11 @@ static int teardown(void **state)
 /* Sends a body to be done later; id receives the job's id. Returns the status. */
 static int send_later(const char *body, const char *key, char id[64])
 {
-    char headers[512];
-    http_reply r;
-    int status;
+    char header[512] = "";
 
-    snprintf(headers, sizeof(headers),
-             "Content-Type: application/json\r\nPrefer: respond-async\r\n%s%s%s",
-             key ? "Idempotency-Key: " : "", key ? key : "", key ? "\r\n" : "");
-    assert_true(http_call(d.port, "POST", "/sample", headers, body, &r));
-    status = r.status;
-    if (!http_header(&r, "X-Job-Id", id, 64))
-        id[0] = '\0';
-    http_reply_clear(&r);
-    return status;
+    if (key)
+        snprintf(header, sizeof(header), "Idempotency-Key: %s\r\n", key);
+    return job_send(d.port, "/sample", header, body, id);
 }
 
 static void look(const char *id, http_reply *r)
@@ -68,40 +61,6 @@ static void look(const char *id, http_reply *r)
 
     snprintf(path, sizeof(path), "/v1/jobs/%.63s", id);
     assert_true(http_call(d.port, "GET", path, "", NULL, r));
-}
-
-static bool is_in(const char *id, const char *status)
-{
-    char text[64];
-    http_reply r;
-    bool found;
-
-    snprintf(text, sizeof(text), "\"status\":\"%s\"", status);
-    look(id, &r);
-    found = strstr(r.body, text) != NULL;
-    http_reply_clear(&r);
-    return found;
-}
-
-static void wait_until(const char *id, const char *status)
-{
-    for (int i = 0; i < 12000 && !is_in(id, status); i++)
-        real_sleep_ms(5);
-    if (!is_in(id, status))
-        fail_msg("%s is not %s", id, status);
-}
-
-static int cancel(const char *id)
-{
-    char path[96];
-    http_reply r;
-    int status;
-
-    snprintf(path, sizeof(path), "/v1/jobs/%s/cancel", id);
-    assert_true(http_call(d.port, "POST", path, "", NULL, &r));
-    status = r.status;
-    http_reply_clear(&r);
-    return status;
 }
 
 /* Fetched later it is what a waiting client gets, but for its id and its times. */
@@ -113,7 +72,7 @@ static void now_or_later(void **state)
 
     (void)state;
     assert_int_equal(send_later("{\"seed\":5,\"n\":2}", NULL, id), 202);
-    wait_until(id, "succeeded");
+    job_wait(d.port, id, "succeeded");
     look(id, &r);
     assert_true(http_post(d.port, "/sample", "{\"seed\":5,\"n\":2}", &waited));
     later = strstr(r.body, "\"seed\":5");
@@ -197,17 +156,17 @@ static void cancel_in_each_state(void **state)
     char running[64], id[64];
 
     (void)state;
-    assert_int_equal(cancel("job_00000000000000000000000000"), 404);
+    assert_int_equal(job_cancel(d.port, "job_00000000000000000000000000"), 404);
     assert_int_equal(send_later(LONG, NULL, running), 202);
-    wait_until(running, "running");
+    job_wait(d.port, running, "running");
     assert_int_equal(
         send_later("{\"model\":\"slow\",\"steps_per_level\":2000,\"priority\":0}", NULL, id), 202);
-    assert_true(is_in(id, "queued")); /* a lower priority waits */
-    assert_int_equal(cancel(id), 200);
-    assert_true(is_in(id, "canceled"));
-    assert_int_equal(cancel(running), 202);
-    wait_until(running, "canceled");        /* how soon is for ebm_cancel_seconds to say */
-    assert_int_equal(cancel(running), 200); /* again: nothing changes */
+    assert_true(job_is(d.port, id, "queued")); /* a lower priority waits */
+    assert_int_equal(job_cancel(d.port, id), 200);
+    assert_true(job_is(d.port, id, "canceled"));
+    assert_int_equal(job_cancel(d.port, running), 202);
+    job_wait(d.port, running, "canceled"); /* how soon is for ebm_cancel_seconds to say */
+    assert_int_equal(job_cancel(d.port, running), 200); /* again: nothing changes */
 }
 
 static void too_late(void **state)
@@ -220,8 +179,8 @@ static void too_late(void **state)
         202);
     assert_int_equal(
         send_later("{\"model\":\"slow\",\"priority\":0,\"timeout_s\":0.1}", NULL, waiting), 202);
-    wait_until(waiting, "expired"); /* while it waited */
-    wait_until(id, "canceled");     /* while it ran */
+    job_wait(d.port, waiting, "expired"); /* while it waited */
+    job_wait(d.port, id, "canceled");     /* while it ran */
 }
 
 /* One worker, many long chains: a small request comes after all of them and ends before any. How
@@ -235,10 +194,10 @@ static void small_ones_overtake(void **state)
         send_later("{\"model\":\"slow\",\"steps_per_level\":2000,\"n\":64}", NULL, id[0]), 202);
     for (int i = 1; i < 9; i++)
         assert_int_equal(send_later(LONG, NULL, id[i]), 202);
-    wait_until(id[0], "running");
-    assert_int_equal(http_post_status(d.port, "/sample", "{\"seed\":1}"), 200);
+    job_wait(d.port, id[0], "running");
+    assert_true(daemon_draws(&d));
     for (int i = 0; i < 9; i++)
-        assert_true(is_in(id[i], "running") || is_in(id[i], "queued"));
+        assert_true(job_is(d.port, id[i], "running") || job_is(d.port, id[i], "queued"));
 }
 
 static void results_age(void **state)
@@ -250,7 +209,7 @@ static void results_age(void **state)
     assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
     assert_int_equal(start("memory", "1"), 0);
     assert_int_equal(send_later("{}", NULL, id), 202);
-    wait_until(id, "succeeded");
+    job_wait(d.port, id, "succeeded");
     for (int i = 0; i < 100; i++) {
         look(id, &r);
         if (r.status == 410)
@@ -275,12 +234,12 @@ static void over_a_stop(void **state)
     assert_int_equal(start(d.store, "86400"), 0);
     assert_int_equal(send_later("{\"model\":\"slow\",\"steps_per_level\":40,\"seed\":3}", NULL, id),
                      202);
-    wait_until(id, "running");
+    job_wait(d.port, id, "running");
     begin = real_now_s();
     assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
     assert_true(real_now_s() - begin < 5.0);
     assert_int_equal(start(d.store, "86400"), 0);
-    wait_until(id, "succeeded");
+    job_wait(d.port, id, "succeeded");
     look(id, &r);
     assert_non_null(strstr(r.body, "\"grad_evals\":16000,")); /* nothing was done twice */
     http_reply_clear(&r);

@@ -13,6 +13,7 @@
 
 #include "daemon_models.h"
 #include "http_client.h"
+#include "job_client.h"
 #include "real_time.h"
 
 #define SECRET "0123456789abcdef0123456789abcdef"
@@ -204,31 +205,18 @@ static void quotas(void **state)
 static int later(const char *who, const char *more, const char *body, char id[64])
 {
     char headers[512];
-    http_reply r;
-    int status;
 
-    snprintf(headers, sizeof(headers),
-             JSON "Prefer: respond-async\r\nAuthorization: Bearer %s." SECRET "\r\n%s", who, more);
-    assert_true(http_call(d.port, "POST", "/v1/sample", headers, body, &r));
-    status = r.status;
-    if (!http_header(&r, "X-Job-Id", id, 64))
-        id[0] = '\0';
-    http_reply_clear(&r);
-    return status;
+    snprintf(headers, sizeof(headers), "Authorization: Bearer %s." SECRET "\r\n%s", who, more);
+    return job_send(d.port, "/v1/sample", headers, body, id);
 }
 
 static int as(const char *who, const char *method, const char *id, const char *tail)
 {
     char path[128], headers[128];
-    http_reply r;
-    int status;
 
     snprintf(path, sizeof(path), "/v1/jobs/%s%s", id, tail);
     snprintf(headers, sizeof(headers), "Authorization: Bearer %s." SECRET "\r\n", who);
-    assert_true(http_call(d.port, method, path, headers, NULL, &r));
-    status = r.status;
-    http_reply_clear(&r);
-    return status;
+    return http_status(d.port, method, path, headers, NULL);
 }
 
 /* 202 while it still runs, 200 when it has ended. */

@@ -18,6 +18,7 @@
 #include "daemon_metrics.h"
 #include "daemon_models.h"
 #include "http_client.h"
+#include "job_client.h"
 
 static daemon_process d;
 
@@ -125,17 +126,11 @@ static void drain_delay(void **state)
 
 static int slots_used(char *kind)
 {
-    http_reply r;
-    json_t *root, *data;
-    int n;
+    json_t *root = json_call(d.admin, "GET", "/v1/slots", NULL, 200);
+    json_t *data = json_object_get(root, "data");
+    int n = (int)json_array_size(data);
 
-    assert_true(http_call(d.admin, "GET", "/v1/slots", "", NULL, &r));
-    assert_int_equal(r.status, 200);
-    root = json_loadb(r.body, r.size, JSON_REJECT_DUPLICATES, NULL);
-    http_reply_clear(&r);
     assert_int_equal(json_integer_value(json_object_get(root, "slots")), 64);
-    data = json_object_get(root, "data");
-    n = (int)json_array_size(data);
     if (n > 0)
         snprintf(kind, 16, "%s",
                  json_string_value(json_object_get(json_array_get(data, 0), "kind")));
@@ -146,16 +141,13 @@ static int slots_used(char *kind)
 /* What is worked on can be seen by the operator, and by nobody else. */
 static void slots(void **state)
 {
-    char kind[16] = "";
+    char kind[16] = "", id[64];
 
     (void)state;
     assert_true(daemon_start(&d, NULL));
     assert_int_equal(http_get_status(d.port, "/v1/slots"), 404);
     assert_int_equal(slots_used(kind), 0);
-    assert_int_equal(http_status(d.port, "POST", "/v1/sample",
-                                 "Content-Type: application/json\r\nPrefer: respond-async\r\n",
-                                 "{\"n\":64,\"steps_per_level\":2000}"),
-                     202);
+    job_begin(d.port, "/v1/sample", "{\"n\":64,\"steps_per_level\":2000}", id);
     while (slots_used(kind) == 0)
         ;
     assert_string_equal(kind, "sample");
@@ -199,9 +191,9 @@ static bool says(int port, const char *path, const char *text)
 /* Jobs are taken and wait, which probes, queue and metrics say; a stop does not wait for them. */
 static void pause_and_resume(void **state)
 {
-    static const char async[] = "Content-Type: application/json\r\nPrefer: respond-async\r\n";
     static const char waiting[] = "POST /sample HTTP/1.1\r\nHost: t\r\nContent-Type: "
                                   "application/json\r\nContent-Length: 2\r\n\r\n{}";
+    char id[64];
     int fd;
 
     (void)state;
@@ -214,7 +206,7 @@ static void pause_and_resume(void **state)
         assert_int_equal(http_status(d.admin, "POST", "/v1/admin/pause", "", NULL), 200);
     assert_true(says(d.port, "/readyz", "\"scheduler\":\"paused\""));
     assert_true(daemon_metrics_have(&d, "\nebm_paused 1\n"));
-    assert_int_equal(http_status(d.port, "POST", "/v1/sample", async, "{}"), 202);
+    job_begin(d.port, "/v1/sample", "{}", id);
     assert_true(says(d.port, "/v1/queue", "\"queued\":1,\"running\":0,"));
     assert_true(says(d.port, "/v1/queue", "\"accepting\":true,\"paused\":true"));
     for (int i = 0; i < 2; i++)

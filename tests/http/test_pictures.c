@@ -14,6 +14,7 @@
 
 #include "ebm/io.h"
 #include "ebm/memory.h"
+#include "job_client.h"
 #include "picture_daemon.h"
 
 static picture_daemon p;
@@ -270,23 +271,6 @@ static void one_key_one_job(void **state)
     free(text);
 }
 
-static json_t *wait_for(const char *id)
-{
-    char path[128];
-    const char *status;
-    http_reply r;
-    json_t *root;
-
-    snprintf(path, sizeof(path), "/v1/jobs/%s?wait=100", id);
-    assert_true(http_call(p.d.port, "GET", path, "", NULL, &r));
-    root = picture_parse(&r, 200);
-    http_reply_clear(&r);
-    status = json_string_value(json_object_get(root, "status"));
-    if (strcmp(status, "queued") == 0 || strcmp(status, "running") == 0)
-        fail_msg("%s does not end", id);
-    return root;
-}
-
 /* Killed on the way, the job ends with the command's bytes in the next process. */
 static void after_kill(void **state)
 {
@@ -294,21 +278,16 @@ static void after_kill(void **state)
                              picture_base64(&p.one), "mask", picture_base64(&p.mask), "n", 3,
                              "seed", 2, "ensemble", 1, "steps_per_level", 60);
     char *text = json_dumps(body, 0), id[64] = "";
-    http_reply r;
     json_t *root;
 
     (void)state;
     picture_command(
         &p, "inpaint --model slow --image one.png --mask mask.png --n 3 --seed 2 --ensemble "
             "--steps-per-level 60");
-    assert_true(http_send_body(p.d.port, "/inpaint", "application/json",
-                               "Prefer: respond-async\r\n", text, strlen(text), &r));
-    assert_int_equal(r.status, 202);
-    assert_non_null(http_header(&r, "X-Job-Id", id, sizeof(id)));
-    http_reply_clear(&r);
+    job_begin(p.d.port, "/inpaint", text, id);
     assert_int_equal(daemon_stop(&p.d, SIGKILL, 10000), -1);
     assert_int_equal(picture_daemon_start(&p), 0);
-    root = wait_for(id);
+    root = job_end(p.d.port, id);
     picture_assert_images(&p, root, 3);
     picture_assert_file(&p, json_object_get(json_object_get(root, "ensemble"), "sd"), "out/sd.png");
     json_decref(root);

@@ -5,7 +5,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -16,7 +15,7 @@
 #include "daemon_metrics.h"
 #include "daemon_process.h"
 #include "http_client.h"
-#include "real_time.h"
+#include "job_client.h"
 #include "tiny_model.h"
 
 #define LONG "{\"model\":\"a\",\"n\":2,\"seed\":3,\"steps_per_level\":1500}"
@@ -50,23 +49,9 @@ static int teardown(void **state)
 
 /* --- asking ------------------------------------------------------------------------------- */
 
-static json_t *ask(int port, const char *method, const char *path, const char *headers,
-                   const char *body, int status)
+static json_t *sample(const char *body)
 {
-    json_t *value;
-    http_reply r;
-
-    assert_true(http_call(port, method, path, headers, body, &r));
-    if (r.status != status)
-        fail_msg("%s %s: %d, not %d: %s", method, path, r.status, status, r.body);
-    value = json_loadb(r.body, r.size, 0, NULL);
-    http_reply_clear(&r);
-    return value;
-}
-
-static json_t *change(const char *path, int status)
-{
-    return ask(d.admin, "POST", path, "", NULL, status);
+    return json_call(d.port, "POST", "/sample", body, 200);
 }
 
 static const char *text_of(const json_t *object, const char *first, const char *second)
@@ -76,50 +61,17 @@ static const char *text_of(const json_t *object, const char *first, const char *
     return json_string_value(second ? json_object_get(value, second) : value);
 }
 
-static void expect_change(const char *path, int status, const char *code)
+static json_t *change(const char *path, int status)
+{
+    return json_call(d.admin, "POST", path, NULL, status);
+}
+
+static void refuse_change(const char *path, int status, const char *code)
 {
     json_t *answer = change(path, status);
 
-    if (code)
-        assert_string_equal(text_of(answer, "code", NULL), code);
+    assert_string_equal(text_of(answer, "code", NULL), code);
     json_decref(answer);
-}
-
-static json_t *sample(const char *body)
-{
-    return ask(d.port, "POST", "/sample", "Content-Type: application/json\r\n", body, 200);
-}
-
-static void start_later(const char *body, char id[64])
-{
-    json_t *job = ask(d.port, "POST", "/sample",
-                      "Content-Type: application/json\r\nPrefer: respond-async\r\n", body, 202);
-
-    snprintf(id, 64, "%s", text_of(job, "id", NULL));
-    json_decref(job);
-}
-
-static json_t *look(const char *id)
-{
-    char path[96];
-
-    snprintf(path, sizeof(path), "/v1/jobs/%s", id);
-    return ask(d.port, "GET", path, "", NULL, 200);
-}
-
-/* @own json_decref() */
-static json_t *wait_for(const char *id, const char *status)
-{
-    for (int i = 0; i < 24000; i++) {
-        json_t *job = look(id);
-
-        if (strcmp(text_of(job, "status", NULL), status) == 0)
-            return job;
-        json_decref(job);
-        real_sleep_ms(5);
-    }
-    fail_msg("%s is not %s", id, status);
-    return NULL;
 }
 
 /* Compares the images of two jobs. */
@@ -150,8 +102,8 @@ static void while_a_job_runs(void **state)
     char id[64];
 
     (void)state;
-    start_later(LONG, id);
-    json_decref(wait_for(id, "running"));
+    job_begin(d.port, "/sample", LONG, id);
+    job_wait(d.port, id, "running");
     for (uint64_t i = 0; i < 20; i++) {
         write_model("a", 100 + i);
         answer = change("/v1/models/a/load", 200);
@@ -161,7 +113,8 @@ static void while_a_job_runs(void **state)
         json_decref(now);
         json_decref(answer);
     }
-    job = wait_for(id, "succeeded");
+    job_wait(d.port, id, "succeeded");
+    job = job_look(d.port, id);
     assert_true(same_model(job, before));
     assert_true(same_images(job, before));
     after = sample(LONG);
@@ -177,16 +130,15 @@ static void while_a_job_runs(void **state)
 /* While a job holds it, the old model is counted. */
 static void counted_while_held(void **state)
 {
-    char id[64], path[96];
+    char id[64];
 
     (void)state;
-    start_later(LONG, id);
-    json_decref(wait_for(id, "running"));
-    expect_change("/v1/models/a/load", 200, NULL);
+    job_begin(d.port, "/sample", LONG, id);
+    job_wait(d.port, id, "running");
+    assert_int_equal(http_status(d.admin, "POST", "/v1/models/a/load", "", NULL), 200);
     daemon_metrics_wait(&d, "\nebm_models_retired 1\n");
-    snprintf(path, sizeof(path), "/v1/jobs/%s/cancel", id);
-    json_decref(ask(d.port, "POST", path, "", NULL, 202));
-    json_decref(wait_for(id, "canceled"));
+    assert_int_equal(job_cancel(d.port, id), 202);
+    job_wait(d.port, id, "canceled");
     daemon_metrics_wait(&d, "\nebm_models_retired 0\n");
 }
 
@@ -218,35 +170,37 @@ static void unloading(void **state)
     json_t *job;
 
     (void)state;
-    start_later(LONG, running);
-    start_later(LONG, too);
-    json_decref(wait_for(running, "running"));
-    json_decref(wait_for(too, "running"));
-    start_later(LONG, waiting); /* both places are taken, and it is as long as they are */
-    expect_change("/v1/models/a/unload", 204, NULL);
-    json_decref(ask(d.port, "POST", "/sample", "Content-Type: application/json\r\n",
-                    "{\"model\":\"a\"}", 404));
-    job = wait_for(waiting, "failed");
+    job_begin(d.port, "/sample", LONG, running);
+    job_begin(d.port, "/sample", LONG, too);
+    job_wait(d.port, running, "running");
+    job_wait(d.port, too, "running");
+    job_begin(d.port, "/sample", LONG,
+              waiting); /* both places are taken, and it is as long as they are */
+    assert_int_equal(http_status(d.admin, "POST", "/v1/models/a/unload", "", NULL), 204);
+    assert_int_equal(http_post_status(d.port, "/sample", "{\"model\":\"a\"}"), 404);
+    job_wait(d.port, waiting, "failed");
+    job = job_look(d.port, waiting);
     assert_string_equal(text_of(job, "error", "code"), "model_not_found");
     json_decref(job);
-    json_decref(wait_for(running, "succeeded"));
-    json_decref(wait_for(too, "succeeded"));
-    expect_change("/v1/models/b/unload", 409, "last_model");
-    expect_change("/v1/models/a/load", 200, NULL);
+    job_wait(d.port, running, "succeeded");
+    job_wait(d.port, too, "succeeded");
+    refuse_change("/v1/models/b/unload", 409, "last_model");
+    assert_int_equal(http_status(d.admin, "POST", "/v1/models/a/load", "", NULL), 200);
     json_decref(sample("{\"model\":\"a\"}"));
 }
 
 static void refusals(void **state)
 {
     (void)state;
-    expect_change("/v1/models/none/load", 404, "model_not_found");
-    expect_change("/v1/models/none/unload", 404, "model_not_found");
-    expect_change("/v1/models/A/load", 404, "model_not_found");
-    json_decref(
-        ask(d.admin, "POST", "/v1/models/a/load", "Origin: http://localhost\r\n", NULL, 403));
-    json_decref(ask(d.admin, "GET", "/v1/models/a/load", "", NULL, 405));
-    json_decref(ask(d.admin, "POST", "/v1/models/a/load", "", "{}", 400));
-    json_decref(ask(d.port, "POST", "/v1/models/a/load", "", NULL, 404));
+    refuse_change("/v1/models/none/load", 404, "model_not_found");
+    refuse_change("/v1/models/none/unload", 404, "model_not_found");
+    refuse_change("/v1/models/A/load", 404, "model_not_found");
+    assert_int_equal(
+        http_status(d.admin, "POST", "/v1/models/a/load", "Origin: http://localhost\r\n", NULL),
+        403);
+    assert_int_equal(http_status(d.admin, "GET", "/v1/models/a/load", "", NULL), 405);
+    assert_int_equal(http_status(d.admin, "POST", "/v1/models/a/load", "", "{}"), 400);
+    assert_int_equal(http_status(d.port, "POST", "/v1/models/a/load", "", NULL), 404);
     json_decref(sample("{\"model\":\"a\"}"));
 }
 

@@ -17,6 +17,7 @@
 #include "ebm/io.h"
 #include "ebm/memory.h"
 #include "http_client.h"
+#include "json_client.h"
 
 #define IMAGES 8
 
@@ -54,16 +55,7 @@ static int teardown(void **state)
 
 static json_t *post(const char *body, int status)
 {
-    http_reply r;
-    json_t *root;
-
-    assert_true(http_post(d.port, "/sample", body, &r));
-    if (r.status != status)
-        fail_msg("%s: %d %s", body, r.status, r.body);
-    root = json_loadb(r.body, r.size, JSON_REJECT_DUPLICATES, NULL);
-    assert_non_null(root);
-    http_reply_clear(&r);
-    return root;
+    return json_call(d.port, "POST", "/sample", body, status);
 }
 
 static const char *text_at(const json_t *o, const char *key)

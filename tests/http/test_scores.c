@@ -14,6 +14,7 @@
 #include "ebm/calibration.h"
 #include "ebm/io.h"
 #include "ebm/memory.h"
+#include "job_client.h"
 #include "picture_daemon.h"
 
 static picture_daemon p;
@@ -177,40 +178,23 @@ static void likelihoods(void **state)
     json_decref(lines);
 }
 
-static json_t *look(const char *path)
-{
-    http_reply r;
-    json_t *root;
-
-    assert_true(http_call(p.d.port, "GET", path, "", NULL, &r));
-    root = picture_parse(&r, 200);
-    http_reply_clear(&r);
-    return root;
-}
-
 /* A job of four particles, each of 6,000 evaluations. */
-static void begin_long(char path[128])
+static void begin_long(char id[64])
 {
     json_t *body =
         json_pack("{s:[o], s:s, s:i, s:i, s:i, s:i}", "images", picture_base64(&p.one), "method",
                   "ais", "particles", 2, "temperatures", 500, "warmup", 10, "seed", 3);
-    char *text = json_dumps(body, 0), id[64] = "";
-    http_reply r;
+    char *text = json_dumps(body, 0);
 
-    assert_true(http_call(p.d.port, "POST", "/likelihood",
-                          "Content-Type: application/json\r\nPrefer: respond-async\r\n", text, &r));
-    assert_int_equal(r.status, 202);
-    assert_non_null(http_header(&r, "X-Job-Id", id, sizeof(id)));
-    snprintf(path, 128, "/v1/jobs/%s", id);
-    http_reply_clear(&r);
+    job_begin(p.d.port, "/likelihood", text, id);
     json_decref(body);
     free(text);
 }
 
 /* How far it is; 1 if it has ended. */
-static double fraction(const char *path)
+static double fraction(const char *id)
 {
-    json_t *job = look(path);
+    json_t *job = job_look(p.d.port, id);
     const bool ended = json_is_string(json_object_get(job, "completed_at"));
     double at = json_number_value(json_object_get(json_object_get(job, "progress"), "fraction"));
 
@@ -218,27 +202,16 @@ static double fraction(const char *path)
     return ended ? 1.0 : at;
 }
 
-/* @own json_decref() */
-static json_t *end_of(const char *path)
-{
-    char waiting[160];
-
-    snprintf(waiting, sizeof(waiting), "%s?wait=5", path);
-    while (fraction(waiting) < 1.0)
-        continue;
-    return look(path);
-}
-
 /* Killed twice on its way through a particle and gone on with there, the numbers are those of the
  * undisturbed run. */
 static void killed_within_a_particle(void **state)
 {
-    char whole[128], killed[128];
+    char whole[64], killed[64];
     json_t *a, *b;
 
     (void)state;
     begin_long(whole);
-    a = end_of(whole);
+    a = job_end(p.d.port, whole);
     begin_long(killed);
     for (int kills = 0; kills < 2; kills++) {
         while (fraction(killed) < 0.1 * (1 + kills))
@@ -246,7 +219,7 @@ static void killed_within_a_particle(void **state)
         assert_int_equal(daemon_stop(&p.d, SIGKILL, 10000), -1);
         assert_int_equal(picture_daemon_start(&p), 0);
     }
-    b = end_of(killed);
+    b = job_end(p.d.port, killed);
     assert_string_equal(json_string_value(json_object_get(b, "status")), "succeeded");
     assert_true(json_equal(json_object_get(a, "data"), json_object_get(b, "data")));
     json_decref(a);

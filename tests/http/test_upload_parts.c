@@ -5,7 +5,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -88,7 +87,7 @@ static void cut_anywhere(void **state)
         const char *got;
 
         send_pieces(head, f.body, f.size, piece, &r);
-        root = picture_parse(&r, 200);
+        root = json_of_reply(&r, 200);
         got = json_string_value(
             json_object_get(json_array_get(json_object_get(root, "data"), 0), "sha256"));
         if (sha[0])

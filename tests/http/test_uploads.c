@@ -20,6 +20,7 @@
 #include "ebm/memory.h"
 #include "http_client.h"
 #include "http_form.h"
+#include "json_client.h"
 
 #define SIDE 8
 
@@ -76,15 +77,10 @@ static int teardown(void **state)
 
 static size_t jobs(void)
 {
-    http_reply r;
-    json_t *root;
-    size_t n;
+    json_t *root = json_call(d.port, "GET", "/v1/jobs?limit=100", NULL, 200);
+    size_t n = json_array_size(json_object_get(root, "data"));
 
-    assert_true(http_call(d.port, "GET", "/v1/jobs?limit=100", "", NULL, &r));
-    root = json_loadb(r.body, r.size, 0, NULL);
-    n = json_array_size(json_object_get(root, "data"));
     json_decref(root);
-    http_reply_clear(&r);
     return n;
 }
 

@@ -1,6 +1,8 @@
 /* Daemons on small models, see daemon_models.h. */
 #include "daemon_models.h"
 
+#include "http_client.h"
+
 bool daemon_prepare_models(daemon_process *d, const tiny_model *models, size_t n)
 {
     if (!daemon_prepare(d))
@@ -27,4 +29,9 @@ bool daemon_prepare_slow(daemon_process *d)
         {.id = "slow", .levels = 400, .steps = 4, .seed = 3, .step_scale = 1.0}};
 
     return daemon_prepare_models(d, models, 2);
+}
+
+bool daemon_draws(const daemon_process *d)
+{
+    return http_post_status(d->port, "/sample", "{\"seed\":1}") == 200;
 }

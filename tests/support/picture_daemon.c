@@ -59,25 +59,11 @@ int picture_daemon_teardown(picture_daemon *p)
     return daemon_end(&p->d, 10000);
 }
 
-json_t *picture_parse(const http_reply *r, int status)
-{
-    json_t *root = json_loadb(r->body ? r->body : "", r->size, JSON_REJECT_DUPLICATES, NULL);
-
-    if (r->status != status)
-        fail_msg("%d %s", r->status, r->body);
-    assert_non_null(root);
-    return root;
-}
-
 json_t *picture_post_json(const picture_daemon *p, const char *path, json_t *body, int status)
 {
     char *text = json_dumps(body, 0);
-    http_reply r;
-    json_t *root;
+    json_t *root = json_call(p->d.port, "POST", path, text, status);
 
-    assert_true(http_post(p->d.port, path, text, &r));
-    root = picture_parse(&r, status);
-    http_reply_clear(&r);
     json_decref(body);
     free(text);
     return root;
@@ -90,7 +76,7 @@ json_t *picture_post_form(const picture_daemon *p, const char *path, http_form *
 
     http_form_close(f);
     assert_true(http_send_form(p->d.port, path, "", f, &r));
-    root = picture_parse(&r, status);
+    root = json_of_reply(&r, status);
     http_reply_clear(&r);
     http_form_clear(f);
     return root;

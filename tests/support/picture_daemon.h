@@ -7,11 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <jansson.h>
-
 #include "daemon_process.h"
-#include "http_client.h"
 #include "http_form.h"
+#include "json_client.h"
 
 #define PICTURE_SIDE 8 /* of the models' images */
 
@@ -31,9 +29,7 @@ int picture_daemon_setup(picture_daemon *p);
 int picture_daemon_start(picture_daemon *p);
 int picture_daemon_teardown(picture_daemon *p);
 
-/* The JSON of a reply that has this status. @own json_decref() */
-json_t *picture_parse(const http_reply *r, int status);
-/* @own takes body; json_decref() */
+/* Both return the JSON of a reply that has this status. @own takes body; json_decref() */
 json_t *picture_post_json(const picture_daemon *p, const char *path, json_t *body, int status);
 /* @own clears f; json_decref() */
 json_t *picture_post_form(const picture_daemon *p, const char *path, http_form *f, int status);
