@@ -15,6 +15,9 @@ void temp_dir_remove(const char *path);
 /* Set-up and tear-down of a cmocka test: *state becomes the path of a new directory. */
 int temp_dir_set_up(void **state);
 int temp_dir_tear_down(void **state);
+/* A test of cmocka's with a directory of its own. */
+#define TEMP_DIR_TEST(test)                                                                        \
+    cmocka_unit_test_setup_teardown(test, temp_dir_set_up, temp_dir_tear_down)
 
 /* Stores dir/name; false when it does not fit. */
 bool temp_dir_join(const char *dir, const char *name, char out[TEMP_PATH_MAX]);

@@ -335,22 +335,21 @@ static void test_no_memory(void **state)
 
 int main(void)
 {
-#define WITH_DIR(f) cmocka_unit_test_setup_teardown(f, temp_dir_set_up, temp_dir_tear_down)
     const struct CMUnitTest tests[] = {
-        WITH_DIR(test_round_trip),
-        WITH_DIR(test_empty_vectors),
-        WITH_DIR(test_two_are_kept),
-        WITH_DIR(test_later_files_stay),
-        WITH_DIR(test_strangers_are_ignored),
-        WITH_DIR(test_every_flipped_bit),
-        WITH_DIR(test_truncated),
-        WITH_DIR(test_renamed),
-        WITH_DIR(test_not_a_file),
-        WITH_DIR(test_none_is_whole),
-        WITH_DIR(test_another_network),
-        WITH_DIR(test_cannot_save),
-        WITH_DIR(test_half_written_files_go),
-        WITH_DIR(test_no_memory),
+        TEMP_DIR_TEST(test_round_trip),
+        TEMP_DIR_TEST(test_empty_vectors),
+        TEMP_DIR_TEST(test_two_are_kept),
+        TEMP_DIR_TEST(test_later_files_stay),
+        TEMP_DIR_TEST(test_strangers_are_ignored),
+        TEMP_DIR_TEST(test_every_flipped_bit),
+        TEMP_DIR_TEST(test_truncated),
+        TEMP_DIR_TEST(test_renamed),
+        TEMP_DIR_TEST(test_not_a_file),
+        TEMP_DIR_TEST(test_none_is_whole),
+        TEMP_DIR_TEST(test_another_network),
+        TEMP_DIR_TEST(test_cannot_save),
+        TEMP_DIR_TEST(test_half_written_files_go),
+        TEMP_DIR_TEST(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -186,11 +186,11 @@ static void test_no_memory(void **state)
 
 int main(void)
 {
-#define WITH_DIR(f) cmocka_unit_test_setup_teardown(f, temp_dir_set_up, temp_dir_tear_down)
     const struct CMUnitTest tests[] = {
-        WITH_DIR(test_a_line),     WITH_DIR(test_visible_at_once), WITH_DIR(test_cut_on_resume),
-        WITH_DIR(test_torn_tails), WITH_DIR(test_endless_line),    WITH_DIR(test_cannot_open),
-        WITH_DIR(test_full_disk),  WITH_DIR(test_no_memory),
+        TEMP_DIR_TEST(test_a_line),        TEMP_DIR_TEST(test_visible_at_once),
+        TEMP_DIR_TEST(test_cut_on_resume), TEMP_DIR_TEST(test_torn_tails),
+        TEMP_DIR_TEST(test_endless_line),  TEMP_DIR_TEST(test_cannot_open),
+        TEMP_DIR_TEST(test_full_disk),     TEMP_DIR_TEST(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

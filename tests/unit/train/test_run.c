@@ -205,14 +205,13 @@ static void read_file(const char *dir, const char *name, unsigned char **data, s
  * have every iteration once. */
 static void test_resume_is_exact(void **state)
 {
-    char whole_dir[TEMP_PATH_MAX], split_dir[TEMP_PATH_MAX], base[TEMP_PATH_MAX];
+    char whole_dir[TEMP_PATH_MAX], split_dir[TEMP_PATH_MAX];
     uint8_t pixels[RUN_IMAGES * RUN_DIM];
     const ebmt_dataset data = run_bars(pixels);
     unsigned char *a, *b, *lines;
     size_t na, nb, nl, newlines = 0;
-    (void)state;
-    assert_true(temp_dir_make(base));
-    assert_true(temp_dir_join(base, "whole", whole_dir) && temp_dir_join(base, "split", split_dir));
+    assert_true(temp_dir_join(*state, "whole", whole_dir) &&
+                temp_dir_join(*state, "split", split_dir));
     ebmt_run_options opt = {.config = run_config(EBMT_HYBRID),
                             .data = &data,
                             .out_dir = whole_dir,
@@ -248,19 +247,17 @@ static void test_resume_is_exact(void **state)
     opt.config.lr = 1e-3;
     opt.config.iterations = 9;
     assert_int_equal(ebmt_run(&opt, NULL), EBM_OK);
-    temp_dir_remove(base);
 }
 
 /* What a run leaves behind opens as a model. */
 static void test_result_opens(void **state)
 {
-    char base[TEMP_PATH_MAX], dir[TEMP_PATH_MAX];
+    char dir[TEMP_PATH_MAX];
     uint8_t pixels[RUN_IMAGES * RUN_DIM];
     const ebmt_dataset data = run_bars(pixels);
     ebm_model *m = NULL;
     ebm_error err = {0};
-    (void)state;
-    assert_true(temp_dir_make(base) && temp_dir_join(base, "my-model", dir));
+    assert_true(temp_dir_join(*state, "my-model", dir));
     ebmt_run_options opt = {.config = run_config(EBMT_RECOVERY),
                             .data = &data,
                             .out_dir = dir,
@@ -277,7 +274,6 @@ static void test_result_opens(void **state)
     for (int t = 0; t < 6; t++)
         assert_int_equal(info->levels->steps[t], 3 * opt.config.schedule.steps);
     ebm_model_unref(m);
-    temp_dir_remove(base);
 }
 
 /* Weights that blow up stop the run at once; the state is the one before. */
@@ -318,15 +314,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads_change_nothing),
-        cmocka_unit_test_setup_teardown(test_streaming_changes_nothing, temp_dir_set_up,
-                                        temp_dir_tear_down),
-        cmocka_unit_test_setup_teardown(test_data_that_vanish, temp_dir_set_up, temp_dir_tear_down),
+        TEMP_DIR_TEST(test_streaming_changes_nothing),
+        TEMP_DIR_TEST(test_data_that_vanish),
         cmocka_unit_test(test_other_schedules),
         cmocka_unit_test(test_matching_improves),
         cmocka_unit_test(test_shards_cover_the_batch),
         cmocka_unit_test(test_adam_is_reset_after_the_warm_start),
-        cmocka_unit_test(test_resume_is_exact),
-        cmocka_unit_test(test_result_opens),
+        TEMP_DIR_TEST(test_resume_is_exact),
+        TEMP_DIR_TEST(test_result_opens),
         cmocka_unit_test(test_divergence_stops),
         cmocka_unit_test(test_data_must_fit),
     };

@@ -27,13 +27,12 @@
  */
 static void test_last_good_weights(void **state)
 {
-    char base[TEMP_PATH_MAX], dir[TEMP_PATH_MAX];
+    char dir[TEMP_PATH_MAX];
     uint8_t pixels[RUN_IMAGES * RUN_DIM];
     const ebmt_dataset data = run_bars(pixels);
     ebm_model *m = NULL;
     ebm_error err = {0};
-    (void)state;
-    assert_true(temp_dir_make(base) && temp_dir_join(base, "burnt", dir));
+    assert_true(temp_dir_join(*state, "burnt", dir));
     ebmt_run_options opt = {.config = run_config(EBMT_HYBRID),
                             .data = &data,
                             .out_dir = dir,
@@ -47,7 +46,6 @@ static void test_last_good_weights(void **state)
     assert_int_equal(ebmm_model_open(dir, kernel_set("ref"), &m, NULL), EBM_OK);
     assert_in_range(strtol(ebm_model_describe(m)->version, NULL, 10), 1, 299);
     ebm_model_unref(m);
-    temp_dir_remove(base);
 }
 
 /* Held-out images that are the training images have no gap; others have one, with the sign of the
@@ -90,15 +88,13 @@ static bool count_gaps(void *user, const ebmt_report *report)
  * leaves can be started from: same energies, other settings. */
 static void test_start_from_a_model(void **state)
 {
-    char base[TEMP_PATH_MAX], dir[2][TEMP_PATH_MAX];
+    char dir[2][TEMP_PATH_MAX];
     uint8_t pixels[RUN_IMAGES * RUN_DIM];
     const ebmt_dataset data = run_bars(pixels);
     ebmt_config c = run_config(EBMT_RECOVERY);
     ebm_model *m[2] = {NULL, NULL};
     int seen = 0;
-    (void)state;
-    assert_true(temp_dir_make(base) && temp_dir_join(base, "one", dir[0]) &&
-                temp_dir_join(base, "two", dir[1]));
+    assert_true(temp_dir_join(*state, "one", dir[0]) && temp_dir_join(*state, "two", dir[1]));
     for (int i = 0; i < 2; i++) {
         ebmt_run_options opt = {.config = c,
                                 .data = &data,
@@ -131,7 +127,6 @@ static void test_start_from_a_model(void **state)
     assert_non_null(strstr(err.text, "another network"));
     ebm_model_unref(m[0]);
     ebm_model_unref(m[1]);
-    temp_dir_remove(base);
 }
 
 /* A run that ends between the sheet of an iteration and its checkpoint, here because the sheet
@@ -139,11 +134,10 @@ static void test_start_from_a_model(void **state)
  */
 static void test_no_checkpoint_without_its_sheet(void **state)
 {
-    char base[TEMP_PATH_MAX], dir[TEMP_PATH_MAX], sheet[TEMP_PATH_MAX], saved[TEMP_PATH_MAX];
+    char dir[TEMP_PATH_MAX], sheet[TEMP_PATH_MAX], saved[TEMP_PATH_MAX];
     uint8_t pixels[RUN_IMAGES * RUN_DIM];
     const ebmt_dataset data = run_bars(pixels);
-    (void)state;
-    assert_true(temp_dir_make(base) && temp_dir_join(base, "cut", dir) &&
+    assert_true(temp_dir_join(*state, "cut", dir) &&
                 temp_dir_join(dir, "samples-000000004.png", sheet) &&
                 temp_dir_join(dir, "checkpoint-4.safetensors", saved));
     ebmt_run_options opt = {.config = run_config(EBMT_RECOVERY),
@@ -162,16 +156,15 @@ static void test_no_checkpoint_without_its_sheet(void **state)
     assert_int_equal(ebmt_run(&opt, NULL), EBM_OK);
     assert_int_equal(access(sheet, F_OK), 0);
     assert_int_equal(access(saved, F_OK), 0);
-    temp_dir_remove(base);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_last_good_weights),
+        TEMP_DIR_TEST(test_last_good_weights),
         cmocka_unit_test(test_validation_gap),
-        cmocka_unit_test(test_start_from_a_model),
-        cmocka_unit_test(test_no_checkpoint_without_its_sheet),
+        TEMP_DIR_TEST(test_start_from_a_model),
+        TEMP_DIR_TEST(test_no_checkpoint_without_its_sheet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -227,14 +227,12 @@ static void test_chart(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_page, temp_dir_set_up, temp_dir_tear_down),
-        cmocka_unit_test_setup_teardown(test_empty_run, temp_dir_set_up, temp_dir_tear_down),
-        cmocka_unit_test_setup_teardown(test_sheets_are_spread, temp_dir_set_up,
-                                        temp_dir_tear_down),
-        cmocka_unit_test_setup_teardown(test_size_is_bounded, temp_dir_set_up, temp_dir_tear_down),
-        cmocka_unit_test_setup_teardown(test_no_png, temp_dir_set_up, temp_dir_tear_down),
-        cmocka_unit_test_setup_teardown(test_no_memory_and_no_directory, temp_dir_set_up,
-                                        temp_dir_tear_down),
+        TEMP_DIR_TEST(test_page),
+        TEMP_DIR_TEST(test_empty_run),
+        TEMP_DIR_TEST(test_sheets_are_spread),
+        TEMP_DIR_TEST(test_size_is_bounded),
+        TEMP_DIR_TEST(test_no_png),
+        TEMP_DIR_TEST(test_no_memory_and_no_directory),
         cmocka_unit_test(test_chart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

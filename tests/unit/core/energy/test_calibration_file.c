@@ -186,11 +186,9 @@ static void test_largest_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_earlier_format),
-        cmocka_unit_test_setup_teardown(test_file_round_trip, temp_dir_set_up, temp_dir_tear_down),
-        cmocka_unit_test_setup_teardown(test_damaged_file, temp_dir_set_up, temp_dir_tear_down),
-        cmocka_unit_test_setup_teardown(test_refused_files, temp_dir_set_up, temp_dir_tear_down),
-        cmocka_unit_test_setup_teardown(test_largest_file, temp_dir_set_up, temp_dir_tear_down),
+        cmocka_unit_test(test_earlier_format), TEMP_DIR_TEST(test_file_round_trip),
+        TEMP_DIR_TEST(test_damaged_file),      TEMP_DIR_TEST(test_refused_files),
+        TEMP_DIR_TEST(test_largest_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -183,14 +183,13 @@ static void test_no_memory(void **state)
 
 int main(void)
 {
-#define WITH_DIR(f) cmocka_unit_test_setup_teardown(f, temp_dir_set_up, temp_dir_tear_down)
     const struct CMUnitTest tests[] = {
-        WITH_DIR(test_formats),
-        WITH_DIR(test_changes),
-        WITH_DIR(test_every_truncation),
-        WITH_DIR(test_damaged_glyph),
-        WITH_DIR(test_empty_glyphs_are_left_out),
-        WITH_DIR(test_no_memory),
+        TEMP_DIR_TEST(test_formats),
+        TEMP_DIR_TEST(test_changes),
+        TEMP_DIR_TEST(test_every_truncation),
+        TEMP_DIR_TEST(test_damaged_glyph),
+        TEMP_DIR_TEST(test_empty_glyphs_are_left_out),
+        TEMP_DIR_TEST(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -185,12 +185,11 @@ static void test_no_memory(void **state)
 
 int main(void)
 {
-#define WITH_DIR(f) cmocka_unit_test_setup_teardown(f, temp_dir_set_up, temp_dir_tear_down)
     const struct CMUnitTest tests[] = {
-        WITH_DIR(test_all_batches), WITH_DIR(test_missing_parts),
-        WITH_DIR(test_sizes),       WITH_DIR(test_label_out_of_range),
-        WITH_DIR(test_held_out),    WITH_DIR(test_held_out_bounds),
-        WITH_DIR(test_open_whole),  WITH_DIR(test_no_memory),
+        TEMP_DIR_TEST(test_all_batches), TEMP_DIR_TEST(test_missing_parts),
+        TEMP_DIR_TEST(test_sizes),       TEMP_DIR_TEST(test_label_out_of_range),
+        TEMP_DIR_TEST(test_held_out),    TEMP_DIR_TEST(test_held_out_bounds),
+        TEMP_DIR_TEST(test_open_whole),  TEMP_DIR_TEST(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -315,25 +315,24 @@ static void test_no_memory(void **state)
 
 int main(void)
 {
-#define WITH_DIR(f) cmocka_unit_test_setup_teardown(f, temp_dir_set_up, temp_dir_tear_down)
     const struct CMUnitTest tests[] = {
-        WITH_DIR(test_plain),
-        WITH_DIR(test_gzipped),
-        WITH_DIR(test_damaged_labels),
-        WITH_DIR(test_one_sample),
-        WITH_DIR(test_every_truncation),
-        WITH_DIR(test_bytes_after_the_end),
-        WITH_DIR(test_bad_checksum),
-        WITH_DIR(test_bomb),
-        WITH_DIR(test_not_gzip),
+        TEMP_DIR_TEST(test_plain),
+        TEMP_DIR_TEST(test_gzipped),
+        TEMP_DIR_TEST(test_damaged_labels),
+        TEMP_DIR_TEST(test_one_sample),
+        TEMP_DIR_TEST(test_every_truncation),
+        TEMP_DIR_TEST(test_bytes_after_the_end),
+        TEMP_DIR_TEST(test_bad_checksum),
+        TEMP_DIR_TEST(test_bomb),
+        TEMP_DIR_TEST(test_not_gzip),
         cmocka_unit_test(test_gunzip_prefixes),
-        WITH_DIR(test_cache_bound),
-        WITH_DIR(test_memory_does_not_grow),
-        WITH_DIR(test_detection),
-        WITH_DIR(test_kinds),
+        TEMP_DIR_TEST(test_cache_bound),
+        TEMP_DIR_TEST(test_memory_does_not_grow),
+        TEMP_DIR_TEST(test_detection),
+        TEMP_DIR_TEST(test_kinds),
         cmocka_unit_test(test_format_names),
         cmocka_unit_test(test_samples),
-        WITH_DIR(test_no_memory),
+        TEMP_DIR_TEST(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -283,19 +283,18 @@ static void test_no_memory(void **state)
 
 int main(void)
 {
-#define WITH_DIR(f) cmocka_unit_test_setup_teardown(f, temp_dir_set_up, temp_dir_tear_down)
     const struct CMUnitTest tests[] = {
-        WITH_DIR(test_order),
-        WITH_DIR(test_ignored),
-        WITH_DIR(test_damage),
-        WITH_DIR(test_strict),
-        WITH_DIR(test_nothing_sound),
-        WITH_DIR(test_vanished),
-        WITH_DIR(test_parts),
-        WITH_DIR(test_options),
-        WITH_DIR(test_depth),
-        WITH_DIR(test_no_memory),
-        WITH_DIR(test_damage_beside_held_out),
+        TEMP_DIR_TEST(test_order),
+        TEMP_DIR_TEST(test_ignored),
+        TEMP_DIR_TEST(test_damage),
+        TEMP_DIR_TEST(test_strict),
+        TEMP_DIR_TEST(test_nothing_sound),
+        TEMP_DIR_TEST(test_vanished),
+        TEMP_DIR_TEST(test_parts),
+        TEMP_DIR_TEST(test_options),
+        TEMP_DIR_TEST(test_depth),
+        TEMP_DIR_TEST(test_no_memory),
+        TEMP_DIR_TEST(test_damage_beside_held_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

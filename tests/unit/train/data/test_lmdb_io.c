@@ -159,10 +159,9 @@ static void test_no_memory(void **state)
 
 int main(void)
 {
-#define WITH_DIR(f) cmocka_unit_test_setup_teardown(f, temp_dir_set_up, temp_dir_tear_down)
     const struct CMUnitTest tests[] = {
-        WITH_DIR(test_values),  WITH_DIR(test_sparse_keys), WITH_DIR(test_threads),
-        WITH_DIR(test_refused), WITH_DIR(test_cut_short),   WITH_DIR(test_no_memory),
+        TEMP_DIR_TEST(test_values),  TEMP_DIR_TEST(test_sparse_keys), TEMP_DIR_TEST(test_threads),
+        TEMP_DIR_TEST(test_refused), TEMP_DIR_TEST(test_cut_short),   TEMP_DIR_TEST(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

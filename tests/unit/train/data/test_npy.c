@@ -168,10 +168,10 @@ static void test_no_memory(void **state)
 
 int main(void)
 {
-#define WITH_DIR(f) cmocka_unit_test_setup_teardown(f, temp_dir_set_up, temp_dir_tear_down)
     const struct CMUnitTest tests[] = {
-        WITH_DIR(test_headers), WITH_DIR(test_pixels),    WITH_DIR(test_every_truncation),
-        WITH_DIR(test_prefix),  WITH_DIR(test_no_memory),
+        TEMP_DIR_TEST(test_headers),          TEMP_DIR_TEST(test_pixels),
+        TEMP_DIR_TEST(test_every_truncation), TEMP_DIR_TEST(test_prefix),
+        TEMP_DIR_TEST(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

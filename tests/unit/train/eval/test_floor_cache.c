@@ -327,11 +327,11 @@ static void test_evaluation(void **state)
 
 int main(void)
 {
-#define IN_DIR(test) cmocka_unit_test_setup_teardown(test, temp_dir_set_up, temp_dir_tear_down)
     const struct CMUnitTest tests[] = {
-        IN_DIR(test_there_and_back), IN_DIR(test_how_many),     IN_DIR(test_wrong_files),
-        IN_DIR(test_wrong_numbers),  IN_DIR(test_one_byte_off), IN_DIR(test_nowhere_to_write),
-        IN_DIR(test_evaluation),
+        TEMP_DIR_TEST(test_there_and_back), TEMP_DIR_TEST(test_how_many),
+        TEMP_DIR_TEST(test_wrong_files),    TEMP_DIR_TEST(test_wrong_numbers),
+        TEMP_DIR_TEST(test_one_byte_off),   TEMP_DIR_TEST(test_nowhere_to_write),
+        TEMP_DIR_TEST(test_evaluation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -200,11 +200,10 @@ static void test_wrong_checkpoints(void **state)
 
 int main(void)
 {
-#define IN_DIR(test) cmocka_unit_test_setup_teardown(test, temp_dir_set_up, temp_dir_tear_down)
     const struct CMUnitTest tests[] = {
-        IN_DIR(test_going_on),
-        IN_DIR(test_going_on_diverged),
-        IN_DIR(test_wrong_checkpoints),
+        TEMP_DIR_TEST(test_going_on),
+        TEMP_DIR_TEST(test_going_on_diverged),
+        TEMP_DIR_TEST(test_wrong_checkpoints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
