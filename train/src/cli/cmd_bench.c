@@ -121,8 +121,6 @@ static ebm_status answer(char *line, ebm_error *err)
     if (parsed.help || args.worker)
         return ebm_error_set(err, EBM_ERR_ARG, "request", "asks for nothing to measure");
     args.json = true;
-    if (args.threads > args.batch) /* the reply says how many were used */
-        args.threads = args.batch;
     st = check(&args, err);
     return st == EBM_OK ? measure(&args, err) : st;
 }

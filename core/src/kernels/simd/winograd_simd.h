@@ -17,6 +17,8 @@
 #define PANEL  (2 * LANES)             /* outputs of a register block */
 #define STRIP  ((size_t)28)            /* tiles transformed at once, if a row has no more */
 #define PIECE  ((size_t)64)            /* positions that are stored at once */
+#define AHEAD  ((size_t)8192)          /* floats of weights that are asked for before their turn */
+#define LINE   ((size_t)16)            /* floats of a cache line */
 
 /* With fewer channels the transforms cost more than they save. */
 static bool uses_winograd(const ebm_conv_shape *s)
@@ -242,6 +244,15 @@ typedef struct panel {
     size_t inputs, channels;
 } panel;
 
+/* A network's weights don't stay in the second-level cache, and what would fetch them by itself
+ * stops at each page; so each row asks for the one that comes AHEAD floats later, in this layer or
+ * behind it. An address that nobody has is ignored. */
+INLINE void ask_early(const float *row)
+{
+    for (size_t i = 0; i < PANEL; i += LINE)
+        __builtin_prefetch((const void *)((uintptr_t)row + (AHEAD + i) * sizeof *row), 0, 2);
+}
+
 /* n tiles: points [n][channels], products [n] of stride POINTS*PANEL */
 INLINE void panel_product(const panel *p, const float *points, const int n, float *products)
 {
@@ -251,6 +262,7 @@ INLINE void panel_product(const panel *p, const float *points, const int n, floa
         sum[t][0] = sum[t][1] = v_zero();
     for (size_t i = 0; i < p->inputs; i++, w += PANEL) {
         VEC w0 = v_load(w), w1 = v_load(w + LANES);
+        ask_early(w);
         for (int t = 0; t < n; t++) {
             VEC value = v_set1(points[(size_t)t * p->channels + i]);
             sum[t][0] = v_fma(w0, value, sum[t][0]);
