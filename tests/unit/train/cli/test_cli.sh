@@ -153,7 +153,7 @@ run layers network=$small seconds=0.01
 END
 expect 0 bench --worker <"$work/requests"
 says out '^READY$'
-says out '"kernels":"ref".*"threads":1,.*"gradient_ms_per_image":'
+says out '"kernels":"ref".*"threads":2,.*"gradient_ms_per_image":'
 says out '^{"error":"--no-such-word'
 says out '^{"error":"request: '
 says out '"layers":\[{'
