@@ -73,7 +73,7 @@ typedef struct ebm_call {
 
 /* Fills in what the model decides (noise_scale, begin, start_level, level) and checks what depends
  * on it; afterwards the parameters are the effective ones. params.seed is set by the caller.
- * @err RANGE (a level beyond the model's), ARG */
+ * @err RANGE (a level beyond the model's, a beginning that it cannot have), ARG */
 EBM_API EBM_MUST_CHECK ebm_status ebm_call_resolve(ebm_call *op, const ebm_levels *levels,
                                                    ebm_error *err);
 

@@ -57,10 +57,10 @@ EBM_API void ebm_chain_start(ebm_chain *chain, const ebm_levels *levels, size_t 
  * @eq    y <- y + grad net/2 - (step2/2) r (y - x~)/sigma_{t+1}^2 + sqrt(step2) tau e, then
  *        x_t = y/scale_t after the last step of a level. Gao et al. 2021, algorithm 2. A stride q
  *        multiplies drift and step2 by q; with paired noise e is the mean of this step's noise
- *        and the next one's. Where the
- *        table says EBM_STEPS_NORMAL, one ebm_normal_update() instead. With predicted beginnings,
- * each level below the top takes one step more, an ebm_predict_update(); with levels->denoise,
- * level 0 takes one more at its end, an ebm_denoise_update()
+ *        and the next one's. Where the table says EBM_STEPS_NORMAL, one ebm_normal_update()
+ *        instead. With predicted beginnings, each level below the top takes one step more, an
+ *        ebm_predict_update(); with levels->denoise, level 0 takes one more at its end, an
+ *        ebm_denoise_update()
  * @shape work [2*dim]: gradient and noise
  * @note  the noise of a step is a function of (seed, index, level, step): a run split in parts
  *        equals the undivided run bit for bit
