@@ -41,6 +41,11 @@ typedef enum ebm_begin {
                            and begins above all the same */
 } ebm_begin;
 
+/* Whether chains of these levels can begin so: where a level is drawn at once by its normal
+ * approximation, nothing can be predicted. @err RANGE with err->where "begin" */
+EBM_API EBM_MUST_CHECK ebm_status ebm_begin_check(const ebm_levels *levels, ebm_begin begin,
+                                                  ebm_error *err);
+
 /* How to run a chain. */
 typedef struct ebm_langevin {
     int32_t steps_per_level; /* 0: the level's default; normal transitions take no other number */

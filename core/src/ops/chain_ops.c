@@ -44,17 +44,11 @@ static int64_t common_steps(const ebm_levels *levels)
 static ebm_status resolve_begin(ebm_call *op, const ebm_levels *levels, ebm_error *err)
 {
     ebm_op_params *p = &op->params;
-    bool normal = false;
     if (kind_of(op) == EBM_OP_MCMC)
         return EBM_OK;
     if (p->begin == EBM_BEGIN_MODEL)
         p->begin = levels->predict ? EBM_BEGIN_PREDICTED : EBM_BEGIN_ABOVE;
-    for (int32_t t = 0; t < levels->count; t++)
-        normal |= levels->steps[t] == EBM_STEPS_NORMAL;
-    if (normal && p->begin == EBM_BEGIN_PREDICTED)
-        return ebm_error_set(err, EBM_ERR_RANGE, "begin",
-                             "must be model or above: this model's levels take no steps");
-    return EBM_OK;
+    return ebm_begin_check(levels, (ebm_begin)p->begin, err);
 }
 
 ebm_status ebm_call_resolve(ebm_call *op, const ebm_levels *levels, ebm_error *err)

@@ -6,6 +6,15 @@
 
 #include "ebm/mcmc.h"
 
+ebm_status ebm_begin_check(const ebm_levels *levels, ebm_begin begin, ebm_error *err)
+{
+    for (int32_t t = 0; t < levels->count && begin == EBM_BEGIN_PREDICTED; t++)
+        if (levels->steps[t] == EBM_STEPS_NORMAL)
+            return ebm_error_set(err, EBM_ERR_RANGE, "begin",
+                                 "must be model or above: this model's levels take no steps");
+    return EBM_OK;
+}
+
 static ebm_mcmc_plan plan_of(const ebm_langevin *how)
 {
     ebm_mcmc_plan plan = ebm_mcmc_plan_default(EBM_SAMPLER_LANGEVIN);

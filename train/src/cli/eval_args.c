@@ -34,7 +34,7 @@ static const ebmt_option rows[] = {
     {"--noise-scale", EBMT_OPT_REAL, AT(noise_scale), 0, 2, NULL, "",
      "factor on the Langevin noise; 0: the model's own", false},
     {"--begin", EBMT_OPT_CHOICE, AT(begin), 0, 0, "model|above|predicted", "",
-     "where chains begin at each level; levels without steps of their own begin above", false},
+     "where chains begin at each level", false},
 
     EBMT_GROUP("What is measured"),
     {"--distance-only", EBMT_OPT_FLAG, AT(distance_only), 0, 0, NULL, "",

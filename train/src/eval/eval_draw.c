@@ -98,7 +98,9 @@ ebm_status ebmt_draw_images(ebm_model *m, const ebmt_draw *how, ebmt_pool *pool,
     d.langevin.steps_per_level = how->steps_per_level;
     d.langevin.begin = how->begin;
     d.langevin.noise_scale = how->noise_scale > 0.0 ? how->noise_scale : info->levels->noise_scale;
-    ebm_status st = ebmt__images_init(&like, how->n, out, err);
+    ebm_status st = ebm_begin_check(info->levels, how->begin, err);
+    if (st == EBM_OK)
+        st = ebmt__images_init(&like, how->n, out, err);
     if (st == EBM_OK)
         st = init_workers(m, &d, threads, err);
     if (st == EBM_OK)

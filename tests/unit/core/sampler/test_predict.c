@@ -220,7 +220,10 @@ static void test_asked_by_the_plan(void **state)
     assert_int_equal(ebm_chain_total_steps(&l, &above), T * K);
     l.predict = false;
     assert_int_equal(ebm_chain_total_steps(&l, &how), T * K + T - 1);
+    assert_int_equal(ebm_begin_check(&l, EBM_BEGIN_PREDICTED, NULL), EBM_OK);
     l.steps[2] = EBM_STEPS_NORMAL;
+    assert_int_equal(ebm_begin_check(&l, EBM_BEGIN_ABOVE, NULL), EBM_OK);
+    assert_int_equal(ebm_begin_check(&l, EBM_BEGIN_PREDICTED, NULL), EBM_ERR_RANGE);
     assert_int_equal(ebm_chain_total_steps(&l, &how), T * K + T - 1 - K);
     plan.begin = (ebm_begin)3;
     assert_int_equal(ebm_mcmc_plan_check(&plan, NULL), EBM_ERR_RANGE);
