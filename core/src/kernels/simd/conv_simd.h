@@ -29,6 +29,7 @@
 
 #define CHANNELS_AT_ONCE 16
 #define NR_MAX           3 /* vectors of positions in a register block */
+#define RUN_MAX          ((NR_MAX * LANES + PIECE - 1) / PIECE * PIECE) /* in whole pieces */
 
 /* --- layout --------------------------------------------------------------------------------- */
 
@@ -56,11 +57,17 @@ static size_t direction_floats(const ebm_conv_shape *s)
                             : ebm__round_up(ebm__conv_weights(s), ALIGN_FLOATS);
 }
 
+/* Of the mask: the run, and a piece that begins in it. */
+static size_t mask_floats(const ebm_conv_shape *s)
+{
+    return run_vectors(s) * LANES + PIECE;
+}
+
 /* Forward weights, those of the data gradient, the mask. */
 static size_t packed_floats(const ebm_conv_shape *s)
 {
     const ebm_conv_shape t = ebm__conv_transposed(s);
-    return direction_floats(s) + direction_floats(&t) + run_vectors(s) * LANES;
+    return direction_floats(s) + direction_floats(&t) + mask_floats(s);
 }
 
 static const float *packed_forward(const float *packed)
@@ -109,7 +116,7 @@ static void pack(const ebm_conv_shape *s, const float *w, const float *gain, flo
     size_t row = padded(s->h, s->w).row;
     pack_direction(s, w, gain, false, packed);
     pack_direction(&t, w, gain, true, packed + direction_floats(s));
-    for (size_t p = 0; p < run_vectors(s) * LANES; p++)
+    for (size_t p = 0; p < mask_floats(s); p++)
         mask[p] = p < (size_t)s->h * row && p % row < (size_t)s->w ? 0xFFFFFFFFu : 0u;
 }
 
@@ -172,7 +179,7 @@ INLINE void tile_product(const tile *t, const float **x, const float **w, int32_
 /* The first block of channels stays in registers; sums of further ones are added to it in turn. */
 INLINE void tile_run(const tile *t, const int mr, const int nr)
 {
-    float total[MR_MAX][NR_MAX * LANES];
+    float total[MR_MAX][RUN_MAX] __attribute__((aligned(PIECE_ALIGN)));
     const float *x = t->x, *w = t->w;
     VEC sum[MR_MAX][NR_MAX];
     for (int32_t first = 0; first < t->inputs; first += CHANNELS_AT_ONCE) {
@@ -185,8 +192,14 @@ INLINE void tile_run(const tile *t, const int mr, const int nr)
             }
     }
     for (int i = 0; i < mr; i++)
-        store_row(t->end, t->mask, t->channel + i, t->out + (size_t)i * t->plane,
-                  (size_t)nr * LANES, total[i]);
+        for (size_t j = (size_t)nr * LANES; j < RUN_MAX; j += LANES)
+            v_store(&total[i][j], v_zero());
+    for (int i = 0; i < mr; i++)
+        for (size_t at = 0; at < (size_t)nr * LANES; at += PIECE) {
+            size_t left = (size_t)nr * LANES - at;
+            store_piece(t->end, t->mask + at, t->channel + i, t->out + (size_t)i * t->plane + at,
+                        left < PIECE ? left : PIECE, total[i] + at);
+        }
 }
 
 /* The block's size as a constant, so that its sums live in registers. */

@@ -8,15 +8,19 @@
 #include "kernels/map_inline.h"
 
 #define ALIGN_FLOATS ((size_t)16)
+#define PIECE        ((size_t)32) /* positions that are stored at once */
+#define PIECE_ALIGN  64           /* bytes: those of a cache line */
 #define INLINE       static inline __attribute__((always_inline))
 
 static ebm__layout padded(int32_t h, int32_t w)
 {
     size_t row = (size_t)w + 1, base = ebm__round_up(row + 1, ALIGN_FLOATS);
     size_t run = ebm__round_up((size_t)h * row, ALIGN_FLOATS);
-    /* the run is stored in whole vectors, the row of zeros below it has to fit behind either */
+    /* the run is stored in whole vectors, the row of zeros below it has to fit behind either; and
+     * whole pieces are read that begin in it */
+    size_t behind = row + 1 > PIECE ? row + 1 : PIECE;
     return (ebm__layout){
-        .base = base, .row = row, .plane = base + ebm__round_up(run + row + 1, ALIGN_FLOATS)};
+        .base = base, .row = row, .plane = base + ebm__round_up(run + behind, ALIGN_FLOATS)};
 }
 
 static size_t map_floats(const ebm_map_shape *m)
@@ -51,27 +55,33 @@ typedef struct epilogue {
     float *activated; /* = act(value) */
 } epilogue;
 
-/* Stores n sums of one output channel; `at` is where they lie in a map. */
-static void store_row(const epilogue *end, const uint32_t *mask, int32_t channel, size_t at,
-                      size_t n, float *sum)
+/* Stores the first n <= PIECE sums of one output channel; `at` is where they lie in a map. All
+ * loops but those over what other members write at the same time run over a whole piece: their
+ * length is a constant, and `sum` lies in whole lines, so that each loop finds what the one before
+ * has just stored. */
+INLINE void store_piece(const epilogue *end, const uint32_t *mask, int32_t channel, size_t at,
+                        const size_t n, float *sum)
 {
+    sum = __builtin_assume_aligned(sum, PIECE_ALIGN);
     if (end->bias)
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < PIECE; i++)
             sum[i] += end->bias[channel];
     if (end->residual)
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < PIECE; i++)
             sum[i] += end->residual[at + i];
     if (end->gate.act.kind != EBM_ACT_NONE)
-        ebm__gate_run(end->gate.act, n, ebm__gate_source(&end->gate) + at, sum, sum);
+        ebm__gate_run(end->gate.act, PIECE, ebm__gate_source(&end->gate) + at, sum, sum);
     if (end->accumulate)
         for (size_t i = 0; i < n; i++)
             sum[i] += end->y[at + i];
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < PIECE; i++)
         sum[i] = mask[i] ? sum[i] : 0.0f;
     if (end->y)
         memcpy(end->y + at, sum, n * sizeof *sum);
-    if (end->activated)
-        ebm__act_run(end->act, n, sum, end->activated + at);
+    if (end->activated) {
+        ebm__act_run(end->act, PIECE, sum, sum);
+        memcpy(end->activated + at, sum, n * sizeof *sum);
+    }
 }
 
 static void zero_edges(const ebm_conv_shape *s, size_t written, float *y, ebm_share share)
