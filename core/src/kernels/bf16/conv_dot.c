@@ -4,54 +4,57 @@
  * A register block is a piece of one row, up to 14 pixels, by 32 output channels: 28 sums in
  * registers, one broadcast pair of inputs for two products. Rows are 28, 14 or 7 pixels in the
  * networks at hand, so no product is spent on padding. An output value is one chain of products in
- * the order (tap, pair of inputs), whatever the block. */
+ * the order (tap, pair of inputs), whatever the block. Data gradients go by winograd_dot.c where they
+ * can. */
 #include "kernels/kernel_sets.h"
 
 #if defined(__AVX512BF16__)
-#include "kernels/bf16/maps_bf16.h"
+#include "kernels/bf16/dot.h"
 
-#define COLUMNS 14
-#define INLINE  static inline __attribute__((always_inline))
+#define INLINE static inline __attribute__((always_inline))
 
 /* --- packing ---------------------------------------------------------------------------------- */
 
-static size_t output_blocks(const ebm_conv_shape *s)
+/* Floats of the forward weights, [O/32][tap][pair][32][2] in bfloat16, and of those of the data
+ * gradient, which is a convolution of shape t. */
+static size_t direct_floats(const ebm_conv_shape *s)
 {
-    return padded_channels(s->c_out) / BLOCK;
+    return ebm__dot_blocks(s) * ebm__conv_taps(s) * ebm__dot_pairs(s) * BLOCK;
 }
 
-/* Pairs of input channels; an odd last one is paired with a zero of the padding. */
-static size_t input_pairs(const ebm_conv_shape *s)
+static size_t forward_floats(const ebm_conv_shape *s)
 {
-    return ((size_t)s->c_in + 1) / 2;
+    return is_thin(s->c_in) ? ebm__thin_packed_floats(s) : direct_floats(s);
 }
 
-/* Floats of one direction, [O/32][tap][pair][32][2] in bfloat16. */
-static size_t direction_floats(const ebm_conv_shape *s)
+static size_t backward_floats(const ebm_conv_shape *t)
 {
-    if (is_thin(s->c_in))
-        return ebm__thin_packed_floats(s);
-    return output_blocks(s) * ebm__conv_taps(s) * input_pairs(s) * BLOCK;
+    return ebm__dot_uses_winograd(t) ? ebm__dot_winograd_floats(t) : forward_floats(t);
 }
 
 static size_t packed_floats(const ebm_conv_shape *s)
 {
     const ebm_conv_shape t = ebm__conv_transposed(s);
-    return direction_floats(s) + direction_floats(&t);
+    return forward_floats(s) + backward_floats(&t);
 }
 
 static size_t weight_index(const ebm_conv_shape *s, size_t o, size_t i, size_t tap)
 {
-    size_t step = (o / BLOCK * ebm__conv_taps(s) + tap) * input_pairs(s) + i / 2;
+    size_t step = (o / BLOCK * ebm__conv_taps(s) + tap) * ebm__dot_pairs(s) + i / 2;
     return step * 2 * BLOCK + o % BLOCK * 2 + i % 2;
 }
 
 static void pack(const ebm_conv_shape *s, const float *w, const float *gain, float *packed)
 {
+    const ebm_conv_shape t = ebm__conv_transposed(s);
+    bool winograd = ebm__dot_uses_winograd(&t);
+    float *backward = packed + forward_floats(s);
     const ebm__bf16_packing to = {
-        .forward = packed, .backward = packed + direction_floats(s), .index = weight_index};
+        .forward = packed, .backward = winograd ? NULL : backward, .index = weight_index};
     memset(packed, 0, packed_floats(s) * sizeof *packed);
     ebm__bf16_pack(s, w, gain, &to);
+    if (winograd)
+        ebm__dot_winograd_pack(s, w, gain, backward);
 }
 
 /* --- forward and data gradient ---------------------------------------------------------------- */
@@ -69,27 +72,20 @@ INLINE __m512bh load_pairs(const bf16 *p)
     return (__m512bh)_mm512_loadu_si512(p);
 }
 
-/* What the register blocks of one convolution have in common. */
-typedef struct operand {
-    const ebm_conv_shape *s;
-    size_t channels, pairs; /* of the input: in memory, in use */
-    int32_t taps;
-    ptrdiff_t shift[9]; /* of a tap, in bf16 values */
-} operand;
-
-static operand operand_of(const ebm_conv_shape *s)
+static ebm__dot_operand operand_of(const ebm_conv_shape *s)
 {
-    operand op = {
-        .s = s, .channels = padded_channels(s->c_in), .pairs = input_pairs(s), .taps = s->k * s->k};
+    ebm__dot_operand op = {
+        .channels = padded_channels(s->c_in), .pairs = ebm__dot_pairs(s), .taps = s->k * s->k};
     for (int32_t tap = 0; tap < op.taps; tap++)
         op.shift[tap] = tap_offset(s, tap) * (ptrdiff_t)op.channels;
     return op;
 }
 
 /* sums [n][32] of n pixels from x on */
-INLINE void product(const operand *op, const bf16 *w, const bf16 *x, const int n, float *sums)
+INLINE void product(const ebm__dot_operand *op, const bf16 *w, const bf16 *x, const int n,
+                    float *sums)
 {
-    __m512 sum[COLUMNS][2];
+    __m512 sum[DOT_POSITIONS][2];
     for (int p = 0; p < n; p++)
         sum[p][0] = sum[p][1] = _mm512_setzero_ps();
     for (int32_t tap = 0; tap < op->taps; tap++) {
@@ -115,7 +111,8 @@ INLINE void product(const operand *op, const bf16 *w, const bf16 *x, const int n
         product(op, w, x, (N), sums);                                                              \
         break
 
-static void product_of(const operand *op, const bf16 *w, const bf16 *x, size_t n, float *sums)
+void ebm__dot_product(const ebm__dot_operand *op, const bf16 *w, const bf16 *x, size_t n,
+                      float *sums)
 {
     switch (n) {
         PRODUCT_CASE(1);
@@ -138,17 +135,18 @@ static void product_of(const operand *op, const bf16 *w, const bf16 *x, size_t n
 }
 
 /* One row of one block of outputs, in pieces of nearly equal length. */
-static void convolve_row(const operand *op, const bf16 *w, const bf16 *x, const ebm__bf16_end *end,
-                         size_t row, int32_t first)
+static void convolve_row(const ebm__dot_operand *op, const bf16 *w, const bf16 *x,
+                         const ebm__bf16_end *end, const ebm_conv_shape *s, size_t row,
+                         int32_t first)
 {
-    const grid g = grid_of(op->s->h, op->s->w);
-    size_t width = (size_t)op->s->w, pieces = (width + COLUMNS - 1) / COLUMNS;
-    float sums[COLUMNS * BLOCK];
+    const grid g = grid_of(s->h, s->w);
+    size_t width = (size_t)s->w, pieces = (width + DOT_POSITIONS - 1) / DOT_POSITIONS;
+    float sums[DOT_POSITIONS * BLOCK];
     for (size_t piece = 0; piece < pieces; piece++) {
         const ebm_share part = {.index = (int32_t)piece, .count = (int32_t)pieces};
         size_t from = ebm__share_first(width, part), n = ebm__share_end(width, part) - from;
         size_t at = row * g.row + from;
-        product_of(op, w, x + (g.lead + at) * op->channels, n, sums);
+        ebm__dot_product(op, w, x + (g.lead + at) * op->channels, n, sums);
         ebm__bf16_finish(end, at, n, first, sums, BLOCK);
     }
 }
@@ -159,14 +157,14 @@ static void convolve_row(const operand *op, const bf16 *w, const bf16 *x, const 
 static void convolve(const ebm_conv_shape *s, const float *packed, const float *x,
                      const ebm__bf16_end *end, ebm_share share)
 {
-    const operand op = operand_of(s);
-    size_t blocks = output_blocks(s), all = (size_t)s->h * blocks;
+    const ebm__dot_operand op = operand_of(s);
+    size_t blocks = ebm__dot_blocks(s), all = (size_t)s->h * blocks;
     size_t first = ebm__share_first(all, share), last = ebm__share_end(all, share);
     size_t step = (size_t)op.taps * op.pairs * 2 * BLOCK;
     for (size_t block = 0; block < blocks; block++)
         for (size_t row = first / blocks; row * blocks + block < last; row++)
             if (row * blocks + block >= first)
-                convolve_row(&op, wide_const(packed) + block * step, wide_const(x), end, row,
+                convolve_row(&op, wide_const(packed) + block * step, wide_const(x), end, s, row,
                              (int32_t)(block * BLOCK));
     ebm__bf16_finish_edges(end, share);
 }
@@ -192,8 +190,11 @@ static void backward_data(const ebm_conv_shape *s, const float *packed, const fl
 {
     const ebm_conv_shape t = ebm__conv_transposed(s);
     const ebm__bf16_end end = ebm__bf16_backward_end(s, out);
-    (void)scratch;
-    either(&t, packed + direction_floats(s), dy, &end, share);
+    const float *weights = packed + forward_floats(s);
+    if (ebm__dot_uses_winograd(&t))
+        ebm__dot_winograd(&t, weights, dy, &end, scratch, share);
+    else
+        either(&t, weights, dy, &end, share);
 }
 
 /* --- weight gradient -------------------------------------------------------------------------- */
@@ -206,10 +207,14 @@ static size_t pairs_of_run(const ebm_conv_shape *s)
     return (grid_of(s->h, s->w).run + 1) / 2;
 }
 
+/* Of the weight gradient, the data gradient, or a padded bias. */
 static size_t scratch_floats(const ebm_conv_shape *s)
 {
+    const ebm_conv_shape t = ebm__conv_transposed(s);
     size_t in = padded_channels(s->c_in), out = padded_channels(s->c_out);
-    return 2 * ebm__bf16_pairs(s) * in + pairs_of_run(s) * out + out;
+    size_t weights = 2 * ebm__bf16_pairs(s) * in + pairs_of_run(s) * out + out;
+    size_t data = ebm__dot_uses_winograd(&t) ? ebm__dot_winograd_scratch(&t) : 0;
+    return weights > data ? weights : data;
 }
 
 /* Sums over `pairs` pairs: input i goes to sums + i*stride, 16 outputs */
@@ -252,7 +257,7 @@ static void backward_weights(const ebm_conv_shape *s, const float *x, const floa
 
 static const ebm_kernels table = {
     .name = "avx512bf16",
-    .kernel_class = "bf16-dot",
+    .kernel_class = "bf16-winograd",
     .conv_packed_floats = packed_floats,
     .conv_scratch_floats = scratch_floats,
     .conv_pack = pack,

@@ -292,9 +292,13 @@ void ebm__bf16_finish_edges(const ebm__bf16_end *end, ebm_share share);
 /* --- weights (pack_bf16.c) ----------------------------------------------------------------------
  */
 
+/* To nearest, ties to even; NaN stays NaN. */
+bf16 ebm__bf16_nearest(float x);
+
 /* Where packed weights go. The memory is zero where no weight is put. */
 typedef struct ebm__bf16_packing {
-    float *forward, *backward;
+    float *forward;
+    float *backward; /* or NULL: the set has a way of its own */
     /* Place of the weight from input i to output o of s, in bf16 values. */
     size_t (*index)(const ebm_conv_shape *s, size_t o, size_t i, size_t tap);
 } ebm__bf16_packing;

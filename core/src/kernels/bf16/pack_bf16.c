@@ -6,8 +6,7 @@
 
 #include "kernels/bf16/maps_bf16.h"
 
-/* To nearest, ties to even; NaN stays NaN. */
-static bf16 nearest(float x)
+bf16 ebm__bf16_nearest(float x)
 {
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);
@@ -24,7 +23,7 @@ static void round_kernel(const float *w, float gain, size_t taps, bf16 *out)
     float carried = 0.0f;
     for (size_t tap = 0; tap < taps; tap++) {
         float wanted = gain * w[tap] + carried;
-        out[tap] = nearest(wanted);
+        out[tap] = ebm__bf16_nearest(wanted);
         float left = wanted - float_of(out[tap]);
         carried = isfinite(left) ? left : 0.0f;
     }
@@ -35,10 +34,11 @@ void ebm__bf16_pack(const ebm_conv_shape *s, const float *w, const float *gain,
 {
     const ebm_conv_shape t = ebm__conv_transposed(s);
     size_t taps = ebm__conv_taps(s), in = (size_t)s->c_in, out = (size_t)s->c_out;
-    bf16 *forward = wide(to->forward), *backward = wide(to->backward), kernel[9];
+    bf16 *forward = wide(to->forward), *backward = to->backward ? wide(to->backward) : NULL;
+    bf16 kernel[9];
     if (is_thin(s->c_in))
         ebm__thin_pack(s, w, gain, false, to->forward);
-    if (is_thin(s->c_out))
+    if (is_thin(s->c_out) && backward)
         ebm__thin_pack(&t, w, gain, true, to->backward);
     for (size_t o = 0; o < out; o++)
         for (size_t i = 0; i < in; i++, w += taps) {
@@ -46,7 +46,7 @@ void ebm__bf16_pack(const ebm_conv_shape *s, const float *w, const float *gain,
             for (size_t tap = 0; tap < taps; tap++) {
                 if (!is_thin(s->c_in))
                     forward[to->index(s, o, i, tap)] = kernel[tap];
-                if (!is_thin(s->c_out))
+                if (!is_thin(s->c_out) && backward)
                     backward[to->index(&t, i, o, taps - 1 - tap)] = kernel[tap];
             }
         }
