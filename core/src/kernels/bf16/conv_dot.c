@@ -4,8 +4,8 @@
  * A register block is a piece of one row, up to 14 pixels, by 32 output channels: 28 sums in
  * registers, one broadcast pair of inputs for two products. Rows are 28, 14 or 7 pixels in the
  * networks at hand, so no product is spent on padding. An output value is one chain of products in
- * the order (tap, pair of inputs), whatever the block. Data gradients go by winograd_dot.c where they
- * can. */
+ * the order (tap, pair of inputs), whatever the block. Data gradients go by winograd_dot.c where
+ * they can. */
 #include "kernels/kernel_sets.h"
 
 #if defined(__AVX512BF16__)

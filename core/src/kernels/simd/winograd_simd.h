@@ -3,13 +3,12 @@
  *
  * Lavin and Gray (arXiv 1509.09308, section 4): a tile's inputs and a kernel's taps become values
  * of polynomials at a few points in each direction, and a convolution becomes a product at each
- * pair of points. Tiles of 4x4 outputs take 36 products where the direct way takes 144; the points
- * are 0,
- * +-3/4, +-3/2 and infinity instead of 0, +-1, +-2 and infinity: half the rounding error, and all
- * of their powers are exact. Where an image has no more than four such tiles, its time is that of
- * reading the weights, 36 numbers for 9; so tiles of 2x2 outputs are taken there, with the points
- * 0,
- * +-1 and infinity: 16 products where the direct way takes 36, and 16 numbers to be read.
+ * pair of points. Tiles of 4x4 outputs take 36 products where the direct way takes 144, with the
+ * points 0, +-3/4, +-3/2 and infinity instead of 0, +-1, +-2 and infinity: half the rounding error,
+ * and all of their powers are exact. Where an image has no more than four such tiles and the
+ * weights are far larger than the second-level cache, the time is that of reading them, 36 numbers
+ * for 9; so tiles of 2x2 outputs are taken there, with the points 0, +-1 and infinity: 16 products
+ * where the direct way takes 36, 16 numbers to be read.
  *
  * A strip of tile rows is transformed with channels innermost, multiplied point by point, and
  * transformed back. An output is the same chain of operations whatever the strip, the width of the
@@ -17,13 +16,14 @@
  *
  * `tile` is the side of a tile of outputs, a constant where these functions are inlined. */
 
-#define TILE_MAX  4
-#define SIDE_MAX  (TILE_MAX + 2) /* inputs of a tile in each direction */
-#define FEW_TILES ((size_t)4)    /* so few large tiles are better cut into small ones */
-#define PANEL     (2 * LANES)    /* outputs of a register block */
-#define STRIP     ((size_t)28)   /* tiles transformed at once, if a row has no more */
-#define AHEAD     ((size_t)8192) /* floats of weights that are asked for before their turn */
-#define LINE      ((size_t)16)   /* floats of a cache line */
+#define TILE_MAX     4
+#define SIDE_MAX     (TILE_MAX + 2)  /* inputs of a tile in each direction */
+#define FEW_TILES    ((size_t)4)     /* so few large tiles are cut into small ones, if there are */
+#define MANY_KERNELS ((size_t)16384) /* so many kernels, inputs times outputs */
+#define PANEL        (2 * LANES)     /* outputs of a register block */
+#define STRIP        ((size_t)28)    /* tiles transformed at once, if a row has no more */
+#define AHEAD        ((size_t)8192)  /* floats of weights that are asked for before their turn */
+#define LINE         ((size_t)16)    /* floats of a cache line */
 
 /* With fewer channels the transforms cost more than they save. */
 static bool uses_winograd(const ebm_conv_shape *s)
@@ -39,7 +39,8 @@ INLINE size_t tiles_along(int32_t pixels, const size_t tile)
 static size_t tile_of(const ebm_conv_shape *s)
 {
     size_t large = tiles_along(s->h, TILE_MAX) * tiles_along(s->w, TILE_MAX);
-    return large <= FEW_TILES ? 2 : TILE_MAX;
+    size_t kernels = (size_t)s->c_in * (size_t)s->c_out;
+    return large <= FEW_TILES && kernels >= MANY_KERNELS ? 2 : TILE_MAX;
 }
 
 /* Products of a tile. */
