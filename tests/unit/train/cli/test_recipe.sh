@@ -1,0 +1,59 @@
+#!/bin/sh
+# The recipe of the shipped model: its three runs follow one another, from nothing or from where
+# they were interrupted, and its last one is the run that the shipped manifest tells of.
+# usage: test_recipe.sh PATH_OF_EBM DIRECTORY_OF_THE_MODEL
+set -u
+
+EBM=${1:?path of ebm}
+model=${2:?directory of the model}
+export EBM
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+failed=0
+fail() {
+    echo "$1"
+    failed=1
+}
+
+# 24 images of 28 x 28: header, then bytes that do not repeat from image to image
+mkdir "$work/data"
+{
+    printf '\000\000\010\003\000\000\000\030\000\000\000\034\000\000\000\034'
+    yes 'energy-based models, denoised, one step at a time ~!' | tr -d '\n' | head -c 18816
+} >"$work/data/train-images-idx3-ubyte"
+
+train() {
+    sh "$model/recipe/train.sh" "$work/out" --data "$work/data" --ch 4 --ch-mult 1 --batch 4 \
+        --langevin-steps 1 --kernels ref --iterations 2 "$@" 2>>"$work/log"
+}
+
+train --checkpoint-every 1 || fail "the recipe fails"
+digest=$(sha256sum <"$work/out/fashion-mnist/model.safetensors")
+
+# Interrupted behind the first checkpoint of the second run; the third has not begun.
+rm -r "$work/out/fashion-mnist" "$work/out/second/model.safetensors" \
+    "$work/out/second/checkpoint-2.safetensors"
+train --checkpoint-every 1 || fail "the recipe does not go on"
+[ "$(grep -c 'resuming at iteration 1' "$work/log")" -eq 1 ] || fail "the second run is not resumed"
+[ "$(sha256sum <"$work/out/fashion-mnist/model.safetensors")" = "$digest" ] || fail "other weights"
+[ "$(train && wc -l <"$work/log")" = "$(wc -l <"$work/log")" ] || fail "runs again what is done"
+
+# Each run begins with the weights of the one before. Settings of the last run that this test
+# changes, or that matching does not depend on, are left out.
+python3 - "$work/out" "$model" <<'PY' || fail "another run than the shipped one"
+import json, sys
+out, model = sys.argv[1:]
+def manifest(path): return json.load(open(path + "/model.json"))
+for before, run in ("first", "second"), ("second", "fashion-mnist"):
+    begins = manifest(f"{out}/{run}")["training"]["config"]["init_sha256"]
+    if begins != manifest(f"{out}/{before}")["weights"]["sha256"]:
+        sys.exit(f"{run} does not begin with the weights of {before}")
+told, made = (manifest(path)["training"]["config"] for path in (model, out + "/fashion-mnist"))
+changed = {"batch", "ch", "ch_mult", "data_images", "init_sha256", "iterations", "langevin_steps"}
+differing = {k for k in told.keys() | made.keys() if told.get(k) != made.get(k)} - changed
+print("\n".join(f"{k}: {told.get(k)} is now {made.get(k)}" for k in sorted(differing)))
+sys.exit(bool(differing))
+PY
+
+[ "$failed" -eq 0 ] || cat "$work/log"
+exit "$failed"
