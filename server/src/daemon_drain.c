@@ -59,14 +59,13 @@ static bool wait_admin(ebmd_parts *d, int number)
     return ebmd_http_seal(d->admin);
 }
 
-/* Gives clients time to take their replies. New ones are answered meanwhile: between the moment
- * when nobody accepts them any more and the end they would be reset without a word, so that has to
- * be short. @err false: a request is still parked */
+/* Gives clients time to take their replies. New ones are answered meanwhile, until nobody is let in
+ * any more, which has to be short before the end. @err false: a request is still parked */
 static bool hang_up(ebmd_parts *d, int number)
 {
     if (!ebmd_http_wait_idle(d->main, REPLY_GRACE_MS))
         log_drain(d, "clients_left", number); /* slow readers lose their connection */
-    ebmd_http_quiesce(d->main);
+    ebmd_http_refuse(d->main);
     if (!ebmd_http_wait_idle(d->main, LAST_GRACE_MS))
         log_drain(d, "clients_left", number);
     return ebmd_http_seal(d->main);

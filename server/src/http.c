@@ -10,13 +10,13 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <microhttpd.h>
 
 #include "clock.h"
 #include "ebm/memory.h"
 #include "exchange.h"
+#include "listen.h"
 #include "reaper.h"
 #include "router.h"
 #include "timedcond.h"
@@ -35,8 +35,7 @@ struct ebmd_http {
     const ebmd_app *app;
     struct MHD_Daemon *daemon;
     ebmd_reaper *reaper;
-    int fd;
-    bool quiesced;
+    int fd;      /* the library's: closed by it */
     bool sealed; /* nobody is parked, nor will be */
     unsigned listener, connections;
     ebmd_timedcond sync; /* parking and the counts */
@@ -463,11 +462,11 @@ ebm_status ebmd_http_start(const ebmd_http_options *opt, ebmd_http **out, ebm_er
     return EBM_OK;
 }
 
-void ebmd_http_quiesce(ebmd_http *h)
+/* Not by MHD_quiesce_daemon(): it takes the listener out of the library's epoll sets at the same
+ * time as the threads that wait there, and whoever comes second ends the process. */
+void ebmd_http_refuse(ebmd_http *h)
 {
-    if (!h->quiesced)
-        MHD_quiesce_daemon(h->daemon);
-    h->quiesced = true;
+    ebmd_listen_refuse(h->fd);
 }
 
 static bool wait_zero(ebmd_http *h, const size_t *count, double timeout_ms)
@@ -487,7 +486,7 @@ bool ebmd_http_wait_idle(ebmd_http *h, double timeout_ms)
 {
     /* a request that is still arriving may just make it; one that dribbles, or whose sender has
      * vanished unnoticed, is not waited for */
-    ebmd_reaper_wait_heads(h->reaper, h->quiesced ? -1 : h->fd, ARRIVING_MS);
+    ebmd_reaper_wait_heads(h->reaper, h->fd, ARRIVING_MS);
     return wait_zero(h, &h->live, ARRIVING_MS) || wait_zero(h, &h->busy, timeout_ms);
 }
 
@@ -505,8 +504,6 @@ void ebmd_http_stop(ebmd_http *h)
 {
     if (!h)
         return;
-    ebmd_http_quiesce(h); /* else stopping would close a descriptor behind our back */
     MHD_stop_daemon(h->daemon);
-    close(h->fd);
     http_free(h);
 }

@@ -25,8 +25,8 @@ typedef struct ebmd_http_options {
  * @err NOMEM, IO, FORMAT (certificate and key are not usable) */
 EBM_MUST_CHECK ebm_status ebmd_http_start(const ebmd_http_options *opt, ebmd_http **out,
                                           ebm_error *err);
-/* Accepts no more connections; those that are open go on. */
-void ebmd_http_quiesce(ebmd_http *h);
+/* Lets no more clients in; connections that are open go on. */
+void ebmd_http_refuse(ebmd_http *h);
 /* Waits until every request that arrived completely has its answer.
  * @err false: some have not after the time */
 EBM_MUST_CHECK bool ebmd_http_wait_idle(ebmd_http *h, double timeout_ms);

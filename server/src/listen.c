@@ -1,8 +1,10 @@
 /* Listening sockets and the descriptor budget, see listen.h. */
+#define _GNU_SOURCE /* SO_ATTACH_FILTER */
 #include "listen.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -56,6 +58,14 @@ ebm_status ebmd_listen_open(const ebmd_address *address, int *fd, ebm_error *err
     if (*fd < 0)
         return ebm_error_set(err, EBM_ERR_IO, where, "cannot listen: %s", strerror(rc));
     return EBM_OK;
+}
+
+void ebmd_listen_refuse(int fd)
+{
+    struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
+    const struct sock_fprog filter = {.len = 1, .filter = &nothing};
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter));
 }
 
 unsigned ebmd_listen_affordable(unsigned wanted)

@@ -9,6 +9,11 @@
 /* Opens a listening socket. @own *fd: close() @err IO with the address in err->where */
 EBM_MUST_CHECK ebm_status ebmd_listen_open(const ebmd_address *address, int *fd, ebm_error *err);
 
+/* From here on the kernel drops what arrives at a listener for new connections: their clients try
+ * again a second later, and find the next process or nobody. Those that are established stay, in
+ * the listener's queue too. Where the kernel cannot do that, nothing changes. */
+void ebmd_listen_refuse(int fd);
+
 /* The number of connections that the hard limit of descriptors affords, at most `wanted`. */
 unsigned ebmd_listen_affordable(unsigned wanted);
 

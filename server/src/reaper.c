@@ -249,7 +249,7 @@ void ebmd_reaper_wait_heads(ebmd_reaper *r, int listener, double most_ms)
 {
     const struct timespec moment = {.tv_nsec = 2000000};
     double until = ebmd_clock_ms() + most_ms;
-    bool accepted = listener < 0; /* all who came before this wait */
+    bool accepted = false; /* all who came before this wait */
 
     while (ebmd_clock_ms() < until) {
         accepted = accepted || !has_bytes(listener);

@@ -50,8 +50,7 @@ void ebmd_reaper_watch(ebmd_reaper *r, ebmd_conn *c, atomic_bool *gone);
  * that does not say that it has received anything. */
 void ebmd_reaper_bound(const ebmd_conn *c, int bytes, unsigned patience_ms);
 /* Waits, at most so long, until nobody is on the way in: the listening socket's queue has been seen
- * empty (listener -1: nobody accepts any more), and no connection has a head to send or to be read.
- */
+ * empty, and no connection has a head to send or to be read. */
 void ebmd_reaper_wait_heads(ebmd_reaper *r, int listener, double most_ms);
 size_t ebmd_reaper_count(ebmd_reaper *r);
 

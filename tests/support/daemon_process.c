@@ -24,6 +24,7 @@
 #include "real_time.h"
 
 #define MAX_ARGS 32
+#define LOG_END  2000 /* bytes of a log that tell how a daemon died */
 
 /* A port that was free a moment ago. */
 static int free_port(void)
@@ -125,29 +126,6 @@ bool daemon_start_tls(daemon_process *d, const char *const *more)
     return start_and_ask(d, more, &d->admin);
 }
 
-static int exit_code(int status)
-{
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-int daemon_stop(daemon_process *d, int signal_no, int timeout_ms)
-{
-    int status;
-
-    if (d->pid <= 0)
-        return -1; /* it never started, and kill(0) would hit our own process group */
-    if (signal_no != 0)
-        kill(d->pid, signal_no);
-    for (int waited = 0; waited <= timeout_ms; waited += 10) {
-        if (waitpid(d->pid, &status, WNOHANG) == d->pid) {
-            d->pid = 0;
-            return exit_code(status);
-        }
-        real_sleep_ms(10);
-    }
-    return -1;
-}
-
 long daemon_resident_kib(const daemon_process *d)
 {
     char path[64];
@@ -175,6 +153,40 @@ static char *read_log(const daemon_process *d)
     text[fread(text, 1, (1u << 20) - 1, f)] = '\0';
     fclose(f);
     return text;
+}
+
+/* A daemon that died by a signal leaves no other trace than the last lines of its log. */
+static int exit_code(const daemon_process *d, int status, int sent)
+{
+    char *log;
+
+    if (WIFEXITED(status))
+        return WEXITSTATUS(status);
+    if (WTERMSIG(status) == sent)
+        return -1;
+    log = read_log(d);
+    fprintf(stderr, "ebmd died by signal %d; the end of its log:\n%s\n", WTERMSIG(status),
+            log ? log + (strlen(log) > LOG_END ? strlen(log) - LOG_END : 0) : "(none)");
+    free(log);
+    return -1;
+}
+
+int daemon_stop(daemon_process *d, int signal_no, int timeout_ms)
+{
+    int status;
+
+    if (d->pid <= 0)
+        return -1; /* it never started, and kill(0) would hit our own process group */
+    if (signal_no != 0)
+        kill(d->pid, signal_no);
+    for (int waited = 0; waited <= timeout_ms; waited += 10) {
+        if (waitpid(d->pid, &status, WNOHANG) == d->pid) {
+            d->pid = 0;
+            return exit_code(d, status, signal_no);
+        }
+        real_sleep_ms(10);
+    }
+    return -1;
 }
 
 bool daemon_logged(const daemon_process *d, const char *text)
