@@ -7,15 +7,23 @@ recipe=$(dirname "$0")
 out=${1:?usage: sh train.sh DIR [FLAG...]}
 shift
 
-# stage NAME [FLAG...]: one run, unless its model is there.
+# complete DIR: the model is that of the last iteration. One that was interrupted leaves a model too,
+# whose manifest tells of fewer iterations than its configuration.
+complete() {
+    [ -e "$1/model.json" ] &&
+        [ "$(grep -o '"iterations": *[0-9]*' "$1/model.json" | sort -u | wc -l)" -eq 1 ]
+}
+
+# stage NAME [FLAG...]: one run, from where it is.
 stage() {
     name=$1
     shift
-    [ ! -e "$out/$name/model.safetensors" ] || return 0
+    ! complete "$out/$name" || return 0
     if ls "$out/$name"/checkpoint-*.safetensors >/dev/null 2>&1; then
         set -- "$@" --resume
     fi
     "${EBM:-ebm}" train --config "$recipe/$name.json" --out "$out/$name" "$@"
+    complete "$out/$name" || { echo "$name was stopped; the same command goes on" >&2; exit 1; }
 }
 
 stage first "$@"

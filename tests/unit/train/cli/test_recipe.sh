@@ -27,16 +27,37 @@ train() {
         --langevin-steps 1 --kernels ref --iterations 2 "$@" 2>>"$work/log"
 }
 
+# stopped DIR: makes a run look like one that ended at iteration 1 of 2, as a signal has it end
+stopped() {
+    rm "$1/checkpoint-2.safetensors"
+    sed 's/"iterations": 2,$/"iterations": 1,/' "$1/model.json" >"$work/manifest"
+    cmp -s "$work/manifest" "$1/model.json" && fail "no manifest of a stopped run"
+    cp "$work/manifest" "$1/model.json"
+}
+
 train --checkpoint-every 1 || fail "the recipe fails"
 digest=$(sha256sum <"$work/out/fashion-mnist/model.safetensors")
 
-# Interrupted behind the first checkpoint of the second run; the third has not begun.
-rm -r "$work/out/fashion-mnist" "$work/out/second/model.safetensors" \
-    "$work/out/second/checkpoint-2.safetensors"
+# The second run was stopped, the third has not begun.
+rm -r "$work/out/fashion-mnist"
+stopped "$work/out/second"
 train --checkpoint-every 1 || fail "the recipe does not go on"
 [ "$(grep -c 'resuming at iteration 1' "$work/log")" -eq 1 ] || fail "the second run is not resumed"
 [ "$(sha256sum <"$work/out/fashion-mnist/model.safetensors")" = "$digest" ] || fail "other weights"
-[ "$(train && wc -l <"$work/log")" = "$(wc -l <"$work/log")" ] || fail "runs again what is done"
+lines=$(wc -l <"$work/log")
+train || fail "the recipe fails where nothing is left to do"
+[ "$(wc -l <"$work/log")" = "$lines" ] || fail "runs again what is done"
+
+# A run that is stopped now ends well, but the next one must not begin.
+rm -r "$work/out/second" "$work/out/fashion-mnist"
+printf '#!/bin/sh\n%s "$@" && sed -i "s/\"iterations\": 2,$/\"iterations\": 1,/" %s\n' "$EBM" \
+    "$work/out/second/model.json" >"$work/stopping"
+chmod +x "$work/stopping"
+(EBM=$work/stopping && train) && fail "goes on behind a run that was stopped"
+[ -e "$work/out/second/model.json" ] || fail "the second run has not begun"
+[ ! -e "$work/out/fashion-mnist" ] || fail "begins with the weights of a run that was stopped"
+rm -r "$work/out/second"
+train || fail "the recipe does not begin the second run again"
 
 # Each run begins with the weights of the one before. Settings of the last run that this test
 # changes, or that matching does not depend on, are left out.
