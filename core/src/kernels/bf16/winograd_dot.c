@@ -3,9 +3,8 @@
  *
  * F(2x2,3x3) of Lavin and Gray (arXiv 1509.09308, section 4.1), points 0, +-1 and infinity. What is
  * multiplied is rounded to bfloat16 behind the transforms, whose sums make that error 1.7 times as
- * large. In a data gradient that is hidden by what the rounded values forward have done to the
- * signs of the activations; forward it would be seen in the energy, which is why it is not used
- * there.
+ * large. In a data gradient that is little beside what the rounded values forward have done to it
+ * (docs/speed.md); forward it would be seen in the energy, which is why it is not used there.
  *
  * A strip of tile rows is transformed, multiplied point by point, and transformed back; a product
  * is that of conv_dot.c with one tap, over tiles without gaps. An output is the same chain of

@@ -14,12 +14,8 @@ fail() {
     failed=1
 }
 
-# 24 images of 8 x 8: header, then bytes that do not repeat from image to image
-mkdir "$work/data"
-{
-    printf '\000\000\010\003\000\000\000\030\000\000\000\010\000\000\000\010'
-    yes 'energy-based models, denoised, one step at a time ~!' | tr -d '\n' | head -c 1536
-} >"$work/data/train-images-idx3-ubyte"
+. "$(dirname "$0")/../../../support/tiny_images.sh"
+tiny_images "$work/data" 8
 
 # Becomes the training run; to be called in a subshell, so that the shell's child is the run itself.
 # A checkpoint every second iteration: many kills meet a file half written.

@@ -15,12 +15,8 @@ fail() {
     failed=1
 }
 
-# 24 images of 28 x 28: header, then bytes that do not repeat from image to image
-mkdir "$work/data"
-{
-    printf '\000\000\010\003\000\000\000\030\000\000\000\034\000\000\000\034'
-    yes 'energy-based models, denoised, one step at a time ~!' | tr -d '\n' | head -c 18816
-} >"$work/data/train-images-idx3-ubyte"
+. "$(dirname "$0")/../../../support/tiny_images.sh"
+tiny_images "$work/data" 28
 
 train() {
     sh "$model/recipe/train.sh" "$work/out" --data "$work/data" --ch 4 --ch-mult 1 --batch 4 \
