@@ -57,6 +57,8 @@ static json_t *picture_object(const ebma_event *e)
         ebma__set(o, "level", json_integer(e->progress.level), &ok);
         ebma__set(o, "step", json_integer(e->progress.step), &ok);
     }
+    if (e->type == EBMA_EVENT_IMAGE)
+        ebma__set(o, "seed", json_integer((json_int_t)e->seed), &ok);
     if (e->weighed)
         ebma__set(o, "energy", json_real(ebma_energy(e->logp)), &ok);
     ebma__set(o, "b64_json", ebma__base64(e->png, e->png_size), &ok);

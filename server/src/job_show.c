@@ -36,7 +36,7 @@ void ebmd_run_show(const ebmd_run_env *env, ebmd_run *run, int32_t part, ebmd_to
 {
     const ebmd_kind *kind = run->plan.kind;
     const ebmd_result *result = &run->part[part].result;
-    ebma_event e = {.type = EBMA_EVENT_IMAGE, .index = part};
+    ebma_event e = {.type = EBMA_EVENT_IMAGE, .index = part, .seed = run->plan.seed};
 
     if (!env->live || !ebmd_live_watched(env->live, run->lease.id))
         return;

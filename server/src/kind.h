@@ -42,6 +42,7 @@ typedef struct ebmd_plan {
     int32_t n_models;
     ebm_compose_kind compose;
     char digest[65];    /* of all weights: what a checkpoint is bound to */
+    uint64_t seed;      /* of all noise */
     size_t work;        /* floats of scratch that a quantum needs */
     int32_t parts;      /* 1..EBMD_PARTS_MAX */
     int32_t outputs;    /* byte strings that a part gives, at least 1 */

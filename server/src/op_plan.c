@@ -131,9 +131,11 @@ static ebm_status fill(ebmd_op *op, ebm_arena *arena, ebmd_plan *plan, ebma_prob
     st = ebmd_op_pictures(op, arena, problem);
     if (st == EBM_OK)
         st = resolve(op, arena, problem);
-    if (st == EBM_OK)
-        write_receipt(op, plan);
-    return st;
+    if (st != EBM_OK)
+        return st;
+    plan->seed = (uint64_t)op->call.params.seed;
+    write_receipt(op, plan);
+    return EBM_OK;
 }
 
 static ebm_status out_of_memory(ebma_problem *problem)

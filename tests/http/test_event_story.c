@@ -50,6 +50,7 @@ static void from_beginning_to_end(void **state)
     long long last = 0;
     int progress = 0, previews = 0, images = 0, weighed = 0;
     double fraction = -1.0, energy[2] = {0};
+    json_int_t seed = -1;
     json_t *end, *job;
 
     (void)state;
@@ -83,9 +84,11 @@ static void from_beginning_to_end(void **state)
             fraction = now;
             weighed += json_is_real(json_object_get(data, "energy_mean")) ? 1 : 0;
         }
-        if (strcmp(e.name, "image") == 0)
+        if (strcmp(e.name, "image") == 0) {
             energy[json_integer_value(json_object_get(data, "index")) & 1] =
                 json_real_value(json_object_get(data, "energy"));
+            seed = json_integer_value(json_object_get(data, "seed"));
+        }
         if (strcmp(e.name, "image") == 0 || strcmp(e.name, "preview") == 0)
             assert_memory_equal(json_string_value(json_object_get(data, "b64_json")), "iVBORw0KGgo",
                                 11);
@@ -97,6 +100,7 @@ static void from_beginning_to_end(void **state)
     end = json_loads(e.data, 0, NULL);
     for (size_t k = 0; k < 2; k++)
         assert_true(energy[k] == energy_of(end, k));
+    assert_true(seed == json_integer_value(json_object_get(end, "seed")));
     job = job_look(d.port, id);
     assert_true(json_equal(end, job));
     json_decref(end);

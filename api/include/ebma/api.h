@@ -232,6 +232,7 @@ typedef struct ebma_event {
     double eta_s;                     /* QUEUED, PROGRESS */
     ebma_progress progress;           /* PROGRESS; of PREVIEW level and step */
     int32_t index;                    /* PREVIEW, IMAGE: number of the part */
+    uint64_t seed;                    /* IMAGE: of the request, also if it was drawn */
     const struct ebma_chains *chains; /* DIAGNOSTICS */
     bool weighed;                     /* IMAGE: logp is its log density */
     double logp;
