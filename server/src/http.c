@@ -333,7 +333,8 @@ static void on_end(void *cls, struct MHD_Connection *conn, void **con_cls,
     *con_cls = NULL;
     if (!x)
         return;
-    busy = x->busy; /* no other thread has x any more */
+    ebmd_reaper_watch(h->reaper, conn_of(conn), NULL); /* the connection may outlive x */
+    busy = x->busy;                                    /* no other thread has x any more */
     ebmd_metrics_move(h->app->metrics, EBMD_GAUGE_IN_FLIGHT, -1);
     ebmd_exchange_end(h->app, &x->r, why == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     ebmd_reaper_phase(h->reaper, conn_of(conn), EBMD_CONN_IDLE);
