@@ -7,7 +7,8 @@
 #include "ebm/io.h"
 #include "ebma/multipart.h"
 
-#define PARTS_MAX 96
+#define PARTS_MAX  96
+#define NUMBER_MAX 64u /* bytes of a part that is a number */
 
 typedef struct form {
     ebma_table table;
@@ -28,10 +29,13 @@ static const ebm_param *row_of(const form *f)
     return NULL;
 }
 
-/* Numbers are written as in JSON; what is none stays text, and is refused as that. */
+/* Numbers are written as in JSON; what is none stays text, and is refused as that. A part may have
+ * megabytes, and the reader of JSON takes many times as much: only what a number needs gets there.
+ */
 static json_t *number_value(const form *f)
 {
-    json_t *value = json_loadb(f->part, f->size, JSON_DECODE_ANY, NULL);
+    json_t *value =
+        f->size <= NUMBER_MAX ? json_loadb(f->part, f->size, JSON_DECODE_ANY, NULL) : NULL;
 
     if (json_is_number(value) || json_is_null(value))
         return value;
