@@ -61,7 +61,10 @@ static json_t *picture_object(const ebma_event *e)
         ebma__set(o, "seed", json_integer((json_int_t)e->seed), &ok);
     if (e->weighed)
         ebma__set(o, "energy", json_real(ebma_energy(e->logp)), &ok);
-    ebma__set(o, "b64_json", ebma__base64(e->png, e->png_size), &ok);
+    if (e->sha256)
+        ebma__set(o, "sha256", json_string(e->sha256), &ok);
+    if (e->png)
+        ebma__set(o, "b64_json", ebma__base64(e->png, e->png_size), &ok);
     if (!ok) {
         json_decref(o);
         return NULL;

@@ -158,13 +158,13 @@ static json_t *image_value(const ebma_images *images, int32_t index, ebm_status 
     return value;
 }
 
-static void present_levels(json_t *levels, const ebma_images *images, int32_t k, int32_t n,
-                           ebm_status *st, ebm_error *err)
+static void present_levels(json_t *levels, const ebma_images *images, int32_t k, ebm_status *st,
+                           ebm_error *err)
 {
     int32_t count = (int32_t)json_array_size(levels);
 
     for (int32_t t = 0; t < count && *st == EBM_OK; t++) {
-        json_t *value = image_value(images, (1 + t) * n + k, st, err);
+        json_t *value = image_value(images, (1 + t) * images->parts + k, st, err);
 
         if (value && json_array_set_new(levels, (size_t)t, value) != 0)
             *st = ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for an image");
@@ -185,8 +185,8 @@ static ebm_status present_data(json_t *root, const ebma_job_state *s, ebm_error 
             value = image_value(s->images, k, &st, err);
         if (value && json_object_set_new(item, "b64_json", value) != 0)
             st = ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for an image");
-        present_levels(json_object_get(item, "levels"), s->images, k, n, &st, err);
-        present_levels(json_object_get(item, "snapshots"), s->images, k, n, &st, err);
+        present_levels(json_object_get(item, "levels"), s->images, k, &st, err);
+        present_levels(json_object_get(item, "snapshots"), s->images, k, &st, err);
     }
     return st;
 }

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -62,6 +63,7 @@ static ebmd_metrics *make_metrics(void)
 
 static int start_basics(ebmd_parts *d, ebm_error *err)
 {
+    umask(S_IRWXG | S_IRWXO); /* the store holds what all clients sent and got */
     if (ebmd_listen_keep_std(err) != EBM_OK)
         return EBMD_EX_OS;
     if (ebmd_listen_budget(d->opt->connections, err) != EBM_OK)
@@ -193,6 +195,7 @@ static int start_store(ebmd_parts *d, ebm_error *err)
     if (d->app.keys)
         limits.owner_live = owner_share(d->opt);
     limits.result_ttl_ms = (int64_t)d->opt->result_ttl * 1000;
+    limits.bytes = (int64_t)d->opt->result_mib << 20;
     st = ebmd_store_open(d->opt->store, &limits, &d->app.store, err);
     if (st != EBM_OK)
         return store_code(st);
@@ -240,7 +243,8 @@ static int start_workers(ebmd_parts *d, ebm_error *err)
                             .metrics = d->app.metrics,
                             .build = d->app.build};
     d->app.waiters = ebmd_waiters_create();
-    d->app.sched = ebmd_sched_create(&d->env, d->opt->workers, d->opt->slots);
+    d->app.sched =
+        ebmd_sched_create(&d->env, d->opt->workers, d->opt->slots, (size_t)d->opt->slots_mib << 20);
     d->app.live = d->env.live = make_live(d);
     if (!d->app.waiters || !d->app.sched || !d->app.live) {
         ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for the scheduler");
@@ -330,7 +334,7 @@ static int serve(ebmd_parts *d, bool *abrupt)
     int number = 0;
 
     do {
-        ebmd_notify_beat(&d->notify, ebmd_clock_ms());
+        ebmd_notify_beat(&d->notify, ebmd_clock_ms(), !ebmd_state_hung(&d->state));
         why = ebmd_signals_wait(&d->signals, ebmd_notify_wait_ms(&d->notify, ebmd_clock_ms()),
                                 &number);
         if (why == EBMD_WAKE_SIGNAL && number == SIGHUP)

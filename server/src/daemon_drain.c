@@ -18,7 +18,7 @@ static bool wait_clients(ebmd_parts *d, double limit_ms)
     while (ebmd_waiters_count(d->app.waiters) > 0) {
         if (ebmd_sched_paused(d->app.sched) && ebmd_sched_open(d->app.sched) == 0)
             return true; /* what they wait for will not begin */
-        ebmd_notify_beat(&d->notify, ebmd_clock_ms());
+        ebmd_notify_beat(&d->notify, ebmd_clock_ms(), true);
         if (ebmd_clock_ms() >= until)
             return false;
         if (ebmd_signals_wait(&d->signals, 20, &number) == EBMD_WAKE_SIGNAL && number != SIGHUP)
@@ -81,7 +81,7 @@ void ebmd__daemon_leave(ebmd_parts *d, int number)
     ebmd_state_set(&d->state, EBMD_LEAVING);
     log_drain(d, "leaving", number);
     while (ebmd_clock_ms() < until && ebmd_state_get(&d->state) == EBMD_LEAVING) {
-        ebmd_notify_beat(&d->notify, ebmd_clock_ms());
+        ebmd_notify_beat(&d->notify, ebmd_clock_ms(), true);
         if (ebmd_signals_wait(&d->signals, 20, &another) == EBMD_WAKE_SIGNAL && another != SIGHUP)
             return;
     }

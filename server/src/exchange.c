@@ -182,7 +182,8 @@ static void check_early(const ebmd_app *app, ebmd_request *r)
     if (phase != EBMA_OK) {
         refuse(r, phase);
         ebmd_reply_add(r, "Retry-After", "5");
-    } else if ((r->route->flags & EBMD_IS_WORK) && ebmd_submit_full(app)) {
+    } else if ((r->route->flags & EBMD_IS_WORK) && ebmd_submit_full(app) &&
+               !ebmd_request_header(r, "Idempotency-Key")) { /* a retry takes no place */
         ebmd_submit_refuse_full(app, r);
         r->reply.close = true;
     }

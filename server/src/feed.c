@@ -42,7 +42,7 @@ static bool replaces(ebma_event_type type)
 
 /* Takes out the event that a new one of this type and index makes superfluous; there is at most
  * one, because each was taken out in its turn. */
-static void drop_replaced(ebmd_feed *f, ebma_event_type type, int32_t index)
+static void drop_replaced(ebmd_feed *f, ebma_event_type type, int64_t index)
 {
     ebmd_feed_item *before = NULL;
 

@@ -16,7 +16,7 @@ typedef struct ebmd_feed_item {
     struct ebmd_feed_item *next;
     int64_t id;
     ebma_event_type type;
-    int32_t index; /* of the part, for pictures */
+    int64_t index; /* of the part, for pictures */
     size_t size;
     char data[]; /* [size], one line of JSON */
 } ebmd_feed_item;

@@ -60,7 +60,7 @@ static ebm_status body_form(const ebmd_request *r, char **out)
 bool ebmd_idem_read(ebmd_request *r, const char *kind, const char *subject, ebmd_idem *out)
 {
     const char *header = ebmd_request_header(r, "Idempotency-Key");
-    const char *key_words[] = {r->grant.owner, kind, header};
+    const char *key_words[] = {r->grant.owner, header};
     const char *body_words[] = {kind, subject, NULL};
     char *canonical = NULL;
     bool ok;
@@ -74,7 +74,7 @@ bool ebmd_idem_read(ebmd_request *r, const char *kind, const char *subject, ebmd
     }
     ok = body_form(r, &canonical) == EBM_OK;
     body_words[2] = canonical;
-    ok = ok && digest_words(key_words, 3, out->key) && digest_words(body_words, 3, out->body);
+    ok = ok && digest_words(key_words, 2, out->key) && digest_words(body_words, 3, out->body);
     ebm_free(canonical);
     if (!ok)
         ebmd_reply_code(r, EBMA_OUT_OF_MEMORY);

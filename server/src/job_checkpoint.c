@@ -10,7 +10,7 @@
 #include "ebm/io.h"
 #include "ebm/memory.h"
 
-#define MAGIC       "EBMDCKP1"
+#define MAGIC       "EBMDCKP2"
 #define ORDER       0x01020304u
 #define DIGEST_SIZE 64u
 
@@ -28,6 +28,7 @@ typedef struct entry {
     int32_t phase, zero;
     double value[EBMD_VALUES];
     double encode_ms;
+    char digest[DIGEST_SIZE]; /* of the outputs of a part that is DONE: they are kept elsewhere */
 } entry;
 
 static bool sizes_of(const ebmd_run *run, size_t begun, size_t *fixed, size_t *total)
@@ -58,6 +59,8 @@ static entry entry_of(const ebmd_part *p)
 {
     entry e = {.phase = (int32_t)p->phase};
 
+    memcpy(e.digest, p->digest, sizeof(e.digest));
+
     if (p->phase != EBMD_PART_DONE)
         return e;
     memcpy(e.value, p->result.value, sizeof(e.value));
@@ -65,7 +68,7 @@ static entry entry_of(const ebmd_part *p)
     return e;
 }
 
-ebm_status ebmd_job_checkpoint_pack(const ebmd_run *run, unsigned char **bytes, size_t *size,
+ebm_status ebmd_job_checkpoint_pack(ebmd_run *run, unsigned char **bytes, size_t *size,
                                     ebm_error *err)
 {
     const ebmd_plan *plan = &run->plan;
@@ -83,8 +86,11 @@ ebm_status ebmd_job_checkpoint_pack(const ebmd_run *run, unsigned char **bytes, 
         return ebm_error_set(err, EBM_ERR_NOMEM, run->lease.id, "no memory for a checkpoint");
     memcpy(out, &h, sizeof(h));
     for (int32_t k = 0; k < plan->parts; k++) {
-        entry e = entry_of(&run->part[k]);
+        entry e;
 
+        if (run->part[k].phase == EBMD_PART_DONE)
+            ebmd_run_digest(run, k, run->part[k].digest);
+        e = entry_of(&run->part[k]);
         memcpy(out + sizeof(h) + (size_t)k * sizeof(e), &e, sizeof(e));
         if (run->part[k].phase != EBMD_PART_BEGUN)
             continue;
@@ -153,6 +159,7 @@ static ebm_status take_parts(ebmd_run *run, const unsigned char *bytes, size_t a
         p->phase = (ebmd_part_phase)e.phase;
         memcpy(p->result.value, e.value, sizeof(e.value));
         p->result.encode_ms = e.encode_ms;
+        memcpy(p->digest, e.digest, sizeof(e.digest));
         if (p->phase != EBMD_PART_BEGUN)
             continue;
         if (run->plan.state_size > end - at)

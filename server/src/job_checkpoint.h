@@ -7,7 +7,7 @@
 
 /* Writes where the run stands. The same run gives the same bytes.
  * @own *bytes: ebm_free() @err NOMEM */
-EBM_MUST_CHECK ebm_status ebmd_job_checkpoint_pack(const ebmd_run *run, unsigned char **bytes,
+EBM_MUST_CHECK ebm_status ebmd_job_checkpoint_pack(ebmd_run *run, unsigned char **bytes,
                                                    size_t *size, ebm_error *err);
 /* Puts a run whose parts are all NEW to where a checkpoint stands. The bytes are hostile; the
  * results of DONE parts have no payload yet. After an error the run may be partly filled:

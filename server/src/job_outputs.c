@@ -1,4 +1,7 @@
 /* What the parts of a run gave, see job_run.h. */
+#include <string.h>
+
+#include "ebm/io.h"
 #include "ebm/memory.h"
 #include "job_run.h"
 
@@ -33,6 +36,29 @@ void ebmd_run_clear_result(const ebmd_plan *plan, ebmd_result *result)
     result->output = NULL;
 }
 
+/* Of the digests of the outputs one after another: what they are cut into counts too. */
+void ebmd_run_digest(const ebmd_run *run, int32_t part, char digest[65])
+{
+    const ebmd_result *result = &run->part[part].result;
+    char both[2 * 64 + 1] = "";
+
+    if (digest[0] != '\0')
+        return;
+    for (int32_t i = 0; i < run->plan.outputs; i++) {
+        ebm_sha256_hex(result->output[i].data, result->output[i].size, both + 64);
+        ebm_sha256_hex(both, sizeof(both) - 1, digest);
+        memcpy(both, digest, 64);
+    }
+}
+
+static ebm_status check_outputs(const ebmd_run *run, int32_t part)
+{
+    char digest[65] = "";
+
+    ebmd_run_digest(run, part, digest);
+    return strcmp(digest, run->part[part].digest) == 0 ? EBM_OK : EBM_ERR_FORMAT;
+}
+
 /* Reads back the results that were saved with the checkpoint, and counts what is done. */
 ebm_status ebmd_run_load_results(const ebmd_run_env *env, ebmd_run *run)
 {
@@ -46,6 +72,8 @@ ebm_status ebmd_run_load_results(const ebmd_run_env *env, ebmd_run *run)
             continue;
         p->spent = run->plan.part_work;
         st = load_outputs(env, run, k);
+        if (st == EBM_OK)
+            st = check_outputs(run, k);
         if (st != EBM_OK)
             return st;
         p->saved = true;

@@ -102,8 +102,10 @@ ebm_status ebmd_run_create(const ebmd_run_env *env, const ebmd_lease *lease, ebm
      * worker, or have stood by: it shows which by early checkpoints, the first one after one
      * quantum of 5 ms, then after twice as much each time. One that kills at some step gets there
      * in few restarts. */
+    if (lease->cancel_requested)
+        ebmd_run_stop(run);
     run->save_after_ms = lease->attempts > 1 ? 0.0 : EBMD_SAVE_MS;
-    run->started_at = run->progress_at = ebmd_clock_ms();
+    run->started_at = ebmd_clock_ms();
     st = parse(env, run, err);
     if (st == EBM_OK)
         st = make_parts(run, err);
@@ -143,6 +145,11 @@ static int64_t spent(const ebmd_run *run)
     for (int32_t k = run->first_open; k < run->plan.parts; k++)
         sum += run->part[k].spent;
     return sum;
+}
+
+size_t ebmd_run_bytes(const ebmd_run *run)
+{
+    return ebm_arena_used(run->arena) + (size_t)run->plan.parts * run->plan.state_size;
 }
 
 double ebmd_run_quantum_ms(const ebmd_run *run)
@@ -367,34 +374,58 @@ static double batch_mean(const ebmd_run *run)
     return run->quanta > 0 ? run->side_sum / (double)run->quanta : 0.0;
 }
 
-/* What the parts of a job that was stopped have come to, as results; false: it cannot be kept. May
- * be repeated. */
-static bool keep_parts(ebmd_run *run)
+/* What the parts of a job that was stopped have come to, as results. May be repeated. Returns how
+ * many there are from the first on. */
+static int32_t collect_all(ebmd_run *run)
 {
-    const ebmd_kind *kind = run->plan.kind;
-    bool ok = kind->keeps && run->part;
+    int32_t k = 0;
 
-    for (int32_t k = 0; ok && k < run->plan.parts; k++) {
+    for (; k < run->plan.parts; k++) {
         ebmd_part *p = &run->part[k];
 
         if (p->phase == EBMD_PART_NEW)
             (void)begin(run, k, NULL);
         if (p->phase == EBMD_PART_BEGUN && collect(run, k, NULL, NULL) == EBM_OK)
             p->phase = EBMD_PART_DONE;
-        ok = p->phase == EBMD_PART_DONE;
+        if (p->phase != EBMD_PART_DONE)
+            return 0; /* all together or nothing */
     }
-    return ok;
+    return k;
 }
 
-static ebm_status describe(const ebmd_run_env *env, const ebmd_run *run, ebmd_blob *out,
-                           ebm_error *err)
+static int32_t count_first_done(const ebmd_run *run)
+{
+    int32_t k = 0;
+
+    while (k < run->plan.parts && run->part[k].phase == EBMD_PART_DONE)
+        k++;
+    return k;
+}
+
+/* Parts whose results the client gets, from the first on; 0: there is no result. */
+static int32_t parts_to_give(ebmd_run *run, ebmd_job_state end)
+{
+    const ebmd_plan *plan = &run->plan;
+
+    if (end == EBMD_JOB_SUCCEEDED)
+        return plan->parts;
+    if (!run->part || (end == EBMD_JOB_FAILED && run->error != EBMA_DIVERGED))
+        return 0;
+    if (plan->kind->keeps)
+        return collect_all(run);
+    return plan->images > 0 && end == EBMD_JOB_CANCELED ? count_first_done(run) : 0;
+}
+
+static ebm_status describe(const ebmd_run_env *env, const ebmd_run *run, int32_t parts,
+                           ebmd_blob *out, ebm_error *err)
 {
     ebmd_facts facts = {.id = run->lease.id,
                         .build = env->build,
                         .created_ms = run->lease.created_ms,
                         .grad_evals = run->grad_evals,
                         .batch_mean = batch_mean(run),
-                        .partial = run->error != EBMA_OK};
+                        .partial = run->error != EBMA_OK,
+                        .parts = parts};
     ebmd_result *results = results_of(run);
     char *json = NULL;
     ebm_status st;
@@ -451,24 +482,40 @@ static void measure(const ebmd_run_env *env, ebmd_run *run)
                              (ebmd_clock_ms() - run->asked_at) / 1e3);
 }
 
+/* Makes the job object of a result. A result that makes no sense, for instance because what was
+ * stored of it has changed, is the end of this job and not of the daemon. */
+static ebm_status make_document(const ebmd_run_env *env, ebmd_run *run, int32_t parts,
+                                ebmd_blob *out, ebm_error *err)
+{
+    ebm_error cause = {0};
+    ebm_status st = describe(env, run, parts, out, &cause);
+
+    if (st == EBM_OK || st == EBM_ERR_NOMEM)
+        return st == EBM_OK ? st : ebm_error_set(err, st, run->lease.id, "%s", cause.text);
+    note(env, run, "result_refused", &cause);
+    run->error = EBMA_INTERNAL;
+    return EBM_OK;
+}
+
 ebm_status ebmd_run_finish(const ebmd_run_env *env, ebmd_run *run, ebm_error *err)
 {
-    ebmd_outcome o = {.state = state_of(run->error), .timings = timings_of(run), .code = ""};
+    ebmd_outcome o = {.timings = timings_of(run), .code = ""};
     ebmd_blob *blobs = NULL;
     ebmd_blob document = {EBMD_BLOB_DOCUMENT, 0, NULL, 0};
+    int32_t parts = parts_to_give(run, state_of(run->error));
     ebm_status st = EBM_OK;
 
-    if (run->error != EBMA_OK)
-        o.code = ebma_problem_describe(run->error)->code;
-    if (o.state == EBMD_JOB_SUCCEEDED ||
-        ((o.state == EBMD_JOB_CANCELED || run->error == EBMA_DIVERGED) && keep_parts(run))) {
+    if (parts > 0) {
         blobs = ebm_alloc(blobs_max(run), sizeof(*blobs));
-        st = blobs ? describe(env, run, &document, err)
+        st = blobs ? make_document(env, run, parts, &document, err)
                    : ebm_error_set(err, EBM_ERR_NOMEM, run->lease.id, "no memory for a result");
     }
+    o.state = state_of(run->error);
+    if (run->error != EBMA_OK)
+        o.code = ebma_problem_describe(run->error)->code;
     if (st == EBM_OK) {
         o.blobs = blobs;
-        o.n_blobs = blobs ? list_blobs(run, &document, blobs) : 0;
+        o.n_blobs = document.data ? list_blobs(run, &document, blobs) : 0;
         st = hand_in(env, run, &o, err);
     }
     if (st == EBM_OK) {

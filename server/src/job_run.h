@@ -24,10 +24,12 @@ typedef enum ebmd_part_phase { EBMD_PART_NEW, EBMD_PART_BEGUN, EBMD_PART_DONE } 
 typedef struct ebmd_part {
     void *state; /* while BEGUN; ebm_free() */
     ebmd_part_phase phase;
-    bool busy;     /* a worker has it */
-    int64_t spent; /* work units behind it, when a quantum last came back */
-    bool saved;    /* its result is in the store */
-    int32_t shown; /* level of its last picture, plus one; 0: none yet */
+    bool busy;       /* a worker has it */
+    double taken_at; /* since when; ebmd_clock_ms() */
+    int64_t spent;   /* work units behind it, when a quantum last came back */
+    bool saved;      /* its result is in the store */
+    char digest[65]; /* of its outputs; "": not made yet */
+    int32_t shown;   /* level of its last picture, plus one; 0: none yet */
     ebmd_reading reading;
     ebmd_result result;
 } ebmd_part;
@@ -53,8 +55,7 @@ struct ebmd_run {
     double started_at;    /* ebmd_clock_ms() */
     double unsaved_ms;    /* work since the last checkpoint */
     double save_after_ms; /* work until the next one */
-    double progress_at;   /* when a quantum last came back */
-    ebmd_sight sight;     /* and where its part stood then */
+    ebmd_sight sight;     /* where a part stood when a quantum last came back */
     ebmd_diagnosis found; /* what the chains told at the last checkpoint */
     ebmd_diagnosis told;  /* the same, once the scheduler has passed it on */
     ebma_problem_code error;
@@ -88,13 +89,16 @@ typedef struct ebmd_run_env {
 EBM_MUST_CHECK ebm_status ebmd_run_create(const ebmd_run_env *env, const ebmd_lease *lease,
                                           ebmd_run **out, ebm_error *err);
 void ebmd_run_free(ebmd_run *run); /* NULL allowed */
-/* Gives a claimed job back as it was. */
+/* Gives a claimed job back as it was, to be tried again a little later. */
 void ebmd_run_give_back(const ebmd_run_env *env, const ebmd_lease *lease);
 
 /* Makes empty places for a part's outputs, if there are none. @err NOMEM */
 EBM_MUST_CHECK ebm_status ebmd_run_make_result(const ebmd_plan *plan, ebmd_result *result);
+/* Digest of the outputs of a part that is DONE, unless it is there already.
+ * @shape digest [64] and a zero, as in ebmd_part */
+void ebmd_run_digest(const ebmd_run *run, int32_t part, char digest[65]);
 /* Reads back the results that were saved with a checkpoint, and counts what is done.
- * @err NOT_FOUND, NOMEM, IO */
+ * @err NOT_FOUND, FORMAT: they are not those that were saved; NOMEM, IO */
 EBM_MUST_CHECK ebm_status ebmd_run_load_results(const ebmd_run_env *env, ebmd_run *run);
 /* Frees the outputs of a result; what was saved of them stays in the store. */
 void ebmd_run_clear_result(const ebmd_plan *plan, ebmd_result *result);
@@ -102,6 +106,8 @@ void ebmd_run_clear_result(const ebmd_plan *plan, ebmd_result *result);
 /* False when its model has been replaced or unloaded since it began. */
 bool ebmd_run_is_current(const ebmd_run_env *env, const ebmd_run *run);
 bool ebmd_run_uses(const ebmd_run *run, const ebm_model *model);
+/* Memory that it may come to take: states of all parts, and what was sent with the request. */
+size_t ebmd_run_bytes(const ebmd_run *run);
 /* How long a quantum of this run should take. */
 double ebmd_run_quantum_ms(const ebmd_run *run);
 /* Shows the diagnosis of the last checkpoint in the run's progress. */

@@ -2,13 +2,14 @@
  * watches. */
 #include <string.h>
 
+#include "ebm/io.h"
 #include "ebm/memory.h"
 #include "job_run.h"
 
 static void show_preview(const ebmd_run_env *env, ebmd_run *run, int32_t part, ebmd_tools *tools)
 {
     const ebmd_kind *kind = run->plan.kind;
-    ebma_event e = {.type = EBMA_EVENT_PREVIEW, .index = part};
+    ebma_event e = {.type = EBMA_EVENT_PREVIEW, .index = run->plan.first_index + part};
     ebmd_part *p = &run->part[part];
     unsigned char *png = NULL;
     ebmd_sight at = {0};
@@ -36,7 +37,9 @@ void ebmd_run_show(const ebmd_run_env *env, ebmd_run *run, int32_t part, ebmd_to
 {
     const ebmd_kind *kind = run->plan.kind;
     const ebmd_result *result = &run->part[part].result;
-    ebma_event e = {.type = EBMA_EVENT_IMAGE, .index = part, .seed = run->plan.seed};
+    ebma_event e = {
+        .type = EBMA_EVENT_IMAGE, .index = run->plan.first_index + part, .seed = run->plan.seed};
+    char sha256[65];
 
     if (!env->live || !ebmd_live_watched(env->live, run->lease.id))
         return;
@@ -46,7 +49,9 @@ void ebmd_run_show(const ebmd_run_env *env, ebmd_run *run, int32_t part, ebmd_to
         return;
     e.weighed = kind->weighed;
     e.logp = result->value[0];
-    e.png = result->output[0].data;
+    ebm_sha256_hex(result->output[0].data, result->output[0].size, sha256);
+    e.sha256 = sha256;
+    e.png = run->plan.bare ? NULL : result->output[0].data;
     e.png_size = result->output[0].size;
     ebmd_live_show(env->live, run->lease.id, &e);
 }

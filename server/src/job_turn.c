@@ -2,9 +2,11 @@
 #include "ebm/memory.h"
 #include "job_run.h"
 
+#define PAUSE_MS 1000 /* before a job is claimed again that could not be taken up */
+
 void ebmd_run_give_back(const ebmd_run_env *env, const ebmd_lease *lease)
 {
-    ebmd_save nothing = {.release = true, .timings = lease->timings};
+    ebmd_save nothing = {.release = true, .pause_ms = PAUSE_MS, .timings = lease->timings};
 
     /* if this fails too, the lease runs out */
     if (env->store->ops->save(env->store, lease, &nothing, NULL) != EBM_OK)

@@ -56,10 +56,11 @@ static bool texts_ok(const ebmd_row *r)
 
 static bool numbers_ok(const ebmd_row *r)
 {
-    return (unsigned)r->state < EBMD_JOB_STATES && r->seq > 0 && r->work >= 0 &&
-           r->work <= EBMD_WORK_MAX && r->fence >= 0 && r->fence < INT64_MAX && r->attempts >= 0 &&
-           r->attempts < 1000000 && r->priority >= 0 && r->priority < EBMD_PRIORITIES &&
-           r->parts >= 1 && r->parts <= EBMD_PARTS_MAX && isfinite(r->vtime) && r->vtime >= 0.0;
+    return (unsigned)r->state < EBMD_JOB_STATES && r->seq > 0 && r->seq <= EBMD_SEQ_MAX &&
+           r->work >= 0 && r->work <= EBMD_WORK_MAX && r->fence >= 0 && r->fence < INT64_MAX &&
+           r->attempts >= 0 && r->attempts < 1000000 && r->priority >= 0 &&
+           r->priority < EBMD_PRIORITIES && r->parts >= 1 && r->parts <= EBMD_PARTS_MAX &&
+           isfinite(r->vtime) && r->vtime >= 0.0;
 }
 
 bool ebmd_row_valid(const ebmd_row *r)

@@ -16,6 +16,7 @@
 #define EBMD_HEX_SIZE   65
 #define EBMD_PRIORITIES 10 /* 0..9, 9 first; nothing said means 5 */
 #define EBMD_WORK_MAX   (INT64_C(1) << 48)
+#define EBMD_SEQ_MAX    (INT64_C(1) << 53) /* what cursors of lists may hold */
 #define EBMD_PARTS_MAX  4096
 
 /* queued -> running -> one of the others; running -> queued when a lease is lost or given back;

@@ -304,6 +304,10 @@ ebm_status ebmd_jobs_submit(ebmd_jobs *j, const ebmd_spec *spec, ebmd_submit_out
         return ebm_error_set(err, EBM_ERR_ARG, spec->id, "not a valid job");
     if (replay(j, spec, how, id))
         return EBM_OK;
+    if (spec->known_only) {
+        *how = EBMD_SUBMIT_UNKNOWN;
+        return EBM_OK;
+    }
     if (ebmd__table_find(&j->table, spec->id))
         return ebm_error_set(err, EBM_ERR_BAD_STATE, spec->id, "job id is taken");
     *how = has_room(j, spec);
@@ -385,11 +389,16 @@ void ebmd_jobs_list(ebmd_jobs *j, const ebmd_filter *filter, ebmd_list_fn fn, vo
 ebm_status ebmd_jobs_blob(ebmd_jobs *j, const char *id, ebmd_blob_type type, int32_t index,
                           char **data, size_t *size, ebm_error *err)
 {
+    ebm_status st;
+
     *data = NULL;
     *size = 0;
     if (!ebmd__table_find(&j->table, id))
         return ebm_error_set(err, EBM_ERR_NOT_FOUND, id, "no such job");
-    return j->backend->ops->read(j->backend, id, type, index, data, size, err);
+    st = j->backend->ops->read(j->backend, id, type, index, data, size, err);
+    if (st == EBM_ERR_IO)
+        j->broken = true; /* what cannot be read cannot be trusted to be written either */
+    return st;
 }
 
 void ebmd_jobs_stats(ebmd_jobs *j, ebmd_stats *out)

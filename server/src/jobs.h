@@ -66,7 +66,7 @@ typedef struct ebmd_limits {
     size_t owner_live; /* jobs of one owner that may wait or run; 0: as many as there is room for */
     int64_t queued_work; /* and their work; a single job may be larger */
     size_t rows;         /* kept in all: beyond it the oldest finished ones go */
-    int64_t bytes;       /* kept in all, likewise */
+    int64_t bytes;       /* of finished ones: beyond it the results of the oldest go */
     int64_t lease_ms;
     int64_t result_ttl_ms; /* then only the row is left, for tombstone_ttl_ms */
     int64_t tombstone_ttl_ms;
@@ -78,7 +78,7 @@ ebmd_limits ebmd_limits_default(void);
 typedef enum ebmd_event {
     EBMD_EVENT_QUEUED,  /* there is something to claim */
     EBMD_EVENT_STARTED, /* somebody has claimed it */
-    EBMD_EVENT_CANCEL,  /* the holder of the lease should stop */
+    EBMD_EVENT_CANCEL,  /* who holds the lease should stop, or who can claim it end it */
     EBMD_EVENT_ENDED    /* the job is in a final state, durably */
 } ebmd_event;
 /* Told after the change is durable; must not call back into the core. @own row: for the call */
@@ -98,6 +98,7 @@ typedef struct ebmd_spec {
     int32_t parts, priority;
     const char *request, *document;
     size_t request_size, document_size;
+    bool known_only;        /* nothing new is accepted, only what its key made before is found */
     const void *checkpoint; /* where the job begins; NULL: at the beginning */
     size_t checkpoint_size;
 } ebmd_spec;
@@ -107,7 +108,8 @@ typedef enum ebmd_submit_outcome {
     EBMD_SUBMIT_REPLAYED, /* the key was used with this body: *id is the job it made */
     EBMD_SUBMIT_CONFLICT, /* the key was used with another body */
     EBMD_SUBMIT_FULL,
-    EBMD_SUBMIT_OWNER_FULL /* this owner has as many as one may have */
+    EBMD_SUBMIT_OWNER_FULL, /* this owner has as many as one may have */
+    EBMD_SUBMIT_UNKNOWN     /* known_only, and the key has made nothing */
 } ebmd_submit_outcome;
 
 /* What a claimer is willing to take: any job of a priority above `above_priority`, and of that
@@ -128,6 +130,7 @@ typedef struct ebmd_lease {
     ebmd_timings timings;  /* of earlier attempts, up to their checkpoint */
     int32_t priority, attempts;
     bool has_checkpoint;
+    bool cancel_requested; /* it is to be ended, with what it has come to */
 } ebmd_lease;
 
 typedef enum ebmd_beat_verdict { EBMD_KEEP, EBMD_STOP, EBMD_LOST } ebmd_beat_verdict;
@@ -150,6 +153,7 @@ typedef struct ebmd_save {
     size_t n_blobs;
     ebmd_timings timings; /* so far */
     bool release;         /* and give the job back, to be gone on with by whoever claims it */
+    int64_t pause_ms;     /* which nobody may before so long */
 } ebmd_save;
 
 typedef struct ebmd_outcome {
@@ -204,7 +208,9 @@ void ebmd_jobs_listen(ebmd_jobs *j, ebmd_listener fn, void *arg);
 EBM_MUST_CHECK ebm_status ebmd_jobs_submit(ebmd_jobs *j, const ebmd_spec *spec,
                                            ebmd_submit_outcome *how, char id[EBMD_ID_SIZE],
                                            ebm_error *err);
-/* Hands out the first job in order of priority, fair share and arrival that the wish admits.
+/* Hands out the first job in order of priority, fair share and arrival that the wish admits; before
+ * them and whatever the wish, one with a checkpoint that was canceled, or whose deadline has
+ * passed, while it waited.
  * @err NOT_FOUND: nothing to do now; NOMEM, LIMIT, IO */
 EBM_MUST_CHECK ebm_status ebmd_jobs_claim(ebmd_jobs *j, const ebmd_wish *wish, ebmd_lease *out,
                                           ebm_error *err);
@@ -219,7 +225,8 @@ EBM_MUST_CHECK ebm_status ebmd_jobs_save(ebmd_jobs *j, const ebmd_lease *lease,
  * state is not final; NOMEM, LIMIT, IO */
 EBM_MUST_CHECK ebm_status ebmd_jobs_finish(ebmd_jobs *j, const ebmd_lease *lease,
                                            const ebmd_outcome *outcome, ebm_error *err);
-/* Cancels: a queued job ends at once, a running one is asked to, a final one stays as it is.
+/* Cancels: a job that waits and has no checkpoint ends at once, one that has or that runs is asked
+ * to, a final one stays as it is.
  * Afterwards `now` is what get() says. @err NOT_FOUND; NOMEM, LIMIT, IO */
 EBM_MUST_CHECK ebm_status ebmd_jobs_cancel(ebmd_jobs *j, const char *id, const char *owner,
                                            ebmd_view *now, ebm_error *err);

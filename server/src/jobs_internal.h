@@ -41,6 +41,8 @@ void ebmd__jobs_set_expiry(const ebmd_jobs *j, ebmd__node *node);
 /* Drops the oldest finished jobs, but not `keep`, until the limits hold. A failed write leaves the
  * rest for later. */
 void ebmd__jobs_trim(ebmd_jobs *j, const ebmd__node *keep);
+/* There is a checkpoint: ending the job here and now would lose what it has come to. */
+bool ebmd__jobs_has_work(const ebmd_row *row);
 /* Is a's turn before b's? Priority, then fair share, then arrival. */
 bool ebmd__jobs_before(const ebmd_row *a, const ebmd_row *b);
 

@@ -5,7 +5,20 @@
 
 #define BACKOFF_MS 4000.0 /* before the third claim and those after it */
 
+bool ebmd__jobs_has_work(const ebmd_row *row)
+{
+    return row->bytes[EBMD_BLOB_CHECKPOINT] > 0;
+}
+
 /* --- claiming ----------------------------------------------------------------------------- */
+
+/* A job that waits with something to keep, and is to end: whoever claims it ends it and keeps what
+ * it has come to, so it goes before all others and whatever the wish. */
+static bool is_doomed(const ebmd__node *n, int64_t now)
+{
+    return n->row.state == EBMD_JOB_QUEUED && ebmd__jobs_has_work(&n->row) &&
+           (n->row.cancel_requested || n->deadline <= now);
+}
 
 static bool claimable(const ebmd__node *n, const ebmd_wish *wish, int64_t now)
 {
@@ -23,6 +36,8 @@ static ebmd__node *first_claimable(ebmd_jobs *j, const ebmd_wish *wish)
     ebmd__node *best = NULL;
 
     for (ebmd__node *n = j->table.live; n; n = n->next) {
+        if (is_doomed(n, now))
+            return n;
         if (claimable(n, wish, now) && (!best || ebmd__jobs_before(&n->row, &best->row)))
             best = n;
     }
@@ -41,7 +56,8 @@ static void lease_of(const ebmd__node *n, ebmd_lease *out)
                         .timings = r->timings,
                         .priority = r->priority,
                         .attempts = r->attempts,
-                        .has_checkpoint = r->bytes[EBMD_BLOB_CHECKPOINT] > 0};
+                        .has_checkpoint = ebmd__jobs_has_work(r),
+                        .cancel_requested = r->cancel_requested};
     memcpy(out->id, r->id, sizeof(out->id));
     memcpy(out->kind, r->kind, sizeof(out->kind));
     memcpy(out->owner, r->owner, sizeof(out->owner));
@@ -107,12 +123,12 @@ static ebm_status lost(ebmd_jobs *j, const ebmd_lease *lease, ebm_error *err)
 /* --- checkpoints -------------------------------------------------------------------------- */
 
 /* A job given back is not a failed attempt. */
-static void release(ebmd_jobs *j, ebmd_row *row, ebmd__node *n)
+static void release(ebmd_jobs *j, ebmd_row *row, ebmd__node *n, int64_t pause_ms)
 {
     row->state = EBMD_JOB_QUEUED;
     row->attempts = row->attempts > 0 ? row->attempts - 1 : 0;
-    n->run_after = 0;
     n->queued_at = ebmd__jobs_mono(j);
+    n->run_after = pause_ms > 0 ? n->queued_at + pause_ms : 0;
 }
 
 ebm_status ebmd_jobs_save(ebmd_jobs *j, const ebmd_lease *lease, const ebmd_save *save,
@@ -125,20 +141,22 @@ ebm_status ebmd_jobs_save(ebmd_jobs *j, const ebmd_lease *lease, const ebmd_save
 
     if (!n)
         return lost(j, lease, err);
-    if (save->release && n->row.cancel_requested)
-        return ebmd__jobs_end(j, n, EBMD_JOB_CANCELED, "canceled", err);
     row = n->row;
     row.timings = save->timings;
     if (save->n_blobs > 0)
         row.attempts = 1; /* it got somewhere: what kills workers does not */
     if (save->release)
-        release(j, &row, n);
+        release(j, &row, n, save->pause_ms);
+    if (save->release && row.cancel_requested && save->n_blobs == 0 && !ebmd__jobs_has_work(&row))
+        return ebmd__jobs_end(j, n, EBMD_JOB_CANCELED, "canceled", err);
     st = ebmd__jobs_write(j, n, &row, &change, err);
     if (st != EBM_OK)
         return st;
     n->lease_until = ebmd__jobs_mono(j) + j->limits.lease_ms;
     if (save->release)
         ebmd__jobs_tell(j, EBMD_EVENT_QUEUED, &row);
+    if (save->release && row.cancel_requested)
+        ebmd__jobs_tell(j, EBMD_EVENT_CANCEL, &row);
     return EBM_OK;
 }
 
@@ -206,7 +224,7 @@ ebm_status ebmd__jobs_orphan(ebmd_jobs *j, ebmd__node *n, ebm_error *err)
     ebm_status st;
     ebmd_row row;
 
-    if (n->row.cancel_requested)
+    if (n->row.cancel_requested && !ebmd__jobs_has_work(&n->row))
         return ebmd__jobs_end(j, n, EBMD_JOB_CANCELED, "canceled", err);
     if (n->row.attempts >= j->limits.attempts)
         return ebmd__jobs_end(j, n, EBMD_JOB_FAILED, "max_attempts", err);
@@ -221,6 +239,8 @@ ebm_status ebmd__jobs_orphan(ebmd_jobs *j, ebmd__node *n, ebm_error *err)
     n->run_after =
         row.attempts > 1 ? now + (int64_t)(BACKOFF_MS * (0.5 + j->env.uniform(j->env.self))) : 0;
     ebmd__jobs_tell(j, EBMD_EVENT_QUEUED, &row);
+    if (row.cancel_requested)
+        ebmd__jobs_tell(j, EBMD_EVENT_CANCEL, &row);
     return EBM_OK;
 }
 
@@ -247,9 +267,9 @@ ebm_status ebmd_jobs_cancel(ebmd_jobs *j, const char *id, const char *owner, ebm
 
     if (!n || (owner && strcmp(n->row.owner, owner) != 0))
         return ebm_error_set(err, EBM_ERR_NOT_FOUND, NULL, "no such job");
-    if (n->row.state == EBMD_JOB_QUEUED)
+    if (n->row.state == EBMD_JOB_QUEUED && !ebmd__jobs_has_work(&n->row))
         st = ebmd__jobs_end(j, n, EBMD_JOB_CANCELED, "canceled", err);
-    else if (n->row.state == EBMD_JOB_RUNNING)
+    else if (!ebmd_job_state_final(n->row.state))
         st = ask_to_stop(j, n, err);
     return st == EBM_OK ? ebmd_jobs_get(j, id, owner, now) : st;
 }

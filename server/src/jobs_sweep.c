@@ -13,23 +13,33 @@ static ebm_status drop(ebmd_jobs *j, ebmd__node *n, ebm_error *err)
     return st;
 }
 
-static bool over_limits(const ebmd_jobs *j)
+/* What waits and runs has its own bound and does not push results out. */
+static bool too_many_rows(const ebmd_jobs *j)
 {
-    /* what waits and runs has its own bound and does not push results out */
     size_t live = j->table.queued + j->table.running;
 
-    return j->table.rows - live > j->limits.rows || j->table.bytes > j->limits.bytes;
+    return j->table.rows - live > j->limits.rows;
 }
 
+/* A row is small: beyond the bound on bytes only what was kept under it goes, so that the id and
+ * the Idempotency-Key stay known. */
 void ebmd__jobs_trim(ebmd_jobs *j, const ebmd__node *keep)
 {
     ebm_status st = EBM_OK;
     ebmd__node *next;
 
-    for (ebmd__node *n = j->table.oldest; n && st == EBM_OK && over_limits(j); n = next) {
+    for (ebmd__node *n = j->table.oldest; n && st == EBM_OK; n = next) {
+        bool large = j->table.kept > j->limits.bytes;
+
+        if (!large && !too_many_rows(j))
+            return;
         next = n->newer;
-        if (ebmd_job_state_final(n->row.state) && n != keep)
+        if (!ebmd_job_state_final(n->row.state) || n == keep)
+            continue;
+        if (too_many_rows(j))
             st = drop(j, n, NULL);
+        else if (!n->row.purged)
+            st = ebmd__jobs_purge(j, n, NULL);
     }
 }
 
@@ -67,8 +77,10 @@ static ebm_status clean(ebmd_jobs *j, ebm_error *err)
 
 static ebm_status age(ebmd_jobs *j, ebmd__node *n, int64_t now, ebm_error *err)
 {
-    if (n->row.state == EBMD_JOB_QUEUED && n->deadline <= now)
+    if (n->row.state == EBMD_JOB_QUEUED && n->deadline <= now && !ebmd__jobs_has_work(&n->row))
         return ebmd__jobs_end(j, n, EBMD_JOB_EXPIRED, "deadline", err);
+    if (n->row.state == EBMD_JOB_QUEUED && n->deadline <= now)
+        ebmd__jobs_tell(j, EBMD_EVENT_CANCEL, &n->row); /* until somebody has claimed it */
     if (n->row.state == EBMD_JOB_RUNNING && n->lease_until <= now) {
         j->leases_lost++;
         return ebmd__jobs_orphan(j, n, err);

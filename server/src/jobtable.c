@@ -131,6 +131,7 @@ static void count(ebmd__table *t, const ebmd_row *r, int sign)
     ebmd__owner *o = is_live(r) ? find_owner(t, r->owner) : NULL;
 
     t->bytes += sign * ebmd_row_bytes(r);
+    t->kept += is_live(r) ? 0 : sign * ebmd_row_bytes(r);
     if (r->state == EBMD_JOB_QUEUED) {
         t->queued += one;
         t->queued_work += sign * r->work;

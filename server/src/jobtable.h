@@ -33,6 +33,7 @@ typedef struct ebmd__table {
     size_t n_owners, owner_room;
     size_t rows, queued, running;
     int64_t bytes, queued_work;
+    int64_t kept; /* bytes of jobs that have ended */
     double vtime; /* start tag of the last job handed out */
 } ebmd__table;
 

@@ -66,7 +66,7 @@ ebm_status ebmd_jobview_json(const ebmd_app *app, const ebmd_view *view, char **
     ebma_job_state state = state_of(app, view);
     double start = ebmd_clock_ms();
     shelf of_job = {app->store, row->id};
-    const ebma_images images = {read_image, &of_job};
+    const ebma_images images = {read_image, &of_job, row->parts};
     const ebma_chains chains = {
         .report = &view->progress.chains, .metropolis = true, .partial = true};
     char *document = NULL;

@@ -13,6 +13,7 @@ struct ebmd_keeper {
     pthread_t thread;
     ebmd_timedcond sync;
     bool stopping;
+    int64_t late; /* rounds in a row in which a worker had not come back */
 };
 
 static void judge(const ebmd_keeper *k, ebm_status st, const ebm_error *err)
@@ -42,14 +43,30 @@ static void cancel_unwanted(const ebmd_keeper *k)
     }
 }
 
+/* A process that was stopped for a while sees all workers late, until they have had a moment. */
+#define HUNG_ROUNDS 20
+
+static void look_for_hangs(ebmd_keeper *k)
+{
+    char id[EBMD_ID_SIZE] = "";
+    const ebmd_field field = {.key = "job", .text = id};
+    bool hung = ebmd_sched_hung(k->opt.sched, ebmd_clock_ms(), id);
+
+    k->late = hung ? k->late + 1 : 0;
+    if (k->late == HUNG_ROUNDS)
+        ebmd_log_event(k->opt.log, EBMD_ERROR, "worker_hung", &field, 1);
+    ebmd_state_set_hung(k->opt.state, k->late >= HUNG_ROUNDS);
+}
+
 /* One round. Returns how long to wait for the next. */
-static double tend(const ebmd_keeper *k)
+static double tend(ebmd_keeper *k)
 {
     ebmd_store *store = k->opt.store;
     ebm_error err = {0};
     ebmd_stats stats;
 
     ebmd_sched_heartbeat(k->opt.sched); /* first, so that a pause of the process costs no lease */
+    look_for_hangs(k);
     cancel_unwanted(k);
     ebmd_waiters_lapse(k->opt.waiters, ebmd_clock_ms());
     ebmd_catalog_prune(k->opt.catalog);

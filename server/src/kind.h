@@ -41,16 +41,18 @@ typedef struct ebmd_plan {
     double weight[EBM_COMPOSE_MAX_PARTS];
     int32_t n_models;
     ebm_compose_kind compose;
-    char digest[65];    /* of all weights: what a checkpoint is bound to */
-    uint64_t seed;      /* of all noise */
-    size_t work;        /* floats of scratch that a quantum needs */
-    int32_t parts;      /* 1..EBMD_PARTS_MAX */
-    int32_t outputs;    /* byte strings that a part gives, at least 1 */
-    int32_t images;     /* outputs 0..images-1 of the job are PNG files */
-    int64_t part_work;  /* gradient evaluations of one part, known before it runs */
-    size_t state_size;  /* bytes of one part between two quanta */
-    int32_t priority;   /* 0..9; -1: left open */
-    int64_t timeout_ms; /* 0: none */
+    char digest[65];     /* of all weights: what a checkpoint is bound to */
+    uint64_t seed;       /* of all noise */
+    int64_t first_index; /* of the first image in its seed */
+    bool bare;           /* replies tell of pictures, and leave them out */
+    size_t work;         /* floats of scratch that a quantum needs */
+    int32_t parts;       /* 1..EBMD_PARTS_MAX */
+    int32_t outputs;     /* byte strings that a part gives, at least 1 */
+    int32_t images;      /* outputs 0..images-1 of the job are PNG files */
+    int64_t part_work;   /* gradient evaluations of one part, known before it runs */
+    size_t state_size;   /* bytes of one part between two quanta */
+    int32_t priority;    /* 0..9; -1: left open */
+    int64_t timeout_ms;  /* 0: none */
 } ebmd_plan;
 
 typedef struct ebmd_output {
@@ -72,7 +74,8 @@ typedef struct ebmd_facts {
     const ebmd_result *results; /* [parts], or NULL while there are none */
     int64_t grad_evals;         /* read if there are results, as the next one */
     double batch_mean;          /* chains at work side by side, on average over its quanta */
-    bool partial;               /* results of a job that was stopped before its end */
+    bool partial;               /* results of a job that was stopped before its end, */
+    int32_t parts;              /* of so many of its parts, the first ones */
 } ebmd_facts;
 
 /* Where a part stands on its way. */
@@ -105,7 +108,8 @@ typedef struct ebmd_standing {
 struct ebmd_kind {
     const char *name; /* "sample": the kind member of job objects; at most 15 characters */
     ebm_op_kind operation;
-    bool keeps; /* a job that was stopped keeps what its parts had come to */
+    bool keeps; /* a job that was stopped keeps what its parts had come to; of other jobs that draw
+                   images it keeps those that were done, up to the first that was not */
 
     /* Checks a request body, or the canonical form that canon() wrote, which must give the same
      * plan; finds the models; fills all of *plan but `kind`, which the caller has set.

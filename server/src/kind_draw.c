@@ -54,6 +54,8 @@ static ebm_status draw_parse(const ebmd_engine *engine, const char *json, size_t
     if (st != EBM_OK)
         return st;
     plan->parts = plan->images = ebm_call_items(&op->call);
+    if (plan->kind->operation != EBM_OP_INTERPOLATE)
+        plan->first_index = op->call.params.first_index;
     plan->outputs = 1 + levels_kept(op);
     plan->part_work = ebm_mcmc_total_steps(&op->chains, op->levels, op->first_level);
     plan->state_size =
@@ -69,11 +71,11 @@ static ebm_status draw_parse(const ebmd_engine *engine, const char *json, size_t
 
 /* --- documents ----------------------------------------------------------------------------- */
 
-static ebma_image *images_of(const ebmd_plan *plan, const ebmd_result *results)
+static ebma_image *images_of(int32_t n, const ebmd_result *results)
 {
-    ebma_image *images = ebm_alloc((size_t)plan->parts, sizeof(*images));
+    ebma_image *images = ebm_alloc((size_t)n, sizeof(*images));
 
-    for (int32_t k = 0; images && k < plan->parts; k++) {
+    for (int32_t k = 0; images && k < n; k++) {
         images[k] = (ebma_image){.logp = results[k].value[LOGP]};
         ebm_sha256_hex(results[k].output[0].data, results[k].output[0].size, images[k].sha256);
     }
@@ -84,9 +86,8 @@ static ebm_status draw_document(const ebmd_plan *plan, const ebmd_facts *facts, 
                                 size_t *size, ebm_error *err)
 {
     const ebmd_op *op = ebmd_op_of(plan);
-    const bool frames = plan->kind->operation == EBM_OP_INTERPOLATE;
-    ebma_drawn drawn = {.n = plan->parts,
-                        .first_index = frames ? 0 : op->call.params.first_index,
+    ebma_drawn drawn = {.n = facts->parts,
+                        .first_index = plan->first_index,
                         .levels = levels_kept(op),
                         .mask_coverage = op->coverage};
     const ebma_results results = {.drawn = &drawn};
@@ -96,10 +97,10 @@ static ebm_status draw_document(const ebmd_plan *plan, const ebmd_facts *facts, 
 
     if (!facts->results)
         return ebmd_op_document(plan, facts, NULL, json, size, err);
-    drawn.image = images = images_of(plan, facts->results);
+    drawn.image = images = images_of(facts->parts, facts->results);
     if (!images)
         st = ebm_error_set(err, EBM_ERR_NOMEM, facts->id, "no memory for a job object");
-    if (st == EBM_OK)
+    if (st == EBM_OK && !facts->partial) /* what is made of all images needs all of them */
         st = ebmd_joint_make(op, facts->results, plan->parts, &joint, err);
     drawn.joint = joint.image;
     drawn.n_joint = joint.n;

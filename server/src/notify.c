@@ -67,11 +67,12 @@ void ebmd_notify_say(const ebmd_notify *n, const char *text)
         return; /* a manager that is gone or stuck must not stop us */
 }
 
-void ebmd_notify_beat(ebmd_notify *n, double now_ms)
+void ebmd_notify_beat(ebmd_notify *n, double now_ms, bool alive)
 {
     if (n->interval_ms <= 0 || now_ms < n->next_ms)
         return;
-    ebmd_notify_say(n, "WATCHDOG=1");
+    if (alive)
+        ebmd_notify_say(n, "WATCHDOG=1");
     n->next_ms = now_ms + n->interval_ms;
 }
 

@@ -3,6 +3,8 @@
 #ifndef EBMD_NOTIFY_H
 #define EBMD_NOTIFY_H
 
+#include <stdbool.h>
+
 typedef struct ebmd_notify {
     int fd;             /* -1: nobody listens */
     double interval_ms; /* between two signs of life; 0: none are wanted */
@@ -15,8 +17,8 @@ void ebmd_notify_open(ebmd_notify *n, char *(*lookup)(const char *));
 void ebmd_notify_close(ebmd_notify *n);
 /* Sends "READY=1" and the like; never blocks, never fails. */
 void ebmd_notify_say(const ebmd_notify *n, const char *text);
-/* Sends a sign of life if one is due. */
-void ebmd_notify_beat(ebmd_notify *n, double now_ms);
+/* Sends a sign of life if one is due and the daemon is alive: else the manager will act. */
+void ebmd_notify_beat(ebmd_notify *n, double now_ms, bool alive);
 /* How long to wait at most before the next beat. @unit milliseconds, -1 for ever */
 int ebmd_notify_wait_ms(const ebmd_notify *n, double now_ms);
 

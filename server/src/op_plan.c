@@ -134,6 +134,7 @@ static ebm_status fill(ebmd_op *op, ebm_arena *arena, ebmd_plan *plan, ebma_prob
     if (st != EBM_OK)
         return st;
     plan->seed = (uint64_t)op->call.params.seed;
+    plan->bare = op->request.format != EBMA_FORMAT_B64_JSON;
     write_receipt(op, plan);
     return EBM_OK;
 }

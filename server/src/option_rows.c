@@ -1,6 +1,8 @@
 /* The table of options and what each accepts, see option_rows.h. */
 #include "option_rows.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -137,6 +139,19 @@ static const char *set_address(const ebmd_option *o, const char *text, void *fie
 }
 
 /* Nothing checks who asks on the admin listener, so it stays on this machine. */
+/* A name would be looked up, and may lead anywhere. */
+static bool is_loopback(const char *host)
+{
+    struct in_addr v4;
+    struct in6_addr v6;
+
+    if (inet_pton(AF_INET, host, &v4) == 1)
+        return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
+    if (inet_pton(AF_INET6, host, &v6) == 1)
+        return IN6_IS_ADDR_LOOPBACK(&v6);
+    return strcmp(host, "localhost") == 0;
+}
+
 static const char *set_admin(const ebmd_option *o, const char *text, void *field)
 {
     ebmd_address *a = field;
@@ -149,10 +164,7 @@ static const char *set_admin(const ebmd_option *o, const char *text, void *field
     wrong = set_address(o, text, field);
     if (wrong)
         return wrong;
-    if (strncmp(a->host, "127.", 4) == 0 || strcmp(a->host, "::1") == 0 ||
-        strcmp(a->host, "localhost") == 0)
-        return NULL;
-    return "must be a loopback address, or none";
+    return is_loopback(a->host) ? NULL : "must be a loopback address, or none";
 }
 
 #define AT(member)   offsetof(ebmd_options, member)
@@ -179,6 +191,10 @@ static const ebmd_option table[] = {
      AT(kernels), 0, ROOM(kernels)},
     {"--slots", "EBMD_SLOTS", "N", "64", "jobs that are worked on side by side, 1..1024",
      set_number, AT(slots), 1, 1024},
+    {"--slots-mib", "EBMD_SLOTS_MIB", "MIB", "256",
+     "memory of their chains and pictures, 1..1048576; with more no further job is begun but a "
+     "smaller one in the place of a larger",
+     set_number, AT(slots_mib), 1, 1048576},
     {"--queue", "EBMD_QUEUE", "N", "64",
      "jobs that may wait beyond those, 1..100000; beyond that 429", set_number, AT(queue), 1,
      100000},
@@ -194,6 +210,9 @@ static const ebmd_option table[] = {
      set_or_auto, AT(jobs_per_key), 1, 100000},
     {"--result-ttl", "EBMD_RESULT_TTL", "SECONDS", "86400",
      "how long results are kept, 1..31536000", set_number, AT(result_ttl), 1, 31536000},
+    {"--result-mib", "EBMD_RESULT_MIB", "MIB", "256",
+     "bytes of results that are kept, 1..1048576; beyond it those of the oldest jobs go",
+     set_number, AT(result_mib), 1, 1048576},
     {"--sync-limit", "EBMD_SYNC_LIMIT", "SECONDS", "30",
      "how long a request waits for its job before it is answered 202, 1..3600", set_number,
      AT(sync_limit), 1, 3600},

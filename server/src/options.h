@@ -60,6 +60,7 @@ typedef struct ebmd_options {
     unsigned stream_heartbeat;
     unsigned jobs_per_key; /* 0: half of what fits */
     unsigned request_work;
+    unsigned slots_mib, result_mib;
     ebmd_action action;
     const char *key_id; /* for MAKE_KEY; an argument of the command line */
 } ebmd_options;

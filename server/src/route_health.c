@@ -14,8 +14,11 @@ void ebmd_route_live(const ebmd_app *app, ebmd_request *r)
 {
     static const ebma_pair alive[] = {{"status", "ok"}};
 
-    (void)app; /* liveness depends on nothing: a full disk is no reason to restart us */
-    answer_pairs(r, alive, 1);
+    /* a full disk is no reason to restart us; a worker that is lost for good is */
+    if (ebmd_state_hung(app->state))
+        ebmd_reply_code(r, EBMA_WORKER_HUNG);
+    else
+        answer_pairs(r, alive, 1);
 }
 
 static void answer_ready(const ebmd_app *app, ebmd_request *r)

@@ -10,7 +10,8 @@
 #define RETRY_MS 1000.0  /* before an end that could not be written is tried again */
 #define TURNS    4u      /* one in so many is a long turn */
 
-ebmd_sched *ebmd_sched_create(const ebmd_run_env *env, unsigned workers, unsigned slots)
+ebmd_sched *ebmd_sched_create(const ebmd_run_env *env, unsigned workers, unsigned slots,
+                              size_t bytes)
 {
     ebmd_sched *s = ebm_alloc(1, sizeof(*s));
 
@@ -28,6 +29,8 @@ ebmd_sched *ebmd_sched_create(const ebmd_run_env *env, unsigned workers, unsigne
     s->env = env;
     s->workers = workers > 0 ? workers : 1;
     s->slots = slots > 0 ? slots : 1;
+    s->bytes_max = bytes;
+    s->doomed = true; /* an earlier process may have left some */
     return s;
 }
 
@@ -43,6 +46,7 @@ static bool insert(ebmd_sched *s, ebmd_run *run)
         s->runs->prev = run;
     s->runs = run;
     s->n_runs++;
+    s->bytes += ebmd_run_bytes(run);
     return true;
 }
 
@@ -56,6 +60,7 @@ static void take_out(ebmd_sched *s, ebmd_run *run)
         run->next->prev = run->prev;
     ebmd_share_drop(&s->shares, run->share);
     s->n_runs--;
+    s->bytes -= ebmd_run_bytes(run);
 }
 
 void ebmd_sched_free(ebmd_sched *s)
@@ -150,6 +155,7 @@ static void take_part(ebmd_sched *s, ebmd_run *run, ebmd_task *out)
 {
     *out = (ebmd_task){.duty = EBMD_STEP, .run = run, .part = ebmd_run_next_part(run)};
     run->part[out->part].busy = true;
+    run->part[out->part].taken_at = ebmd_clock_ms();
     run->busy++;
     run->last_turn = ++s->turn;
     s->n_busy++;
@@ -159,22 +165,36 @@ static void take_part(ebmd_sched *s, ebmd_run *run, ebmd_task *out)
 
 /* --- claiming ----------------------------------------------------------------------------- */
 
+/* No job but one that is to be ended, which any wish admits. */
+static const ebmd_wish nothing_else = {.above_priority = INT32_MAX, .below_work = 0};
+
+static bool is_full(const ebmd_sched *s)
+{
+    return s->n_runs >= s->slots || s->bytes >= s->bytes_max;
+}
+
 /* Would a worker that could have `best` rather have something queued, and what? */
 static bool wants_claim(const ebmd_sched *s, const ebmd_run *best, ebmd_wish *wish)
 {
-    size_t room = s->slots;
+    bool pushes = false;
 
-    if (s->closed || s->paused)
+    if (s->closed)
+        return false;
+    if (s->doomed && s->n_runs < s->slots + s->workers) {
+        *wish = nothing_else;
+        return true;
+    }
+    if (s->paused)
         return false;
     *wish = (ebmd_wish){.above_priority = -1, .below_work = INT64_MAX};
     if (best) {
         wish->above_priority = best->lease.priority;
         if (!is_opening_turn(s)) {
             wish->below_work = is_long_turn(s) ? 0 : ebmd_run_work_left(best);
-            room += s->workers; /* a smaller one may push a larger one out */
+            pushes = true; /* a smaller one may push a larger one out */
         }
     }
-    if (s->n_runs >= room)
+    if (is_full(s) && (!pushes || s->n_runs >= s->slots + s->workers))
         return false;
     return !s->refused || wish->above_priority < s->wish.above_priority ||
            wish->below_work > s->wish.below_work;
@@ -194,26 +214,42 @@ static void push_out(ebmd_sched *s, const ebmd_run *keep)
         most->release = true;
 }
 
+static void note_not_opened(const ebmd_sched *s, const ebmd_lease *lease, ebm_status st,
+                            const ebm_error *err)
+{
+    ebmd_field fields[] = {{.key = "job", .text = lease->id},
+                           {.key = "status", .text = ebm_status_name(st)},
+                           {.key = "text", .text = err->text}};
+
+    ebmd_log_event(s->env->log, EBMD_WARN, "job_not_opened", fields, 3);
+}
+
 /* Claims with the lock open; on return it is held again. Returns the run if it is open now. */
 static ebmd_run *claim(ebmd_sched *s, const ebmd_wish *wish)
 {
     ebmd_lease lease;
     ebmd_run *run = NULL;
     ebm_error err = {0};
+    bool full = is_full(s);
     ebm_status st;
 
     s->wish = *wish;
     s->refused = true; /* unless something is queued while we ask */
+    s->doomed = false;
     pthread_mutex_unlock(&s->lock);
     st = s->env->store->ops->claim(s->env->store, wish, &lease, &err);
     if (st == EBM_OK) {
         st = ebmd_run_create(s->env, &lease, &run, &err);
-        if (!run)
+        if (!run) {
+            note_not_opened(s, &lease, st, &err);
             ebmd_run_give_back(s->env, &lease);
+        }
     }
     pthread_mutex_lock(&s->lock);
-    if (run)
+    if (run) {
         s->refused = false; /* there may be more */
+        s->doomed = true;
+    }
     if (run && !insert(s, run)) {
         pthread_mutex_unlock(&s->lock);
         ebmd_run_give_back(s->env, &lease);
@@ -223,7 +259,7 @@ static ebmd_run *claim(ebmd_sched *s, const ebmd_wish *wish)
     }
     if (run && s->closed)
         run->release = true;
-    if (s->n_runs > s->slots)
+    if (run && (full || s->n_runs > s->slots) && !ebmd_run_is_over(run, ebmd_clock_ms()))
         push_out(s, run);
     return run;
 }
@@ -251,7 +287,7 @@ bool ebmd_sched_next(ebmd_sched *s, uint64_t *seen, ebmd_task *out)
              * here when the process dies would be blamed for it */
             ebmd_run *run = claim(s, &wish);
 
-            if (run && can_step(run)) {
+            if (run && can_step(run) && !ebmd_run_is_over(run, ebmd_clock_ms())) {
                 take_part(s, run, out);
                 break;
             }
@@ -291,7 +327,6 @@ void ebmd_sched_stepped(ebmd_sched *s, const ebmd_task *task, const ebmd_quantum
     s->n_busy--;
     run->share->used_ms += ms;
     run->unsaved_ms += ms;
-    run->progress_at = ebmd_clock_ms();
     run->grad_evals += q->evals;
     if (q->evals > 0)
         measure(s, q->evals, ms);
@@ -360,11 +395,16 @@ void ebmd_sched_pause(ebmd_sched *s, bool paused)
 
 void ebmd_sched_cancel(ebmd_sched *s, const char *id)
 {
+    bool here = false;
+
     pthread_mutex_lock(&s->lock);
     for (ebmd_run *run = s->runs; run; run = run->next) {
-        if (strcmp(run->lease.id, id) == 0)
-            ebmd_run_stop(run);
+        if (strcmp(run->lease.id, id) != 0)
+            continue;
+        ebmd_run_stop(run);
+        here = true;
     }
+    s->doomed = s->doomed || !here;
     pthread_cond_broadcast(&s->more);
     pthread_mutex_unlock(&s->lock);
 }
@@ -381,6 +421,30 @@ void ebmd_sched_forget(ebmd_sched *s, const char *id)
     pthread_mutex_unlock(&s->lock);
 }
 
+/* A worker has had one of its parts for longer than any quantum takes. */
+static bool hangs(const ebmd_run *run, double now)
+{
+    for (int32_t k = run->first_open; run->busy > 0 && k < run->plan.parts; k++) {
+        if (run->part[k].busy && now - run->part[k].taken_at > HANG_MS)
+            return true;
+    }
+    return false;
+}
+
+bool ebmd_sched_hung(ebmd_sched *s, double now, char id[EBMD_ID_SIZE])
+{
+    bool found = false;
+
+    pthread_mutex_lock(&s->lock);
+    for (const ebmd_run *run = s->runs; run && !found; run = run->next) {
+        found = hangs(run, now);
+        if (found)
+            memcpy(id, run->lease.id, EBMD_ID_SIZE);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return found;
+}
+
 typedef struct beat {
     ebmd_lease lease;
     ebmd_progress progress;
@@ -393,7 +457,7 @@ static size_t collect_beats(ebmd_sched *s, beat *beats, size_t room)
 
     pthread_mutex_lock(&s->lock);
     for (const ebmd_run *run = s->runs; run && n < room; run = run->next) {
-        if (run->busy > 0 && now - run->progress_at > HANG_MS)
+        if (hangs(run, now))
             continue;
         beats[n].lease = run->lease;
         beats[n++].progress = ebmd_run_progress(run);

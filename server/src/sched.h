@@ -36,8 +36,11 @@ typedef struct ebmd_task {
 } ebmd_task;
 
 /* @range slots >= 1: jobs that may be open side by side
+ * @unit bytes of open jobs; with more than that no further one is opened, but a smaller one in the
+ * place of a larger
  * @own ebmd_sched_free(); *env must outlive it @err NULL: no memory */
-ebmd_sched *ebmd_sched_create(const ebmd_run_env *env, unsigned workers, unsigned slots);
+ebmd_sched *ebmd_sched_create(const ebmd_run_env *env, unsigned workers, unsigned slots,
+                              size_t bytes);
 void ebmd_sched_free(ebmd_sched *s); /* NULL allowed; no worker may be left */
 
 /* Waits for something to do. *seen is the worker's own, 0 in the beginning: it makes each worker
@@ -51,12 +54,15 @@ void ebmd_sched_settled(ebmd_sched *s, const ebmd_task *task, ebm_status st);
 
 /* There may be something new in the queue, or its time may have come. */
 void ebmd_sched_poke(ebmd_sched *s);
-/* Asks the job to stop, if it is here. */
+/* Asks the job to stop, if it is here; if not, looks for it in the queue, to end it. */
 void ebmd_sched_cancel(ebmd_sched *s, const char *id);
 /* The job has ended: no more work on it, if it was not by our own hand. */
 void ebmd_sched_forget(ebmd_sched *s, const char *id);
-/* Renews all leases and reports progress. */
+/* Renews all leases and reports progress; not that of a job with a worker that hangs. */
 void ebmd_sched_heartbeat(ebmd_sched *s);
+/* True if a worker has not come back from a quantum for half a minute before `now`, which is
+ * ebmd_clock_ms(); id: of its job. */
+bool ebmd_sched_hung(ebmd_sched *s, double now, char id[EBMD_ID_SIZE]);
 /* Models have been replaced or unloaded: workers tidy. Runs that are open keep theirs. */
 void ebmd_sched_models_changed(ebmd_sched *s);
 /* True if an open run works with this model. */

@@ -15,11 +15,13 @@ struct ebmd_sched {
     ebmd_run *runs;
     ebmd_share *shares;
     size_t n_runs, n_busy;
+    size_t bytes, bytes_max; /* of the open runs, and when no further ones are opened */
     uint64_t turn;
     uint64_t epoch; /* counts the reasons to tidy */
     bool closed, paused;
     bool refused; /* the store had nothing for `wish`, and nothing has happened since */
     ebmd_wish wish;
+    bool doomed;        /* there may be a queued job that is to be ended */
     double ms_per_work; /* moving average of one worker; 0 = nothing measured */
 };
 

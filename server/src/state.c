@@ -38,3 +38,13 @@ bool ebmd_state_stop_asked(const ebmd_state *state)
 {
     return atomic_load(&state->stop);
 }
+
+void ebmd_state_set_hung(ebmd_state *state, bool hung)
+{
+    atomic_store(&state->hung, hung);
+}
+
+bool ebmd_state_hung(const ebmd_state *state)
+{
+    return atomic_load(&state->hung);
+}

@@ -16,6 +16,7 @@ typedef enum ebmd_phase {
 typedef struct ebmd_state {
     atomic_int phase;
     atomic_bool stop; /* somebody asked for the end otherwise than by a signal */
+    atomic_bool hung; /* a worker does not come back */
     int wake_fd;      /* eventfd that makes the main thread look again */
 } ebmd_state;
 
@@ -25,5 +26,8 @@ void ebmd_state_set(ebmd_state *state, ebmd_phase phase);
 /* Asks for what SIGTERM asks for; once is enough. Wakes the main thread. */
 void ebmd_state_ask_stop(ebmd_state *state);
 bool ebmd_state_stop_asked(const ebmd_state *state);
+/* Whether a worker hangs: then the process is not alive to those who ask, and can be replaced. */
+void ebmd_state_set_hung(ebmd_state *state, bool hung);
+bool ebmd_state_hung(const ebmd_state *state);
 
 #endif

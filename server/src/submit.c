@@ -186,10 +186,20 @@ void ebmd_submit_await(const ebmd_app *app, ebmd_request *r, const char *id)
         ebmd_waiters_end(app->waiters, id);
 }
 
-static void answer(const ebmd_app *app, ebmd_request *r, ebmd_submit_outcome how, const char *id)
+static void refuse_work(const ebmd_app *app, ebmd_request *r, int seconds)
+{
+    ebmd_metrics_denied(app->metrics, EBMD_DENIED_WORK);
+    ebmd_reply_code(r, EBMA_QUOTA_EXCEEDED);
+    ebmd_reply_addf(r, "Retry-After", "%d", seconds);
+}
+
+static void answer(const ebmd_app *app, ebmd_request *r, ebmd_submit_outcome how, const char *id,
+                   int seconds)
 {
     if (how == EBMD_SUBMIT_FULL) {
         ebmd_submit_refuse_full(app, r);
+    } else if (how == EBMD_SUBMIT_UNKNOWN) {
+        refuse_work(app, r, seconds);
     } else if (how == EBMD_SUBMIT_OWNER_FULL) {
         ebmd_metrics_denied(app->metrics, EBMD_DENIED_JOBS);
         ebmd_reply_code(r, EBMA_QUOTA_EXCEEDED);
@@ -221,8 +231,8 @@ static ebm_status hand_in(const ebmd_app *app, const ebmd_spec *spec, ebmd_submi
 }
 
 /* Writes the job down. One that will be waited for is listened to before it exists, or its end
- * could be missed. */
-static void write_down(const ebmd_app *app, ebmd_request *r, const ebmd_spec *spec)
+ * could be missed. `seconds`: when there will be quota for one that is not paid for. */
+static void write_down(const ebmd_app *app, ebmd_request *r, const ebmd_spec *spec, int seconds)
 {
     bool waits = will_wait(r) || r->wants_events;
     ebmd_submit_outcome how = EBMD_SUBMIT_FULL;
@@ -230,7 +240,7 @@ static void write_down(const ebmd_app *app, ebmd_request *r, const ebmd_spec *sp
     ebm_error err = {0};
     ebm_status st;
 
-    r->waiter.keep_job = spec->idem[0] != '\0';
+    r->waiter.keep_job = spec->idem[0] != '\0' || r->prefer.async;
     r->waiter.until = r->wants_events ? 0.0 : ebmd_clock_ms() + 1e3 * wait_seconds(app, r);
     memcpy(r->waiter.id, spec->id, strlen(spec->id) + 1);
     if (waits)
@@ -240,7 +250,7 @@ static void write_down(const ebmd_app *app, ebmd_request *r, const ebmd_spec *sp
         r->waiter.keep_job = true; /* there is no such job: nothing to cancel */
         ebmd_waiters_remove(&r->waiter);
     }
-    if (app->keys && (st != EBM_OK || how != EBMD_SUBMIT_ACCEPTED))
+    if (app->keys && !spec->known_only && (st != EBM_OK || how != EBMD_SUBMIT_ACCEPTED))
         ebmd_keys_refund(app->keys, r->grant.owner, (double)spec->work);
     if (!waits || how != EBMD_SUBMIT_ACCEPTED) /* else somebody may be reading it */
         memcpy(r->waiter.id, id, sizeof(id));
@@ -248,23 +258,18 @@ static void write_down(const ebmd_app *app, ebmd_request *r, const ebmd_spec *sp
         refuse_error(app, r, st, &err);
         return;
     }
-    answer(app, r, how, id);
+    answer(app, r, how, id, seconds);
     if (r->waits && how == EBMD_SUBMIT_REPLAYED)
         ebmd_submit_await(app, r, id);
 }
 
-/* Takes the job's work from its owner's quota, or refuses. */
-static bool charge(const ebmd_app *app, ebmd_request *r, const ebmd_plan *plan)
+/* Takes the job's work from its owner's quota. @err false: there will be enough in *seconds */
+static bool charge(const ebmd_app *app, const ebmd_request *r, const ebmd_plan *plan, int *seconds)
 {
     double work = (double)plan->part_work * plan->parts;
-    int seconds = 1;
 
-    if (!app->keys || ebmd_keys_spend(app->keys, r->grant.owner, work, ebmd_clock_ms(), &seconds))
-        return true;
-    ebmd_metrics_denied(app->metrics, EBMD_DENIED_WORK);
-    ebmd_reply_code(r, EBMA_QUOTA_EXCEEDED);
-    ebmd_reply_addf(r, "Retry-After", "%d", seconds);
-    return false;
+    *seconds = 1;
+    return !app->keys || ebmd_keys_spend(app->keys, r->grant.owner, work, ebmd_clock_ms(), seconds);
 }
 
 /* A request beyond the operator's bound could hold the machine for hours. */
@@ -309,18 +314,26 @@ static void accept_ready(const ebmd_app *app, ebmd_request *r, const ebmd_ready 
     ebmd_idem key;
     draft d;
     ebm_status st;
+    int seconds;
+    bool paid;
 
     if (!is_affordable(app, r, plan) || !may_rank(app, r, plan) ||
         !ebmd_idem_read(r, plan->kind->name, ready->subject, &key) ||
-        (r->wants_events && !ebmd_stream_admit(app, r)) || !charge(app, r, plan))
+        (r->wants_events && !ebmd_stream_admit(app, r)))
         return;
+    paid = charge(app, r, plan, &seconds);
+    if (!paid && key.key[0] == '\0') {
+        refuse_work(app, r, seconds);
+        return;
+    }
     st = draft_make(app, plan, &d, &err);
     if (st == EBM_OK) {
         ebmd_spec spec = spec_of(app, r, plan, &d, &key);
 
         spec.checkpoint = ready->checkpoint;
         spec.checkpoint_size = ready->checkpoint_size;
-        write_down(app, r, &spec);
+        spec.known_only = !paid; /* a retry costs nothing */
+        write_down(app, r, &spec, seconds);
     } else {
         refuse_error(app, r, st, &err);
     }
@@ -453,7 +466,7 @@ static void reply_end(const ebmd_app *app, ebmd_request *r, const ebmd_view *vie
     size_t size = 0;
     ebm_status st;
 
-    if (row->state != EBMD_JOB_SUCCEEDED) {
+    if (row->state == EBMD_JOB_FAILED || (row->state != EBMD_JOB_SUCCEEDED && r->wants_png)) {
         reply_failure(app, r, ebma_problem_find(row->code));
     } else if (r->wants_png) {
         st = reply_png(app, r, row);

@@ -8,10 +8,12 @@
 
 #include <cmocka.h>
 #include <jansson.h>
+#include <sys/socket.h>
 
 #include "daemon_models.h"
 #include "event_client.h"
 #include "job_client.h"
+#include "real_time.h"
 
 #define EVENTS "Accept: text/event-stream\r\n"
 #define SHORT  "{\"model\":\"slow\",\"steps_per_level\":40,\"n\":2}"
@@ -111,6 +113,48 @@ static void from_beginning_to_end(void **state)
     events_close(&c);
 }
 
+/* A connection that has had a stream and stays is closed in its time, and nothing of the stream is
+ * touched then; the sanitizers would tell. */
+static void a_connection_that_stays(void **state)
+{
+    event_client c;
+    one_event e;
+
+    (void)state;
+    assert_true(events_open(&c, d.port, "POST", "/v1/sample", EVENTS, SHORT));
+    assert_true(events_until(&c, "completed", &e, 20000));
+    event_clear(&e);
+    assert_false(events_next(&c, &e, 2000));
+    assert_true(c.ended);
+    assert_int_equal(send(c.fd, "GET /healthz", 12, MSG_NOSIGNAL), 12); /* a head has 5 s */
+    for (int i = 0; i < 75; i++) {
+        assert_int_equal(http_get_status(d.port, "/healthz"), 200);
+        real_sleep_ms(100);
+    }
+    events_close(&c);
+}
+
+/* Pictures that were not asked for are told of, by the number that the job object has for them. */
+static void without_pictures(void **state)
+{
+    event_client c;
+    one_event e;
+
+    (void)state;
+    assert_true(events_open(&c, d.port, "POST", "/v1/sample", EVENTS,
+                            "{\"model\":\"slow\",\"steps_per_level\":10,\"first_index\":7,"
+                            "\"response_format\":\"none\"}"));
+    assert_true(events_until(&c, "image", &e, 20000));
+    json_t *data = json_loads(e.data, 0, NULL);
+
+    assert_int_equal(json_integer_value(json_object_get(data, "index")), 7);
+    assert_int_equal(json_string_length(json_object_get(data, "sha256")), 64);
+    assert_null(json_object_get(data, "b64_json"));
+    json_decref(data);
+    event_clear(&e);
+    events_close(&c);
+}
+
 /* Chains that test their moves tell how many were accepted. */
 static void accepted_moves(void **state)
 {
@@ -142,6 +186,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(from_beginning_to_end),
         cmocka_unit_test(accepted_moves),
+        cmocka_unit_test(without_pictures),
+        cmocka_unit_test(a_connection_that_stays),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

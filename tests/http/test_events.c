@@ -213,6 +213,15 @@ static void leaving(void **state)
     wait_streams(0.0);
     assert_true(job_is(d.port, id, "running"));
 
+    assert_true(
+        events_open(&c, d.port, "POST", "/v1/sample", EVENTS "Prefer: respond-async\r\n", LONG));
+    assert_non_null(http_header(&c.reply, "X-Job-Id", id, sizeof(id)));
+    job_wait(d.port, id, "running");
+    events_close(&c);
+    wait_streams(0.0);
+    real_sleep_ms(120); /* two rounds of the keeper */
+    assert_true(job_is(d.port, id, "running"));
+
     assert_true(events_open(&c, d.port, "POST", "/v1/sample", EVENTS, LONG));
     assert_non_null(http_header(&c.reply, "X-Job-Id", id, sizeof(id)));
     assert_int_equal(watch(&onlooker, id, "", EVENTS), 200);

@@ -94,6 +94,7 @@ static void one_key_one_job(void **state)
     assert_in_range(send_later("{ \"n\":2, \"seed\":1 }", "k1", id), 200, 202); /* spelling */
     assert_string_equal(id, first);
     assert_int_equal(send_later("{\"seed\":2,\"n\":2}", "k1", id), 422);
+    assert_int_equal(job_send(d.port, "/interpolate", "Idempotency-Key: k1\r\n", "{}", id), 422);
     assert_int_equal(send_later("{\"seed\":1,\"n\":2}", "a b", id), 400);
     /* one that draws its seed is drawn once; a client that waits gets the same job */
     assert_int_equal(send_later("{}", "k2", first), 202);

@@ -316,6 +316,9 @@ static void budgets(void **state)
         assert_int_equal(post_status(headers), 200);
     assert_int_equal(post_status(thrifty), 200);
     assert_int_equal(post_status(thrifty), 429);
+    assert_int_equal(post_status(headers), 200); /* nor does it need any to be left */
+    snprintf(headers, sizeof(headers), "%sIdempotency-Key: other\r\n", thrifty);
+    assert_int_equal(post_status(headers), 429);
 }
 
 static bool logged_soon(const char *text)

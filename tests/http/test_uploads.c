@@ -147,6 +147,10 @@ static void forms(void **state)
          "--b\r\nContent-Disposition: form-data; name=\"fit\"\r\n\r\n\xff\r\n--b--\r\n", 400},
         {"number with a blank", F "b",
          "--b\r\nContent-Disposition: form-data; name=\"n\"\r\n\r\n1 2\r\n--b--\r\n", 422},
+        {"number of 66 digits", F "b",
+         "--b\r\nContent-Disposition: form-data; name=\"noise_scale\"\r\n\r\n1."
+         "0000000000000000000000000000000000000000000000000000000000000000\r\n--b--\r\n",
+         422},
         {"word for a bool", F "b",
          "--b\r\nContent-Disposition: form-data; name=\"ensemble\"\r\n\r\nyes\r\n--b--\r\n", 422},
         {"other type", "application/x-www-form-urlencoded", "n=1", 415},

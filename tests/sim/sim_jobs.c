@@ -267,8 +267,8 @@ static void do_claim(sim *s)
     sim_require(s, w->job >= 0, "C1 only accepted jobs run", w->lease.id);
     sim_require(s, ebmd_jobs_get(s->jobs, w->lease.id, NULL, &v) == EBM_OK && v.row.attempts > 0,
                 "C4 a claim counts", w->lease.id);
-    sim_require(s, !s->seen[w->job].cancel_acknowledged, "C4 a canceled job is not run again",
-                w->lease.id);
+    sim_require(s, !s->seen[w->job].cancel_acknowledged || w->lease.cancel_requested,
+                "C4 a canceled job is claimed to be ended", w->lease.id);
     w->done = 0;
     if (w->lease.has_checkpoint) {
         sim_require(s,
@@ -376,8 +376,9 @@ static void do_cancel(sim *s)
     if (s->n_jobs == 0 || sim_below(s, 3) != 0 ||
         ebmd_jobs_cancel(s->jobs, s->seen[i].id, NULL, &v, NULL) != EBM_OK)
         return;
-    sim_require(s, v.row.state != EBMD_JOB_QUEUED, "C4 cancel ends what waits", s->seen[i].id);
-    if (v.row.state == EBMD_JOB_RUNNING)
+    sim_require(s, v.row.state != EBMD_JOB_QUEUED || v.row.bytes[EBMD_BLOB_CHECKPOINT] > 0,
+                "C4 cancel ends what waits and has nothing to keep", s->seen[i].id);
+    if (!ebmd_job_state_final(v.row.state))
         sim_require(s, v.row.cancel_requested, "C4 cancel is noted", s->seen[i].id);
     s->seen[i].cancel_acknowledged = true;
 }

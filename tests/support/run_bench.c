@@ -26,7 +26,7 @@ static bool plan_tools(run_bench *b)
     return st == EBM_OK && ebmd_tools_aim(&b->tools, &order, NULL) == EBM_OK;
 }
 
-bool run_bench_open(run_bench *b, unsigned slots)
+bool run_bench_open(run_bench *b, unsigned slots, size_t bytes)
 {
     static const tiny_model what = {
         .id = "tiny", .levels = 2, .steps = 3, .seed = 1, .step_scale = 1.0};
@@ -40,7 +40,7 @@ bool run_bench_open(run_bench *b, unsigned slots)
         ebmd_store_open("memory", &limits, &b->store, NULL) != EBM_OK || !plan_tools(b))
         return false;
     b->env = (ebmd_run_env){.store = b->store, .catalog = b->catalog, .build = "t"};
-    b->sched = ebmd_sched_create(&b->env, 1, slots);
+    b->sched = ebmd_sched_create(&b->env, 1, slots, bytes);
     return b->sched != NULL;
 }
 

@@ -18,8 +18,8 @@ typedef struct run_bench {
     ebmd_tools tools;
 } run_bench;
 
-/* 8x8 pixels, 2 levels of 3 steps. */
-bool run_bench_open(run_bench *b, unsigned slots);
+/* 8x8 pixels, 2 levels of 3 steps; slots and bytes bound the scheduler. */
+bool run_bench_open(run_bench *b, unsigned slots, size_t bytes);
 void run_bench_close(run_bench *b);
 
 /* The id of job number i. @own static, good until the next call */

@@ -73,6 +73,7 @@ typedef enum ebma_problem_code {
     EBMA_SHUTTING_DOWN,
     EBMA_OVERLOADED,
     EBMA_STORE_UNAVAILABLE,
+    EBMA_WORKER_HUNG,
     EBMA_INTERRUPTED,
     EBMA_CANCELED,
     EBMA_DEADLINE,
@@ -156,12 +157,13 @@ typedef struct ebma_job {
     const char *build;
 } ebma_job;
 
-/* Where the images of a job object come from while it is written for a reader: image k of n at
- * index k, and of its levels t at (1 + t) n + k. */
+/* Where the images of a job object come from while it is written for a reader: image k of the
+ * job's `parts` at index k, and of its levels t at (1 + t) parts + k. */
 typedef struct ebma_images {
     /* @own *data: ebm_free() @err whatever keeps the image from being read */
     ebm_status (*read)(void *self, int32_t index, char **data, size_t *size, ebm_error *err);
     void *self;
+    int32_t parts; /* also of a job that gave fewer */
 } ebma_images;
 
 /* How far a job at work is. */
@@ -231,12 +233,13 @@ typedef struct ebma_event {
     size_t position;                  /* QUEUED */
     double eta_s;                     /* QUEUED, PROGRESS */
     ebma_progress progress;           /* PROGRESS; of PREVIEW level and step */
-    int32_t index;                    /* PREVIEW, IMAGE: number of the part */
+    int64_t index;                    /* PREVIEW, IMAGE: as of `data` of the job object */
     uint64_t seed;                    /* IMAGE: of the request, also if it was drawn */
     const struct ebma_chains *chains; /* DIAGNOSTICS */
     bool weighed;                     /* IMAGE: logp is its log density */
     double logp;
-    const void *png; /* PREVIEW, IMAGE */
+    const char *sha256; /* IMAGE: of its PNG file */
+    const void *png;    /* PREVIEW, IMAGE; NULL: left out */
     size_t png_size;
     int retry_ms; /* DRAINING, BYE: when to connect again */
 } ebma_event;

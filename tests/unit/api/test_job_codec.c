@@ -94,7 +94,7 @@ static ebm_status read_one(void *self, int32_t index, char **data, size_t *size,
     return EBM_OK;
 }
 
-static const ebma_images images_of = {read_one, NULL};
+static const ebma_images images_of = {read_one, NULL, 3};
 
 static const ebma_job_state well = {.status = EBMA_JOB_SUCCEEDED,
                                     .started_ms = 1767323045700,

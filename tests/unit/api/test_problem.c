@@ -47,7 +47,7 @@ static void every_status_has_a_problem(void **state)
     } rows[] = {{EBM_ERR_ARG, 422},      {EBM_ERR_RANGE, 422},       {EBM_ERR_NOT_FOUND, 404},
                 {EBM_ERR_LIMIT, 413},    {EBM_ERR_IO, 503},          {EBM_ERR_NOMEM, 503},
                 {EBM_ERR_DIVERGED, 500}, {EBM_ERR_INTERNAL, 500},    {EBM_ERR_BAD_STATE, 500},
-                {(ebm_status)777, 500},  {EBM_ERR_UNSUPPORTED, 500}, {EBM_ERR_CANCELLED, 503}};
+                {(ebm_status)777, 500},  {EBM_ERR_UNSUPPORTED, 500}, {EBM_ERR_CANCELLED, 409}};
 
     (void)state;
     assert_int_equal(ebma_problem_of(EBM_OK), EBMA_OK);

@@ -48,7 +48,7 @@ static int open_socket(int *port)
 static void listener_open(listener *l)
 {
     memset(l, 0, sizeof(*l));
-    assert_true(run_bench_open(&l->bench, 1));
+    assert_true(run_bench_open(&l->bench, 1, SIZE_MAX));
     run_bench_submit(&l->bench, 1, "{}", "");
     l->phase.wake_fd = -1;
     atomic_store(&l->phase.phase, EBMD_READY);

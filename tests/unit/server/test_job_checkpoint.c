@@ -21,7 +21,7 @@ static int setup(void **state)
     static run_bench b;
 
     *state = &b;
-    return run_bench_open(&b, 4) ? 0 : -1;
+    return run_bench_open(&b, 4, SIZE_MAX) ? 0 : -1;
 }
 
 static int teardown(void **state)
@@ -101,6 +101,27 @@ static void going_on(void **state)
     ebm_free(undisturbed);
 }
 
+/* A result that is not the one that was saved is made again. */
+static void a_result_that_changed(void **state)
+{
+    const ebmd_wish any = {.above_priority = -1, .below_work = INT64_MAX};
+    const ebmd_blob other = {EBMD_BLOB_PART, 0, "other", 5};
+    const ebmd_save save = {.blobs = &other, .n_blobs = 1, .release = true};
+    run_bench *b = *state;
+    ebmd_run *run = half_done(b);
+    ebmd_lease lease;
+
+    assert_int_equal(ebmd_run_save(&b->env, run, true, NULL), EBM_OK);
+    ebmd_run_free(run);
+    assert_int_equal(b->store->ops->claim(b->store, &any, &lease, NULL), EBM_OK);
+    assert_int_equal(b->store->ops->save(b->store, &lease, &save, NULL), EBM_OK);
+    run = take_up(b);
+    assert_int_equal(run->done, 0);
+    for (int32_t k = 0; k < 3; k++)
+        assert_int_equal(run->part[k].phase, EBMD_PART_NEW);
+    ebmd_run_free(run);
+}
+
 static ebm_status unpack(ebmd_run *run, const unsigned char *bytes, size_t size)
 {
     ebm_status st;
@@ -147,11 +168,11 @@ static void forged_checkpoints(void **state)
                 {112, -1},                     /* phase of part 0 */
                 {112, EBMD_PART_BEGUN},        /* a state that is not there */
                 {124, 0x7ff00000},             /* a value of part 0 becomes infinite */
-                {112 + 240, 99},               /* level of part 1 */
-                {112 + 240, -2},               /* level of part 1 */
-                {112 + 244, -1},               /* step of part 1 */
-                {112 + 244, INT32_MAX},        /* step of part 1 */
-                {112 + 240 + 64, 0x7fc00000}}; /* a pixel that is not a number */
+                {112 + 432, 99},               /* level of part 1 */
+                {112 + 432, -2},               /* level of part 1 */
+                {112 + 436, -1},               /* step of part 1 */
+                {112 + 436, INT32_MAX},        /* step of part 1 */
+                {112 + 432 + 64, 0x7fc00000}}; /* a pixel that is not a number */
     run_bench *b = *state;
     ebmd_run *run = half_done(b);
     unsigned char *good, *bytes;
@@ -232,6 +253,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(going_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_result_that_changed, setup, teardown),
         cmocka_unit_test_setup_teardown(every_change_is_noticed, setup, teardown),
         cmocka_unit_test_setup_teardown(forged_checkpoints, setup, teardown),
         cmocka_unit_test_setup_teardown(a_bad_checkpoint_is_dropped, setup, teardown),

@@ -39,7 +39,7 @@ static int write_picture(bool half, char *text)
 static int setup(void **state)
 {
     (void)state;
-    return run_bench_open(&b, 4) && write_picture(false, picture) == 0 &&
+    return run_bench_open(&b, 4, SIZE_MAX) && write_picture(false, picture) == 0 &&
                    write_picture(true, mask) == 0
                ? 0
                : -1;

@@ -59,14 +59,17 @@ static void conversation(int fd)
     ebmd_notify_open(&n, lookup);
     ebmd_notify_say(&n, "READY=1");
     expect(fd, "READY=1");
-    ebmd_notify_beat(&n, 5000.0);
+    ebmd_notify_beat(&n, 5000.0, true);
     expect(fd, "WATCHDOG=1");
     assert_int_equal(ebmd_notify_wait_ms(&n, 5400.0), 601); /* a third of three seconds */
     assert_int_equal(ebmd_notify_wait_ms(&n, 7000.0), 0);
-    ebmd_notify_beat(&n, 5999.0);
+    ebmd_notify_beat(&n, 5999.0, true);
     expect(fd, "");
-    ebmd_notify_beat(&n, 6000.0);
+    ebmd_notify_beat(&n, 6000.0, true);
     expect(fd, "WATCHDOG=1");
+    ebmd_notify_beat(&n, 7000.0, false);
+    expect(fd, "");
+    assert_int_equal(ebmd_notify_wait_ms(&n, 7000.0), 1001); /* looked at again, not at once */
     ebmd_notify_close(&n);
 }
 
@@ -107,7 +110,7 @@ static void odd_environments(void **state)
         ebmd_notify_open(&n, lookup);
         assert_int_equal(n.fd, -1);
         ebmd_notify_say(&n, "READY=1");
-        ebmd_notify_beat(&n, 1.0);
+        ebmd_notify_beat(&n, 1.0, true);
         assert_int_equal(ebmd_notify_wait_ms(&n, 1.0), -1);
         ebmd_notify_close(&n);
     }
@@ -130,7 +133,7 @@ static void no_watchdog(void **state)
         snprintf(pid, sizeof(pid), "%s", rows[i][1]);
         ebmd_notify_open(&n, lookup);
         assert_int_equal(ebmd_notify_wait_ms(&n, 1.0), -1);
-        ebmd_notify_beat(&n, 1.0);
+        ebmd_notify_beat(&n, 1.0, true);
         expect(fd, "");
         ebmd_notify_close(&n);
     }

@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "clock.h"
+#include "ebm/memory.h"
 #include "run_bench.h"
 
 static int setup(void **state)
@@ -17,7 +19,7 @@ static int setup(void **state)
     static run_bench b;
 
     *state = &b;
-    return run_bench_open(&b, 4) ? 0 : -1;
+    return run_bench_open(&b, 4, SIZE_MAX) ? 0 : -1;
 }
 
 static int teardown(void **state)
@@ -138,6 +140,31 @@ static void too_many_open_jobs(void **state)
         assert_int_equal(run_bench_state(b, i), EBMD_JOB_SUCCEEDED);
 }
 
+/* No more is opened than there is memory for; a smaller one takes the place of a larger. */
+static void too_much_memory(void **state)
+{
+    static run_bench tight;
+    run_bench *b = &tight;
+
+    (void)state;
+    assert_true(run_bench_open(b, 4, 1)); /* one job is always open */
+    for (int i = 1; i <= 3; i++)
+        run_bench_submit(b, i, "{\"steps_per_level\":100,\"seed\":1}", "");
+    for (int i = 0; i < 20; i++) {
+        turn(b, 1);
+        assert_int_equal(ebmd_sched_open(b->sched), 1);
+    }
+    run_bench_submit(b, 4, "{\"steps_per_level\":10,\"seed\":1}", "");
+    for (int i = 0; i < 8; i++)
+        turn(b, 1);
+    assert_int_equal(run_bench_state(b, 4), EBMD_JOB_RUNNING);
+    assert_int_equal(ebmd_sched_open(b->sched), 1);
+    run_bench_finish_all(b, 40);
+    for (int i = 1; i <= 4; i++)
+        assert_int_equal(run_bench_state(b, i), EBMD_JOB_SUCCEEDED);
+    run_bench_close(b);
+}
+
 /* C3: alone in one go, or among others in small pieces with releases in between. */
 static void the_same_bytes(void **state)
 {
@@ -173,6 +200,51 @@ static void canceled_and_late(void **state)
     assert_int_equal(run_bench_state(b, 1), EBMD_JOB_CANCELED);
     assert_true(run_bench_state(b, 2) == EBMD_JOB_EXPIRED ||
                 run_bench_state(b, 2) == EBMD_JOB_CANCELED);
+}
+
+/* Images that were done before the end are there, up to the first that was not. */
+static void canceled_with_images(void **state)
+{
+    run_bench *b = *state;
+    char *document, digest[65];
+    ebmd_slot slot;
+    size_t size;
+    ebmd_view v;
+
+    run_bench_submit(b, 1, "{\"n\":3,\"seed\":1}", "");
+    do {
+        turn(b, 1000000);
+    } while (ebmd_sched_list(b->sched, &slot, 1) == 0 || slot.progress.parts_done < 2);
+    assert_int_equal(b->store->ops->cancel(b->store, run_bench_id(1), NULL, &v, NULL), EBM_OK);
+    ebmd_sched_cancel(b->sched, run_bench_id(1));
+    run_bench_finish_all(b, 1);
+    assert_int_equal(run_bench_state(b, 1), EBMD_JOB_CANCELED);
+    assert_int_equal(b->store->ops->blob(b->store, run_bench_id(1), EBMD_BLOB_DOCUMENT, 0,
+                                         &document, &size, NULL),
+                     EBM_OK);
+    for (int32_t k = 0; k < 3; k++)
+        assert_int_equal(ebma_job_image_digest(document, size, k, digest, NULL),
+                         k < 2 ? EBM_OK : EBM_ERR_NOT_FOUND);
+    ebm_free(document);
+}
+
+/* A worker that does not come back is noticed, and its job's lease is let go. */
+static void a_worker_that_hangs(void **state)
+{
+    run_bench *b = *state;
+    char id[EBMD_ID_SIZE] = "";
+    ebmd_task task;
+
+    run_bench_submit(b, 1, "{\"seed\":1}", "");
+    do {
+        assert_true(ebmd_sched_next(b->sched, &b->seen, &task));
+    } while (task.duty != EBMD_STEP);
+    assert_false(ebmd_sched_hung(b->sched, ebmd_clock_ms() + 29e3, id));
+    assert_true(ebmd_sched_hung(b->sched, ebmd_clock_ms() + 31e3, id));
+    assert_string_equal(id, run_bench_id(1));
+    run_bench_step(b, &task, 1);
+    assert_false(ebmd_sched_hung(b->sched, ebmd_clock_ms() + 31e3, id));
+    run_bench_finish_all(b, 1000000);
 }
 
 /* What is open is shown as it stands, and no more than there is room for. */
@@ -311,6 +383,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(priority_wins, setup, teardown),
         cmocka_unit_test_setup_teardown(paused, setup, teardown),
         cmocka_unit_test_setup_teardown(too_many_open_jobs, setup, teardown),
+        cmocka_unit_test(too_much_memory),
+        cmocka_unit_test_setup_teardown(canceled_with_images, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_worker_that_hangs, setup, teardown),
         cmocka_unit_test_setup_teardown(the_same_bytes, setup, teardown),
         cmocka_unit_test_setup_teardown(canceled_and_late, setup, teardown),
         cmocka_unit_test_setup_teardown(slots_shown, setup, teardown),

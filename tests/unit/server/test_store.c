@@ -219,6 +219,38 @@ static void cancel_in_every_state(void **state)
                      EBM_ERR_NOT_FOUND);
 }
 
+/* What it has come to is kept by whoever claims it next, before anything else and with any wish. */
+static void canceled_with_a_checkpoint(void **state)
+{
+    static const ebmd_wish nothing = {.above_priority = INT32_MAX, .below_work = 0};
+    store_bench *f = *state;
+    ebmd_spec spec = bench_spec_of(bench_id_of(2));
+    ebmd_lease lease;
+    ebmd_view v;
+
+    bench_accept(f, 1);
+    lease = bench_claim(f, 1);
+    assert_int_equal(bench_save(f, &lease, "here", true), EBM_OK);
+    assert_int_equal(f->store->ops->claim(f->store, &nothing, &lease, NULL), EBM_ERR_NOT_FOUND);
+    assert_int_equal(f->store->ops->cancel(f->store, bench_id_of(1), NULL, &v, NULL), EBM_OK);
+    assert_true(v.row.state == EBMD_JOB_QUEUED && v.row.cancel_requested);
+    assert_int_equal(f->asked, 1);
+    spec.priority = 9;
+    assert_int_equal(bench_submit(f, &spec), EBMD_SUBMIT_ACCEPTED);
+    lease = bench_claim(f, 1);
+    assert_true(lease.cancel_requested && lease.has_checkpoint);
+    assert_int_equal(bench_save(f, &lease, NULL, true), EBM_OK); /* a drain comes in between */
+    bench_expect_blob(f, 1, EBMD_BLOB_CHECKPOINT, 0, "here", 4);
+    assert_int_equal(f->store->ops->claim(f->store, &nothing, &lease, NULL), EBM_OK);
+    assert_string_equal(lease.id, bench_id_of(1));
+    f->mono += f->limits.lease_ms; /* and a dead worker */
+    bench_sweep(f);
+    lease = bench_claim(f, 1);
+    assert_int_equal(bench_finish(f, &lease), EBM_OK);
+    lease = bench_claim(f, 2);
+    assert_false(lease.cancel_requested);
+}
+
 /* Whatever its state: it has ended, nothing is kept of it, and late workers change nothing. */
 static void forgetting(void **state)
 {
@@ -384,6 +416,7 @@ int main(void)
         BENCH_BOTH(fair_shares),
         BENCH_BOTH(wishes),
         BENCH_BOTH(cancel_in_every_state),
+        BENCH_BOTH(canceled_with_a_checkpoint),
         BENCH_BOTH(forgetting),
         BENCH_BOTH(pages),
         BENCH_BOTH(allocations_that_fail),

@@ -217,7 +217,8 @@ static void hostile_rows(void **state)
         "UPDATE jobs SET code=char(10) WHERE seq=1",
         "UPDATE jobs SET idem='zz' WHERE seq=1",
         "UPDATE jobs SET seq=2 WHERE seq=1",
-        "UPDATE jobs SET seq=0 WHERE seq=1"};
+        "UPDATE jobs SET seq=0 WHERE seq=1",
+        "UPDATE jobs SET seq=9223372036854775807 WHERE seq=2"};
     store_bench *f = *state;
 
     for (size_t i = 0; i < sizeof(edits) / sizeof(edits[0]); i++) {

@@ -74,6 +74,7 @@ static void poison_stops(void **state)
 
 static void giving_back_and_going_on(void **state)
 {
+    static const ebmd_save later = {.release = true, .pause_ms = 1000};
     store_bench *f = *state;
     ebmd_lease lease;
 
@@ -87,6 +88,10 @@ static void giving_back_and_going_on(void **state)
         bench_expect_blob(f, 1, EBMD_BLOB_CHECKPOINT, 0, "second", 6);
     }
     lease = bench_claim(f, 1);
+    assert_int_equal(f->store->ops->save(f->store, &lease, &later, NULL), EBM_OK);
+    bench_claim_none(f); /* it could not be taken up: not again at once */
+    f->mono += later.pause_ms;
+    lease = bench_claim(f, 1);
     assert_int_equal(bench_finish(f, &lease), EBM_OK);
     bench_expect_blob(f, 1, EBMD_BLOB_CHECKPOINT, 0, NULL, 0);
 }
@@ -95,7 +100,7 @@ static void deadlines_and_age(void **state)
 {
     store_bench *f = *state;
     ebmd_spec spec = bench_spec_of(bench_id_of(1));
-    ebmd_lease lease;
+    ebmd_lease lease, late;
 
     spec.timeout_ms = 100;
     assert_int_equal(bench_submit(f, &spec), EBMD_SUBMIT_ACCEPTED);
@@ -109,6 +114,16 @@ static void deadlines_and_age(void **state)
     bench_accept(f, 2);
     lease = bench_claim(f, 2);
     assert_int_equal(lease.deadline_mono, INT64_MAX);
+    spec.id = bench_id_of(3);
+    assert_int_equal(bench_submit(f, &spec), EBMD_SUBMIT_ACCEPTED);
+    late = bench_claim(f, 3);
+    assert_int_equal(bench_save(f, &late, "here", true), EBM_OK);
+    f->mono += 100; /* what it has come to is not thrown away */
+    bench_sweep(f);
+    bench_expect_state(f, 3, EBMD_JOB_QUEUED, "");
+    late = bench_claim(f, 3);
+    assert_true(late.deadline_mono <= f->mono && late.has_checkpoint);
+    assert_int_equal(bench_finish(f, &late), EBM_OK);
     assert_int_equal(bench_finish(f, &lease), EBM_OK);
     f->mono += f->limits.result_ttl_ms;
     bench_sweep(f);
@@ -141,13 +156,17 @@ static void only_so_much_is_kept(void **state)
     f->limits.rows = 100;
     f->limits.bytes = 40; /* a finished job has 20 */
     bench_reopen(f);
+    bench_accept(f, 200);
+    assert_int_equal(f->store->ops->claim(f->store, &bench_any, &lease, NULL), EBM_OK);
+    assert_int_equal(bench_save(f, &lease, "more than all results together may have", false),
+                     EBM_OK);
     for (int i = 5; i <= 8; i++) {
         bench_accept(f, i);
         while (f->store->ops->claim(f->store, &bench_any, &lease, NULL) == EBM_OK)
             assert_int_equal(bench_finish(f, &lease), EBM_OK);
     }
-    assert_true(!bench_exists(f, 5) && !bench_exists(f, 6) && bench_exists(f, 7) &&
-                bench_exists(f, 8));
+    for (int i = 5; i <= 8; i++) /* the ids stay known: 410, not 404 */
+        assert_int_equal(bench_view_of(f, i).row.purged, i <= 6);
 }
 
 int main(void)
