@@ -13,7 +13,8 @@
 #include "store.h"
 #include "store_columns.h"
 
-#define BLOB_MAX (128 * 1024 * 1024)
+#define BLOB_MAX  (128 * 1024 * 1024)
+#define LOG_PAGES 1000 /* in the log, until they are copied into the file */
 
 /* --- the columns of a row ------------------------------------------------------------------ */
 
@@ -346,6 +347,21 @@ static ebm_status check_schema(sqlite_backend *m, const char *path, ebm_error *e
     return EBM_OK;
 }
 
+/* Copies the log into the file, as SQLite would by itself, but its own way swallows errors: a sync
+ * that fails here makes the log's pages unsafe to give up, and the next one would be believed. The
+ * commit that brought us here then counts as failed, and with it the store. No room and a lock are
+ * no reason: the log stays. */
+static int checkpoint_log(void *arg, sqlite3 *db, const char *name, int pages)
+{
+    int rc;
+
+    (void)arg;
+    if (pages < LOG_PAGES)
+        return SQLITE_OK;
+    rc = sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    return rc == SQLITE_BUSY || rc == SQLITE_LOCKED || rc == SQLITE_FULL ? SQLITE_OK : rc;
+}
+
 static ebm_status prepare(sqlite_backend *m, const char *path, ebm_error *err)
 {
     char upsert[EBMD__SQL_ROOM] = "";
@@ -375,6 +391,7 @@ static ebm_status open_file(sqlite_backend *m, const char *path, ebm_error *err)
     sqlite3_db_config(m->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_limit(m->db, SQLITE_LIMIT_LENGTH, BLOB_MAX);
     sqlite3_busy_timeout(m->db, 200);
+    sqlite3_wal_hook(m->db, checkpoint_log, NULL);
     st = settle_pragmas(m, path, err);
     if (st == EBM_OK)
         st = check_schema(m, path, err);

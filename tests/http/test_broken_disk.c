@@ -19,7 +19,7 @@
 #define SLOW "{\"model\":\"slow\",\"steps_per_level\":20,\"seed\":1}"
 
 static daemon_process d;
-static char full[TEMP_PATH_MAX], lost[TEMP_PATH_MAX];
+static char full[TEMP_PATH_MAX], lost[TEMP_PATH_MAX], base[TEMP_PATH_MAX];
 
 /* With the disk of support/failing_disk.c, which no process after this one gets. */
 static bool start(bool failing)
@@ -43,7 +43,8 @@ static int setup(void **state)
 {
     (void)state;
     return daemon_prepare_slow(&d) && temp_dir_join(d.dir, "disk.full", full) &&
-                   temp_dir_join(d.dir, "disk.sync", lost) && start(true)
+                   temp_dir_join(d.dir, "disk.sync", lost) &&
+                   temp_dir_join(d.dir, "disk.base", base) && start(true)
                ? 0
                : -1;
 }
@@ -140,11 +141,33 @@ static void one_lost_sync(void **state)
     assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
 }
 
+/* The same when the log is copied into the file, which happens by the way, once in many jobs. */
+static void a_lost_sync_of_the_file(void **state)
+{
+    char first[64], id[64];
+    int status = 202, sent = 1;
+
+    (void)state;
+    assert_int_equal(send_later("{}", first), 202);
+    touch(base);
+    for (; sent < 3000 && (status == 202 || status == 429); sent++) {
+        status = send_later("{}", id);
+        if (status == 429)
+            real_sleep_ms(5);
+    }
+    assert_true(sent < 3000 && access(base, F_OK) != 0);
+    assert_int_equal(daemon_stop(&d, 0, 20000), 74);
+    assert_true(start(false));
+    assert_true(is_in(first, "succeeded", 100));
+    assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(no_room_for_a_while, setup, teardown),
         cmocka_unit_test_setup_teardown(one_lost_sync, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_lost_sync_of_the_file, setup, teardown),
     };
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)

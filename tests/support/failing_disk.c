@@ -1,6 +1,7 @@
 /* A disk that fails when it is told to, preloaded under a daemon. With P for the value of
  * EBM_FAILING_DISK: while the file P.full is there, writes to job files find no room; once a file
- * P.sync is there, the next sync of one fails, and later ones "work" again.
+ * P.sync is there, the next sync of one fails, and later ones "work" again; P.base is the same for
+ * the file itself alone, not its log.
  * Knows calls and names of files; not what is written. */
 #define _GNU_SOURCE /* RTLD_NEXT, pwrite64 */
 #include <dlfcn.h>
@@ -11,9 +12,10 @@
 #include <string.h>
 #include <unistd.h>
 
-static bool is_job_file(int fd)
+static bool is_named(int fd, const char *end)
 {
     char link[64], name[4096];
+    const char *found;
     ssize_t n;
 
     snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
@@ -21,7 +23,13 @@ static bool is_job_file(int fd)
     if (n <= 0)
         return false;
     name[n] = '\0';
-    return strstr(name, "jobs.db") != NULL;
+    found = strstr(name, "jobs.db");
+    return found && strcmp(found + strlen("jobs.db"), end) == 0;
+}
+
+static bool is_job_file(int fd)
+{
+    return is_named(fd, "") || is_named(fd, "-wal") || is_named(fd, "-journal");
 }
 
 static bool told(const char *what, char path[4096])
@@ -49,7 +57,9 @@ static bool loses(int fd)
 {
     char path[4096];
 
-    if (!told("sync", path) || !is_job_file(fd) || unlink(path) != 0)
+    if (!(told("sync", path) && is_job_file(fd)) && !(told("base", path) && is_named(fd, "")))
+        return false;
+    if (unlink(path) != 0)
         return false;
     errno = EIO;
     return true;
