@@ -193,9 +193,13 @@ ebm_status ebmd_job_checkpoint_unpack(const void *bytes, size_t size, ebmd_run *
 void ebmd_job_checkpoint_forget(ebmd_run *run)
 {
     for (int32_t k = 0; k < run->plan.parts; k++) {
-        ebm_free(run->part[k].state);
-        ebmd_run_clear_result(&run->plan, &run->part[k].result);
-        run->part[k] = (ebmd_part){.phase = EBMD_PART_NEW};
+        ebmd_part *p = &run->part[k], fresh = {.phase = EBMD_PART_NEW};
+
+        if (p->phase == EBMD_PART_DONE)
+            memcpy(fresh.earlier, p->digest, sizeof(fresh.earlier));
+        ebm_free(p->state);
+        ebmd_run_clear_result(&run->plan, &p->result);
+        *p = fresh;
     }
     run->grad_evals = 0;
     run->quanta = 0;

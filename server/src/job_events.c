@@ -11,7 +11,8 @@ static bool metrics_kind(const char *name, ebmd_job_kind *out)
     static const char *const names[EBMD_KINDS] = {
         [EBMD_KIND_SAMPLE] = "sample", [EBMD_KIND_INPAINT] = "inpaint",
         [EBMD_KIND_MCMC] = "mcmc",     [EBMD_KIND_INTERPOLATE] = "interpolate",
-        [EBMD_KIND_ENERGY] = "energy", [EBMD_KIND_LIKELIHOOD] = "likelihood"};
+        [EBMD_KIND_ENERGY] = "energy", [EBMD_KIND_LIKELIHOOD] = "likelihood",
+        [EBMD_KIND_CHAINS] = "chains"};
 
     for (int k = 0; k < EBMD_KINDS; k++) {
         if (strcmp(names[k], name) == 0) {

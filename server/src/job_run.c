@@ -36,6 +36,8 @@ static ebm_status resume(const ebmd_run_env *env, ebmd_run *run, ebm_error *err)
         st = ebmd_job_checkpoint_unpack(bytes, size, run, &cause);
     if (st == EBM_OK)
         st = ebmd_run_load_results(env, run);
+    if (st == EBM_ERR_FORMAT && cause.status == EBM_OK)
+        ebm_error_set(&cause, st, run->lease.id, "a stored result has changed");
     ebm_free(bytes);
     if (st == EBM_ERR_FORMAT || st == EBM_ERR_NOT_FOUND) {
         note(env, run, "checkpoint_dropped", &cause);
@@ -473,9 +475,32 @@ static ebm_status hand_in(const ebmd_run_env *env, const ebmd_run *run, const eb
     return st;
 }
 
+/* Results that were lost and made again must be the same bytes. */
+static void compare_again(const ebmd_run_env *env, ebmd_run *run)
+{
+    const ebmd_field field = {.key = "job", .text = run->lease.id};
+    uint64_t n = 0;
+
+    for (int32_t k = 0; run->part && k < run->plan.parts; k++) {
+        ebmd_part *p = &run->part[k];
+
+        if (p->phase != EBMD_PART_DONE || p->earlier[0] == '\0')
+            continue;
+        ebmd_run_digest(run, k, p->digest);
+        n += strcmp(p->digest, p->earlier) != 0;
+    }
+    if (n == 0)
+        return;
+    ebmd_log_event(env->log, EBMD_ERROR, "determinism_mismatch", &field, 1);
+    ebmd_metrics_count(env->metrics, EBMD_COUNT_DETERMINISM_MISMATCHES, n);
+}
+
 static void measure(const ebmd_run_env *env, ebmd_run *run)
 {
-    ebmd_metrics_count(env->metrics, EBMD_COUNT_LANGEVIN_STEPS, (uint64_t)run->grad_evals);
+    ebmd_metrics_count(env->metrics, EBMD_COUNT_ENERGY_EVALS, (uint64_t)run->grad_evals);
+    if (run->plan.images > 0)
+        ebmd_metrics_count(env->metrics, EBMD_COUNT_LANGEVIN_STEPS, (uint64_t)run->grad_evals);
+    compare_again(env, run);
     ebmd_metrics_observe(env->metrics, EBMD_BATCH_ROWS, batch_mean(run));
     if (run->error == EBMA_CANCELED && atomic_load(&run->stop))
         ebmd_metrics_observe(env->metrics, EBMD_TIME_CANCEL,

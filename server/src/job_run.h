@@ -24,12 +24,13 @@ typedef enum ebmd_part_phase { EBMD_PART_NEW, EBMD_PART_BEGUN, EBMD_PART_DONE } 
 typedef struct ebmd_part {
     void *state; /* while BEGUN; ebm_free() */
     ebmd_part_phase phase;
-    bool busy;       /* a worker has it */
-    double taken_at; /* since when; ebmd_clock_ms() */
-    int64_t spent;   /* work units behind it, when a quantum last came back */
-    bool saved;      /* its result is in the store */
-    char digest[65]; /* of its outputs; "": not made yet */
-    int32_t shown;   /* level of its last picture, plus one; 0: none yet */
+    bool busy;        /* a worker has it */
+    double taken_at;  /* since when; ebmd_clock_ms() */
+    int64_t spent;    /* work units behind it, when a quantum last came back */
+    bool saved;       /* its result is in the store */
+    char digest[65];  /* of its outputs; "": not made yet */
+    char earlier[65]; /* what that was before the result was lost; "": nothing is known */
+    int32_t shown;    /* level of its last picture, plus one; 0: none yet */
     ebmd_reading reading;
     ebmd_result result;
 } ebmd_part;

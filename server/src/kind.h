@@ -50,6 +50,7 @@ typedef struct ebmd_plan {
     int32_t outputs;     /* byte strings that a part gives, at least 1 */
     int32_t images;      /* outputs 0..images-1 of the job are PNG files */
     int64_t part_work;   /* gradient evaluations of one part, known before it runs */
+    int64_t behind;      /* of those of all parts, what the chains that it begins with have done */
     size_t state_size;   /* bytes of one part between two quanta */
     int32_t priority;    /* 0..9; -1: left open */
     int64_t timeout_ms;  /* 0: none */

@@ -178,8 +178,13 @@ static ebm_status take_all(ebmd_run *run, const ebm_chain_set *set)
     return st;
 }
 
+static int64_t chains_spent(const ebmd_plan *plan, int32_t part, const void *state)
+{
+    return ebmd_kind_mcmc.spent(plan, part, state);
+}
+
 /* A run that has not begun to work, packed. */
-static ebm_status pack(const ebmd_plan *plan, const ebm_chain_set *set, unsigned char **bytes,
+static ebm_status pack(ebmd_plan *plan, const ebm_chain_set *set, unsigned char **bytes,
                        size_t *size)
 {
     ebmd_run *run = ebm_alloc(1, sizeof(*run));
@@ -193,6 +198,9 @@ static ebm_status pack(const ebmd_plan *plan, const ebm_chain_set *set, unsigned
         st = take_all(run, set);
     if (st == EBM_OK)
         st = ebmd_job_checkpoint_pack(run, bytes, size, NULL);
+    plan->behind = 0;
+    for (int32_t p = 0; st == EBM_OK && p < plan->parts; p++)
+        plan->behind += chains_spent(plan, p, run->part[p].state);
     for (int32_t p = 0; run && run->part && p < plan->parts; p++)
         ebm_free(run->part[p].state);
     if (run)
@@ -313,11 +321,6 @@ static ebm_status chains_advance(const ebmd_plan *plan, int32_t part, void *stat
     if (((const ebmd_chain_head *)state)->at < 0)
         return ebm_error_set(err, EBM_ERR_FORMAT, "chains", "the chains to go on with are lost");
     return ebmd_kind_mcmc.advance(plan, part, state, tools, q, err);
-}
-
-static int64_t chains_spent(const ebmd_plan *plan, int32_t part, const void *state)
-{
-    return ebmd_kind_mcmc.spent(plan, part, state);
 }
 
 static ebm_status chains_collect(const ebmd_plan *plan, int32_t part, void *state,

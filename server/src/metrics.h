@@ -21,13 +21,14 @@ typedef enum ebmd_job_kind {
     EBMD_KIND_INTERPOLATE,
     EBMD_KIND_ENERGY,
     EBMD_KIND_LIKELIHOOD,
+    EBMD_KIND_CHAINS,
     EBMD_KINDS
 } ebmd_job_kind;
 
 /* Things that only ever go up. */
 typedef enum ebmd_counter {
-    EBMD_COUNT_ENERGY_EVALS,
-    EBMD_COUNT_LANGEVIN_STEPS,
+    EBMD_COUNT_ENERGY_EVALS,   /* with the gradient or without */
+    EBMD_COUNT_LANGEVIN_STEPS, /* gradient evaluations of chains, whatever the sampler */
     EBMD_COUNT_LEASES_LOST,
     EBMD_COUNT_REDELIVERED,
     EBMD_COUNT_DETERMINISM_MISMATCHES,

@@ -10,7 +10,7 @@ typedef atomic_uint_fast64_t ebmd__cell;
 
 #define EBMD__BUCKETS  14 /* upper bounds of a histogram, +Inf not counted */
 #define EBMD__STATUSES 24 /* the statuses we send, and "other" at the end */
-#define EBMD__OUTCOMES (EBMA_JOB_CANCELED + 1)
+#define EBMD__OUTCOMES (EBMA_JOB_EXPIRED + 1)
 
 /* A cumulative count is made when it is written; here each value lies in one bucket. */
 typedef struct ebmd__histogram {

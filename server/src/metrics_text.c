@@ -119,8 +119,10 @@ static void put_counters(text *t, const ebmd_metrics *m)
     static const struct {
         const char *name, *help;
     } rows[EBMD_COUNTERS] = {
-        [EBMD_COUNT_ENERGY_EVALS] = {"ebm_energy_evals_total", "Evaluations of an energy."},
-        [EBMD_COUNT_LANGEVIN_STEPS] = {"ebm_langevin_steps_total", "Steps of Langevin chains."},
+        [EBMD_COUNT_ENERGY_EVALS] = {"ebm_energy_evals_total",
+                                     "Evaluations of an energy, with its gradient or without."},
+        [EBMD_COUNT_LANGEVIN_STEPS] = {"ebm_langevin_steps_total",
+                                       "Gradients that chains have taken, whatever the sampler."},
         [EBMD_COUNT_LEASES_LOST] = {"ebm_lease_lost_total", "Leases that ran out under a worker."},
         [EBMD_COUNT_REDELIVERED] = {"ebm_redelivered_total", "Jobs given to a worker once more."},
         [EBMD_COUNT_DETERMINISM_MISMATCHES] = {"ebm_determinism_mismatch_total",
@@ -203,8 +205,8 @@ static void put_requests(text *t, const ebmd_metrics *m)
 
 static void put_jobs(text *t, const ebmd_metrics *m)
 {
-    static const char *const kinds[EBMD_KINDS] = {"sample",      "inpaint", "mcmc",
-                                                  "interpolate", "energy",  "likelihood"};
+    static const char *const kinds[EBMD_KINDS] = {"sample", "inpaint",    "mcmc",  "interpolate",
+                                                  "energy", "likelihood", "chains"};
 
     head(t, "ebm_jobs_total", "counter", "Jobs that ended, by kind, status and reason.");
     for (size_t k = 0; k < EBMD_KINDS; k++) {

@@ -330,6 +330,8 @@ void ebmd_sched_stepped(ebmd_sched *s, const ebmd_task *task, const ebmd_quantum
     run->grad_evals += q->evals;
     if (q->evals > 0)
         measure(s, q->evals, ms);
+    if (q->reading.has_accept)
+        ebmd_metrics_set(s->env->metrics, EBMD_GAUGE_ACCEPT_RATIO, q->reading.accept_rate);
     if (problem != EBMA_OK && run->error == EBMA_OK)
         run->error = problem;
     if (problem == EBMA_OK && q->finished)

@@ -230,9 +230,17 @@ static ebm_status hand_in(const ebmd_app *app, const ebmd_spec *spec, ebmd_submi
     return st;
 }
 
+/* What a job costs its owner. */
+typedef struct bill {
+    double work;
+    bool paid;
+    int seconds; /* until it could be, if not */
+} bill;
+
 /* Writes the job down. One that will be waited for is listened to before it exists, or its end
- * could be missed. `seconds`: when there will be quota for one that is not paid for. */
-static void write_down(const ebmd_app *app, ebmd_request *r, const ebmd_spec *spec, int seconds)
+ * could be missed. */
+static void write_down(const ebmd_app *app, ebmd_request *r, const ebmd_spec *spec,
+                       const bill *cost)
 {
     bool waits = will_wait(r) || r->wants_events;
     ebmd_submit_outcome how = EBMD_SUBMIT_FULL;
@@ -250,32 +258,39 @@ static void write_down(const ebmd_app *app, ebmd_request *r, const ebmd_spec *sp
         r->waiter.keep_job = true; /* there is no such job: nothing to cancel */
         ebmd_waiters_remove(&r->waiter);
     }
-    if (app->keys && !spec->known_only && (st != EBM_OK || how != EBMD_SUBMIT_ACCEPTED))
-        ebmd_keys_refund(app->keys, r->grant.owner, (double)spec->work);
+    if (app->keys && cost->paid && (st != EBM_OK || how != EBMD_SUBMIT_ACCEPTED))
+        ebmd_keys_refund(app->keys, r->grant.owner, cost->work);
     if (!waits || how != EBMD_SUBMIT_ACCEPTED) /* else somebody may be reading it */
         memcpy(r->waiter.id, id, sizeof(id));
     if (st != EBM_OK) {
         refuse_error(app, r, st, &err);
         return;
     }
-    answer(app, r, how, id, seconds);
+    answer(app, r, how, id, cost->seconds);
     if (r->waits && how == EBMD_SUBMIT_REPLAYED)
         ebmd_submit_await(app, r, id);
 }
 
-/* Takes the job's work from its owner's quota. @err false: there will be enough in *seconds */
-static bool charge(const ebmd_app *app, const ebmd_request *r, const ebmd_plan *plan, int *seconds)
+/* What is still to be done: chains that go on bring what they have behind them. */
+static int64_t work_ahead(const ebmd_plan *plan)
 {
-    double work = (double)plan->part_work * plan->parts;
+    return plan->part_work * plan->parts - plan->behind;
+}
 
-    *seconds = 1;
-    return !app->keys || ebmd_keys_spend(app->keys, r->grant.owner, work, ebmd_clock_ms(), seconds);
+/* Takes the job's work from its owner's quota, if there is enough. */
+static bill charge(const ebmd_app *app, const ebmd_request *r, const ebmd_plan *plan)
+{
+    bill b = {.work = (double)work_ahead(plan), .seconds = 1};
+
+    b.paid = !app->keys ||
+             ebmd_keys_spend(app->keys, r->grant.owner, b.work, ebmd_clock_ms(), &b.seconds);
+    return b;
 }
 
 /* A request beyond the operator's bound could hold the machine for hours. */
 static bool is_affordable(const ebmd_app *app, ebmd_request *r, const ebmd_plan *plan)
 {
-    long long work = (long long)plan->part_work * plan->parts;
+    long long work = (long long)work_ahead(plan);
     ebma_problem problem = {.code = EBMA_OK};
     char detail[128];
     ebma_field_error e = {.code = "too_much_work", .detail = detail};
@@ -314,16 +329,15 @@ static void accept_ready(const ebmd_app *app, ebmd_request *r, const ebmd_ready 
     ebmd_idem key;
     draft d;
     ebm_status st;
-    int seconds;
-    bool paid;
+    bill cost;
 
     if (!is_affordable(app, r, plan) || !may_rank(app, r, plan) ||
         !ebmd_idem_read(r, plan->kind->name, ready->subject, &key) ||
         (r->wants_events && !ebmd_stream_admit(app, r)))
         return;
-    paid = charge(app, r, plan, &seconds);
-    if (!paid && key.key[0] == '\0') {
-        refuse_work(app, r, seconds);
+    cost = charge(app, r, plan);
+    if (!cost.paid && key.key[0] == '\0') {
+        refuse_work(app, r, cost.seconds);
         return;
     }
     st = draft_make(app, plan, &d, &err);
@@ -332,8 +346,8 @@ static void accept_ready(const ebmd_app *app, ebmd_request *r, const ebmd_ready 
 
         spec.checkpoint = ready->checkpoint;
         spec.checkpoint_size = ready->checkpoint_size;
-        spec.known_only = !paid; /* a retry costs nothing */
-        write_down(app, r, &spec, seconds);
+        spec.known_only = !cost.paid; /* a retry costs nothing */
+        write_down(app, r, &spec, &cost);
     } else {
         refuse_error(app, r, st, &err);
     }

@@ -66,6 +66,7 @@ static void the_rest(void **state)
     (void)state;
     ebmd_metrics_job_ended(m, EBMD_KIND_MCMC, EBMA_JOB_FAILED, EBMA_DIVERGED);
     ebmd_metrics_job_ended(m, EBMD_KINDS, EBMA_JOB_FAILED, EBMA_DIVERGED); /* counts nowhere */
+    ebmd_metrics_job_ended(m, EBMD_KIND_CHAINS, EBMA_JOB_EXPIRED, EBMA_DEADLINE);
     ebmd_metrics_count(m, EBMD_COUNT_LANGEVIN_STEPS, 7);
     ebmd_metrics_observe(m, EBMD_BATCH_ROWS, 12);
     ebmd_metrics_set(m, EBMD_GAUGE_BACKLOG, 1.5);
@@ -76,6 +77,8 @@ static void the_rest(void **state)
     ebmd_metrics_denied(m, EBMD_DENIED_RATE);
     assert_true(
         value_of(m, "ebm_jobs_total{kind=\"mcmc\",status=\"failed\",reason=\"diverged\"}") == 1);
+    assert_true(
+        value_of(m, "ebm_jobs_total{kind=\"chains\",status=\"expired\",reason=\"deadline\"}") == 1);
     assert_true(value_of(m, "ebm_langevin_steps_total") == 7);
     assert_true(value_of(m, "ebm_batch_rows_bucket{le=\"8\"}") == 0);
     assert_true(value_of(m, "ebm_batch_rows_bucket{le=\"12\"}") == 1);
