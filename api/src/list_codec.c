@@ -108,9 +108,12 @@ static json_t *texts(const char *const *text, size_t n)
 
 static json_t *limits_object(const ebma_capabilities *c)
 {
-    return json_pack("{s:i, s:i, s:i, s:I, s:i, s:i}", "body_bytes", EBMA_BODY_MAX, "sync_limit_s",
-                     c->sync_limit_s, "wait_max_s", c->wait_max_s, "streams",
-                     (json_int_t)c->streams, "heartbeat_s", c->heartbeat_s, "page", 100);
+    return json_pack("{s:i, s:i, s:i, s:I, s:I, s:i, s:i, s:I, s:i, s:i}", "body_bytes",
+                     EBMA_BODY_MAX, "upload_bytes", (int)EBMA_UPLOAD_MAX, "chains_bytes",
+                     (int)EBMA_CHAINS_MAX, "request_work", (json_int_t)c->request_work, "queue",
+                     (json_int_t)c->queue, "sync_limit_s", c->sync_limit_s, "wait_max_s",
+                     c->wait_max_s, "streams", (json_int_t)c->streams, "heartbeat_s",
+                     c->heartbeat_s, "page", 100);
 }
 
 ebm_status ebma_capabilities_encode(const ebma_capabilities *c, char **json, size_t *size,

@@ -8,7 +8,7 @@
 #define EBMD_CORS_METHODS "GET, HEAD, POST, DELETE, OPTIONS"
 #define EBMD_CORS_HEADERS                                                                          \
     "Accept, Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, Prefer, " \
-    "X-Request-Id"
+    "Traceparent, X-Request-Id"
 #define EBMD_CORS_EXPOSE                                                                           \
     "ETag, X-Request-Id, X-Job-Id, X-Seed, X-Energy, Location, Preference-Applied, "               \
     "Idempotency-Replayed, Retry-After, Server-Timing, WWW-Authenticate"

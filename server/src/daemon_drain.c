@@ -1,13 +1,15 @@
 /* How a daemon that is to stop comes to rest: it refuses work, lets accepted work end or go back to
  * the store, and its clients take their replies. Knows the order; not how anything was started. */
+#include <math.h>
 #include <signal.h>
 
 #include "clock.h"
 #include "daemon_internal.h"
 
-#define REPLY_GRACE_MS   5000.0 /* for clients to take what is ready for them */
+/* With the default of --drain-seconds all together stay below 25 s. */
+#define REPLY_GRACE_MS   5000.0 /* for all clients to take what is ready for them */
 #define LAST_GRACE_MS    300.0  /* for those who came at the last moment */
-#define RELEASE_GRACE_MS 5000.0 /* for workers to come back and give their jobs back */
+#define RELEASE_GRACE_MS 2500.0 /* for workers to come back and give their jobs back */
 
 /* Waits until nobody waits for a job. @err false: time is up, or a second signal came */
 static bool wait_clients(ebmd_parts *d, double limit_ms)
@@ -49,21 +51,26 @@ static void log_drain(const ebmd_parts *d, const char *event, int number)
     ebmd_log_event(d->app.log, EBMD_INFO, event, fields, 3);
 }
 
+static double left(double until)
+{
+    return fmax(0.0, until - ebmd_clock_ms());
+}
+
 /* An operator who waits for a model gets an answer. @err false: one is still parked */
-static bool wait_admin(ebmd_parts *d, int number)
+static bool wait_admin(ebmd_parts *d, int number, double until)
 {
     if (!d->admin)
         return true;
-    if (!ebmd_http_wait_idle(d->admin, REPLY_GRACE_MS))
+    if (!ebmd_http_wait_idle(d->admin, left(until)))
         log_drain(d, "clients_left", number);
     return ebmd_http_seal(d->admin);
 }
 
 /* Gives clients time to take their replies. New ones are answered meanwhile, until nobody is let in
  * any more, which has to be short before the end. @err false: a request is still parked */
-static bool hang_up(ebmd_parts *d, int number)
+static bool hang_up(ebmd_parts *d, int number, double until)
 {
-    if (!ebmd_http_wait_idle(d->main, REPLY_GRACE_MS))
+    if (!ebmd_http_wait_idle(d->main, left(until)))
         log_drain(d, "clients_left", number); /* slow readers lose their connection */
     ebmd_http_refuse(d->main);
     if (!ebmd_http_wait_idle(d->main, LAST_GRACE_MS))
@@ -89,6 +96,7 @@ void ebmd__daemon_leave(ebmd_parts *d, int number)
 
 bool ebmd__daemon_drain(ebmd_parts *d, int number)
 {
+    double until;
     bool released;
 
     log_drain(d, "draining", number);
@@ -101,5 +109,6 @@ bool ebmd__daemon_drain(ebmd_parts *d, int number)
     released = wait_release(d);
     ebmd_waiters_dismiss(d->app.waiters);
     ebmd_live_drain(d->app.live);
-    return released && wait_admin(d, number) && (!d->main || hang_up(d, number));
+    until = ebmd_clock_ms() + REPLY_GRACE_MS;
+    return released && wait_admin(d, number, until) && (!d->main || hang_up(d, number, until));
 }

@@ -34,6 +34,24 @@ static void take_id(ebmd_request *r)
         memcpy(r->id, "unknown", 8);
 }
 
+static bool is_hex(const char *text, size_t n)
+{
+    return strspn(text, "0123456789abcdef") >= n;
+}
+
+/* The trace that the caller's request is part of (W3C Trace Context, version 00): 00-TRACE-SPAN-FF.
+ * What is none of that is left out, as the standard wants it. */
+static void take_trace(ebmd_request *r)
+{
+    const char *header = ebmd_request_header(r, "traceparent");
+
+    if (!header || strlen(header) != 55 || strncmp(header, "00-", 3) != 0 ||
+        !is_hex(header + 3, 32) || header[35] != '-' || !is_hex(header + 36, 16) ||
+        header[52] != '-' || !is_hex(header + 53, 2) || strspn(header + 3, "0") >= 32)
+        return;
+    memcpy(r->trace, header + 3, 32);
+}
+
 static void refuse(ebmd_request *r, ebma_problem_code code)
 {
     ebmd_reply_code(r, code);
@@ -196,6 +214,7 @@ void ebmd_exchange_head(const ebmd_app *app, ebmd_request *r, unsigned listener,
     r->method = ebmd_method_of(r->head.method);
     r->budget = app->bodies;
     take_id(r);
+    take_trace(r);
     if (code != EBMA_OK) {
         refuse(r, code);
         return;
@@ -323,6 +342,8 @@ void ebmd_exchange_seal(const ebmd_app *app, ebmd_request *r)
     if (r->reply.status == 0)
         ebmd_reply_code(r, EBMA_INTERNAL); /* a handler that forgot to answer */
     ebmd_reply_add(r, "X-Request-Id", r->id);
+    if (r->reply.status == 503 && !ebmd_reply_has(r, "Retry-After"))
+        ebmd_reply_add(r, "Retry-After", "5");
     ebmd_reply_add(r, "X-Content-Type-Options", "nosniff");
     ebmd_reply_add(r, "Cache-Control", r->reply.keeps ? KEPT : "no-store");
     if (r->reply.content_type)
@@ -372,11 +393,16 @@ static void write_log(const ebmd_app *app, const ebmd_request *r, bool complete)
         {.key = "ms", .number = ebmd_clock_ms() - r->started_at},
         {.key = "bytes", .number = (double)r->reply.size},
         {.key = "end", .text = complete ? "sent" : "cut"},
-        {.key = "job", .text = r->waiter.id},
+        {.key = NULL},
+        {.key = NULL},
     };
+    size_t n = sizeof(fields) / sizeof(fields[0]) - 2;
 
-    ebmd_log_event(app->log, EBMD_INFO, "request", fields,
-                   sizeof(fields) / sizeof(fields[0]) - (r->waiter.id[0] ? 0 : 1));
+    if (r->waiter.id[0])
+        fields[n++] = (ebmd_field){.key = "job", .text = r->waiter.id};
+    if (r->trace[0])
+        fields[n++] = (ebmd_field){.key = "trace", .text = r->trace};
+    ebmd_log_event(app->log, EBMD_INFO, "request", fields, n);
 }
 
 void ebmd_exchange_end(const ebmd_app *app, const ebmd_request *r, bool complete)

@@ -56,6 +56,15 @@ void ebmd_reply_add(ebmd_request *r, const char *name, const char *value)
         p->header[p->n_headers++] = (ebmd_reply_header){name, copy};
 }
 
+bool ebmd_reply_has(const ebmd_request *r, const char *name)
+{
+    for (size_t i = 0; i < r->reply.n_headers; i++) {
+        if (strcasecmp(r->reply.header[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
 void ebmd_reply_addf(ebmd_request *r, const char *name, const char *fmt, ...)
 {
     char text[256];

@@ -73,6 +73,7 @@ typedef struct ebmd_request {
     const char *capture; /* what {id} of the route's pattern matched, or NULL */
     const char *item;    /* and what its second name matched, e.g. {k} */
     char id[EBMD_REQUEST_ID_SIZE];
+    char trace[33];              /* of the caller's traceparent, for the log; "": none */
     char client[EBMD_PEER_SIZE]; /* address, for the log; "" until the head is read */
     ebmd_grant grant;            /* who asks; owner "" while keys are off */
     double started_at;           /* ebmd_clock_ms() */
@@ -101,6 +102,7 @@ ebmd_method ebmd_method_of(const char *method);
 void ebmd_reply_add(ebmd_request *r, const char *name, const char *value);
 void ebmd_reply_addf(ebmd_request *r, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+bool ebmd_reply_has(const ebmd_request *r, const char *name);
 /* Answers with a body. @own takes body (ebm_free()) */
 void ebmd_reply_body(ebmd_request *r, int status, const char *content_type, char *body,
                      size_t size);

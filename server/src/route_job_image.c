@@ -1,13 +1,12 @@
 /* GET /v1/jobs/{id}/images/{k}.png: one picture of a job, which never changes once it is there.
- * Knows the store's calls and the rules of entity tags; not what a picture shows. */
+ * Knows the store's calls; not what a picture shows. */
 #include <string.h>
 
 #include "ebm/io.h"
 #include "ebm/memory.h"
+#include "etag.h"
 #include "query.h"
 #include "router.h"
-
-#define TAG_SIZE 67 /* a digest in quotes */
 
 /* Finds a job of the caller that has ended, or answers why not. */
 static bool find_ended(const ebmd_app *app, ebmd_request *r, ebmd_view *view)
@@ -57,22 +56,6 @@ static ebm_status read_digest(const ebmd_app *app, const char *id, int32_t k, ch
     return st;
 }
 
-/* True if a list of entity tags has this one; weak ones count as well (RFC 9110, 13.1.2). */
-static bool lists_tag(const char *list, const char *tag)
-{
-    if (strcmp(list, "*") == 0)
-        return true;
-    while (*list) {
-        list += strspn(list, " \t,");
-        if (strncmp(list, "W/", 2) == 0)
-            list += 2;
-        if (strncmp(list, tag, TAG_SIZE - 1) == 0)
-            return true;
-        list += strcspn(list, ",");
-    }
-    return false;
-}
-
 static void reply_failure(ebmd_request *r, ebm_status st)
 {
     if (st == EBM_ERR_BAD_STATE)
@@ -102,21 +85,14 @@ static ebm_status reply_picture(const ebmd_app *app, ebmd_request *r, int32_t k,
 
 static ebm_status reply_image(const ebmd_app *app, ebmd_request *r, int32_t k, const char *digest)
 {
-    const char *known = ebmd_request_header(r, "If-None-Match");
-    char tag[TAG_SIZE] = "\"";
+    char tag[EBMD_ETAG_SIZE];
     ebm_status st = EBM_OK;
 
-    memcpy(tag + 1, digest, 64);
-    memcpy(tag + 65, "\"", 2);
-    if (known && lists_tag(known, tag))
-        ebmd_reply_empty(r, 304);
-    else
+    ebmd_etag_make(digest, tag);
+    if (!ebmd_etag_reply(r, tag))
         st = reply_picture(app, r, k, digest);
-    if (st != EBM_OK)
-        return st;
-    r->reply.keeps = true;
-    ebmd_reply_add(r, "ETag", tag);
-    return EBM_OK;
+    r->reply.keeps = st == EBM_OK;
+    return st;
 }
 
 void ebmd_route_job_image(const ebmd_app *app, ebmd_request *r)

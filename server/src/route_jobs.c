@@ -1,11 +1,28 @@
 /* GET and DELETE /v1/jobs/{id}, POST /v1/jobs/{id}/cancel. */
+#include <stdio.h>
 #include <string.h>
 
 #include "clock.h"
+#include "ebm/io.h"
+#include "etag.h"
 #include "jobview.h"
 #include "query.h"
 #include "router.h"
 #include "submit.h"
+
+/* A job that has ended is shown in the same way for ever: who asks again is spared the pictures. */
+static bool is_known(ebmd_request *r, const ebmd_row *row)
+{
+    char text[128], digest[65], tag[EBMD_ETAG_SIZE];
+
+    if (!ebmd_job_state_final(row->state))
+        return false;
+    snprintf(text, sizeof(text), "%s %d %lld", row->id, (int)row->state,
+             (long long)row->completed_ms);
+    ebm_sha256_hex(text, strlen(text), digest);
+    ebmd_etag_make(digest, tag);
+    return ebmd_etag_reply(r, tag);
+}
 
 static void reply_view(const ebmd_app *app, ebmd_request *r, const ebmd_view *view)
 {
@@ -18,6 +35,8 @@ static void reply_view(const ebmd_app *app, ebmd_request *r, const ebmd_view *vi
         ebmd_reply_code(r, EBMA_JOB_GONE);
         return;
     }
+    if (is_known(r, &view->row))
+        return;
     st = ebmd_jobview_json(app, view, &json, &size, &err);
     /* what is damaged is our fault, not the client's */
     ebmd_reply_json(r, st == EBM_ERR_FORMAT ? EBM_ERR_INTERNAL : st, json, size);

@@ -38,7 +38,9 @@ void ebmd_route_capabilities(const ebmd_app *app, ebmd_request *r)
                            .sync_limit_s = (int32_t)app->sync_limit_s,
                            .wait_max_s = EBMD_WAIT_MAX_S,
                            .streams = ebmd_live_limit(app->live),
-                           .heartbeat_s = (int32_t)app->stream_heartbeat_s};
+                           .heartbeat_s = (int32_t)app->stream_heartbeat_s,
+                           .request_work = app->request_work,
+                           .queue = (int64_t)app->queue_max};
     char *json = NULL;
     size_t size = 0;
     ebm_status st;

@@ -84,6 +84,30 @@ static void now_or_later(void **state)
     http_reply_clear(&waited);
 }
 
+/* A job that has ended does not change: who has seen it is spared its pictures. */
+static void seen_before(void **state)
+{
+    char id[64], path[96], tag[128], header[192], again[128];
+    http_reply r;
+
+    (void)state;
+    assert_int_equal(send_later("{\"seed\":5}", NULL, id), 202);
+    job_wait(d.port, id, "succeeded");
+    look(id, &r);
+    assert_non_null(http_header(&r, "ETag", tag, sizeof(tag)));
+    http_reply_clear(&r);
+    snprintf(path, sizeof(path), "/v1/jobs/%.63s", id);
+    snprintf(header, sizeof(header), "If-None-Match: %s\r\n", tag);
+    assert_true(http_call(d.port, "GET", path, header, NULL, &r));
+    assert_int_equal(r.status, 304);
+    assert_int_equal(r.size, 0);
+    assert_string_equal(http_header(&r, "ETag", again, sizeof(again)), tag);
+    http_reply_clear(&r);
+    assert_int_equal(http_status(d.port, "GET", path, "If-None-Match: \"0\"\r\n", NULL), 200);
+    assert_int_equal(http_status(d.port, "DELETE", path, "", NULL), 204);
+    assert_int_equal(http_status(d.port, "GET", path, header, NULL), 410);
+}
+
 static void one_key_one_job(void **state)
 {
     char first[64], id[64];
@@ -250,6 +274,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(now_or_later, setup, teardown),
+        cmocka_unit_test_setup_teardown(seen_before, setup, teardown),
         cmocka_unit_test_setup_teardown(one_key_one_job, setup, teardown),
         cmocka_unit_test_setup_teardown(keys_that_are_none, setup, teardown),
         cmocka_unit_test_setup_teardown(fifty_at_once, setup, teardown),

@@ -218,7 +218,7 @@ static void pause_and_resume(void **state)
     assert_true(fd >= 0 && http_send_text(fd, waiting));
     while (!says(d.port, "/v1/queue", "\"queued\":1,"))
         ;
-    assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0); /* --drain-seconds is 25 */
+    assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0); /* --drain-seconds is 15 */
     close(fd);
 }
 

@@ -17,6 +17,7 @@
 #include "ebm/io.h"
 #include "ebm/memory.h"
 #include "http_client.h"
+#include "real_time.h"
 #include "json_client.h"
 
 #define IMAGES 8
@@ -108,6 +109,35 @@ static void the_headers(void **state)
     assert_true(http_call(d.port, "GET", "/healthz", "X-Request-Id: a b\r\n", NULL, &r));
     assert_int_equal(strlen(http_header(&r, "X-Request-Id", value, sizeof(value))), 26);
     http_reply_clear(&r);
+}
+
+/* W3C Trace Context: a line of the log can be found by the caller's trace. */
+static void traces(void **state)
+{
+    static const char *const none[] = {
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",      /* no flags */
+        "00-00000000000000000000000000000000-00f067aa0ba902b7-01",   /* no trace */
+        "01-4bf92f3577b34da6a3ce929d0e0e4737-00f067aa0ba902b7-01",   /* another version */
+        "00-4BF92F3577B34DA6A3CE929D0E0E4738-00f067aa0ba902b7-01",   /* capitals */
+        "00-4bf92f3577b34da6a3ce929d0e0e4739-00f067aa0ba902b7-01-x", /* more */
+        "00-4bf92f3577b34da6a3ce929d0e0e473\"-00f067aa0ba902b7-01"};
+    char header[160];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+        snprintf(header, sizeof(header), "traceparent: %s\r\n", none[i]);
+        assert_int_equal(http_status(d.port, "GET", "/healthz", header, NULL), 200);
+    }
+    assert_int_equal(
+        http_status(d.port, "GET", "/healthz",
+                    "Traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4735-00f067aa0ba902b7-01\r\n",
+                    NULL),
+        200);
+    while (!daemon_logged(&d, "\"trace\":\"4bf92f3577b34da6a3ce929d0e0e4735\""))
+        real_sleep_ms(1);
+    assert_false(daemon_logged(&d, "\"trace\":\"0"));
+    assert_false(daemon_logged(&d, "0e0e4736") || daemon_logged(&d, "0e0e4737") ||
+                 daemon_logged(&d, "0e0e4738") || daemon_logged(&d, "0e0e4739"));
 }
 
 static void png_replies(void **state)
@@ -400,6 +430,7 @@ int main(void)
     const struct CMUnitTest two[] = {
         cmocka_unit_test(the_job_object),
         cmocka_unit_test(the_headers),
+        cmocka_unit_test(traces),
         cmocka_unit_test(png_replies),
         cmocka_unit_test(a_batch_is_its_items),
         cmocka_unit_test(two_workers_give_the_same),

@@ -318,6 +318,7 @@ typedef struct ebma_capabilities {
     size_t n_kinds, streams;
     bool keys; /* it wants API keys */
     int32_t sync_limit_s, wait_max_s, heartbeat_s;
+    int64_t request_work, queue; /* gradient evaluations of a request; jobs that may wait */
 } ebma_capabilities;
 /* @own *json: ebm_free() @err NOMEM */
 EBM_API EBM_MUST_CHECK ebm_status ebma_capabilities_encode(const ebma_capabilities *c, char **json,

@@ -48,7 +48,7 @@ static void presets(void **state)
     assert_string_equal(o.store, "auto");
     assert_string_equal(o.cors_origins, "");
     assert_int_equal(o.queue, 64);
-    assert_int_equal(o.drain_seconds, 25);
+    assert_int_equal(o.drain_seconds, 15);
     assert_in_range(o.workers, 1, 64);
 }
 
