@@ -109,6 +109,7 @@ typedef struct ebmd_standing {
 struct ebmd_kind {
     const char *name; /* "sample": the kind member of job objects; at most 15 characters */
     ebm_op_kind operation;
+    bool lasts; /* a request is answered 202 at once, unless it says that it waits */
     bool keeps; /* a job that was stopped keeps what its parts had come to; of other jobs that draw
                    images it keeps those that were done, up to the first that was not */
 

@@ -343,6 +343,7 @@ static ebm_status chains_restore(const ebmd_plan *plan, int32_t part, const void
 const ebmd_kind ebmd_kind_chains = {
     .name = "chains",
     .operation = EBM_OP_MCMC,
+    .lasts = true,
     .keeps = true,
     .parse = chains_parse,
     .canon = chains_canon,

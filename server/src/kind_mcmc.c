@@ -409,6 +409,7 @@ static ebm_status mcmc_restore(const ebmd_plan *plan, int32_t part, const void *
 const ebmd_kind ebmd_kind_mcmc = {
     .name = "mcmc",
     .operation = EBM_OP_MCMC,
+    .lasts = true,
     .keeps = true,
     .parse = mcmc_parse,
     .canon = ebmd_op_canon,

@@ -130,7 +130,7 @@ static ebmd_spec spec_of(const ebmd_app *app, const ebmd_request *r, const ebmd_
 /* respond-async with wait=N means: wait so long, then answer 202 (RFC 7240, section 4.3). */
 static bool will_wait(const ebmd_request *r)
 {
-    return r->prefer.wait_s > 0 || (r->prefer.wait_s < 0 && !r->prefer.async);
+    return r->prefer.wait_s > 0 || (r->prefer.wait_s < 0 && !r->prefer.async && !r->later);
 }
 
 static double wait_seconds(const ebmd_app *app, const ebmd_request *r)
@@ -386,7 +386,7 @@ static ebm_status read_plan(const ebmd_engine *engine, ebmd_request *r, ebm_aren
 }
 
 /* What the client wants back. @err false: what we cannot give; it is answered */
-static bool read_wishes(ebmd_request *r)
+static bool read_wishes(ebmd_request *r, const ebmd_kind *kind)
 {
     ebmd_media media = ebmd_media_accept(ebmd_request_header(r, "Accept"));
 
@@ -396,6 +396,7 @@ static bool read_wishes(ebmd_request *r)
     }
     r->prefer = ebmd_prefer_read(ebmd_request_header(r, "Prefer"));
     r->wants_events = media == EBMD_MEDIA_EVENTS;
+    r->later = kind->lasts && media == EBMD_MEDIA_JSON;
     r->wants_png = media == EBMD_MEDIA_PNG && will_wait(r);
     return r->wants_events ? ebmd_stream_query(r) : ebmd_query_read(r, NULL, 0);
 }
@@ -411,7 +412,7 @@ static void give(const ebmd_app *app, ebmd_request *r, const ebmd_ready *ready)
 
 void ebmd_submit_ready(const ebmd_app *app, ebmd_request *r, const ebmd_ready *ready)
 {
-    if (read_wishes(r))
+    if (read_wishes(r, ready->plan->kind))
         give(app, r, ready);
 }
 
@@ -435,7 +436,7 @@ void ebmd_submit(const ebmd_app *app, ebmd_request *r, const ebmd_kind *kind)
 {
     ebmd_engine *engine;
 
-    if (!read_wishes(r))
+    if (!read_wishes(r, kind))
         return;
     engine = ebmd_catalog_take(app->catalog);
     check_and_give(app, engine, r, kind);

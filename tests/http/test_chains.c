@@ -83,8 +83,8 @@ static json_t *bring(const void *bytes, size_t size, int status)
     http_reply r;
     json_t *root;
 
-    assert_true(
-        http_send_body(d.port, "/v1/chains", "application/octet-stream", "", bytes, size, &r));
+    assert_true(http_send_body(d.port, "/v1/chains", "application/octet-stream",
+                               "Prefer: wait=60\r\n", bytes, size, &r));
     root = json_of_reply(&r, status);
     http_reply_clear(&r);
     return root;
@@ -169,6 +169,34 @@ static void images_and_snapshots(void **state)
                     200);
     assert_chains(job, 2);
     json_decref(job);
+}
+
+/* Long work is not waited for, unless the client says so; whoever streams it stays. */
+static void later_by_itself(void **state)
+{
+    static const char json[] = "Content-Type: application/json\r\n";
+    static const struct {
+        const char *more;
+        int status;
+    } rows[] = {{"", 202},
+                {"Prefer: respond-async\r\n", 202},
+                {"Prefer: wait=60\r\n", 200},
+                {"Prefer: respond-async, wait=60\r\n", 200},
+                {"Accept: text/event-stream\r\n", 200}};
+    char headers[128], value[64];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        http_reply r;
+
+        snprintf(headers, sizeof(headers), "%s%s", json, rows[i].more);
+        assert_true(http_call(d.port, "POST", "/v1/mcmc", headers,
+                              "{\"model\":\"a-tiny\",\"steps\":4}", &r));
+        assert_int_equal(r.status, rows[i].status);
+        assert_int_equal(http_header(&r, "Preference-Applied", value, sizeof(value)) != NULL,
+                         i > 0 && i < 4);
+        http_reply_clear(&r);
+    }
 }
 
 /* Rules stop the run where they stop the command's. */
@@ -398,6 +426,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(images_and_snapshots),
+        cmocka_unit_test(later_by_itself),
         cmocka_unit_test(stop_rules),
         cmocka_unit_test(split_runs),
         cmocka_unit_test(forks),

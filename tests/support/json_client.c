@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#define JSON "Content-Type: application/json\r\n"
+
 json_t *json_of_reply(const http_reply *r, int status)
 {
     json_t *root = json_loadb(r->body ? r->body : "", r->size, JSON_REJECT_DUPLICATES, NULL);
@@ -20,11 +22,11 @@ json_t *json_of_reply(const http_reply *r, int status)
 
 json_t *json_call(int port, const char *method, const char *path, const char *body, int status)
 {
+    const char *headers = status == 200 ? JSON "Prefer: wait=60\r\n" : JSON;
     http_reply r;
     json_t *root;
 
-    assert_true(
-        http_call(port, method, path, body ? "Content-Type: application/json\r\n" : "", body, &r));
+    assert_true(http_call(port, method, path, body ? headers : "", body, &r));
     if (r.status != status)
         fail_msg("%s %s %s: %d, not %d: %s", method, path, body ? body : "", r.status, status,
                  r.body);

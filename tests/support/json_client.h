@@ -10,7 +10,7 @@
 /* The JSON of a reply that has this status. @own json_decref() */
 json_t *json_of_reply(const http_reply *r, int status);
 /* Sends a request, with a body of JSON or without one (NULL), whose reply has this status.
- * @own json_decref() */
+ * 200 for work means its end, which is then waited for. @own json_decref() */
 json_t *json_call(int port, const char *method, const char *path, const char *body, int status);
 
 #endif
