@@ -16,7 +16,8 @@ static void show_preview(const ebmd_run_env *env, ebmd_run *run, int32_t part, e
     unsigned wanted;
 
     kind->look(&run->plan, part, p->state, &at);
-    wanted = ebmd_live_wants(env->live, run->lease.id, at.level, p->shown - 1);
+    /* a long chain may stay at one level: each time is a new sight */
+    wanted = ebmd_live_wants(env->live, run->lease.id, at.level, kind->lasts ? -1 : p->shown - 1);
     if (wanted == 0 ||
         kind->preview(&run->plan, part, p->state, tools, &png, &e.png_size, NULL) != EBM_OK)
         return;

@@ -340,6 +340,18 @@ static ebm_status chains_restore(const ebmd_plan *plan, int32_t part, const void
     return ebmd_kind_mcmc.restore(plan, part, bytes, state);
 }
 
+static void chains_look(const ebmd_plan *plan, int32_t part, const void *state, ebmd_sight *out)
+{
+    ebmd_kind_mcmc.look(plan, part, state, out);
+}
+
+static ebm_status chains_preview(const ebmd_plan *plan, int32_t part, const void *state,
+                                 ebmd_tools *tools, unsigned char **png, size_t *size,
+                                 ebm_error *err)
+{
+    return ebmd_kind_mcmc.preview(plan, part, state, tools, png, size, err);
+}
+
 const ebmd_kind ebmd_kind_chains = {
     .name = "chains",
     .operation = EBM_OP_MCMC,
@@ -352,6 +364,8 @@ const ebmd_kind ebmd_kind_chains = {
     .advance = chains_advance,
     .collect = chains_collect,
     .spent = chains_spent,
+    .look = chains_look,
+    .preview = chains_preview,
     .diagnose = ebmd_chain_diagnose,
     .checkpoint = chains_checkpoint,
     .restore = chains_restore,

@@ -390,6 +390,39 @@ static ebm_status mcmc_collect(const ebmd_plan *plan, int32_t part, void *state,
     return st;
 }
 
+/* --- on the way ---------------------------------------------------------------------------- */
+
+/* The first chain of the part stands for all. Down a ladder it is seen by its level, else by its
+ * steps. */
+static void mcmc_look(const ebmd_plan *plan, int32_t part, const void *state, ebmd_sight *out)
+{
+    const ebmd_chain_layout l = ebmd_mcmc_layout(plan, part);
+    const ebmd_chain_slot *s = ebmd_chain_slot_at(&l, (void *)(uintptr_t)state, 0);
+    const bool ladder = l.op->call.params.ladder;
+    const int64_t steps = ladder ? l.op->call.params.steps : l.total;
+    const int64_t step = ladder ? s->step : s->total;
+
+    *out = (ebmd_sight){.level = s->level, .levels = l.op->levels->count};
+    out->steps = (int32_t)(steps < INT32_MAX ? steps : INT32_MAX);
+    out->step = (int32_t)(step < out->steps ? step : out->steps);
+}
+
+static ebm_status mcmc_preview(const ebmd_plan *plan, int32_t part, const void *state,
+                               ebmd_tools *tools, unsigned char **png, size_t *size, ebm_error *err)
+{
+    const ebmd_chain_layout l = ebmd_mcmc_layout(plan, part);
+    const ebm_shape *shape = &l.op->shape;
+    ebmd_output out = {NULL, 0};
+    ebm_status st;
+
+    ebm_image_from_tensor(ebmd_chain_y(&l, (void *)(uintptr_t)state, 0), shape->channels,
+                          shape->height, shape->width, tools->pixels);
+    st = ebmd_op_encode(l.op, tools->pixels, NULL, &out, err);
+    *png = out.data;
+    *size = out.size;
+    return st;
+}
+
 /* --- checkpoints --------------------------------------------------------------------------- */
 
 static void mcmc_checkpoint(const ebmd_plan *plan, int32_t part, const void *state, void *bytes)
@@ -418,6 +451,8 @@ const ebmd_kind ebmd_kind_mcmc = {
     .advance = mcmc_advance,
     .collect = mcmc_collect,
     .spent = mcmc_spent,
+    .look = mcmc_look,
+    .preview = mcmc_preview,
     .diagnose = ebmd_chain_diagnose,
     .checkpoint = mcmc_checkpoint,
     .restore = mcmc_restore,

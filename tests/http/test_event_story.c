@@ -155,15 +155,16 @@ static void without_pictures(void **state)
     events_close(&c);
 }
 
-/* Chains that test their moves tell how many were accepted. */
-static void accepted_moves(void **state)
+/* Chains that test their moves tell how many were accepted, where they stand, and what they look
+ * like. */
+static void long_chains(void **state)
 {
     double rate = -1.0;
     event_client c;
     one_event e;
 
     (void)state;
-    assert_true(events_open(&c, d.port, "POST", "/v1/mcmc", EVENTS,
+    assert_true(events_open(&c, d.port, "POST", "/v1/mcmc?preview_every=1", EVENTS,
                             "{\"model\":\"slow\",\"sampler\":\"mala\",\"steps\":20000,"
                             "\"thin\":100,\"warmup\":1}"));
     assert_int_equal(c.reply.status, 200);
@@ -174,10 +175,17 @@ static void accepted_moves(void **state)
         data = json_loads(e.data, 0, NULL);
         value = json_object_get(data, "accept_rate");
         rate = json_is_real(value) ? json_real_value(value) : rate;
+        if (rate >= 0.0)
+            assert_in_range(json_integer_value(json_object_get(data, "step")), 1, 20000);
         json_decref(data);
         event_clear(&e);
     }
     assert_true(rate <= 1.0);
+    for (int i = 0; i < 2; i++) {
+        assert_true(events_until(&c, "preview", &e, 20000));
+        assert_non_null(strstr(e.data, "\"b64_json\":\"iVBORw0KGgo"));
+        event_clear(&e);
+    }
     events_close(&c);
 }
 
@@ -185,7 +193,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(from_beginning_to_end),
-        cmocka_unit_test(accepted_moves),
+        cmocka_unit_test(long_chains),
         cmocka_unit_test(without_pictures),
         cmocka_unit_test(a_connection_that_stays),
     };
