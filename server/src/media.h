@@ -13,11 +13,11 @@ typedef enum ebmd_media {
 } ebmd_media;
 
 /* True for application/json, alone or with charset=utf-8. */
+bool ebmd_media_is_json(const char *content_type);
 /* True for application/octet-stream. */
 bool ebmd_media_is_bytes(const char *content_type);
 /* True for multipart/form-data, whatever its parameters. */
 bool ebmd_media_is_form(const char *content_type);
-bool ebmd_media_is_json(const char *content_type);
 /* The format an Accept value likes best, by q, then by order; JSON for NULL or "". */
 ebmd_media ebmd_media_accept(const char *accept);
 

@@ -1,5 +1,5 @@
-/* Where jobs live: one interface of thirteen calls, behind which a store may be this process alone
- * (store_local.c: the job core over a backend) or a database that several processes share. The
+/* Where jobs live: one interface, so that a store may be this process alone (store_local.c: the job
+ * core over a backend; there is no other yet) or a database that several processes share. The
  * meaning of each call is that of its namesake in jobs.h; what is added here is threads.
  * @thread every call from any thread; listeners run inside a call and must not call back */
 #ifndef EBMD_STORE_H

@@ -1,6 +1,6 @@
 /* The JSON that the world sees: request bodies in, job objects, model descriptions and problems
  * out. Knows field names, units, bounds and problem types; has never heard of sockets, threads,
- * files or stores. Energies (= -logp) exist here and nowhere below. */
+ * files or stores. Energies (= -logp) exist here and not below. */
 #ifndef EBMA_API_H
 #define EBMA_API_H
 

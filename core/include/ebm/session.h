@@ -39,7 +39,8 @@ EBM_API void ebm_session_use_team(ebm_session *s, ebm_team *team);
  * @shape x [C,H,W]
  * @unit  net units: logp = net / step2[level]
  * @range level 0..T-1
- * @eq    net(y,t) of algorithm section 2.8: residual network, spatial sum, time-modulated head */
+ * @eq    net(y,t) of docs/math/energy_network.md: residual network, spatial sum, time-modulated
+ * head */
 EBM_API float ebm_session_net(ebm_session *s, const float *x, int32_t level);
 
 /* As above, and the gradient of net in x. @shape x, grad [C,H,W]; they may not overlap */

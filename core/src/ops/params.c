@@ -211,7 +211,7 @@ static const ebm_operation operations[] = {
     {EBM_OP_INPAINT, "inpaint",
      "Repaints the masked part of a picture and leaves the rest as it is.", ROWS(inpaint_rows)},
     {EBM_OP_MCMC, "mcmc", "Runs long Markov chains with traces and diagnostics.", ROWS(mcmc_rows)},
-    {EBM_OP_INTERPOLATE, "interpolate", "Draws the way from one seed or picture to another.",
+    {EBM_OP_INTERPOLATE, "interpolate", "Interpolates between two seeds or two pictures.",
      ROWS(interpolate_rows)},
     {EBM_OP_ENERGY, "energy", "Tells how likely pictures are to a model, level by level.",
      ROWS(energy_rows)},
