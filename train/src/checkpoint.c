@@ -430,10 +430,12 @@ static void tell(const note_sink *sink, const char *path, const ebm_error *why)
     sink->note(sink->user, line);
 }
 
-/* Another network's file and a lack of memory are not damage: an older file would not help. */
+/* An older file is no help against another network or a lack of memory. What the system cannot open
+ * or read now may be whole: to go on from an older one would throw its hours away, since the run
+ * then overwrites them. */
 static bool is_damage(ebm_status st)
 {
-    return st != EBM_OK && st != EBM_ERR_SHAPE && st != EBM_ERR_NOMEM;
+    return st != EBM_OK && st != EBM_ERR_SHAPE && st != EBM_ERR_NOMEM && st != EBM_ERR_IO;
 }
 
 ebm_status ebmt_checkpoint_load(const char *dir, ebmt_state *state, char **config_json,

@@ -3,13 +3,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "checkpoint.h"
 #include "config_compare.h"
 #include "ebm/io.h"
 #include "ebm/memory.h"
 #include "history_read.h"
+#include "manifest_facts.h"
 #include "metrics_log.h"
+#include "out_lock.h"
 #include "report_sheets.h"
 #include "run_report.h"
 #include "sheet.h"
@@ -23,6 +26,7 @@
 
 typedef struct run {
     const ebmt_run_options *opt;
+    int lock; /* on out_dir, for as long as it is open; -1: none */
     ebmt__trainer *tr;
     ebmt_metrics *metrics;
     ebmt__history *history;
@@ -268,38 +272,21 @@ static ebm_status iterate(run *r, ebm_error *err)
 
 /* --- the end -------------------------------------------------------------------------------- */
 
-/* {"command": ..., "iterations": ..., "config": {...}}; the command line is the only free text. */
-static char *training_facts(const run *r)
-{
-    const char *command = r->opt->command_line ? r->opt->command_line : "";
-    size_t room = 2 * strlen(command) + strlen(r->config_json) + 128, at;
-    char *text = ebm_alloc(room, 1);
-    if (!text)
-        return NULL;
-    at = (size_t)snprintf(text, room, "{\"command\":\"");
-    for (; *command; command++) {
-        if (*command == '"' || *command == '\\')
-            text[at++] = '\\';
-        text[at++] = (unsigned char)*command < 0x20 ? ' ' : *command;
-    }
-    snprintf(text + at, room - at, "\",\"iterations\":%lld,\"config\":%s}",
-             (long long)r->tr->state.iteration, r->config_json);
-    return text;
-}
-
 static ebm_status save_model(run *r, ebm_error *err)
 {
-    char version[32];
-    char *facts = training_facts(r);
-    if (!facts)
-        return ebm_error_set(err, EBM_ERR_NOMEM, "model", "no memory");
+    char version[32], *facts = NULL;
+    const char *command = r->opt->command_line ? r->opt->command_line : "";
+    ebm_status st =
+        ebmt__manifest_facts(command, r->tr->state.iteration, r->config_json, &facts, err);
+    if (st != EBM_OK)
+        return st;
     snprintf(version, sizeof version, "%lld", (long long)r->tr->state.iteration);
     const ebm_manifest_extra extra = {.version = version,
                                       .title = r->opt->title,
                                       .licence = r->opt->licence,
                                       .training_json = facts};
     ebmt__trainer_average(r->tr);
-    ebm_status st = ebm_model_save(r->tr->averaged, &extra, r->opt->out_dir, err);
+    st = ebm_model_save(r->tr->averaged, &extra, r->opt->out_dir, err);
     ebm_free(facts);
     return st;
 }
@@ -353,10 +340,30 @@ static ebm_status make_watch(run *r, ebm_error *err)
     return ebmt__watch_init(r->tr->levels, r->tr->config.divergence_limit, &r->watch, err);
 }
 
+/* What the manifest would refuse is refused before hours of training. */
+static ebm_status check_texts(const ebmt_run_options *opt, ebm_error *err)
+{
+    ebm_status st =
+        ebmt__manifest_text_check("title", opt->title, sizeof((ebm_model_info *)0)->title, err);
+    if (st == EBM_OK)
+        st = ebmt__manifest_text_check("licence", opt->licence,
+                                       sizeof((ebm_model_info *)0)->licence, err);
+    return st;
+}
+
+/* Before anything in it is read or swept away: what looks left behind may be another run's. */
+static ebm_status take_out_dir(run *r, ebm_error *err)
+{
+    ebm_status st = ebm_dir_make(r->opt->out_dir, err);
+    return st == EBM_OK ? ebmt__out_lock(r->opt->out_dir, &r->lock, err) : st;
+}
+
 /* What every process has. */
 static ebm_status make_parts(run *r, ebm_error *err)
 {
-    ebm_status st = leads(r) ? ebm_dir_make(r->opt->out_dir, err) : EBM_OK;
+    ebm_status st = check_texts(r->opt, err);
+    if (st == EBM_OK && leads(r))
+        st = take_out_dir(r, err);
     if (st == EBM_OK)
         st = ebmt__trainer_create(r->opt, id_of(r->opt->out_dir), &r->tr, err);
     if (st == EBM_OK)
@@ -401,7 +408,7 @@ static ebm_status prepare(run *r, ebm_error *err)
 
 ebm_status ebmt_run(const ebmt_run_options *opt, ebm_error *err)
 {
-    run r = {.opt = opt};
+    run r = {.opt = opt, .lock = -1};
     ebm_error own = {0};
     ebm_error *e = err ? err : &own;
     clock_gettime(CLOCK_MONOTONIC, &r.begin);
@@ -418,5 +425,7 @@ ebm_status ebmt_run(const ebmt_run_options *opt, ebm_error *err)
     ebmt__history_free(r.history);
     ebmt__trainer_free(r.tr);
     ebm_free(r.config_json);
+    if (r.lock >= 0)
+        (void)close(r.lock);
     return st;
 }

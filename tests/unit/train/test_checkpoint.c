@@ -251,6 +251,28 @@ static void test_not_a_file(void **state)
     assert_int_equal(notes, 3);
 }
 
+/* A file that cannot be opened now may be whole: neither an older one is taken for it, nor is it
+ * said that there is none. A link to an impossible name stands for what users other than root meet
+ * as a missing permission. */
+static void test_unreadable_is_no_damage(void **state)
+{
+    char path[TEMP_PATH_MAX], target[400];
+    ebm_error err = {0};
+    int notes;
+    memset(target, 'x', sizeof target - 1);
+    target[sizeof target - 1] = '\0';
+    path_of(*state, 9, path);
+    assert_int_equal(symlink(target, path), 0);
+    assert_int_equal(load(*state, &notes, &err), -EBM_ERR_IO);
+    assert_int_equal(notes, 0);
+    assert_non_null(strstr(err.where, "checkpoint-9"));
+    save(*state, 1);
+    assert_int_equal(load(*state, &notes, NULL), -EBM_ERR_IO);
+    assert_int_equal(notes, 0);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(load(*state, &notes, NULL), 1);
+}
+
 static void test_none_is_whole(void **state)
 {
     ebm_error err = {0};
@@ -345,6 +367,7 @@ int main(void)
         TEMP_DIR_TEST(test_truncated),
         TEMP_DIR_TEST(test_renamed),
         TEMP_DIR_TEST(test_not_a_file),
+        TEMP_DIR_TEST(test_unreadable_is_no_damage),
         TEMP_DIR_TEST(test_none_is_whole),
         TEMP_DIR_TEST(test_another_network),
         TEMP_DIR_TEST(test_cannot_save),

@@ -158,6 +158,38 @@ static void test_no_checkpoint_without_its_sheet(void **state)
     assert_int_equal(access(saved, F_OK), 0);
 }
 
+/* A title that the manifest cannot hold ends a run before it begins; a command line never does. */
+static void test_texts_for_the_manifest(void **state)
+{
+    char dir[TEMP_PATH_MAX];
+    uint8_t pixels[RUN_IMAGES * RUN_DIM];
+    const ebmt_dataset data = run_bars(pixels);
+    ebm_model *m = NULL;
+    ebm_error err = {0};
+    assert_true(temp_dir_join(*state, "named", dir));
+    ebmt_run_options opt = {.config = run_config(EBMT_RECOVERY),
+                            .data = &data,
+                            .out_dir = dir,
+                            .title = "two\nlines",
+                            .threads = 2,
+                            .kernels = kernel_set("blas")};
+    opt.config.iterations = 1;
+    assert_int_equal(ebmt_run(&opt, &err), EBM_ERR_ARG);
+    assert_string_equal(err.where, "title");
+    opt.title = "\xc3\x84pfel";
+    opt.licence = "\xff";
+    err = (ebm_error){0};
+    assert_int_equal(ebmt_run(&opt, &err), EBM_ERR_ARG);
+    assert_string_equal(err.where, "licence");
+    assert_int_equal(access(dir, F_OK), -1);
+    opt.licence = "CC0";
+    opt.command_line = "ebm train --data \"d\xff\n\\\"";
+    assert_int_equal(ebmt_run(&opt, &err), EBM_OK);
+    assert_int_equal(ebmm_model_open(dir, kernel_set("ref"), &m, NULL), EBM_OK);
+    assert_string_equal(ebm_model_describe(m)->title, opt.title);
+    ebm_model_unref(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,6 +197,7 @@ int main(void)
         cmocka_unit_test(test_validation_gap),
         TEMP_DIR_TEST(test_start_from_a_model),
         TEMP_DIR_TEST(test_no_checkpoint_without_its_sheet),
+        TEMP_DIR_TEST(test_texts_for_the_manifest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,10 +70,6 @@ typedef struct ebmt_data_options {
  *      (also held_out that leaves fewer than two images), NOMEM, IO; err->where names the file */
 EBM_API EBM_MUST_CHECK ebm_status ebmt_dataset_open(const ebmt_data_options *options,
                                                     ebmt_dataset *out, ebm_error *err);
-/* Opens a directory or file with the defaults: any format, images as they are, in memory up to
- * EBMT_DATA_CACHE_DEFAULT. @own, @err as above */
-EBM_API EBM_MUST_CHECK ebm_status ebmt_dataset_read(const char *path, ebmt_split split,
-                                                    ebmt_dataset *out, ebm_error *err);
 /* Opens a set that must lie in memory as pixels. @own, @err as ebmt_dataset_open(), LIMIT when it
  * takes more than cache_bytes */
 EBM_API EBM_MUST_CHECK ebm_status ebmt_dataset_open_whole(const ebmt_data_options *options,

@@ -141,7 +141,6 @@ EBM_API EBM_MUST_CHECK ebm_status ebmt_bits_per_dim(ebm_model *m, const ebmt_bit
 #define EBMT_LONG_MAX_CHAINS 100000
 #define EBMT_LONG_MAX_STEPS  1000000
 #define EBMT_LONG_MARKS      8
-#define EBMT_SAMPLERS        3
 
 /* "langevin", "mala" or "hmc". @range kind as declared */
 EBM_API const char *ebmt_sampler_name(ebm_sampler_kind kind);

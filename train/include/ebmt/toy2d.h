@@ -16,8 +16,8 @@ typedef enum ebmt_toy {
     EBMT_TOY_COUNT
 } ebmt_toy;
 
-EBM_API const char *ebmt_toy_name(ebmt_toy toy); /* "checkerboard" ... */
-/* @err NOT_FOUND: no such density; the text lists those there are */
+/* Finds a density by its name, "checkerboard" for one.
+ * @err NOT_FOUND: no such density; the text lists those there are */
 EBM_API EBM_MUST_CHECK ebm_status ebmt_toy_find(const char *name, ebmt_toy *out, ebm_error *err);
 
 /* The density at a point; integrates to 1. @thread pure function */
@@ -27,12 +27,16 @@ EBM_API double ebmt_toy_density(ebmt_toy toy, double x, double y);
  * @thread pure function of (toy, seed, index) */
 EBM_API void ebmt_toy_draw(ebmt_toy toy, uint64_t seed, uint32_t index, double point[2]);
 
-/* Images of `beside` points each, in a row, with two channels: image i has the points
- * i*beside .. of the sequence.
- * @unit a step of 8 bits is 2/255, which adds
- * EBMT_TOY_ROUNDING to the variance of each coordinate
- * @range count * beside 1..2^24 @own ebmt_dataset_clear() @err RANGE, NOMEM */
+/* What rounding to 8 bits adds to the variance of each coordinate.
+ * @eq s^2/12 with the step s = 2/255 */
 #define EBMT_TOY_ROUNDING ((2.0 / 255.0) * (2.0 / 255.0) / 12.0)
+
+/* Draws a data set of images of `beside` points each, in a row: image i has the points
+ * i * beside ... (i + 1) * beside - 1 of the sequence, with their coordinates as two channels.
+ * @shape out->pixels [count,2,1,beside]
+ * @range count, beside 1 and more, count * beside to 2^24
+ * @own   out: ebmt_dataset_clear()
+ * @err   RANGE, NOMEM */
 EBM_API EBM_MUST_CHECK ebm_status ebmt_toy_dataset(ebmt_toy toy, int64_t count, int32_t beside,
                                                    uint64_t seed, ebmt_dataset *out,
                                                    ebm_error *err);

@@ -88,11 +88,14 @@ typedef struct ebmt_config {
 
 /* The paper's settings at a width that two cores can train (ch 32, N 2). */
 EBM_API ebmt_config ebmt_config_default(void);
+/* Checks every number by itself. @err RANGE; err->where is the flag without its dashes */
 EBM_API EBM_MUST_CHECK ebm_status ebmt_config_check(const ebmt_config *config, ebm_error *err);
 /* Makes `kind` the schedule, with the number of levels, step rule and noise scale that go with it:
  * PAPER 6, PAPER, 0.99; GEOMETRIC 10, CURVATURE, 1; LINEAR 999, NORMAL, 1. */
 EBM_API void ebmt_config_use_schedule(ebmt_config *config, ebmt_schedule kind);
-/* Level tables of a configuration. @own ebm_levels_clear() */
+/* Makes the level tables of a configuration.
+ * @own out: ebm_levels_clear(), also after an error
+ * @err RANGE (numbers that make no ladder; err->where names one), NOMEM */
 EBM_API EBM_MUST_CHECK ebm_status ebmt_config_levels(const ebmt_config *config, ebm_levels *out,
                                                      ebm_error *err);
 
@@ -119,22 +122,23 @@ EBM_API EBM_MUST_CHECK ebm_status ebmt_checkpoint_save(const char *dir, const eb
 /* Loads the newest checkpoint of DIR that is whole into a state whose sizes are set and whose
  * vectors are allocated; damaged newer ones are named through `note` (may be NULL).
  * @own *config_json: ebm_free()
- * @err NOT_FOUND (none that is whole), SHAPE (of another network), IO, NOMEM */
+ * @err NOT_FOUND (none that is whole), SHAPE (of another network), NOMEM; IO: a file, or the
+ *      directory, cannot be read now, which is no damage: try again rather than lose it */
 EBM_API EBM_MUST_CHECK ebm_status ebmt_checkpoint_load(const char *dir, ebmt_state *state,
                                                        char **config_json,
                                                        void (*note)(void *user, const char *line),
                                                        void *user, ebm_error *err);
 
+/* Allocates the vectors of a state; everything in it is 0.
+ * @own out: ebmt_state_clear(), also after an error @err NOMEM */
 EBM_API EBM_MUST_CHECK ebm_status ebmt_state_init(size_t n_params, size_t n_spectral,
                                                   ebmt_state *out, ebm_error *err);
 EBM_API void ebmt_state_clear(ebmt_state *state);
 
-/* The configuration as a JSON object, and back (unknown and missing fields are errors). The text
- * is canonical: equal configurations give equal texts. @own *json: ebm_free() */
+/* Writes the configuration as a JSON object. The text is canonical: equal configurations give equal
+ * texts. @own *json: ebm_free() @err NOMEM */
 EBM_API EBM_MUST_CHECK ebm_status ebmt_config_to_json(const ebmt_config *config, char **json,
                                                       ebm_error *err);
-EBM_API EBM_MUST_CHECK ebm_status ebmt_config_from_json(const char *json, ebmt_config *out,
-                                                        ebm_error *err);
 
 /* One line about an iteration. */
 typedef struct ebmt_report {
@@ -177,7 +181,9 @@ typedef struct ebmt_run_options {
     const ebm_kernels *kernels;
     ebmt_group *group; /* processes that share the work, all with these options; NULL: alone */
     ebmt_hooks hooks;  /* called in every process of a group */
-    const char *command_line; /* for the manifest, may be NULL */
+    const char *command_line; /* for the manifest, any bytes; may be NULL */
+    /* for the manifest, UTF-8 without control characters, shorter than the fields of
+       ebm_model_info; may be NULL */
     const char *title, *licence;
 } ebmt_run_options;
 
@@ -186,8 +192,10 @@ typedef struct ebmt_run_options {
  * a model directory; after DIVERGED that of the newest checkpoint, and none is saved while the
  * signs are bad, so that those weights are good ones.
  * In a group the shards of the gradient are dealt out and added in the order that one process adds
- * them in, with the same bits; the leader alone reads and writes out_dir.
- * @err as named, plus RANGE, SHAPE (data and network differ), IO, NOMEM */
+ * them in, with the same bits; the leader alone reads and writes out_dir, and keeps other processes
+ * from training in it by out_dir/.lock.
+ * @err as named, plus ARG (title or licence; resumed with other settings), BAD_STATE (another
+ *      process trains in out_dir), RANGE, SHAPE (data and network differ), IO, NOMEM */
 EBM_API EBM_MUST_CHECK ebm_status ebmt_run(const ebmt_run_options *opt, ebm_error *err);
 
 #endif

@@ -31,6 +31,7 @@ static int exit_status(ebm_status st)
     case EBM_ERR_UNSUPPORTED:
         return EBMT_EXIT_UNAVAILABLE;
     case EBM_ERR_BAD_STATE:
+        return EBMT_EXIT_TEMP_FAIL;
     case EBM_ERR_CANCELLED:
     case EBM_ERR_INTERNAL:
         break;

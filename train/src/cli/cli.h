@@ -21,7 +21,8 @@ enum {
     EBMT_EXIT_INTERNAL = 70,
     EBMT_EXIT_OS = 71,
     EBMT_EXIT_CANNOT_CREATE = 73,
-    EBMT_EXIT_IO = 74
+    EBMT_EXIT_IO = 74,
+    EBMT_EXIT_TEMP_FAIL = 75 /* another process is at it: later it may work */
 };
 
 /* Parses into `values`. Returns true when the command should go on; otherwise help or the error

@@ -23,7 +23,7 @@ static const entry commands[] = {
     {"sample", "draw images from a model, or edit one", ebmt__cmd_sample},
     {"inpaint", "repaint the masked part of a picture", ebmt__cmd_inpaint},
     {"mcmc", "run long Markov chains with diagnostics", ebmt__cmd_mcmc},
-    {"interpolate", "draw the way from one seed or picture to another", ebmt__cmd_interpolate},
+    {"interpolate", "interpolate between two seeds or two pictures", ebmt__cmd_interpolate},
     {"energy", "tell how likely pictures are to a model", ebmt__cmd_energy},
     {"likelihood", "estimate normalised likelihoods with error bars", ebmt__cmd_likelihood},
     {"verify", "make an image again from its receipt and compare", ebmt__cmd_verify},

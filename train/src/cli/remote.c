@@ -76,7 +76,7 @@ static ebm_status make_key(char out[64], ebm_error *err)
     return EBM_OK;
 }
 
-static const char *text_in(const json_t *object, const char *name)
+const char *ebmt__json_text(const json_t *object, const char *name)
 {
     const char *text = json_string_value(json_object_get(object, name));
     return text ? text : "";
@@ -89,12 +89,12 @@ static void add_reasons(const json_t *problem, char *text, size_t room)
     for (size_t i = 0; i < json_array_size(errors); i++) {
         const json_t *one = json_array_get(errors, i);
         size_t n = strlen(text);
-        (void)snprintf(text + n, room - n, "%s%s %s", i > 0 ? "; " : "", text_in(one, "pointer"),
-                       text_in(one, "detail"));
+        (void)snprintf(text + n, room - n, "%s%s %s", i > 0 ? "; " : "",
+                       ebmt__json_text(one, "pointer"), ebmt__json_text(one, "detail"));
     }
     if (json_array_size(errors) == 0) {
         size_t n = strlen(text);
-        (void)snprintf(text + n, room - n, "%s", text_in(problem, "detail"));
+        (void)snprintf(text + n, room - n, "%s", ebmt__json_text(problem, "detail"));
     }
 }
 
@@ -112,7 +112,7 @@ static ebm_status refuse(const ebmt__remote *r, const ebmt__http_reply *reply,
 {
     char text[512];
     (void)snprintf(text, sizeof text, "%ld %.64s: ", reply->status,
-                   problem ? text_in(problem, "code") : "no problem object");
+                   problem ? ebmt__json_text(problem, "code") : "no problem object");
     add_reasons(problem, text, sizeof text);
     return ebm_error_set(err, status_of(reply->status), r->url, "%.250s", text);
 }

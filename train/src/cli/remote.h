@@ -35,4 +35,7 @@ typedef struct ebmt__question {
 EBM_MUST_CHECK ebm_status ebmt__remote_ask(const ebmt__remote *r, const ebmt__question *q,
                                            json_t **answer, ebm_error *err);
 
+/* The text of a member of an answer, "" if it is absent or no text. @own borrowed from object */
+const char *ebmt__json_text(const json_t *object, const char *name);
+
 #endif

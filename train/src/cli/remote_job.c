@@ -26,12 +26,6 @@ static void on_interrupt(int number)
     interrupted = 1;
 }
 
-static const char *text_in(const json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-    return text ? text : "";
-}
-
 bool ebmt__job_id_valid(const char *id)
 {
     size_t n = strlen(id);
@@ -52,8 +46,8 @@ ebm_status ebmt__job_start(const ebmt__remote *r, const char *path, const json_t
     ebm_status st = ebmt__remote_ask(r, &q, &job, err);
     if (st != EBM_OK)
         return st;
-    if (ebmt__job_id_valid(text_in(job, "id")))
-        (void)snprintf(id, EBMT_JOB_ID_MAX, "%s", text_in(job, "id"));
+    if (ebmt__job_id_valid(ebmt__json_text(job, "id")))
+        (void)snprintf(id, EBMT_JOB_ID_MAX, "%s", ebmt__json_text(job, "id"));
     else
         st = ebm_error_set(err, EBM_ERR_FORMAT, r->url, "the reply is not a job");
     json_decref(job);
@@ -62,7 +56,7 @@ ebm_status ebmt__job_start(const ebmt__remote *r, const char *path, const json_t
 
 static bool is_final(const json_t *job)
 {
-    const char *status = text_in(job, "status");
+    const char *status = ebmt__json_text(job, "status");
     return strcmp(status, "queued") != 0 && strcmp(status, "running") != 0;
 }
 
@@ -76,7 +70,8 @@ static void draw_bar(const json_t *job)
     for (int i = 0; i < BAR; i++)
         bar[i] = i < full ? '#' : '.';
     bar[BAR] = '\0';
-    (void)fprintf(stderr, "\r%-9.9s [%s] %3.0f%%", text_in(job, "status"), bar, 100.0 * fraction);
+    (void)fprintf(stderr, "\r%-9.9s [%s] %3.0f%%", ebmt__json_text(job, "status"), bar,
+                  100.0 * fraction);
     if (eta > 0.0)
         (void)fprintf(stderr, "  %.0f s left", eta);
     (void)fputs("\033[K", stderr);
@@ -119,12 +114,12 @@ static ebm_status look(const ebmt__remote *r, const char *id, json_t **job, ebm_
 
 static ebm_status judge(const json_t *job, const char *id, ebm_error *err)
 {
-    const char *status = text_in(job, "status");
+    const char *status = ebmt__json_text(job, "status");
     const json_t *error = json_object_get(job, "error");
     if (strcmp(status, "succeeded") == 0)
         return EBM_OK;
     return ebm_error_set(err, EBM_ERR_UNSUPPORTED, id, "%.20s: %.40s %.160s", status,
-                         text_in(error, "code"), text_in(error, "detail"));
+                         ebmt__json_text(error, "code"), ebmt__json_text(error, "detail"));
 }
 
 ebm_status ebmt__job_wait(const ebmt__remote *r, const char *id, bool owned, json_t **job,
@@ -172,11 +167,11 @@ static ebm_status write_image(const json_t *item, const char *path, ebm_error *e
     unsigned char *png = NULL;
     size_t size = 0;
     char digest[65];
-    ebm_status st = decode(text_in(item, "b64_json"), &png, &size, err);
+    ebm_status st = decode(ebmt__json_text(item, "b64_json"), &png, &size, err);
     if (st != EBM_OK)
         return st;
     ebm_sha256_hex(png, size, digest);
-    if (strcmp(digest, text_in(item, "sha256")) != 0)
+    if (strcmp(digest, ebmt__json_text(item, "sha256")) != 0)
         st = ebm_error_set(err, EBM_ERR_DIGEST, path, "the bytes are not those of the digest");
     else
         st = ebm_file_write(path, png, size, err);
@@ -192,7 +187,7 @@ static void print_item(const json_t *job, const json_t *item, int64_t number, bo
     (void)printf(",\"seed\":%lld", (long long)json_integer_value(json_object_get(job, "seed")));
     if (json_is_number(json_object_get(item, "energy")))
         ebmt__op_print_number("energy", json_number_value(json_object_get(item, "energy")));
-    (void)printf(",\"sha256\":\"%s\"}\n", text_in(item, "sha256"));
+    (void)printf(",\"sha256\":\"%s\"}\n", ebmt__json_text(item, "sha256"));
 }
 
 ebm_status ebmt__job_save(const json_t *job, const char *dir, int64_t first, ebm_error *err)

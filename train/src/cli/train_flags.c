@@ -8,6 +8,7 @@
 #include "cli/open_any.h"
 #include "ebm/memory.h"
 #include "ebm/model.h"
+#include "manifest_facts.h"
 
 /* Points of the plane have an architecture of their own. */
 static const char *const architectures[] = {"drl-resnet", "drl-unet"};
@@ -255,12 +256,14 @@ static ebm_status check_args(const ebmt_train_args *a, ebm_error *err)
     if (!ebmt__id_of_path(a->out, id))
         return ebm_error_set(err, EBM_ERR_ARG, "--out",
                              "its last part must be a model id: small letters, digits, . _ -");
-    if (a->title && strlen(a->title) >= sizeof((ebm_model_info *)0)->title)
-        return ebm_error_set(err, EBM_ERR_ARG, "--title", "too long");
-    if (a->licence && strlen(a->licence) >= sizeof((ebm_model_info *)0)->licence)
-        return ebm_error_set(err, EBM_ERR_ARG, "--licence", "too long");
     ebm_levels levels = {0};
-    ebm_status st = ebmt_config_check(&a->config, err);
+    ebm_status st =
+        ebmt__manifest_text_check("--title", a->title, sizeof((ebm_model_info *)0)->title, err);
+    if (st == EBM_OK)
+        st = ebmt__manifest_text_check("--licence", a->licence,
+                                       sizeof((ebm_model_info *)0)->licence, err);
+    if (st == EBM_OK)
+        st = ebmt_config_check(&a->config, err);
     if (st == EBM_OK)
         st = ebmt_config_levels(&a->config, &levels, err);
     ebm_levels_clear(&levels);

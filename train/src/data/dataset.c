@@ -228,13 +228,6 @@ ebm_status ebmt_dataset_open(const ebmt_data_options *options, ebmt_dataset *out
     return st;
 }
 
-ebm_status ebmt_dataset_read(const char *path, ebmt_split split, ebmt_dataset *out, ebm_error *err)
-{
-    const ebmt_data_options options = {
-        .path = path, .split = split, .cache_bytes = EBMT_DATA_CACHE_DEFAULT};
-    return ebmt_dataset_open(&options, out, err);
-}
-
 ebm_status ebmt_dataset_open_whole(const ebmt_data_options *options, ebmt_dataset *out,
                                    ebm_error *err)
 {

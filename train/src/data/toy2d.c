@@ -143,11 +143,6 @@ static const struct {
     [EBMT_TOY_GAUSSIANS] = {"gaussians", gaussians_density, gaussians_draw},
 };
 
-const char *ebmt_toy_name(ebmt_toy toy)
-{
-    return toys[toy].name;
-}
-
 ebm_status ebmt_toy_find(const char *name, ebmt_toy *out, ebm_error *err)
 {
     for (int32_t i = 0; i < EBMT_TOY_COUNT; i++) {

@@ -84,6 +84,13 @@ says err "run.json: batch: must be from 1"
 printf '{"bach": 4}' >"$work/run.json"
 expect 64 train --data x --out "$work/demo" --config "$work/run.json"
 says err "run.json: bach: no such option"
+expect 64 train --data x --out "$work/demo" --title "$(printf 'a\377')"
+says err "--title: byte 2 is not UTF-8"
+expect 64 train --data x --out "$work/demo" --licence "$(printf 'CC\n0')"
+says err "--licence: byte 3 is a control character"
+printf '{"title": "a\\u0007"}' >"$work/run.json"
+expect 64 train --data x --out "$work/demo" --config "$work/run.json"
+says err "--title: byte 2 is a control character"
 expect 64 train --data x --out "$work/Not An Id"
 says err "--out"
 expect 64 train --data x --out "$work/demo" --beta-first 0.5 --beta-last 0.1
@@ -197,6 +204,13 @@ says err "data_channels is 1, was 0; lr is 0.5, was "
 printf '{"iterations": 9, "lr": 0.0001, "checkpoint-every": 2, "batch": 3}' >"$work/run.json"
 train 0 --iterations 5 --resume --config "$work/run.json" # the flags win
 [ "$(wc -l <"$work/demo/metrics.jsonl")" -eq 5 ] || { echo "metrics.jsonl is not 5 lines"; failed=1; }
+# --- a path may hold any bytes: none of them ends a run without a model ---
+odd=$(printf '%s/d\377\nx' "$work")
+cp -r "$work/data" "$odd"
+# shellcheck disable=SC2086
+expect 0 train --data "$odd" --out "$work/odd" $small --iterations 1
+expect 0 inspect "$work/odd"
+grep -q '/d\\\\xff\\\\x0ax --out' "$work/odd/model.json" || { echo "the command is not recorded"; failed=1; }
 # --- attention: only at a height that the network has, saved with the model ---
 attend() {
     want=$1

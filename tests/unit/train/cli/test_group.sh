@@ -7,7 +7,8 @@ set -u
 ebm=${1:?path of ebm}
 mpi=${2:?ON or OFF}
 work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
+busy=
+trap '[ -z "$busy" ] || kill -9 "$busy"; rm -rf "$work"' EXIT
 failed=0
 fail() {
     echo "$1"
@@ -80,6 +81,19 @@ same() {
     grep -q "give --resume" "$work/log" || fail "the checkpoint is not named"
     : >"$work/file"
     group 2 "$ebm" train $small --out "$work/file/x" --iterations 9 && fail "no directory"
+    "$ebm" train $small --out "$work/busy" --iterations 1000000 2>/dev/null &
+    busy=$!
+    tries=0
+    until [ -s "$work/busy/metrics.jsonl" ] || [ "$tries" -ge 600 ]; do
+        tries=$((tries + 1))
+        sleep 0.1
+    done
+    group 2 "$ebm" train $small --out "$work/busy" --iterations 9
+    [ $? -eq 75 ] || fail "two runs in one directory"
+    grep -q "process $busy trains in this directory" "$work/log" || fail "it does not say who trains"
+    kill -9 "$busy"
+    wait "$busy" 2>/dev/null
+    busy=
 }
 [ "$failed" -eq 0 ] && echo "test_group: ok"
 exit "$failed"

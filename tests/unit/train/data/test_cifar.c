@@ -42,12 +42,20 @@ static void write_batches(const char *dir, int n)
     }
 }
 
+/* Any format, images as they are, in memory. */
+static ebm_status open_set(const char *path, ebmt_split split, ebmt_dataset *out, ebm_error *err)
+{
+    const ebmt_data_options options = {
+        .path = path, .split = split, .cache_bytes = EBMT_DATA_CACHE_DEFAULT};
+    return ebmt_dataset_open(&options, out, err);
+}
+
 static void test_all_batches(void **state)
 {
     ebmt_dataset data;
     write_batches(*state, 5);
     write_batch(*state, "test_batch.bin", 100, PER_FILE * EBMT_CIFAR_RECORD);
-    assert_int_equal(ebmt_dataset_read(*state, EBMT_TRAIN, &data, NULL), EBM_OK);
+    assert_int_equal(open_set(*state, EBMT_TRAIN, &data, NULL), EBM_OK);
     assert_int_equal(data.count, 15);
     assert_int_equal(data.channels, 3);
     assert_int_equal(data.height, 32);
@@ -58,7 +66,7 @@ static void test_all_batches(void **state)
             assert_int_equal(data.pixels[3072 * i + 1024 * c], i + 50 * c);
     }
     ebmt_dataset_clear(&data);
-    assert_int_equal(ebmt_dataset_read(*state, EBMT_TEST, &data, NULL), EBM_OK);
+    assert_int_equal(open_set(*state, EBMT_TEST, &data, NULL), EBM_OK);
     assert_int_equal(data.count, 3);
     assert_int_equal(data.pixels[0], 100);
     ebmt_dataset_clear(&data);
@@ -70,12 +78,12 @@ static void test_missing_parts(void **state)
     ebm_error err = {0};
     char path[TEMP_PATH_MAX];
     write_batches(*state, 4);
-    assert_int_equal(ebmt_dataset_read(*state, EBMT_TEST, &data, &err), EBM_ERR_NOT_FOUND);
+    assert_int_equal(open_set(*state, EBMT_TEST, &data, &err), EBM_ERR_NOT_FOUND);
     assert_non_null(strstr(err.where, "test_batch.bin"));
     assert_true(temp_dir_join(*state, "data_batch_3.bin", path));
     assert_int_equal(remove(path), 0);
     err = (ebm_error){0};
-    assert_int_equal(ebmt_dataset_read(*state, EBMT_TRAIN, &data, &err), EBM_ERR_NOT_FOUND);
+    assert_int_equal(open_set(*state, EBMT_TRAIN, &data, &err), EBM_ERR_NOT_FOUND);
     assert_non_null(strstr(err.text, "data_batch_4.bin"));
 }
 
@@ -87,7 +95,7 @@ static void test_sizes(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         ebm_error err = {0};
         write_batch(*state, "data_batch_1.bin", 0, bad[i]);
-        assert_int_equal(ebmt_dataset_read(*state, EBMT_TRAIN, &data, &err), EBM_ERR_FORMAT);
+        assert_int_equal(open_set(*state, EBMT_TRAIN, &data, &err), EBM_ERR_FORMAT);
         assert_non_null(strstr(err.where, "data_batch_1.bin"));
     }
     assert_int_equal(ebmt__cifar_count((size_t)EBMT_CIFAR_RECORD << 24, &count, NULL), EBM_OK);
@@ -105,7 +113,7 @@ static void test_label_out_of_range(void **state)
     assert_non_null(bytes);
     bytes[500 * EBMT_CIFAR_RECORD] = 10;
     assert_true(temp_dir_write(*state, "data_batch_1.bin", bytes, 600 * EBMT_CIFAR_RECORD));
-    assert_int_equal(ebmt_dataset_read(*state, EBMT_TRAIN, &data, &err), EBM_ERR_FORMAT);
+    assert_int_equal(open_set(*state, EBMT_TRAIN, &data, &err), EBM_ERR_FORMAT);
     assert_int_equal(err.index, 500);
     free(bytes);
 }
@@ -177,7 +185,7 @@ static void test_no_memory(void **state)
     FOR_EACH_ALLOC_FAILURE
     {
         ebmt_dataset data;
-        ebm_status st = ebmt_dataset_read(*state, EBMT_TRAIN, &data, NULL);
+        ebm_status st = open_set(*state, EBMT_TRAIN, &data, NULL);
         assert_int_equal(st, fail_alloc_hit() ? EBM_ERR_NOMEM : EBM_OK);
         ebmt_dataset_clear(&data);
     }

@@ -47,17 +47,25 @@ static size_t compress_to(const void *data, size_t size, unsigned char *out, siz
     return n;
 }
 
+/* Any format, images as they are, in memory. */
+static ebm_status open_set(const char *path, ebmt_split split, ebmt_dataset *out, ebm_error *err)
+{
+    const ebmt_data_options options = {
+        .path = path, .split = split, .cache_bytes = EBMT_DATA_CACHE_DEFAULT};
+    return ebmt_dataset_open(&options, out, err);
+}
+
 static void test_plain(void **state)
 {
     ebmt_dataset data;
     assert_true(temp_dir_write(*state, IMAGES, images, sizeof images));
-    assert_int_equal(ebmt_dataset_read(*state, EBMT_TRAIN, &data, NULL), EBM_OK);
+    assert_int_equal(open_set(*state, EBMT_TRAIN, &data, NULL), EBM_OK);
     assert_int_equal(data.count, 2);
     assert_memory_equal(data.pixels, images + 16, 12);
     assert_null(data.labels);
     ebmt_dataset_clear(&data);
     ebm_error err = {0};
-    assert_int_equal(ebmt_dataset_read(*state, EBMT_TEST, &data, &err), EBM_ERR_NOT_FOUND);
+    assert_int_equal(open_set(*state, EBMT_TEST, &data, &err), EBM_ERR_NOT_FOUND);
     assert_non_null(strstr(err.where, "t10k-images-idx3-ubyte"));
 }
 
@@ -68,7 +76,7 @@ static void test_gzipped(void **state)
     size_t n = compress_to(images, sizeof images, packed, sizeof packed);
     assert_true(temp_dir_write(*state, IMAGES ".gz", packed, n));
     assert_true(temp_dir_write(*state, LABELS, labels, sizeof labels));
-    assert_int_equal(ebmt_dataset_read(*state, EBMT_TRAIN, &data, NULL), EBM_OK);
+    assert_int_equal(open_set(*state, EBMT_TRAIN, &data, NULL), EBM_OK);
     assert_memory_equal(data.pixels, images + 16, 12);
     assert_memory_equal(data.labels, labels + 8, 2);
     ebmt_dataset_clear(&data);
@@ -80,7 +88,7 @@ static void test_damaged_labels(void **state)
     ebm_error err = {0};
     assert_true(temp_dir_write(*state, IMAGES, images, sizeof images));
     assert_true(temp_dir_write(*state, LABELS, labels, sizeof labels - 1));
-    assert_int_equal(ebmt_dataset_read(*state, EBMT_TRAIN, &data, &err), EBM_ERR_FORMAT);
+    assert_int_equal(open_set(*state, EBMT_TRAIN, &data, &err), EBM_ERR_FORMAT);
     assert_non_null(strstr(err.where, LABELS));
     assert_null(data.pixels);
 }
@@ -92,14 +100,14 @@ static void test_one_sample(void **state)
     memcpy(one, images, sizeof one);
     one[7] = 1;
     assert_true(temp_dir_write(*state, IMAGES, one, sizeof one));
-    assert_int_equal(ebmt_dataset_read(*state, EBMT_TRAIN, &data, NULL), EBM_ERR_FORMAT);
+    assert_int_equal(open_set(*state, EBMT_TRAIN, &data, NULL), EBM_ERR_FORMAT);
 }
 
 static ebm_status read_packed(const char *dir, const unsigned char *packed, size_t n)
 {
     ebmt_dataset data;
     assert_true(temp_dir_write(dir, IMAGES ".gz", packed, n));
-    ebm_status st = ebmt_dataset_read(dir, EBMT_TRAIN, &data, NULL);
+    ebm_status st = open_set(dir, EBMT_TRAIN, &data, NULL);
     ebmt_dataset_clear(&data);
     return st;
 }
@@ -270,13 +278,13 @@ static void test_detection(void **state)
 {
     char path[TEMP_PATH_MAX];
     ebmt_dataset data;
-    assert_int_equal(ebmt_dataset_read("/nonexistent", EBMT_TRAIN, &data, NULL), EBM_ERR_NOT_FOUND);
-    assert_int_equal(ebmt_dataset_read(*state, EBMT_TRAIN, &data, NULL), EBM_ERR_FORMAT);
+    assert_int_equal(open_set("/nonexistent", EBMT_TRAIN, &data, NULL), EBM_ERR_NOT_FOUND);
+    assert_int_equal(open_set(*state, EBMT_TRAIN, &data, NULL), EBM_ERR_FORMAT);
     assert_true(temp_dir_write(*state, "x", "PK\3\4......", 10));
     assert_true(temp_dir_join(*state, "x", path));
-    assert_int_equal(ebmt_dataset_read(path, EBMT_TRAIN, &data, NULL), EBM_ERR_FORMAT);
+    assert_int_equal(open_set(path, EBMT_TRAIN, &data, NULL), EBM_ERR_FORMAT);
     assert_true(temp_dir_write(*state, "x", "", 0));
-    assert_int_equal(ebmt_dataset_read(path, EBMT_TRAIN, &data, NULL), EBM_ERR_FORMAT);
+    assert_int_equal(open_set(path, EBMT_TRAIN, &data, NULL), EBM_ERR_FORMAT);
 }
 
 static void test_samples(void **state)
@@ -307,7 +315,7 @@ static void test_no_memory(void **state)
     FOR_EACH_ALLOC_FAILURE
     {
         ebmt_dataset data;
-        ebm_status st = ebmt_dataset_read(*state, EBMT_TRAIN, &data, NULL);
+        ebm_status st = open_set(*state, EBMT_TRAIN, &data, NULL);
         assert_int_equal(st, fail_alloc_hit() ? EBM_ERR_NOMEM : EBM_OK);
         ebmt_dataset_clear(&data);
     }
