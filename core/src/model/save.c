@@ -18,12 +18,12 @@ static ebm_status write_beside(const char *dir, const char *name, const void *da
     return ebm_file_write(path, data, size, err);
 }
 
-static ebm_status save_weights(const ebm_model *m, const char *dir, char sha256[65], ebm_error *err)
+/* @own *data: ebm_free() */
+static ebm_status build_weights(const ebm_model *m, unsigned char **data, size_t *size,
+                                ebm_error *err)
 {
     const ebm_graph_info *g = m->info.graph;
     const ebm_st_pair metadata = {"format", "pt"}; /* what PyTorch users expect to find */
-    unsigned char *data = NULL;
-    size_t size = 0;
     ebm_st_item *items = calloc((size_t)g->n_tensors, sizeof *items);
     if (!items)
         return ebm_error_set(err, EBM_ERR_NOMEM, "model.safetensors", "no memory");
@@ -34,12 +34,7 @@ static ebm_status save_weights(const ebm_model *m, const char *dir, char sha256[
             items[i].dim[d] = t->dim[d];
     }
     ebm_status st =
-        ebm_safetensors_build(items, (size_t)g->n_tensors, &metadata, 1, &data, &size, err);
-    if (st == EBM_OK) {
-        ebm_sha256_hex(data, size, sha256);
-        st = write_beside(dir, "model.safetensors", data, size, err);
-    }
-    ebm_free(data);
+        ebm_safetensors_build(items, (size_t)g->n_tensors, &metadata, 1, data, size, err);
     free(items);
     return st;
 }
@@ -49,22 +44,30 @@ static const char *text_or_empty(const char *text)
     return text ? text : "";
 }
 
+/* Both files are made before either is written: a manifest that is refused leaves what was there.
+ */
 ebm_status ebm_model_save(const ebm_model *m, const ebm_manifest_extra *extra, const char *dir,
                           ebm_error *err)
 {
     ebm__manifest manifest = {.network = m->info.network, .levels = m->levels};
+    unsigned char *weights = NULL;
     char *json = NULL;
-    size_t size = 0;
+    size_t weights_size = 0, size = 0;
     snprintf(manifest.id, sizeof manifest.id, "%s", m->info.id);
     snprintf(manifest.version, sizeof manifest.version, "%s", text_or_empty(extra->version));
     snprintf(manifest.title, sizeof manifest.title, "%s", text_or_empty(extra->title));
     snprintf(manifest.licence, sizeof manifest.licence, "%s", text_or_empty(extra->licence));
-    ebm_status st = save_weights(m, dir, manifest.sha256, err);
-    if (st == EBM_OK)
+    ebm_status st = build_weights(m, &weights, &weights_size, err);
+    if (st == EBM_OK) {
+        ebm_sha256_hex(weights, weights_size, manifest.sha256);
         st = ebm__manifest_build(&manifest, extra->training_json, extra->quality_json, &json, &size,
                                  err);
+    }
+    if (st == EBM_OK)
+        st = write_beside(dir, "model.safetensors", weights, weights_size, err);
     if (st == EBM_OK)
         st = write_beside(dir, "model.json", json, size, err);
+    ebm_free(weights);
     ebm_free(json);
     return st;
 }

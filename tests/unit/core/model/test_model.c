@@ -106,6 +106,18 @@ static void test_round_trip(void **state)
     ebm_model_unref(m);
 }
 
+/* A manifest that cannot be written leaves the model that was there. */
+static void test_refused_save(void **state)
+{
+    const fixture *f = *state;
+    const ebm_network_config c = small_network();
+    const ebm_manifest_extra bad = {.version = "2", .title = "two\nlines"};
+    ebm_model *other = random_net(&c, kernel_set("blas"), 4);
+    assert_int_not_equal(ebm_model_save(other, &bad, f->dir, NULL), EBM_OK);
+    assert_int_equal(open_status(f, NULL), EBM_OK);
+    ebm_model_unref(other);
+}
+
 static void test_ids(void **state)
 {
     static const char *const good[] = {"a", "0", "fashion-mnist", "a.b_c-d", "v1.0"};
@@ -262,6 +274,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_round_trip),
+        TEST(test_refused_save),
         TEST(test_ids),
         TEST(test_truncated_weights),
         TEST(test_wrong_tensors),
