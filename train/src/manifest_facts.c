@@ -50,8 +50,7 @@ ebm_status ebmt__manifest_text_check(const char *where, const char *text, size_t
     return EBM_OK;
 }
 
-/* @shape out [EBMT_COMMAND_MAX + 1] */
-static void make_plain(const char *text, char *out)
+void ebmt__text_plain(const char *text, char out[EBMT_COMMAND_MAX + 1])
 {
     size_t left = strlen(text), at = 0;
     while (left > 0 && at + ESCAPE_MAX <= EBMT_COMMAND_MAX + 1) {
@@ -84,7 +83,7 @@ ebm_status ebmt__manifest_facts(const char *command, int64_t iterations, const c
     json_t *facts = NULL;
     *json = NULL;
     if (plain) {
-        make_plain(command, plain);
+        ebmt__text_plain(command, plain);
         facts = json_pack("{s:s, s:I, s:o}", "command", plain, "iterations", (json_int_t)iterations,
                           "config", json_loads(config_json, 0, NULL));
     }

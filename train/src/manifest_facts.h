@@ -16,10 +16,12 @@
 EBM_MUST_CHECK ebm_status ebmt__manifest_text_check(const char *where, const char *text,
                                                     size_t room, ebm_error *err);
 
-/* The facts about a run as JSON: {"command": ..., "iterations": ..., "config": {...}}. A command
- * line may hold any bytes, as paths do: those that are not UTF-8 and control characters are written
- * as \xNN, and what is beyond EBMT_COMMAND_MAX is left out.
- * @own *json: ebm_free() @err NOMEM */
+/* A command line or a path as text that JSON can hold: bytes that are not UTF-8 and control
+ * characters become \xNN, and what is beyond EBMT_COMMAND_MAX is left out. */
+void ebmt__text_plain(const char *text, char out[EBMT_COMMAND_MAX + 1]);
+
+/* The facts about a run as JSON: {"command": ..., "iterations": ..., "config": {...}}. The command
+ * line may hold any bytes, see above. @own *json: ebm_free() @err NOMEM */
 EBM_MUST_CHECK ebm_status ebmt__manifest_facts(const char *command, int64_t iterations,
                                                const char *config_json, char **json,
                                                ebm_error *err);

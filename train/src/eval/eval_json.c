@@ -7,6 +7,7 @@
 
 #include "ebm/memory.h"
 #include "ebmt/eval.h"
+#include "manifest_facts.h"
 
 /* JSON has no NaN: what was not measured is null. */
 static json_t *real(double value)
@@ -14,9 +15,14 @@ static json_t *real(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
+/* Paths may hold any bytes. */
 static json_t *text_or_null(const char *text)
 {
-    return text ? json_string(text) : json_null();
+    char plain[EBMT_COMMAND_MAX + 1];
+    if (!text)
+        return json_null();
+    ebmt__text_plain(text, plain);
+    return json_string(plain);
 }
 
 static json_t *number(const ebmt_number *v)

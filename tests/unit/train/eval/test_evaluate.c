@@ -350,10 +350,11 @@ static void test_reports(void **state)
     scene_make(&s);
     assert_int_equal(ebmt_evaluate(&s.options, &r, NULL), EBM_OK);
     const ebmt_eval_facts facts = {.source = "runs/<script>x",
-                                   .data = "d",
+                                   .data = "d\xff",
                                    .classifier = ebmt_classifier_describe(s.classifier)};
     assert_int_equal(ebmt_eval_json(&r, &facts, &text, NULL), EBM_OK);
     check_json(text, &r);
+    assert_non_null(strstr(text, "\"data\": \"d\\\\xff\"")); /* a path may hold any bytes */
     ebm_free(text);
     assert_int_equal(ebmt_eval_html(&r, &facts, &s.options, &text, NULL), EBM_OK);
     assert_null(strstr(text, "<script>"));
