@@ -27,6 +27,7 @@ typedef struct ebmd_app {
     ebmd_waiters *waiters;
     ebmd_live *live;
     ebmd_keys *keys; /* NULL: nobody needs a key */
+    bool admin_keys; /* on the admin listener neither; else those of the scope admin */
     const ebmd_proxies *proxies;
     ebmd_budget *bodies; /* NULL: no limit */
     const char *cors_origins;

@@ -120,6 +120,8 @@ static ebma_problem_code phase_problem(const ebmd_app *app)
 
 static unsigned scope_of(const ebmd_route *route)
 {
+    if (!(route->flags & EBMD_ON_MAIN))
+        return EBMD_SCOPE_ADMIN;
     if (route->flags & EBMD_IS_WORK)
         return EBMD_SCOPE_SAMPLE;
     return (route->flags & EBMD_IS_JOBS) ? EBMD_SCOPE_JOBS : 0;
@@ -130,7 +132,9 @@ static void refuse_scope(ebmd_request *r, unsigned scope)
     refuse(r, EBMA_FORBIDDEN);
     ebmd_reply_addf(r, "WWW-Authenticate",
                     "Bearer realm=\"ebmd\", error=\"insufficient_scope\", scope=\"%s\"",
-                    scope == EBMD_SCOPE_SAMPLE ? "sample" : "jobs");
+                    scope == EBMD_SCOPE_ADMIN    ? "admin"
+                    : scope == EBMD_SCOPE_SAMPLE ? "sample"
+                                                 : "jobs");
 }
 
 /* A missing key and a wrong one get the same answer. */
@@ -225,7 +229,7 @@ void ebmd_exchange_head(const ebmd_app *app, ebmd_request *r, unsigned listener,
         return;
     }
     find_route(app, r, listener);
-    if (r->reply.status == 0 && app->keys && listener == EBMD_ON_MAIN &&
+    if (r->reply.status == 0 && app->keys && (listener == EBMD_ON_MAIN || app->admin_keys) &&
         !(r->route->flags & EBMD_IS_PUBLIC))
         check_key(app, r);
     if (r->reply.status == 0 && strchr(r->head.target, '?') &&

@@ -1,8 +1,6 @@
 /* The table of options and what each accepts, see option_rows.h. */
 #include "option_rows.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -139,32 +137,15 @@ static const char *set_address(const ebmd_option *o, const char *text, void *fie
 }
 
 /* Nothing checks who asks on the admin listener, so it stays on this machine. */
-/* A name would be looked up, and may lead anywhere. */
-static bool is_loopback(const char *host)
-{
-    struct in_addr v4;
-    struct in6_addr v6;
-
-    if (inet_pton(AF_INET, host, &v4) == 1)
-        return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
-    if (inet_pton(AF_INET6, host, &v6) == 1)
-        return IN6_IS_ADDR_LOOPBACK(&v6);
-    return strcmp(host, "localhost") == 0;
-}
-
 static const char *set_admin(const ebmd_option *o, const char *text, void *field)
 {
     ebmd_address *a = field;
-    const char *wrong;
 
     if (strcmp(text, "none") == 0) {
         a->none = true;
         return NULL;
     }
-    wrong = set_address(o, text, field);
-    if (wrong)
-        return wrong;
-    return is_loopback(a->host) ? NULL : "must be a loopback address, or none";
+    return set_address(o, text, field);
 }
 
 #define AT(member)   offsetof(ebmd_options, member)
@@ -176,8 +157,9 @@ static const ebmd_option table[] = {
     {"--listen", "EBMD_LISTEN", "HOST:PORT", "127.0.0.1:8080", "where requests are taken",
      set_address, AT(listen), 0, 0},
     {"--admin-listen", "EBMD_ADMIN_LISTEN", "HOST:PORT", "127.0.0.1:8081",
-     "health probes and metrics for the operator, loopback only; none switches it off", set_admin,
-     AT(admin), 0, 0},
+     "health probes and metrics for the operator; none switches it off. Beyond this machine's own "
+     "addresses it needs --api-keys: all but probes and metrics wants a key of the scope admin",
+     set_admin, AT(admin), 0, 0},
     {"--models", "EBMD_MODELS", "DIR", "models", "directory with one sub-directory per model",
      set_text, AT(models), 0, ROOM(models)},
     {"--store", "EBMD_STORE", "STORE", "auto",

@@ -1,6 +1,8 @@
 /* Flags, environment and file put together, see options.h. */
 #include "options.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include "conf_file.h"
@@ -134,9 +136,26 @@ static ebm_status apply_file(const source *env, const source *flags, ebmd_option
     return ebmd_conf_read(path, take_line, &reader, err);
 }
 
+/* A name would be looked up, and may lead anywhere. */
+bool ebmd_address_is_loopback(const ebmd_address *a)
+{
+    struct in_addr v4;
+    struct in6_addr v6;
+
+    if (inet_pton(AF_INET, a->host, &v4) == 1)
+        return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
+    if (inet_pton(AF_INET6, a->host, &v6) == 1)
+        return IN6_IS_ADDR_LOOPBACK(&v6);
+    return strcmp(a->host, "localhost") == 0;
+}
+
 /* What no single value tells. */
 static ebm_status check_together(const ebmd_options *o, ebm_error *err)
 {
+    if (!o->admin.none && !ebmd_address_is_loopback(&o->admin) && o->api_keys[0] == '\0')
+        return ebm_error_set(err, EBM_ERR_ARG, "--admin-listen",
+                             "%s is not of this machine alone: --api-keys must say who may come",
+                             o->admin.host);
     if ((o->tls_cert[0] == '\0') != (o->tls_key[0] == '\0'))
         return ebm_error_set(err, EBM_ERR_ARG, o->tls_cert[0] ? "--tls-key" : "--tls-cert",
                              "certificate and key are needed together");

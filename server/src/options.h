@@ -72,6 +72,8 @@ typedef struct ebmd_options {
 int ebmd_options_parse(int argc, const char *const *argv, char *(*lookup)(const char *),
                        ebmd_options *out, ebm_error *err);
 
+/* True for an address that only this machine can reach. */
+bool ebmd_address_is_loopback(const ebmd_address *a);
 /* How many streams there may be. */
 unsigned ebmd_options_streams(const ebmd_options *o);
 

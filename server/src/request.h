@@ -86,7 +86,7 @@ typedef struct ebmd_request {
     bool waits;          /* for the end of the job waiter.id */
     ebmd_prefer prefer;
     bool wants_png, wants_events;
-    bool later; /* its job is long, and it does not say that it waits */
+    bool later;         /* its job is long, and it does not say that it waits */
     ebmd_stream stream; /* watch.wake and watch.arg are set by the listener */
     ebmd_waiter waiter; /* wake and arg are set by the listener */
     ebmd_reply reply;

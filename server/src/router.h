@@ -11,7 +11,7 @@ enum {
     EBMD_ON_ADMIN = 2,     /* reachable on the admin listener */
     EBMD_TAKES_JSON = 4,   /* the body must be application/json */
     EBMD_IS_WORK = 8,      /* refused with 503 unless the daemon is ready, with 429 when full */
-    EBMD_IS_PUBLIC = 16,   /* needs no key; every other row of the main listener does */
+    EBMD_IS_PUBLIC = 16,   /* needs no key; every other row does where keys are asked for */
     EBMD_IS_JOBS = 32,     /* needs a key of the scope jobs; a row that is work, one of sample */
     EBMD_TAKES_QUERY = 64, /* its handler reads the query; every other row is refused one */
     EBMD_IS_CHANGE = 128,  /* changes the daemon: not for web pages, 503 unless it is ready */

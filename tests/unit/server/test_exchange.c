@@ -249,19 +249,19 @@ static ebmd_keys *open_keys(void)
     return k;
 }
 
-/* Every row of the main listener is closed without a key, unless it says that it is public; on
- * the admin listener nobody is asked. */
-static void routes_are_closed(void **state)
+/* Every row of the main listener is closed without a key, unless it says that it is public; those
+ * of the admin listener only where others than this machine can reach it. */
+static void closed_rows(bool admin_keys)
 {
     ebmd_app app = make_app();
     size_t n;
     const ebmd_route *rows = ebmd_routes(&n);
 
-    (void)state;
     app.keys = open_keys();
+    app.admin_keys = admin_keys;
     for (size_t i = 0; i < n; i++) {
         bool on_main = (rows[i].flags & EBMD_ON_MAIN) != 0;
-        bool closed = on_main && !(rows[i].flags & EBMD_IS_PUBLIC);
+        bool closed = (on_main || admin_keys) && !(rows[i].flags & EBMD_IS_PUBLIC);
         ebmd_request *r =
             make_request((rows[i].methods & EBMD_POST) ? "POST" : "GET", rows[i].pattern);
 
@@ -271,6 +271,47 @@ static void routes_are_closed(void **state)
         ebmd_exchange_head(&app, r, on_main ? EBMD_ON_MAIN : EBMD_ON_ADMIN, false);
         if ((r->reply.status == 401) != closed)
             fail_msg("%s: %d", rows[i].pattern, r->reply.status);
+        ebmd_request_free(r);
+    }
+    ebmd_keys_close(app.keys);
+}
+
+static void routes_are_closed(void **state)
+{
+    (void)state;
+    closed_rows(false);
+    closed_rows(true);
+}
+
+/* An operator's route wants an operator's key; probes and metrics none. */
+static void operators(void **state)
+{
+    static const struct {
+        const char *method, *path, *key;
+        int status;
+    } rows[] = {{"GET", "/metrics", NULL, 0},
+                {"GET", "/startupz", NULL, 0},
+                {"GET", "/healthz", NULL, 0},
+                {"GET", "/v1/slots", NULL, 401},
+                {"GET", "/v1/slots", BEARER("a"), 403},
+                {"GET", "/v1/slots", BEARER("root"), 0},
+                {"POST", "/v1/admin/drain", BEARER("a"), 403}};
+    ebmd_app app = make_app();
+
+    (void)state;
+    app.keys = open_keys();
+    app.admin_keys = true;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        ebmd_request *r = make_request(rows[i].method, rows[i].path);
+
+        add(r, "Host", "t");
+        if (rows[i].key)
+            add(r, "authorization", rows[i].key);
+        ebmd_exchange_head(&app, r, EBMD_ON_ADMIN, false);
+        if (r->reply.status != rows[i].status)
+            fail_msg("%s: %d", rows[i].path, r->reply.status);
+        if (rows[i].status == 403)
+            assert_non_null(strstr(reply_header(r, "WWW-Authenticate"), "scope=\"admin\""));
         ebmd_request_free(r);
     }
     ebmd_keys_close(app.keys);
@@ -315,6 +356,7 @@ int main(void)
         cmocka_unit_test(a_handler_without_an_answer),
         cmocka_unit_test(without_memory),
         cmocka_unit_test(routes_are_closed),
+        cmocka_unit_test(operators),
         cmocka_unit_test(owners),
     };
 
