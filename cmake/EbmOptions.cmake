@@ -31,12 +31,6 @@ else()
     target_link_options(ebm_options INTERFACE
         -Wl,-z,relro,-z,now,-z,noexecstack,-z,nodlopen)
 endif()
-# For the rooms that read what comes from outside: a variable that was forgotten is zero. Not for the
-# numerics, whose large work arrays are written before they are read.
-add_library(ebm_zeroed INTERFACE)
-if(NOT EBM_SANITIZE AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
-    target_compile_options(ebm_zeroed INTERFACE -ftrivial-auto-var-init=zero)
-endif()
 if(EBM_FUZZ)
     # Without it libFuzzer would not see which branches of the rooms an input takes.
     target_compile_options(ebm_options INTERFACE -fsanitize=fuzzer-no-link)

@@ -268,5 +268,7 @@ ebm_status ebmd_chain_report(const ebmd_op *op, const ebm_trace *traces, size_t 
 
     if (banded)
         band = ebm_calibration_band(&op->calibration, (int32_t)op->call.params.level);
-    return ebm_chains_report_of(traces, n, op->call.params.warmup, banded ? &band : NULL, out, err);
+    return ebm_chains_report_of(traces, n,
+                                ebm_mcmc_settled(&op->chains, op->levels, op->first_level),
+                                banded ? &band : NULL, out, err);
 }

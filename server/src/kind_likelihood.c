@@ -1,6 +1,6 @@
-/* Jobs of the kind "likelihood": tuning, particles of the ladder, then each picture, one task after
- * the other, because each needs what came before. Knows estimators; not who asks, nor where results
- * are kept. A job stops, and is gone on with, between any two moves. */
+/* Jobs of the kind "likelihood": tuning, particles of the ladder and of its top, then each picture,
+ * one task after the other, because each needs what came before. Knows estimators; not who asks,
+ * nor where results are kept. A job stops, and is gone on with, between any two moves. */
 #include <math.h>
 #include <string.h>
 
@@ -12,7 +12,8 @@
 typedef struct work_state {
     int64_t done;        /* tasks: tuning, particles, pictures */
     int64_t spent;       /* evaluations, as estimated */
-    ebm_tune_state tune; /* of the present task, which is one of these */
+    ebm_tune_state tune; /* of the present task, which is one of these, or a draw and a particle */
+    ebm_origin_state origin;
     ebm_particle_state particle;
     ebm_bound_state bound;
 } work_state;
@@ -22,11 +23,12 @@ typedef struct arrays {
     double *tuned;          /* [2,T] */
     double *log_z;          /* [particles,T] */
     double *log_g;          /* [T] */
-    ebm_particle *particle; /* [2,particles] */
+    ebm_particle *particle; /* [3,particles] */
     ebm_particle *weight;   /* [particles] */
     double *ladder;         /* [n] */
     ebm_bound *bound;       /* [n] */
     float *y;               /* [2,dim]: where the present task stands */
+    float *sample;          /* [dim]: what tuning begins at */
 } arrays;
 
 static size_t particles_of(const ebmd_op *op)
@@ -44,10 +46,11 @@ static arrays arrays_of(const ebmd_op *op, void *state)
     a.log_z = a.tuned + 2 * t;
     a.log_g = a.log_z + p * t;
     a.particle = (ebm_particle *)(void *)(a.log_g + t);
-    a.weight = a.particle + 2 * p;
+    a.weight = a.particle + 3 * p;
     a.ladder = (double *)(void *)(a.weight + p);
     a.bound = (ebm_bound *)(void *)(a.ladder + op->request.n_images);
     a.y = (float *)(void *)(a.bound + op->request.n_images);
+    a.sample = a.y + 2 * op->dim;
     return a;
 }
 
@@ -55,9 +58,9 @@ static size_t bytes_of(const ebmd_op *op)
 {
     const size_t t = (size_t)op->levels->count, p = particles_of(op);
 
-    return ((3 + p) * t) * sizeof(double) + 3 * p * sizeof(ebm_particle) +
+    return ((3 + p) * t) * sizeof(double) + 4 * p * sizeof(ebm_particle) +
            (size_t)op->request.n_images * (sizeof(double) + sizeof(ebm_bound)) +
-           2 * op->dim * sizeof(float);
+           3 * op->dim * sizeof(float);
 }
 
 static bool wants(const ebmd_op *op, ebm_method method)
@@ -67,15 +70,27 @@ static bool wants(const ebmd_op *op, ebm_method method)
     return m == EBM_METHOD_BOTH || m == method;
 }
 
-/* Tasks in order: 2 of tuning, if there is any; forward, then reverse particles; pictures. */
+/* Tasks in order: if there is tuning, a draw to begin at, and the two of tuning; particles:
+ * forward, then reverse ones of the ladder, those of its top; pictures. */
 static int64_t tune_tasks(const ebmd_op *op)
 {
-    return op->call.params.warmup > 0 ? 2 : 0;
+    return op->call.params.warmup > 0 ? 3 : 0;
+}
+
+/* Particles of the ladder, in one direction or in both. */
+static int64_t ladder_tasks(const ebmd_op *op)
+{
+    return op->call.params.particles * (wants(op, EBM_METHOD_AIS) ? 2 : 1);
+}
+
+static int64_t top_tasks(const ebmd_op *op)
+{
+    return wants(op, EBM_METHOD_RECOVERY) ? op->call.params.particles : 0;
 }
 
 static int64_t particle_tasks(const ebmd_op *op)
 {
-    return op->call.params.particles * (wants(op, EBM_METHOD_AIS) ? 2 : 1);
+    return ladder_tasks(op) + top_tasks(op);
 }
 
 static int64_t all_tasks(const ebmd_op *op)
@@ -112,9 +127,22 @@ static double tune_evals(const ebmd_op *op)
     return (double)op->call.params.leapfrog * (double)op->call.params.warmup * op->levels->count;
 }
 
+/* What it takes to draw what tuning and reverse particles begin at. */
+static double draw_evals(const ebmd_op *op)
+{
+    const int64_t whole =
+        (tune_tasks(op) > 0) + ladder_tasks(op) - (int64_t)op->call.params.particles;
+
+    return (double)whole * (double)ebm_origin_steps(op->levels, 0) +
+           (double)top_tasks(op) * (double)ebm_origin_steps(op->levels, op->levels->count - 1);
+}
+
 static double work_of(const ebmd_op *op)
 {
-    return (double)tune_tasks(op) * tune_evals(op) + (double)particle_tasks(op) * ladder_evals(op) +
+    const double tuning = tune_tasks(op) > 0 ? 2.0 * tune_evals(op) : 0.0;
+
+    return tuning + draw_evals(op) + (double)ladder_tasks(op) * ladder_evals(op) +
+           (double)top_tasks(op) * 2.0 * local_evals(op) +
            op->request.n_images * (1.0 + bound_evals(op));
 }
 
@@ -197,9 +225,53 @@ static void noised_picture(const bench *b, int64_t k, float *x)
 {
     const ebm_noise noise = {.seed = (uint64_t)b->op->call.params.seed, .index = (uint32_t)k};
 
-    memcpy(x, picture(b, k), b->op->dim * sizeof(*x));
-    ebm_forward_state(b->op->levels, &noise, b->op->dim, x, 0, x);
+    ebm_forward_state(b->op->levels, &noise, b->op->dim, picture(b, k), 0, x);
 }
+
+/* --- draws of the model -------------------------------------------------------------------- */
+
+/* Level and number of what the present task draws; false: it draws nothing. */
+static bool origin_of(const ebmd_op *op, int64_t task, int32_t *level, uint32_t *number)
+{
+    const int64_t n = op->call.params.particles, tuning = tune_tasks(op), k = task - tuning;
+    const bool top = k >= ladder_tasks(op);
+
+    *level = top && k >= 0 ? op->levels->count - 1 : 0;
+    *number = (uint32_t)(k < 0 ? 2 * n : top ? n + k - ladder_tasks(op) : k - n);
+    return k < 0 ? task == 0 : k >= n && k < particle_tasks(op);
+}
+
+static bool drawing(const bench *b)
+{
+    const ebm_ais how = plain_how(b->op);
+    int32_t level;
+    uint32_t number;
+
+    return origin_of(b->op, b->state->done, &level, &number) &&
+           !ebm_origin_done(&how, level, &b->state->origin);
+}
+
+/* Goes on with a draw; the task is done with it only where tuning is to begin at it. */
+static ebm_status draw(const bench *b, int64_t *steps, bool *done, ebm_error *err)
+{
+    const ebm_ais how = how_of(b, false);
+    ebm_origin_state *s = &b->state->origin;
+    ebm_origin_task task = {.chain = b->a.y, .work = b->work};
+    const int64_t before = s->total;
+    ebm_status st;
+
+    (void)origin_of(b->op, b->state->done, &task.level, &task.particle);
+    st = ebm_origin_advance(&how, &task, *steps, s, err);
+    *steps -= s->total - before;
+    if (st != EBM_OK || b->state->done > 0 || tune_tasks(b->op) == 0)
+        return st;
+    *done = ebm_origin_done(&how, task.level, s);
+    for (size_t i = 0; i < b->op->dim && *done; i++)
+        b->a.sample[i] = b->a.y[i] / (float)b->op->levels->scale[0];
+    return EBM_OK;
+}
+
+/* --- tuning, particles, pictures ----------------------------------------------------------- */
 
 /* Goes on with tuning; *moves is what there is time for, then what is left of it. */
 static ebm_status tune(const bench *b, int64_t k, int64_t *moves, bool *done, ebm_error *err)
@@ -210,7 +282,7 @@ static ebm_status tune(const bench *b, int64_t k, int64_t *moves, bool *done, eb
     ebm_ais how = how_of(b, k == 1);
     const ebm_tune_task task = {.tether = k == 1,
                                 .steps = (int32_t)b->op->call.params.warmup,
-                                .image = picture(b, 0),
+                                .image = b->a.sample,
                                 .chain = b->a.y,
                                 .work = b->work,
                                 .factors = b->a.tuned + (k == 1 ? levels : 0)};
@@ -223,27 +295,25 @@ static ebm_status tune(const bench *b, int64_t k, int64_t *moves, bool *done, eb
     return st;
 }
 
-/* Tasks 0..particles-1 go down, the others start at pictures and go up. */
+/* Tasks 0..particles-1 go down, the others go up from what they have drawn, which lies where they
+ * move. */
 static ebm_status particle(const bench *b, int64_t k, int64_t *moves, bool *done, ebm_error *err)
 {
     const ebm_ais how = how_of(b, false);
     const int64_t n = b->op->call.params.particles;
-    const float scale = (float)b->op->levels->scale[0];
     ebm_particle_state *s = &b->state->particle;
     const int64_t before = s->moves;
     ebm_particle_task task = {.t = -1,
-                              .particle = (uint32_t)(k < n ? k : k - n),
+                              .particle = (uint32_t)(k % n),
                               .y = b->a.y,
                               .work = b->work,
                               .log_z = k < n ? b->a.log_z + k * b->op->levels->count : NULL};
     ebm_status st;
 
-    if (k >= n) {
-        noised_picture(b, (k - n) % b->op->request.n_images, b->x);
-        for (size_t i = 0; i < b->op->dim; i++)
-            b->x[i] *= scale;
-        task.start = b->x;
-    }
+    if (k >= n)
+        task.start = memcpy(b->x, b->a.y, b->op->dim * sizeof(*b->x));
+    if (k >= ladder_tasks(b->op) && s->moves == 0)
+        *s = ebm_particle_of_top(&how);
     st = ebm_particle_advance(&how, &task, *moves, s, err);
     *moves -= s->moves - before;
     *done = ebm_particle_done(&how, &task, s);
@@ -255,17 +325,10 @@ static ebm_status particle(const bench *b, int64_t k, int64_t *moves, bool *done
 /* log Z of the top level, from what the forward particles carried there. */
 static ebm_status top_of(const ebmd_op *op, const arrays *a, ebm_log_z *top, ebm_error *err)
 {
-    const size_t n = particles_of(op), levels = (size_t)op->levels->count;
-    ebm_particle *at = ebm_alloc(n, sizeof(*at));
-    ebm_status st;
+    const int32_t levels = op->levels->count;
 
-    if (!at)
-        return ebm_error_set(err, EBM_ERR_NOMEM, "particles", "no memory");
-    for (size_t k = 0; k < n; k++)
-        at[k] = (ebm_particle){a->log_z[k * levels + levels - 1], a->particle[k].acceptance};
-    st = ebm_log_z_of(at, n, false, top, err);
-    ebm_free(at);
-    return st;
+    return ebm_log_z_of_level(a->particle, a->log_z, particles_of(op), levels, levels - 1, top,
+                              err);
 }
 
 static ebm_bound_plan bound_plan(const ebmd_op *op, int64_t k)
@@ -290,6 +353,9 @@ static ebm_status bound(const bench *b, int64_t k, int64_t moves, bool *done, eb
                                  .weight = b->a.weight};
     ebm_status st = top_of(b->op, &b->a, &plan.top, err);
 
+    if (st == EBM_OK)
+        st = ebm_log_z_of(b->a.particle + ladder_tasks(b->op), particles_of(b->op), true,
+                          &plan.top_reverse, err);
     if (st == EBM_OK)
         st = ebm_bound_advance(&how, &plan, picture(b, k), &room, moves, s, err);
     *done = s->path == plan.paths;
@@ -327,22 +393,31 @@ static int64_t likelihood_spent(const ebmd_plan *plan, int32_t part, const void 
     return s->spent < plan->part_work ? s->spent : plan->part_work;
 }
 
-/* One task, or as much of it as there is time for. A move of the ladder evaluates two levels. */
+/* Evaluations of a step or move of the present task. A move of the ladder evaluates two levels. */
+static int64_t cost_of(const bench *b)
+{
+    const int64_t tuning = tune_tasks(b->op), done = b->state->done;
+    const bool ladder = done >= tuning && done < tuning + particle_tasks(b->op);
+
+    return drawing(b) ? 1 : b->op->call.params.leapfrog * (ladder ? 2 : 1);
+}
+
+/* One task, or as much of it as there is time for; a draw is a part of its own. */
 static ebm_status one_task(const bench *b, int64_t max_evals, int64_t *evals, ebm_error *err)
 {
     const ebmd_op *op = b->op;
-    const int64_t tuning = tune_tasks(op), particles = particle_tasks(op);
+    const int64_t tuning = tune_tasks(op), particles = particle_tasks(op), cost = cost_of(b);
     work_state *s = b->state;
-    const bool ladder = s->done >= tuning && s->done < tuning + particles;
-    const int64_t cost = op->call.params.leapfrog * (ladder ? 2 : 1);
     const int64_t moves = max_evals > cost ? max_evals / cost : 1;
     int64_t left = moves;
     bool done = false;
     ebm_status st;
 
-    if (s->done < tuning)
-        st = tune(b, s->done, &left, &done, err);
-    else if (ladder)
+    if (drawing(b))
+        st = draw(b, &left, &done, err);
+    else if (s->done < tuning)
+        st = tune(b, s->done - 1, &left, &done, err);
+    else if (s->done < tuning + particles)
         st = particle(b, s->done - tuning, &left, &done, err);
     else
         st = look_at(b, s->done - tuning - particles, &left, &done, err);
@@ -350,6 +425,7 @@ static ebm_status one_task(const bench *b, int64_t max_evals, int64_t *evals, eb
     if (st == EBM_OK && done) {
         s->done++;
         s->tune = (ebm_tune_state){0};
+        s->origin = (ebm_origin_state){0};
         s->particle = (ebm_particle_state){0};
         s->bound = (ebm_bound_state){0};
     }
@@ -409,6 +485,7 @@ static ebm_status likelihood_document(const ebmd_plan *plan, const ebmd_facts *f
     const ebmd_op *op = ebmd_op_of(plan);
     ebma_likelihoods l = {.n = op->request.n_images,
                           .dim = op->dim,
+                          .levels = op->levels,
                           .ais = wants(op, EBM_METHOD_AIS),
                           .recovery = wants(op, EBM_METHOD_RECOVERY)};
     const ebma_results results = {.likelihoods = &l};
@@ -446,11 +523,15 @@ static ebm_status likelihood_restore(const ebmd_plan *plan, int32_t part, const 
     const ebm_ais how = plain_how(op);
     const ebm_bound_plan of = bound_plan(op, 0);
     work_state *s = state;
+    int32_t level;
+    uint32_t number;
     bool ok;
 
     (void)part;
     memcpy(s, bytes, plan->state_size);
+    (void)origin_of(op, s->done, &level, &number);
     ok = s->done >= 0 && s->done <= all_tasks(op) && s->spent >= 0 &&
+         ebm_origin_state_ok(&how, level, &s->origin) &&
          ebm_particle_state_ok(&how, true, &s->particle) &&
          ebm_bound_state_ok(&how, &of, &s->bound) &&
          (how.burn_in == 0 || ebm_tune_state_ok(&how, how.burn_in, &s->tune));

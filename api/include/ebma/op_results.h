@@ -73,6 +73,7 @@ typedef struct ebma_scores {
 typedef struct ebma_likelihoods {
     int32_t n;
     size_t dim;
+    const ebm_levels *levels;
     const double *ladder; /* log p(x_0) + log Z */
     const ebm_bound *bound;
     ebm_log_z forward, reverse, top;

@@ -43,11 +43,13 @@ EBM_API void ebm_score_gradient(const ebm_scoring *how, const float *image, uint
                                 float *work, float *grad);
 
 /* Scores of one image on their way. @shape features [EBM_FEATURES,T]: what is not done yet is
- * undefined; grad [dim], or NULL: not wanted @own the caller's, who begins with done = 0 */
+ * undefined; grad [dim], or NULL: not wanted; single [T,draws], the log density of each draw, or
+ * NULL @own the caller's, who begins with done = 0 */
 typedef struct ebm_score {
     int64_t done; /* evaluations */
     double *features;
     float *grad;
+    double *single;
 } ebm_score;
 /* Evaluations of a whole score. */
 EBM_API int64_t ebm_score_evals(const ebm_scoring *how, bool gradient);
@@ -69,7 +71,7 @@ EBM_API bool ebm_score_is_finite(const double *features, int32_t levels);
  * is a band; of more, neighbours share one. Rows of quantile: the levels' log densities, then the
  * score.
  * @shape p = EBM_FEATURES*B; mean, sd [EBM_FEATURES,B], factor [p (p+1)/2], weight [2p + 2],
- *        quantile [T+1,EBM_QUANTILES]
+ *        quantile [T+1,EBM_QUANTILES], single [T,2]
  * @range the weight of the distance is never above 0
  * @eq    factor: the lower triangle L, row behind row, of L L' = C + 0.01 I, with the covariance C
  *        of the standardised features */
@@ -82,6 +84,8 @@ typedef struct ebm_calibration {
     double *factor;
     double *weight; /* of the standardised features, of their squares, of the distance, constant */
     double *quantile;
+    double *single;  /* of log densities of single draws the 1 % and 99 % quantiles */
+    bool has_single; /* false: a file of earlier builds has none */
 } ebm_calibration;
 
 #define EBM_SCORED_COPIES 2 /* of each image */
@@ -107,6 +111,14 @@ EBM_API ebm_spoil_kind ebm_scored_kind(int64_t copy);
 EBM_API EBM_MUST_CHECK ebm_status ebm_calibration_of(const ebm_scored *set, ebm_calibration *out,
                                                      ebm_error *err);
 
+/* Takes the band of every level from the log densities of single draws of the calibration images:
+ * a state of a chain is one draw, and a mean of several spreads less. c->draws is set.
+ * @shape single [c->count,T,c->draws]
+ * @err RANGE (a level's middle 98 % have no spread), NOMEM; c is as before then, but for its band
+ */
+EBM_API EBM_MUST_CHECK ebm_status ebm_calibration_take_band(ebm_calibration *c,
+                                                            const double *single, ebm_error *err);
+
 /* Tries what the score is worth against a kind of copies that it has never seen: scores of images
  * and of the copies of that kind, by weights found without the kind and, as the covariance, without
  * the quarter that an image, or the image of a copy, is of.
@@ -131,7 +143,9 @@ EBM_API double ebm_calibration_score(const ebm_calibration *c, const double *fea
  * level for its log density, or T for the score. A value below all of them gives 0. */
 EBM_API double ebm_calibration_percentile(const ebm_calibration *c, int32_t row, double value);
 
-/* Where the middle 98 % of calibration images lie at a level: what traces are held against. */
+/* Where the middle 98 % of single draws of calibration images lie at a level: what traces are held
+ * against. Empty, low = high = 0, where that is not known: a file of earlier builds has means of
+ * several draws alone, which spread less than states of a chain. */
 EBM_API ebm_band ebm_calibration_band(const ebm_calibration *c, int32_t level);
 
 /* Writes DIR/energy.json atomically, bound to the model's weights and closed by a digest.

@@ -85,7 +85,8 @@ EBM_API EBM_MUST_CHECK ebm_status ebm_ais_recovery(const ebm_ais *how, int32_t t
                                                    float *work, ebm_particle *out, ebm_error *err);
 
 /* One particle down the ladder from level `top` = T to the lowest: forward from N(0,I) to
- * exp f_0. Reverse: from `start`, a draw of y_0 = A_0 x_0, up to N(0,I).
+ * exp f_0. Reverse: from `start`, a draw of y_0 = A_0 x_0 by the model, of the particle's own
+ * (ebm_ais_origin()), up to N(0,I).
  * log_z: forward, the log weight after each level, of log Z_{y,t} = log integral exp f_t; NULL
  * allowed. @shape start [dim], log_z [T]
  * @eq    4.2 of docs/math/likelihood.md @err DIVERGED */
@@ -129,6 +130,52 @@ EBM_API ebm_particle ebm_particle_of(const ebm_particle_state *state);
 EBM_API bool ebm_particle_state_ok(const ebm_ais *how, bool ladder,
                                    const ebm_particle_state *state);
 
+/* A reverse particle that has only the last rung before it, as it is before its first move: from a
+ * draw of the top level to N(0,I), for log Z_{T-1} alone. */
+EBM_API ebm_particle_state ebm_particle_of_top(const ebm_ais *how);
+/* The whole of it: a reverse particle of log Z_{T-1}. @shape start [dim], a draw of the top level
+ * @err DIVERGED */
+EBM_API EBM_MUST_CHECK ebm_status ebm_ais_top(const ebm_ais *how, const float *start,
+                                              uint32_t particle, float *work, ebm_particle *out,
+                                              ebm_error *err);
+
+/* --- where reverse particles of the ladder begin ---------------------------------------------- */
+
+/* Draws y_t = A_t x_t of the model by its own way down from white noise, with the whole noise and
+ * without a denoising step: a state of its own for each particle, of the model and the seed alone.
+ * It is as good a draw of exp f_t as the model's steps make it; burn_in goes on from there.
+ * @shape work [ebm_ais_work()], start [dim] @range level 0..T-1
+ * @thread pure function of (seed, particle) @err DIVERGED */
+EBM_API EBM_MUST_CHECK ebm_status ebm_ais_origin(const ebm_ais *how, int32_t level,
+                                                 uint32_t particle, float *work, float *start,
+                                                 ebm_error *err);
+
+/* The same in parts. @shape chain [2, dim], whose first row is the draw when all is done
+ * @own all is the caller's, who keeps `chain` with the state */
+typedef struct ebm_origin_task {
+    int32_t level;
+    uint32_t particle;
+    float *chain, *work;
+} ebm_origin_task;
+/* A draw on its way. Zero-initialise. */
+typedef struct ebm_origin_state {
+    int32_t level; /* the present one */
+    int32_t zero;
+    int64_t step, total; /* steps done there, and in all */
+} ebm_origin_state;
+/* Steps, that is gradients, of a whole draw. */
+EBM_API int64_t ebm_origin_steps(const ebm_levels *levels, int32_t level);
+/* Goes on for at most `steps` steps; the bits are those of ebm_ais_origin(), however the work is
+ * divided. @err DIVERGED */
+EBM_API EBM_MUST_CHECK ebm_status ebm_origin_advance(const ebm_ais *how,
+                                                     const ebm_origin_task *task, int64_t steps,
+                                                     ebm_origin_state *state, ebm_error *err);
+EBM_API bool ebm_origin_done(const ebm_ais *how, int32_t level, const ebm_origin_state *state);
+/* True for numbers that going on with is safe, wherever they come from. */
+EBM_API bool ebm_origin_state_ok(const ebm_ais *how, int32_t level, const ebm_origin_state *state);
+
+/* --- results ---------------------------------------------------------------------------------- */
+
 /* What the weights of particles say of a log normaliser. @unit nats */
 typedef struct ebm_log_z {
     double value;     /* forward: log mean exp w; reverse: minus that */
@@ -143,7 +190,14 @@ typedef struct ebm_log_z {
 EBM_API EBM_MUST_CHECK ebm_status ebm_log_z_of(const ebm_particle *p, size_t n, bool reverse,
                                                ebm_log_z *out, ebm_error *err);
 
-/* 95 % interval from both directions. @eq min and max of value -+ 1.96 std_error */
+/* The same of log Z_{y,t} of a level t, from what forward particles of the ladder carried there.
+ * @shape p [n], log_z [n, levels] @err RANGE, NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebm_log_z_of_level(const ebm_particle *p, const double *log_z,
+                                                     size_t n, int32_t levels, int32_t t,
+                                                     ebm_log_z *out, ebm_error *err);
+
+/* 95 % interval from both directions. @eq min and max of value -+ q std_error, q the 97.5 %
+ * quantile of Student's t with particles - 1 degrees of freedom */
 typedef struct ebm_interval {
     double low, high;
 } ebm_interval;
@@ -174,13 +228,17 @@ typedef struct ebm_bound_plan {
     int32_t paths;     /* 2..100,000 */
     int32_t particles; /* 2..1,000,000 */
     uint32_t index;    /* number of the image in its run; its noise depends on it */
-    ebm_log_z top;     /* log Z_{T-1}, shared by all images; see ebm_ais_recovery() at T-1 */
+    /* log Z_{T-1}, shared by all images: of forward particles of the ladder when they leave its
+     * first rung; of ebm_ais_top() */
+    ebm_log_z top, top_reverse;
 } ebm_bound_plan;
 typedef struct ebm_bound {
-    double forward; /* with forward log G: on average too high */
-    double reverse; /* with reverse log G: on average too low */
+    double forward; /* with forward log G and log Z_{T-1}: on average too high */
+    double reverse; /* with reverse ones: on average too low */
     double std_error;
     double acceptance;
+    double low, high; /* 95 %: both values -+ std_error times the quantile of Student's t with
+                         paths - 1 degrees of freedom */
 } ebm_bound;
 /* Estimates the recovery bound of one image at the noise of level 0: over forward paths, with
  * `particles` forward and as many reverse particles for each local normaliser. Reverse ones start
@@ -211,8 +269,14 @@ EBM_API bool ebm_bound_state_ok(const ebm_ais *how, const ebm_bound_plan *plan,
 EBM_API ebm_bound ebm_bound_of(const ebm_ais *how, const ebm_bound_plan *plan,
                                const ebm_bound_state *state);
 
-/* Bits per dimension of 8-bit data u, x = u/127.5 - 1, from log p(x_0).
+/* Bits per dimension of 8-bit data u, x = u/127.5 - 1, from log p(x_0), for a level 0 of sbar_0 of
+ * 0.01 or more. @range too low by 0.001 bits at sbar_0 = 0.01, 0.0027 at 0.0075, 0.12 at 0.0025
  * @eq -logp/(D ln 2) + log2(127.5); docs/math/likelihood.md */
 EBM_API double ebm_bits_per_dim(double logp, size_t dim);
+
+/* The same for any level 0, with what a decoder of its noise loses on bins of 2/255.
+ * @eq -logp/(D ln 2) - (E_e log(Phi(r-e) - Phi(-r-e)) + log(2 pi e sbar_0^2)/2)/ln 2,
+ *     r = abar_0/(255 sbar_0); docs/math/likelihood.md */
+EBM_API double ebm_bits_per_dim_of(double logp, size_t dim, const ebm_levels *levels);
 
 #endif

@@ -141,6 +141,12 @@ EBM_API bool ebm_mcmc_done(const ebm_mcmc *chain, const ebm_mcmc_plan *plan);
 EBM_API int64_t ebm_mcmc_total_steps(const ebm_mcmc_plan *plan, const ebm_levels *levels,
                                      int32_t level);
 
+/* Steps of a run from transition `level` on, after which all that follow are moves of one density
+ * with a frozen step size: the warm-up; down a ladder all levels above the lowest, which have other
+ * densities, and the warm-up of that one. What traces are judged from. */
+EBM_API int64_t ebm_mcmc_settled(const ebm_mcmc_plan *plan, const ebm_levels *levels,
+                                 int32_t level);
+
 /* --- checkpoints -------------------------------------------------------------------------- */
 
 /* Stores chain and plan as bytes: versioned, bound to a model, closed by a SHA-256 of all before.

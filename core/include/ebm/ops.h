@@ -87,7 +87,8 @@ EBM_API ebm_mcmc_plan ebm_call_plan(const ebm_call *op);
 EBM_API int32_t ebm_call_first_level(const ebm_call *op, const ebm_levels *levels);
 
 /* For mcmc with init `samples`: the sampling whose item k gives the picture that chain k starts
- * from. @own borrows nothing */
+ * from. Its seed is ebm_rng_seed(seed, EBM_SEED_SAMPLES, 0, 0), so that no chain meets the noise
+ * again that its start is made of. @own borrows nothing */
 EBM_API ebm_call ebm_call_sampling(const ebm_call *op);
 
 /* Item k's draws: what chain->noise of a chain that was started holds. */
@@ -109,8 +110,8 @@ EBM_API void ebm_call_image(const ebm_levels *levels, size_t dim, const ebm_mcmc
 
 #define EBM_TRACE_DIRECTIONS 8 /* fixed projections that are tracked beside logp */
 
-/* What the traces of a run say. Draws of the warm-up are left out; chains count as far as the
- * shortest one. */
+/* What the traces of a run say. Draws before the run has settled are left out; chains count as far
+ * as the shortest one. */
 typedef struct ebm_chains_report {
     size_t chains, draws;
     ebm_convergence logp;
@@ -122,10 +123,11 @@ typedef struct ebm_chains_report {
 } ebm_chains_report;
 
 /* @shape traces [chains], all with the same thin and directions
+ * settled: steps to leave out, ebm_mcmc_settled(): draws of several densities say nothing together
  * @range fewer than 8 draws: rhat and ess are NaN
- * @own   band may be NULL @err RANGE, NOMEM */
+ * @own   band may be NULL, or empty, low = high: then there is none @err RANGE, NOMEM */
 EBM_API EBM_MUST_CHECK ebm_status ebm_chains_report_of(const ebm_trace *traces, size_t chains,
-                                                       int64_t warmup, const ebm_band *band,
+                                                       int64_t settled, const ebm_band *band,
                                                        ebm_chains_report *out, ebm_error *err);
 
 /* Where a run of `total` steps that has come to `at` is looked at next: at one of 20 places between

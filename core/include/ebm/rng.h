@@ -27,6 +27,7 @@ typedef enum ebm_purpose {
     EBM_PURPOSE_ANNEAL_BACK = 25, /* the same, reverse */
     EBM_PURPOSE_SPOIL = 26,       /* salt and pepper of spoiled copies */
     EBM_PURPOSE_PREDICT = 27,     /* where a chain begins at a level below the top */
+    EBM_PURPOSE_SEED = 28,        /* seeds made of a seed; level is an ebm_seed_use */
     EBM_PURPOSE_TEST = 100
 } ebm_purpose;
 
@@ -39,6 +40,13 @@ typedef struct ebm_stream {
     uint32_t level;
     uint32_t step;
 } ebm_stream;
+
+/* What a seed that is made of another one is for. Never renumber. */
+typedef enum ebm_seed_use {
+    EBM_SEED_SAMPLES = 1, /* samples that chains begin at */
+    EBM_SEED_PATH = 2,    /* a path of the recovery bound: of image `index`, with `number` */
+    EBM_SEED_ORIGIN = 3   /* samples that reverse particles begin at */
+} ebm_seed_use;
 
 /* The Philox 4x32-10 block function: encrypts a 128-bit counter under a 64-bit key.
  * @eq Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011 */
@@ -56,5 +64,10 @@ EBM_API uint32_t ebm_rng_word(const ebm_stream *stream, uint32_t position);
 
 /* Returns draw `position` as a uniform in [0,1) with 32 bits. @thread pure function. */
 EBM_API double ebm_rng_uniform(const ebm_stream *stream, uint32_t position);
+
+/* Makes a seed of a seed, for noise that must not meet the noise of that one. Of different seeds,
+ * uses, indices and numbers it is a different one but for chance, 1 in 2^53.
+ * @range 0..2^53-1, as seeds that are asked for @thread pure function. */
+EBM_API uint64_t ebm_rng_seed(uint64_t seed, ebm_seed_use use, uint32_t index, uint32_t number);
 
 #endif

@@ -30,7 +30,7 @@ static size_t table_size(const ebm_calibration *c)
 {
     const size_t p = EBM_FEATURES * (size_t)c->bands;
     return 2 * p + ebm__triangle(p) + EBM__COLUMNS(c->bands) + 1 +
-           ((size_t)c->levels + 1) * EBM_QUANTILES;
+           ((size_t)c->levels + 1) * EBM_QUANTILES + 2 * (size_t)c->levels;
 }
 
 static void place_tables(ebm_calibration *c, double *block)
@@ -41,6 +41,7 @@ static void place_tables(ebm_calibration *c, double *block)
     c->factor = c->sd + p;
     c->weight = c->factor + ebm__triangle(p);
     c->quantile = c->weight + EBM__COLUMNS(c->bands) + 1;
+    c->single = c->quantile + ((size_t)c->levels + 1) * EBM_QUANTILES;
 }
 
 ebm_status ebm__calibration_init(int32_t levels, ebm_calibration *out, ebm_error *err)
@@ -168,5 +169,9 @@ double ebm_calibration_percentile(const ebm_calibration *c, int32_t row, double 
 ebm_band ebm_calibration_band(const ebm_calibration *c, int32_t level)
 {
     const double *q = c->quantile + (size_t)level * EBM_QUANTILES;
-    return (ebm_band){.low = q[1], .high = q[EBM_QUANTILES - 2]};
+    if (c->has_single)
+        return (ebm_band){.low = c->single[2 * level], .high = c->single[2 * level + 1]};
+    if (c->draws == 1)
+        return (ebm_band){.low = q[1], .high = q[EBM_QUANTILES - 2]};
+    return (ebm_band){0, 0};
 }

@@ -41,6 +41,18 @@ static json_t *quantile_rows(const ebm_calibration *c)
     return rows;
 }
 
+/* [low, high] of every level. */
+static json_t *single_rows(const ebm_calibration *c)
+{
+    json_t *rows = json_array();
+    for (size_t t = 0; t < (size_t)c->levels; t++)
+        if (json_array_append_new(rows, ebm__json_reals(c->single + 2 * t, 2)) != 0) {
+            json_decref(rows);
+            return NULL;
+        }
+    return rows;
+}
+
 /* False without memory. @shape hex [65] */
 static bool digest_of(const json_t *document, char *hex)
 {
@@ -61,7 +73,8 @@ static char *text_of(const ebm_calibration *c, const char *model_sha256)
         (json_int_t)c->seed, "mean", ebm__json_reals(c->mean, p), "sd", ebm__json_reals(c->sd, p),
         "factor", ebm__json_reals(c->factor, ebm__triangle(p)), "weights",
         ebm__json_reals(c->weight, EBM__COLUMNS(c->bands) + 1), "quantiles", quantile_rows(c));
-    if (o && digest_of(o, hex) && json_object_set_new(o, "sha256", json_string(hex)) == 0)
+    bool ok = o && (!c->has_single || json_object_set_new(o, "single", single_rows(c)) == 0);
+    if (ok && digest_of(o, hex) && json_object_set_new(o, "sha256", json_string(hex)) == 0)
         text = json_dumps(o, CANONICAL);
     json_decref(o);
     return text;
@@ -134,6 +147,26 @@ static ebm_status quantiles(const json_t *o, ebm_calibration *c, ebm_error *err)
     return st;
 }
 
+/* Files of earlier builds lack it. */
+static ebm_status single(const json_t *o, ebm_calibration *c, ebm_error *err)
+{
+    static const char key[] = "single";
+    const json_t *rows = json_object_get(o, key);
+    ebm_status st = EBM_OK;
+    if (!rows)
+        return EBM_OK;
+    if (!json_is_array(rows) || json_array_size(rows) != (size_t)c->levels)
+        return ebm_error_set(err, EBM_ERR_SHAPE, key, "is not an array of %d rows", c->levels);
+    for (size_t t = 0; t < (size_t)c->levels && st == EBM_OK; t++) {
+        double *band = c->single + 2 * t;
+        st = numbers(json_array_get(rows, t), key, 2, band, err);
+        if (st == EBM_OK && !(band[0] < band[1]))
+            st = ebm_error_set(err, EBM_ERR_RANGE, key, "row %zu has no spread", t);
+    }
+    c->has_single = st == EBM_OK;
+    return st;
+}
+
 /* Numbers of which none is over a bound, on either side. */
 static ebm_status bounded(const json_t *o, const char *key, size_t n, double max, double *out,
                           ebm_error *err)
@@ -188,7 +221,9 @@ static ebm_status fields(const json_t *o, ebm_calibration *c, ebm_error *err)
     if (st == EBM_OK)
         st = weights(o, c, err);
     c->draws = (int32_t)draws;
-    return st == EBM_OK ? quantiles(o, c, err) : st;
+    if (st == EBM_OK)
+        st = quantiles(o, c, err);
+    return st == EBM_OK ? single(o, c, err) : st;
 }
 
 static ebm_status check_format(const json_t *o, ebm_error *err)

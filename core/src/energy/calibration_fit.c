@@ -253,6 +253,29 @@ ebm_status ebm_calibration_of(const ebm_scored *set, ebm_calibration *out, ebm_e
     return st;
 }
 
+ebm_status ebm_calibration_take_band(ebm_calibration *c, const double *single, ebm_error *err)
+{
+    const size_t draws = (size_t)c->draws, levels = (size_t)c->levels;
+    const size_t n = (size_t)c->count * draws;
+    double quantile[EBM_QUANTILES], *column = ebm_alloc(n, sizeof *column);
+    bool spread = column != NULL;
+    for (size_t t = 0; t < levels && spread; t++) {
+        for (size_t i = 0; i < n; i++)
+            column[i] = single[(i / draws * levels + t) * draws + i % draws];
+        spread = ebm__quantiles(column, n, quantile);
+        c->single[2 * t] = quantile[1];
+        c->single[2 * t + 1] = quantile[EBM_QUANTILES - 2];
+    }
+    c->has_single = spread;
+    const bool memory = column != NULL;
+    ebm_free(column);
+    if (!memory)
+        return ebm_error_set(err, EBM_ERR_NOMEM, "calibration", "no memory for its band");
+    return spread ? EBM_OK
+                  : ebm_error_set(err, EBM_ERR_RANGE, "calibration",
+                                  "most draws have the same log density");
+}
+
 ebm_status ebm_calibration_trial(const ebm_scored *set, ebm_spoil_kind kind, double *own,
                                  double *spoiled, ebm_error *err)
 {

@@ -46,10 +46,12 @@ static double log_of(double mean)
 }
 
 /* One draw of a level's means; after the last one the sums become the features. */
-static void add_draw(const ebm_scoring *how, const float *image, uint32_t index, int64_t number,
-                     float *work, double *features)
+static void add_draw(const ebm_scoring *how, const float *image, uint32_t index, float *work,
+                     ebm_score *score)
 {
     const ebm_density *d = how->density;
+    const int64_t number = score->done;
+    double *features = score->features;
     const int32_t t = (int32_t)(number / how->draws), k = (int32_t)(number % how->draws);
     const int32_t levels = how->levels->count;
     double *logp = features + EBM_FEATURE_LOGP * levels + t;
@@ -61,6 +63,8 @@ static void add_draw(const ebm_scoring *how, const float *image, uint32_t index,
     noised(how, image, index, t, k, work, work + d->dim);
     d->gradient(d->self, work, t, &net, work + 2 * d->dim);
     *logp += (double)net / how->levels->step2[t];
+    if (score->single)
+        score->single[number] = (double)net / how->levels->step2[t];
     add_guess(how, t, work + d->dim, work + 2 * d->dim, miss, pull);
     if (k < how->draws - 1)
         return;
@@ -97,7 +101,7 @@ void ebm_score_advance(const ebm_scoring *how, const float *image, uint32_t inde
     const int64_t levels = ebm_score_evals(how, false);
     for (; max_evals > 0 && score->done < all; max_evals--, score->done++) {
         if (score->done < levels)
-            add_draw(how, image, index, score->done, work, score->features);
+            add_draw(how, image, index, work, score);
         else
             add_gradient(how, image, index, (int32_t)(score->done - levels), work, score->grad);
     }

@@ -156,10 +156,9 @@ ebm_status ebm_particle_advance(const ebm_ais *how, const ebm_particle_task *tas
 
 /* --- whole particles ------------------------------------------------------------------------ */
 
-static ebm_status run_whole(const ebm_ais *how, ebm_particle_task *task, ebm_particle *out,
-                            ebm_error *err)
+static ebm_status run_whole(const ebm_ais *how, ebm_particle_task *task, ebm_particle_state state,
+                            ebm_particle *out, ebm_error *err)
 {
-    ebm_particle_state state = {0};
     task->y = task->work + 9 * how->density->dim;
     ebm_status st = ebm_particle_advance(how, task, INT64_MAX, &state, err);
     *out = ebm_particle_of(&state);
@@ -170,7 +169,7 @@ ebm_status ebm_ais_recovery(const ebm_ais *how, int32_t t, const float *x, const
                             uint32_t particle, float *work, ebm_particle *out, ebm_error *err)
 {
     ebm_particle_task task = {.t = t, .particle = particle, .x = x, .start = start, .work = work};
-    return run_whole(how, &task, out, err);
+    return run_whole(how, &task, (ebm_particle_state){0}, out, err);
 }
 
 ebm_status ebm_ais_ladder(const ebm_ais *how, const float *start, uint32_t particle, float *work,
@@ -178,5 +177,17 @@ ebm_status ebm_ais_ladder(const ebm_ais *how, const float *start, uint32_t parti
 {
     ebm_particle_task task = {.t = -1, .particle = particle, .start = start, .work = work};
     task.log_z = start ? NULL : log_z;
-    return run_whole(how, &task, out, err);
+    return run_whole(how, &task, (ebm_particle_state){0}, out, err);
+}
+
+ebm_particle_state ebm_particle_of_top(const ebm_ais *how)
+{
+    return (ebm_particle_state){.rung = how->levels->count - 1};
+}
+
+ebm_status ebm_ais_top(const ebm_ais *how, const float *start, uint32_t particle, float *work,
+                       ebm_particle *out, ebm_error *err)
+{
+    ebm_particle_task task = {.t = -1, .particle = particle, .start = start, .work = work};
+    return run_whole(how, &task, ebm_particle_of_top(how), out, err);
 }

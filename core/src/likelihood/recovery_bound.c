@@ -3,6 +3,7 @@
 
 #include "ebm/forward.h"
 #include "ebm/likelihood.h"
+#include "likelihood/student.h"
 
 /* f_t(A_t x). @shape work [2 dim] */
 static double f_at(const ebm_ais *how, int32_t t, const float *x, float *work)
@@ -52,7 +53,7 @@ static int32_t top_of(const ebm_ais *how)
 
 static void enter_path(local *c, const ebm_ais *how, const float *image, int32_t path)
 {
-    c->how.seed = how->seed + ((uint64_t)c->plan->index << 32 | (uint64_t)path);
+    c->how.seed = ebm_rng_seed(how->seed, EBM_SEED_PATH, c->plan->index, (uint32_t)path);
     const ebm_noise noise = {.seed = c->how.seed};
     ebm_forward_path(how->levels, &noise, how->density->dim, image, top_of(how), c->room->path);
 }
@@ -95,8 +96,9 @@ static void add_path(ebm_bound_state *s)
 /* All levels of a direction have their normaliser. */
 static void end_direction(local *c, ebm_bound_state *s)
 {
-    s->logp[s->reverse] = ebm_recovery_logp(&c->how, c->room->path, c->room->log_g,
-                                            c->plan->top.value, c->room->work);
+    const ebm_log_z *top = s->reverse ? &c->plan->top_reverse : &c->plan->top;
+    s->logp[s->reverse] =
+        ebm_recovery_logp(&c->how, c->room->path, c->room->log_g, top->value, c->room->work);
     s->level = 0;
     if (s->reverse)
         add_path(s);
@@ -179,11 +181,16 @@ ebm_status ebm_bound_advance(const ebm_ais *how, const ebm_bound_plan *plan, con
 ebm_bound ebm_bound_of(const ebm_ais *how, const ebm_bound_plan *plan, const ebm_bound_state *state)
 {
     const double n = (double)plan->paths, levels = fmax(1.0, (double)top_of(how));
-    return (ebm_bound){.forward = state->mean[0],
-                       .reverse = state->mean[1],
-                       .std_error = sqrt(fmax(state->m2[0], state->m2[1]) / (n * (n - 1.0)) +
-                                         plan->top.std_error * plan->top.std_error),
-                       .acceptance = state->acceptance / (n * 2.0 * levels)};
+    const double top = fmax(plan->top.std_error, plan->top_reverse.std_error);
+    ebm_bound b = {.forward = state->mean[0],
+                   .reverse = state->mean[1],
+                   .std_error =
+                       sqrt(fmax(state->m2[0], state->m2[1]) / (n * (n - 1.0)) + top * top),
+                   .acceptance = state->acceptance / (n * 2.0 * levels)};
+    const double reach = ebm__student((size_t)plan->paths - 1) * b.std_error;
+    b.low = fmin(b.forward, b.reverse) - reach;
+    b.high = fmax(b.forward, b.reverse) + reach;
+    return b;
 }
 
 ebm_status ebm_recovery_bound(const ebm_ais *how, const ebm_bound_plan *plan, const float *image,

@@ -123,12 +123,14 @@ int32_t ebm_call_first_level(const ebm_call *op, const ebm_levels *levels)
     return levels->count - 1;
 }
 
+/* A seed of its own: the chain's Langevin steps are counted from 0 again, and with the noise that
+ * has made its start they would repeat it. */
 ebm_call ebm_call_sampling(const ebm_call *op)
 {
     ebm_call sampling = {.operation = ebm_operation_of(EBM_OP_SAMPLE)};
     ebm_op_params_default(sampling.operation, &sampling.params);
     sampling.params.n = op->params.chains;
-    sampling.params.seed = op->params.seed;
+    sampling.params.seed = (int64_t)ebm_rng_seed((uint64_t)op->params.seed, EBM_SEED_SAMPLES, 0, 0);
     sampling.params.first_index = op->params.first_index;
     sampling.params.noise_scale = op->params.noise_scale;
     return sampling;

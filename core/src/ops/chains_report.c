@@ -73,13 +73,13 @@ static ebm_status diagnose(const traces *t, const ebm_band *band, double *column
     return st;
 }
 
-ebm_status ebm_chains_report_of(const ebm_trace *at, size_t chains, int64_t warmup,
+ebm_status ebm_chains_report_of(const ebm_trace *at, size_t chains, int64_t settled,
                                 const ebm_band *band, ebm_chains_report *out, ebm_error *err)
 {
     const double nan = (double)NAN;
     traces t = {.at = at, .chains = chains, .columns = 2 + (size_t)at[0].n_directions};
     const size_t n = shortest(at, chains);
-    t.first = (size_t)((warmup + at[0].thin - 1) / at[0].thin);
+    t.first = (size_t)((settled + at[0].thin - 1) / at[0].thin);
     t.draws = n > t.first ? n - t.first : 0;
     *out = (ebm_chains_report){.chains = chains,
                                .draws = t.draws,
@@ -94,7 +94,9 @@ ebm_status ebm_chains_report_of(const ebm_trace *at, size_t chains, int64_t warm
         return ebm_error_set(err, EBM_ERR_NOMEM, "diagnostics", "no memory for traces");
     gather(&t, 1, column);
     out->acceptance = mean_of(column, t.chains * t.draws);
-    ebm_status st = t.draws < MIN_DRAWS ? EBM_OK : diagnose(&t, band, column, out, err);
+    const bool banded = band && band->low < band->high;
+    ebm_status st =
+        t.draws < MIN_DRAWS ? EBM_OK : diagnose(&t, banded ? band : NULL, column, out, err);
     ebm_free(column);
     return st;
 }

@@ -23,3 +23,14 @@ double ebm_rng_uniform(const ebm_stream *stream, uint32_t position)
 {
     return (double)ebm_rng_word(stream, position) * 0x1p-32;
 }
+
+uint64_t ebm_rng_seed(uint64_t seed, ebm_seed_use use, uint32_t index, uint32_t number)
+{
+    const ebm_stream s = {.seed = seed,
+                          .purpose = EBM_PURPOSE_SEED,
+                          .chain = index,
+                          .level = (uint32_t)use,
+                          .step = number};
+    const uint64_t low = ebm_rng_word(&s, 0), high = ebm_rng_word(&s, 1);
+    return low | (high & 0x1fffff) << 32;
+}

@@ -76,6 +76,16 @@ int64_t ebm_mcmc_total_steps(const ebm_mcmc_plan *plan, const ebm_levels *levels
     return total;
 }
 
+/* The row of a predicted beginning is that of the level above. */
+int64_t ebm_mcmc_settled(const ebm_mcmc_plan *plan, const ebm_levels *levels, int32_t level)
+{
+    const int64_t predicted = plan->ladder && ebm__mcmc_predicts(plan, levels, 0);
+    int64_t above = 0;
+    for (int32_t t = 1; t <= level && plan->ladder; t++)
+        above += ebm__mcmc_pass_steps(plan, levels, t) * plan->repeats;
+    return above + (plan->burn_in > predicted ? plan->burn_in : predicted);
+}
+
 bool ebm_mcmc_done(const ebm_mcmc *chain, const ebm_mcmc_plan *plan)
 {
     return chain->level < 0 || (!plan->ladder && chain->step >= plan->steps);

@@ -36,6 +36,38 @@ static void test_parameter_count_of_the_paper(void **state)
     ebm_graph_free(g);
 }
 
+/* The other networks of the literature and three small ones, counted by another program. A graph
+ * holds no numbers, so the largest costs nothing. */
+static void test_parameter_counts(void **state)
+{
+    static const struct {
+        int32_t size, channels, ch, n_mult, ch_mult[6], blocks;
+        size_t params;
+    } rows[] = {
+        {28, 1, 16, 3, {1, 2, 2}, 1, 54432},
+        {28, 1, 32, 3, {1, 2, 2}, 1, 216384},
+        {32, 1, 32, 4, {1, 2, 2, 2}, 2, 567744},
+        {64, 3, 128, 5, {1, 2, 2, 2, 4}, 6, 56269568},
+        {64, 3, 128, 5, {1, 2, 2, 2, 4}, 2, 19153664},
+        {128, 3, 128, 6, {1, 2, 2, 2, 4, 4}, 2, 29119232},
+        {128, 3, 128, 6, {1, 2, 2, 2, 4, 4}, 5, 71904512},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        ebm_network_config c = cifar;
+        ebm_graph *g = NULL;
+        c.width = c.height = rows[i].size;
+        c.channels = rows[i].channels;
+        c.ch = rows[i].ch;
+        c.n_mult = rows[i].n_mult;
+        memcpy(c.ch_mult, rows[i].ch_mult, sizeof rows[i].ch_mult);
+        c.num_res_blocks = rows[i].blocks;
+        assert_int_equal(ebmm_graph_build(&c, &g, NULL), EBM_OK);
+        assert_int_equal(ebm_graph_describe(g)->n_params, rows[i].params);
+        ebm_graph_free(g);
+    }
+}
+
 /* Its maps of 16 pixels have 256 channels and 8 blocks; behind each block four layers of 256 to 256
  * with biases. */
 static void test_parameter_count_with_attention(void **state)
@@ -254,6 +286,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parameter_count_of_the_paper),
+        cmocka_unit_test(test_parameter_counts),
         cmocka_unit_test(test_tensor_table),
         cmocka_unit_test(test_bad_configurations),
         cmocka_unit_test(test_nodes_must_fit),

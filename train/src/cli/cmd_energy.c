@@ -29,6 +29,7 @@ typedef struct scoring {
     ebmt__op_images images;
     ebm_calibration calibration; /* mean NULL: there is none */
     double *features;            /* [count, EBM_FEATURES, T]; with --calibrate also of copies */
+    double *single;              /* [count, T, draws] with --calibrate: each draw's log density */
     float *grad;                 /* [count, dim], or NULL */
 } scoring;
 
@@ -194,11 +195,13 @@ static ebm_status calibrate_task(void *user, int32_t k, ebmt__bench *b, ebm_erro
 {
     scoring *s = user;
     const ebm_scoring how = how_of(s, b);
-    const int64_t n = s->images.count;
+    const int64_t n = s->images.count, numbers = ebm_score_evals(&how, false);
+    ebm_score score = {.features = features_of(s, k),
+                       .single = k < n ? s->single + (int64_t)k * numbers : NULL};
     ebm_status st =
         k < n ? ebmt__op_images_get(&s->images, k, b->x, err) : make_copy(s, k - n, b, err);
     if (st == EBM_OK)
-        ebm_score_image(&how, b->x, (uint32_t)k, b->work, features_of(s, k));
+        ebm_score_advance(&how, b->x, (uint32_t)k, numbers, b->work, &score);
     return st;
 }
 
@@ -244,13 +247,22 @@ static ebm_status store(scoring *s, const ebm_scored *set, ebm_error *err)
     const ebm_op_params *p = &s->run.call.params;
     char dir[4096];
     ebm_status st = ebm_calibration_of(set, &s->calibration, err);
+    s->calibration.draws = (int32_t)p->draws;
+    s->calibration.seed = p->seed;
+    if (st == EBM_OK)
+        st = ebm_calibration_take_band(&s->calibration, s->single, err);
     if (st == EBM_OK)
         st = model_dir(s, dir, err);
     if (st != EBM_OK)
         return st;
-    s->calibration.draws = (int32_t)p->draws;
-    s->calibration.seed = p->seed;
     return ebm_calibration_write(&s->calibration, s->run.receipt.sha256[0], dir, err);
+}
+
+static ebm_status make_room(scoring *s, const char *flag, ebm_error *err)
+{
+    const size_t levels = (size_t)s->run.levels->count, draws = (size_t)s->run.call.params.draws;
+    s->single = ebm_alloc((size_t)s->images.count, levels * draws * sizeof *s->single);
+    return s->single ? EBM_OK : ebm_error_set(err, EBM_ERR_NOMEM, flag, "no memory for its draws");
 }
 
 static ebm_status calibrate(scoring *s, ebm_error *err)
@@ -265,6 +277,8 @@ static ebm_status calibrate(scoring *s, ebm_error *err)
         st = ebm_error_set(err, EBM_ERR_RANGE, flag, "needs at least %d images",
                            EBM_CALIBRATION_MIN);
     s->run.call.params.gradient = false; /* of no use here */
+    if (st == EBM_OK)
+        st = make_room(s, flag, err);
     if (st == EBM_OK)
         st = score_all(s, flag, 1 + EBM_SCORED_COPIES, calibrate_task, err);
     if (st != EBM_OK)
@@ -316,6 +330,7 @@ int ebmt__cmd_energy(int argc, char **argv)
     ebmt__op_images_clear(&s.images);
     ebm_calibration_clear(&s.calibration);
     ebm_free(s.features);
+    ebm_free(s.single);
     ebm_free(s.grad);
     ebmt__op_close(&s.run);
     return st == EBM_OK ? EBMT_EXIT_OK : ebmt__cli_fail("energy", &err);

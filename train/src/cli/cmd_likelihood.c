@@ -28,9 +28,9 @@ typedef struct estimate {
     ebmt__op_images images;
     double *tuned;           /* [2,T] of the ladder, of local normalisers */
     double *log_z;           /* [particles, T] forward, after each level */
-    ebm_particle *particles; /* [2,particles] forward, reverse */
+    ebm_particle *particles; /* [3,particles] forward, reverse, of the top in reverse */
     outcome *outcomes;       /* [count] */
-    ebm_log_z forward, reverse, top;
+    ebm_log_z forward, reverse, top, top_reverse;
 } estimate;
 
 static int32_t n_particles(const estimate *e)
@@ -58,6 +58,13 @@ static ebm_ais how_of(const estimate *e, const ebmt__bench *b, bool tether)
     return how;
 }
 
+/* Numbers of what the model draws: reverse particles begin at 0, 1, ..., those of the top behind
+ * them, tuning at the next one. */
+static uint32_t tuning_number(const estimate *e)
+{
+    return 2 * (uint32_t)n_particles(e);
+}
+
 /* x_0 of an image: what the densities of the lowest level are about. @shape x [dim] */
 static ebm_status noised_image(const estimate *e, int64_t k, float *x, ebm_error *err)
 {
@@ -78,28 +85,40 @@ static ebm_status tune_task(void *user, int32_t k, ebmt__bench *b, ebm_error *er
     ebm_ais how = how_of(e, b, tether);
     double *to = e->tuned + (tether ? e->run.levels->count : 0);
     how.tuned = NULL;
-    ebm_status st = ebmt__op_images_get(&e->images, 0, b->x, err);
+    ebm_status st = ebm_ais_origin(&how, 0, tuning_number(e), b->work, b->x, err);
+    for (size_t i = 0; i < e->run.dim; i++)
+        b->x[i] /= (float)e->run.levels->scale[0];
     if (st == EBM_OK)
         st = ebm_ais_tune(&how, tether, b->x, (int32_t)p->warmup, b->work, to, err);
     return st;
 }
 
-/* Tasks 0..particles-1 go down, the others start at images and go up. */
+/* Tasks 0..particles-1 go down, the others go up from draws of the model. */
 static ebm_status particle_task(void *user, int32_t k, ebmt__bench *b, ebm_error *err)
 {
     estimate *e = user;
     const int32_t n = n_particles(e);
     const ebm_ais how = how_of(e, b, false);
-    const float scale = (float)e->run.levels->scale[0];
     if (k < n)
         return ebm_ais_ladder(&how, NULL, (uint32_t)k, b->work,
                               e->log_z + (size_t)k * (size_t)e->run.levels->count, &e->particles[k],
                               err);
-    ebm_status st = noised_image(e, (k - n) % e->images.count, b->x, err);
-    for (size_t i = 0; i < e->run.dim; i++)
-        b->x[i] *= scale;
+    ebm_status st = ebm_ais_origin(&how, 0, (uint32_t)(k - n), b->work, b->x, err);
     return st == EBM_OK
                ? ebm_ais_ladder(&how, b->x, (uint32_t)(k - n), b->work, NULL, &e->particles[k], err)
+               : st;
+}
+
+/* From a draw of the top level up to white noise. */
+static ebm_status top_task(void *user, int32_t k, ebmt__bench *b, ebm_error *err)
+{
+    estimate *e = user;
+    const int32_t n = n_particles(e);
+    const ebm_ais how = how_of(e, b, false);
+    ebm_status st =
+        ebm_ais_origin(&how, e->run.levels->count - 1, (uint32_t)(n + k), b->work, b->x, err);
+    return st == EBM_OK
+               ? ebm_ais_top(&how, b->x, (uint32_t)k, b->work, &e->particles[2 * n + k], err)
                : st;
 }
 
@@ -112,7 +131,8 @@ static ebm_status bound_of(const estimate *e, int32_t k, ebmt__bench *b, ebm_bou
     const ebm_bound_plan plan = {.paths = (int32_t)p->paths,
                                  .particles = n_particles(e),
                                  .index = (uint32_t)k,
-                                 .top = e->top};
+                                 .top = e->top,
+                                 .top_reverse = e->top_reverse};
     ebm_bound_room room = {.work = b->work, .path = b->path, .start = b->y};
     room.log_g = ebm_alloc(levels, sizeof *room.log_g);
     room.weight = ebm_alloc((size_t)n_particles(e), sizeof *room.weight);
@@ -139,19 +159,16 @@ static ebm_status image_task(void *user, int32_t k, ebmt__bench *b, ebm_error *e
 
 /* --- the run ------------------------------------------------------------------------------- */
 
-/* log Z of the top level, from what the forward particles carried there. */
-static ebm_status top_of(estimate *e, ebm_error *err)
+static ebm_status normalise_top(estimate *e, ebm_error *err)
 {
     const int32_t n = n_particles(e), levels = e->run.levels->count;
-    ebm_particle *at_top = ebm_alloc((size_t)n, sizeof *at_top);
-    if (!at_top)
-        return ebm_error_set(err, EBM_ERR_NOMEM, "--particles", "no memory");
-    for (int32_t k = 0; k < n; k++)
-        at_top[k] = (ebm_particle){e->log_z[(size_t)k * (size_t)levels + (size_t)levels - 1],
-                                   e->particles[k].acceptance};
-    ebm_status st = ebm_log_z_of(at_top, (size_t)n, false, &e->top, err);
-    ebm_free(at_top);
-    return st;
+    ebm_status st =
+        ebm_log_z_of_level(e->particles, e->log_z, (size_t)n, levels, levels - 1, &e->top, err);
+    if (st != EBM_OK || !wants(e, EBM_METHOD_RECOVERY))
+        return st;
+    st = ebmt__op_each(&e->run, n, top_task, e, err);
+    return st == EBM_OK ? ebm_log_z_of(e->particles + 2 * n, (size_t)n, true, &e->top_reverse, err)
+                        : st;
 }
 
 static ebm_status normalise(estimate *e, ebm_error *err)
@@ -163,7 +180,7 @@ static ebm_status normalise(estimate *e, ebm_error *err)
         st = ebm_log_z_of(e->particles, (size_t)n, false, &e->forward, err);
     if (st == EBM_OK && both)
         st = ebm_log_z_of(e->particles + n, (size_t)n, true, &e->reverse, err);
-    return st == EBM_OK ? top_of(e, err) : st;
+    return st == EBM_OK ? normalise_top(e, err) : st;
 }
 
 static ebm_status make_room(estimate *e, ebm_error *err)
@@ -171,7 +188,7 @@ static ebm_status make_room(estimate *e, ebm_error *err)
     const size_t n = (size_t)n_particles(e), levels = (size_t)e->run.levels->count;
     e->tuned = ebm_alloc(2 * levels, sizeof *e->tuned);
     e->log_z = ebm_alloc(n, levels * sizeof *e->log_z);
-    e->particles = ebm_alloc(2 * n, sizeof *e->particles);
+    e->particles = ebm_alloc(3 * n, sizeof *e->particles);
     e->outcomes = ebm_alloc((size_t)e->images.count, sizeof *e->outcomes);
     return e->tuned && e->log_z && e->particles && e->outcomes
                ? EBM_OK
@@ -230,7 +247,7 @@ static void print_ais(const estimate *e, const outcome *o)
     ebmt__op_print_number("upper", o->ladder - z.low);
     ebmt__op_print_number("standard_error",
                           0.5 * hypot(e->forward.std_error, e->reverse.std_error));
-    ebmt__op_print_number("bits_per_dim", ebm_bits_per_dim(value, e->run.dim));
+    ebmt__op_print_number("bits_per_dim", ebm_bits_per_dim_of(value, e->run.dim, e->run.levels));
     (void)printf("}");
 }
 
@@ -238,11 +255,11 @@ static void print_recovery(const estimate *e, const ebm_bound *b)
 {
     const double value = 0.5 * (b->forward + b->reverse);
     (void)printf(",\"recovery\":{\"log_likelihood_nats\":%.9g", value);
-    ebmt__op_print_number("lower", fmin(b->forward, b->reverse) - 1.96 * b->std_error);
-    ebmt__op_print_number("upper", fmax(b->forward, b->reverse) + 1.96 * b->std_error);
+    ebmt__op_print_number("lower", b->low);
+    ebmt__op_print_number("upper", b->high);
     ebmt__op_print_number("standard_error", b->std_error);
     ebmt__op_print_number("acceptance", b->acceptance);
-    ebmt__op_print_number("bits_per_dim", ebm_bits_per_dim(value, e->run.dim));
+    ebmt__op_print_number("bits_per_dim", ebm_bits_per_dim_of(value, e->run.dim, e->run.levels));
     (void)printf("}");
 }
 

@@ -204,8 +204,9 @@ static ebm_status diagnose(ebmt__mcmc *m, ebm_error *err)
     ebm_band band = {0, 0};
     if (banded)
         band = ebm_calibration_band(&m->calibration, (int32_t)p->level);
-    return ebm_chains_report_of(m->trace, (size_t)m->n, p->warmup, banded ? &band : NULL,
-                                &m->report, err);
+    return ebm_chains_report_of(m->trace, (size_t)m->n,
+                                ebm_mcmc_settled(&m->plan, m->run.levels, (int32_t)p->level),
+                                banded ? &band : NULL, &m->report, err);
 }
 
 static int64_t least_done(const ebmt__mcmc *m)

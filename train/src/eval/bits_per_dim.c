@@ -9,10 +9,6 @@
 #include "ebmt/eval.h"
 #include "eval/image_sets.h"
 
-/* Own seeds, so that no two estimates share noise: ebm_recovery_bound() adds (image << 32 | path).
- */
-#define BOUND_SEED 0x9e3779b97f4a7c15u
-
 /* Scratch of one thread. @shape floats: image [dim], x_0 [dim], work [ebm_ais_work()], path
  * [T,dim], start [dim] */
 typedef struct bits_worker {
@@ -31,8 +27,9 @@ typedef struct bits_job {
     bits_worker *workers;
     double *tuned;                   /* [T], of the estimate that is running */
     ebm_particle *forward, *reverse; /* [particles] */
+    ebm_particle *back;              /* [particles] of the highest level, reverse */
     double *rungs;                   /* [particles, T] */
-    ebm_log_z top;                   /* log Z of the highest level */
+    ebm_log_z top, top_reverse;      /* log Z of the highest level */
     double *f;                       /* [images] f_0(A_0 x_0) + D log A_0 */
     ebm_bound *bound;                /* [images] */
 } bits_job;
@@ -64,18 +61,19 @@ static ebm_status get_image(const bits_job *job, int64_t i, float *x, ebm_error 
 
 /* --- the ladder ---------------------------------------------------------------------------- */
 
-/* A reverse particle starts at y_0 of an image. */
+/* Reverse particles start at draws of the model, numbered on: those of the ladder, those of its
+ * highest level, and the one that tuning begins at. */
 static ebm_status reverse_particle(const bits_job *job, bits_worker *w, const ebm_ais *how,
                                    int32_t i)
 {
-    const ebm_noise noise = {.seed = job->opt->seed, .index = (uint32_t)i};
-    ebm_status st = get_image(job, i, w->image, &w->error);
+    const int32_t n = job->opt->particles, top = job->levels->count - 1;
+    ebm_status st = ebm_ais_origin(how, i < n ? 0 : top, (uint32_t)i, w->work, w->start, &w->error);
     if (st != EBM_OK)
         return st;
-    ebm_forward_path(job->levels, &noise, job->dim, w->image, 0, w->start);
-    for (size_t k = 0; k < job->dim; k++)
-        w->start[k] *= (float)job->levels->scale[0];
-    return ebm_ais_ladder(how, w->start, (uint32_t)i, w->work, NULL, &job->reverse[i], &w->error);
+    if (i < n)
+        return ebm_ais_ladder(how, w->start, (uint32_t)i, w->work, NULL, &job->reverse[i],
+                              &w->error);
+    return ebm_ais_top(how, w->start, (uint32_t)(i - n), w->work, &job->back[i - n], &w->error);
 }
 
 static void ladder_task(void *user, int32_t i, int32_t worker)
@@ -96,13 +94,16 @@ static void ladder_task(void *user, int32_t i, int32_t worker)
 
 static ebm_status join_ladder(bits_job *job, ebmt_bits_report *out, ebm_error *err)
 {
-    const size_t n = (size_t)job->opt->particles, levels = (size_t)job->levels->count;
+    const size_t n = (size_t)job->opt->particles;
+    const int32_t levels = job->levels->count;
     ebm_status st = ebm_log_z_of(job->forward, n, false, &out->forward, err);
     if (st == EBM_OK)
         st = ebm_log_z_of(job->reverse, n, true, &out->reverse, err);
-    for (size_t i = 0; i < n && st == EBM_OK; i++)
-        job->forward[i].log_weight = job->rungs[i * levels + levels - 1];
-    return st == EBM_OK ? ebm_log_z_of(job->forward, n, false, &job->top, err) : st;
+    if (st == EBM_OK)
+        st = ebm_log_z_of(job->back, n, true, &job->top_reverse, err);
+    return st == EBM_OK
+               ? ebm_log_z_of_level(job->forward, job->rungs, n, levels, levels - 1, &job->top, err)
+               : st;
 }
 
 /* --- images -------------------------------------------------------------------------------- */
@@ -111,18 +112,18 @@ static void image_task(void *user, int32_t i, int32_t worker)
 {
     bits_job *job = user;
     bits_worker *w = &job->workers[worker];
-    ebm_ais how = plan_of(job, w);
-    const ebm_noise noise = {.seed = job->opt->seed + BOUND_SEED, .index = (uint32_t)i};
+    const ebm_ais how = plan_of(job, w);
+    const ebm_noise noise = {.seed = job->opt->seed, .index = (uint32_t)i};
     const ebm_bound_plan plan = {.paths = job->opt->paths,
                                  .particles = job->opt->local_particles,
                                  .index = (uint32_t)i,
-                                 .top = job->top};
+                                 .top = job->top,
+                                 .top_reverse = job->top_reverse};
     const ebm_bound_room room = {.work = w->work,
                                  .path = w->path,
                                  .start = w->start,
                                  .log_g = w->log_g,
                                  .weight = w->weight};
-    how.seed += BOUND_SEED;
     if (w->error.status != EBM_OK || get_image(job, i, w->image, &w->error) != EBM_OK)
         return;
     ebm_forward_path(job->levels, &noise, job->dim, w->image, 0, w->x0);
@@ -143,8 +144,8 @@ static ebmt_number bits_of(const bits_job *job, double (*logp)(const bits_job *,
         m2 += d * (v - mean);
     }
     const double spread = n > 1 ? m2 / ((double)n * ((double)n - 1.0)) : NAN;
-    return (ebmt_number){ebm_bits_per_dim(mean - log_z, job->dim), sqrt(spread + se * se) * to_bits,
-                         n};
+    return (ebmt_number){ebm_bits_per_dim_of(mean - log_z, job->dim, job->levels),
+                         sqrt(spread + se * se) * to_bits, n};
 }
 
 static double f_of(const bits_job *job, int64_t i)
@@ -167,7 +168,7 @@ static void join_images(const bits_job *job, ebmt_bits_report *out)
     out->ladder_low = bits_of(job, f_of, f->value, f->std_error);
     out->ladder_high = bits_of(job, f_of, r->value, r->std_error);
     out->bound_low = bits_of(job, forward_of, 0.0, job->top.std_error);
-    out->bound_high = bits_of(job, reverse_of, 0.0, job->top.std_error);
+    out->bound_high = bits_of(job, reverse_of, 0.0, job->top_reverse.std_error);
     for (int64_t i = 0; i < out->n; i++)
         out->acceptance += job->bound[i].acceptance / (double)out->n;
 }
@@ -202,11 +203,12 @@ static ebm_status init_job(ebm_model *m, bits_job *job, ebm_error *err)
     job->tuned = ebm_alloc(levels, sizeof *job->tuned);
     job->forward = ebm_alloc(n, sizeof *job->forward);
     job->reverse = ebm_alloc(n, sizeof *job->reverse);
+    job->back = ebm_alloc(n, sizeof *job->back);
     job->rungs = ebm_alloc(n, levels * sizeof *job->rungs);
     job->f = ebm_alloc(images, sizeof *job->f);
     job->bound = ebm_alloc(images, sizeof *job->bound);
-    if (!job->workers || !job->tuned || !job->forward || !job->reverse || !job->rungs || !job->f ||
-        !job->bound)
+    if (!job->workers || !job->tuned || !job->forward || !job->reverse || !job->back ||
+        !job->rungs || !job->f || !job->bound)
         return ebm_error_set(err, EBM_ERR_NOMEM, "likelihood", "no memory for particles");
     for (int32_t i = 0; i < threads && st == EBM_OK; i++)
         st = init_worker(m, job, &job->workers[i], err);
@@ -225,19 +227,23 @@ static void clear_job(bits_job *job)
     ebm_free(job->tuned);
     ebm_free(job->forward);
     ebm_free(job->reverse);
+    ebm_free(job->back);
     ebm_free(job->rungs);
     ebm_free(job->f);
     ebm_free(job->bound);
 }
 
-/* Step sizes by a chain of the first image's own, then the tasks. */
+/* Step sizes by a chain from a draw of the model, then the tasks. */
 static ebm_status run(bits_job *job, bool tether, int32_t n,
                       void (*task)(void *user, int32_t i, int32_t worker), ebm_error *err)
 {
     bits_worker *first = &job->workers[0];
     ebm_ais how = plan_of(job, first);
     how.tuned = NULL;
-    ebm_status st = get_image(job, 0, first->image, err);
+    ebm_status st =
+        ebm_ais_origin(&how, 0, 2 * (uint32_t)job->opt->particles, first->work, first->image, err);
+    for (size_t k = 0; k < job->dim; k++)
+        first->image[k] /= (float)job->levels->scale[0];
     if (st == EBM_OK)
         st = ebm_ais_tune(&how, tether, first->image, job->opt->tuning, first->work, job->tuned,
                           err);
@@ -281,7 +287,7 @@ ebm_status ebmt_bits_per_dim(ebm_model *m, const ebmt_bits_options *opt, ebmt_bi
         return st;
     st = init_job(m, &job, err);
     if (st == EBM_OK)
-        st = run(&job, false, 2 * opt->particles, ladder_task, err);
+        st = run(&job, false, 3 * opt->particles, ladder_task, err);
     if (st == EBM_OK)
         st = join_ladder(&job, out, err);
     if (st == EBM_OK)

@@ -19,7 +19,7 @@
 enum { COUNT = 400, LEVELS = 6, NUMBERS = EBM_FEATURES * LEVELS };
 /* of all tables behind each other, and where the weight of the distance stands */
 enum { FACTOR = NUMBERS * (NUMBERS + 1) / 2, DISTANCE = 2 * NUMBERS };
-enum { TABLES = 4 * NUMBERS + FACTOR + 2 + (LEVELS + 1) * EBM_QUANTILES };
+enum { TABLES = 4 * NUMBERS + FACTOR + 2 + (LEVELS + 1) * EBM_QUANTILES + 2 * LEVELS };
 
 /* Images score 0..COUNT-1 at each level, times t+1 and moved, each feature in an order of its own;
  * copies are less likely by 80, 90, ... such units, kind by kind. */
@@ -62,9 +62,39 @@ static void test_percentiles(void **state)
         assert_true(ebm_calibration_percentile(&c, t, -50.0 * t) == 0.0);
         assert_true(ebm_calibration_percentile(&c, t, 1e9) == 100.0);
         assert_true(ebm_calibration_percentile(&c, t, (double)NAN) == 0.0);
-        assert_close(ebm_calibration_band(&c, t).low, -50.0 * t + (t + 1) * 3.99, 1e-9);
-        assert_close(ebm_calibration_band(&c, t).high, -50.0 * t + (t + 1) * 395.01, 1e-9);
     }
+    ebm_calibration_clear(&c);
+}
+
+/* Means of 4 draws tell nothing of where single ones lie, and those of 1 do. Draw k of image i has
+ * (4 i + k) (t + 1), in some order: 1 % of 1,600 of them lies at 15.99. */
+static void test_band(void **state)
+{
+    static double single[COUNT][LEVELS][4], constant[COUNT][LEVELS][4];
+    ebm_calibration c;
+    (void)state;
+    make(&c);
+    assert_false(c.has_single);
+    assert_true(ebm_calibration_band(&c, 2).low == 0 && ebm_calibration_band(&c, 2).high == 0);
+    c.draws = 1;
+    assert_close(ebm_calibration_band(&c, 2).low, -100 + 3 * 3.99, 1e-9);
+    assert_close(ebm_calibration_band(&c, 2).high, -100 + 3 * 395.01, 1e-9);
+    c.draws = 4;
+    for (int i = 0; i < 4 * COUNT; i++)
+        for (int t = 0; t < LEVELS; t++)
+            single[i * 7 % COUNT][t][i / COUNT] = i * (t + 1.0);
+    FOR_EACH_ALLOC_FAILURE
+    {
+        ebm_status st = ebm_calibration_take_band(&c, &single[0][0][0], NULL);
+        assert_int_equal(st, fail_alloc_hit() ? EBM_ERR_NOMEM : EBM_OK);
+        assert_true(c.has_single == (st == EBM_OK));
+    }
+    for (int t = 0; t < LEVELS; t++) {
+        assert_close(ebm_calibration_band(&c, t).low, 15.99 * (t + 1), 1e-9);
+        assert_close(ebm_calibration_band(&c, t).high, 1583.01 * (t + 1), 1e-9);
+    }
+    assert_int_equal(ebm_calibration_take_band(&c, &constant[0][0][0], NULL), EBM_ERR_RANGE);
+    assert_false(c.has_single);
     ebm_calibration_clear(&c);
 }
 
@@ -450,13 +480,14 @@ static void test_copy(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_percentiles),        cmocka_unit_test(test_score_by_hand),
-        cmocka_unit_test(test_distance_by_hand),   cmocka_unit_test(test_known_odds),
-        cmocka_unit_test(test_covariance),         cmocka_unit_test(test_far_image),
-        cmocka_unit_test(test_weight_of_distance), cmocka_unit_test(test_near_copies),
-        cmocka_unit_test(test_far_copies),         cmocka_unit_test(test_new_images),
-        cmocka_unit_test(test_unseen_kind),        cmocka_unit_test(test_unseen_fold),
-        cmocka_unit_test(test_refused_scores),     cmocka_unit_test(test_copy),
+        cmocka_unit_test(test_percentiles), cmocka_unit_test(test_score_by_hand),
+        cmocka_unit_test(test_band),        cmocka_unit_test(test_distance_by_hand),
+        cmocka_unit_test(test_known_odds),  cmocka_unit_test(test_covariance),
+        cmocka_unit_test(test_far_image),   cmocka_unit_test(test_weight_of_distance),
+        cmocka_unit_test(test_near_copies), cmocka_unit_test(test_far_copies),
+        cmocka_unit_test(test_new_images),  cmocka_unit_test(test_unseen_kind),
+        cmocka_unit_test(test_unseen_fold), cmocka_unit_test(test_refused_scores),
+        cmocka_unit_test(test_copy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,7 +19,7 @@
 enum { LEVELS = 6, NUMBERS = EBM_FEATURES * LEVELS };
 /* of all tables behind each other, and where the weight of the distance stands */
 enum { FACTOR = NUMBERS * (NUMBERS + 1) / 2, DISTANCE = 2 * NUMBERS };
-enum { TABLES = 4 * NUMBERS + FACTOR + 2 + (LEVELS + 1) * EBM_QUANTILES };
+enum { TABLES = 4 * NUMBERS + FACTOR + 2 + (LEVELS + 1) * EBM_QUANTILES + 2 * LEVELS };
 
 static const char digest[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
@@ -40,6 +40,9 @@ static void make(int32_t levels, ebm_calibration *c)
         c->weight[i] = -fabs(sin(7.0 * (double)i));
     for (size_t i = 0; i < ((size_t)levels + 1) * EBM_QUANTILES; i++)
         c->quantile[i] = sqrt((double)(i % EBM_QUANTILES)) - (double)i / 1000;
+    for (int32_t i = 0; i < 2 * levels; i++)
+        c->single[i] = 500 * (i % 2) - 1000 * sin((double)(i - i % 2));
+    c->has_single = true;
     c->count = 400;
     c->draws = 4;
     c->seed = 11;
@@ -58,9 +61,32 @@ static void test_file_round_trip(void **state)
     assert_int_equal(back.draws, 4);
     assert_int_equal(back.seed, 11);
     assert_memory_equal(back.mean, c.mean, TABLES * sizeof(double));
+    assert_true(ebm_calibration_band(&back, 3).high == c.single[7]);
     ebm_calibration_clear(&back);
     assert_int_equal(ebm_calibration_read(dir, digest, LEVELS + 1, &back, NULL), EBM_ERR_SHAPE);
     ebm_calibration_clear(&c);
+}
+
+/* A file of earlier builds, which has no single draws, is read as ever, and has no band. */
+static void test_file_without_band(void **state)
+{
+    const char *dir = *state;
+    unsigned char *text;
+    size_t size;
+    ebm_calibration c, back;
+    make(LEVELS, &c);
+    c.has_single = false;
+    assert_int_equal(ebm_calibration_write(&c, digest, dir, NULL), EBM_OK);
+    assert_int_equal(ebm_file_read(dir, EBM_CALIBRATION_FILE, 1 << 20, &text, &size, NULL), EBM_OK);
+    assert_null(strstr((char *)text, "single"));
+    assert_int_equal(ebm_calibration_read(dir, digest, LEVELS, &back, NULL), EBM_OK);
+    assert_false(back.has_single);
+    assert_memory_equal(back.mean, c.mean, (TABLES - 2 * LEVELS) * sizeof(double));
+    assert_true(ebm_calibration_band(&back, 3).low == 0 &&
+                ebm_calibration_band(&back, 3).high == 0);
+    ebm_calibration_clear(&back);
+    ebm_calibration_clear(&c);
+    ebm_free(text);
 }
 
 /* A changed text is refused, by digest or before, unless it is another spelling of the numbers. */
@@ -120,6 +146,8 @@ static void test_refused_files(void **state)
         {&c.weight[DISTANCE], -1e7, EBM_ERR_RANGE, "weights"},
         {&c.weight[DISTANCE + 1], 1e7, EBM_ERR_RANGE, "weights"},
         {&c.quantile[1], 1e9, EBM_ERR_RANGE, "quantiles"},
+        {&c.single[0], 1e9, EBM_ERR_RANGE, "single"},
+        {&c.single[2 * LEVELS - 1], -1e9, EBM_ERR_RANGE, "single"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const double kept = *rows[i].at;
@@ -172,6 +200,8 @@ static void test_largest_file(void **state)
     c.weight[2 * P] = -1e6;
     for (size_t i = 0; i < (EBM_MAX_LEVELS + 1) * EBM_QUANTILES; i++)
         c.quantile[i] = long_number * (double)(EBM_QUANTILES - i % EBM_QUANTILES);
+    for (size_t i = 0; i < 2 * EBM_MAX_LEVELS; i++)
+        c.single[i] = long_number * (double)(2 - i % 2);
     c.count = c.draws = 1;
     assert_int_equal(ebm_calibration_write(&c, digest, dir, NULL), EBM_OK);
     assert_int_equal(ebm_calibration_read(dir, digest, EBM_MAX_LEVELS, &back, NULL), EBM_OK);
@@ -188,7 +218,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_earlier_format), TEMP_DIR_TEST(test_file_round_trip),
         TEMP_DIR_TEST(test_damaged_file),      TEMP_DIR_TEST(test_refused_files),
-        TEMP_DIR_TEST(test_largest_file),
+        TEMP_DIR_TEST(test_largest_file),      TEMP_DIR_TEST(test_file_without_band),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -92,17 +92,22 @@ static void test_scores_in_parts(void **state)
     ebm_density d = analytic_gauss_density(&g);
     const ebm_scoring how = {&d, &l, 3, 5};
     float image[DIM] = {0.1f, -0.4f, 0.3f}, work[3 * DIM], grad[DIM], part_grad[DIM];
-    double features[NUMBERS], part[NUMBERS];
+    double features[NUMBERS], part[NUMBERS], single[LEVELS][5];
     (void)state;
     ebm_score_image(&how, image, 2, work, features);
     ebm_score_gradient(&how, image, 2, work, grad);
     assert_int_equal(ebm_score_evals(&how, true), 5 * (LEVELS + 1));
     for (int64_t size = 1; size < 40; size += 3) {
-        ebm_score score = {.features = part, .grad = part_grad};
+        ebm_score score = {.features = part, .grad = part_grad, .single = single[0]};
         while (score.done < ebm_score_evals(&how, true))
             ebm_score_advance(&how, image, 2, size, work, &score);
         assert_memory_equal(part, features, sizeof features);
         assert_memory_equal(part_grad, grad, sizeof grad);
+        for (int t = 0; t < LEVELS; t++) /* each draw is there, and no two are alike */
+            assert_true((single[t][0] + single[t][1] + single[t][2] + single[t][3] + single[t][4]) /
+                                5 ==
+                            part[t] &&
+                        single[t][3] != single[t][4]);
     }
     ebm_levels_clear(&l);
 }

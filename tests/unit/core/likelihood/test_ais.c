@@ -371,15 +371,6 @@ static void test_summary_by_hand(void **state)
     assert_int_equal(ebm_log_z_of(p, 1, 0, &z, NULL), EBM_ERR_RANGE);
 }
 
-/* Uniform bytes need 8 bits: density 1/2 on [-1,1] per dimension gives log2(255), as 255 steps of
- * 2/255 lie between the first and the last of 256 values. */
-static void test_bits(void **state)
-{
-    (void)state;
-    assert_close(ebm_bits_per_dim(-10.0 * log(2.0), 10), log2(255.0), 1e-12);
-    assert_close(ebm_bits_per_dim(0.0, 784), 6.99435, 1e-5);
-}
-
 static void vanish(void *self, const float *y, int32_t level, float *net, float *grad)
 {
     (void)self;
@@ -432,7 +423,6 @@ int main(void)
         cmocka_unit_test(test_tuning_in_pieces),
         cmocka_unit_test(test_states_are_checked),
         cmocka_unit_test(test_summary_by_hand),
-        cmocka_unit_test(test_bits),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -200,6 +200,66 @@ static void test_levels_of_the_model(void **state)
     ebm_levels_clear(&w.levels);
 }
 
+/* One level of white data as the top, on which white noise is as good as a sample: steps after
+ * which c^K, what is left of a start, is 3^-1/2. */
+static void one_white_level(world *w, int32_t k)
+{
+    w->gauss.cov[0][0] = 1;
+    w->levels.count = 1;
+    w->levels.tether[0] = 0;
+    w->levels.scale[0] = 1;
+    w->levels.steps[0] = k;
+    w->levels.step2[0] = 2 * (1 - pow(3, -0.5 / k));
+    w->levels.noise_scale = 1;
+}
+
+/* Runs the chain of item k from its sample. @shape y [DIM] */
+static void run_from_sample(world *w, int32_t k, float *y)
+{
+    float anchor[DIM], x[DIM], work[4 * DIM];
+    ebm_mcmc chain = {.y = y, .anchor = anchor};
+    const ebm_call sampling = ebm_call_sampling(&w->op);
+    const ebm_mcmc_plan first = ebm_call_plan(&sampling), then = ebm_call_plan(&w->op);
+    const ebm_mcmc_setup a = {&w->density, &w->levels, &first},
+                         b = {&w->density, &w->levels, &then};
+    assert_int_equal(ebm_call_start(&sampling, &a, k, NULL, NULL, &chain, NULL), EBM_OK);
+    assert_int_equal(ebm_mcmc_advance(&chain, &a, INT64_MAX, NULL, work, NULL), EBM_OK);
+    ebm_call_image(&w->levels, DIM, &chain, x);
+    assert_int_equal(ebm_call_start(&w->op, &b, k, x, NULL, &chain, NULL), EBM_OK);
+    assert_int_equal(chain.noise.seed, w->op.params.seed);
+    assert_int_equal(ebm_mcmc_advance(&chain, &b, INT64_MAX, NULL, work, NULL), EBM_OK);
+}
+
+/* Chains of as many steps as their samples have had: y' = c y + s e with noise of their own keep
+ * the law of the samples. With the noise that has made these they would have V + 2 c^K (1 - c^2K)
+ * V, for c^2K = 1/3 that is 1.77 V. 4,224 values, V = 1/(1 - step2/4) = 1.01 within 5 standard
+ * errors, 0.11 (false alarms: 1 in 10^6). */
+static void test_chains_from_samples(void **state)
+{
+    enum { SEEDS = 11, CHAINS_EACH = 64, K = 30 };
+    double sum = 0;
+    (void)state;
+    for (int seed = 1; seed <= SEEDS; seed++) {
+        world w;
+        init(&w, EBM_OP_MCMC);
+        one_white_level(&w, K);
+        w.op.params.seed = seed;
+        w.op.params.chains = CHAINS_EACH;
+        w.op.params.steps = K;
+        w.op.params.init = EBM_INIT_SAMPLES;
+        w.op.params.sampler = EBM_SAMPLER_LANGEVIN;
+        resolve(&w);
+        for (int32_t k = 0; k < CHAINS_EACH; k++) {
+            float y[DIM];
+            run_from_sample(&w, k, y);
+            for (int i = 0; i < DIM; i++)
+                sum += (double)y[i] * (double)y[i];
+        }
+        ebm_levels_clear(&w.levels);
+    }
+    assert_close(sum / (SEEDS * CHAINS_EACH * DIM), 1.01, 0.11);
+}
+
 /* --- diagnostics --------------------------------------------------------------------------- */
 
 enum { CHAINS = 4, DRAWS = 600 };
@@ -237,6 +297,11 @@ static void test_reports(void **state)
     assert_close(r.logp.mean, -5.0, 4.0 / sqrt(4.0 * 499));
     assert_true(r.worst_rhat < 1.02 && r.least_ess > 400 && !r.diverged && !r.drift.left_band);
     assert_true(ebm_until_met(&until, &r, 0.0));
+    /* an empty band is none */
+    assert_true(r.banded);
+    assert_int_equal(ebm_chains_report_of(traces, CHAINS, 101, &(ebm_band){0, 0}, &r, NULL),
+                     EBM_OK);
+    assert_true(!r.banded && !r.diverged);
     /* one projection disagrees: the log density alone would not show it */
     fill(rows, traces, 1.0);
     assert_int_equal(ebm_chains_report_of(traces, CHAINS, 0, NULL, &r, NULL), EBM_OK);
@@ -245,6 +310,59 @@ static void test_reports(void **state)
     until.until_max_seconds = 2.0;
     assert_false(ebm_until_met(&until, &r, 1.9));
     assert_true(ebm_until_met(&until, &r, 2.0));
+}
+
+/* Rows of chains down the ladder from where they have settled are of the lowest level behind its
+ * warm-up, and no others; all rows together would have the acceptance of moves that still adapt. */
+static void check_settled(const world *w, const ebm_trace *t, const ebm_chains_report *r)
+{
+    const int64_t warmup = w->op.params.warmup, steps = w->op.params.steps;
+    const int64_t above = w->levels.predict; /* a first step whose row is that of level 1 */
+    double sum = 0;
+    size_t first = SIZE_MAX;
+    for (size_t i = t->count; i-- > 0 && t->level[i] == 0;)
+        first = i;
+    first += (size_t)(warmup > above ? warmup - above : 0);
+    assert_int_equal(t->count - first, steps + above - (warmup > above ? warmup : above));
+    assert_int_equal(r->draws, t->count - first);
+    for (size_t i = first; i < t->count; i++)
+        sum += t->scalars[2 * i + 1];
+    assert_close(r->acceptance, sum / (double)(t->count - first), 1e-12);
+}
+
+static void test_ladders_settle(void **state)
+{
+    enum { STEPS = 60, ROOM = 6 * (STEPS + 1) };
+    (void)state;
+    for (int kind = 0; kind < 4; kind++) {
+        static double scalars[ROOM][2];
+        static int32_t level[ROOM];
+        float y[DIM], anchor[DIM], work[4 * DIM];
+        world w;
+        ebm_chains_report r;
+        ebm_mcmc chain = {.y = y, .anchor = anchor};
+        ebm_trace t = {.thin = 1, .room = ROOM, .scalars = scalars[0], .level = level};
+        init(&w, EBM_OP_MCMC);
+        w.levels.predict = kind & 1;
+        w.op.params.level = -1;
+        w.op.params.ladder = true;
+        w.op.params.chains = 1;
+        w.op.params.steps = STEPS;
+        w.op.params.warmup = kind & 2 ? 25 : 0;
+        w.op.params.sampler = EBM_SAMPLER_MALA;
+        resolve(&w);
+        const ebm_mcmc_plan plan = ebm_call_plan(&w.op);
+        const ebm_mcmc_setup setup = {&w.density, &w.levels, &plan};
+        const int64_t settled = ebm_mcmc_settled(&plan, &w.levels, (int32_t)w.op.params.level);
+        assert_int_equal(ebm_call_start(&w.op, &setup, 0, NULL, NULL, &chain, NULL), EBM_OK);
+        assert_int_equal(ebm_mcmc_advance(&chain, &setup, INT64_MAX, &t, work, NULL), EBM_OK);
+        assert_int_equal(ebm_chains_report_of(&t, 1, settled, NULL, &r, NULL), EBM_OK);
+        check_settled(&w, &t, &r);
+        t.count = (size_t)settled; /* nothing yet */
+        assert_int_equal(ebm_chains_report_of(&t, 1, settled, NULL, &r, NULL), EBM_OK);
+        assert_true(r.draws == 0 && isnan(r.acceptance) && isnan(r.worst_rhat));
+        ebm_levels_clear(&w.levels);
+    }
 }
 
 static void test_short_reports(void **state)
@@ -279,7 +397,9 @@ int main(void)
         cmocka_unit_test(test_ends_of_seeds),
         cmocka_unit_test(test_ends_of_pictures),
         cmocka_unit_test(test_levels_of_the_model),
+        cmocka_unit_test(test_chains_from_samples),
         cmocka_unit_test(test_reports),
+        cmocka_unit_test(test_ladders_settle),
         cmocka_unit_test(test_short_reports),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

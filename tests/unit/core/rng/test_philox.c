@@ -67,12 +67,35 @@ static void test_streams_differ(void **state)
         assert_int_not_equal(ebm_rng_word(&base, 0), ebm_rng_word(&other[i], 0));
 }
 
+/* Words 0 and 1 at the documented counter, cut to 53 bits, and no two alike where seeds, uses,
+ * images and numbers are neighbours. */
+static void test_seeds_of_seeds(void **state)
+{
+    const uint32_t counter[4] = {0, 9, 2u | 28u << 16, 7}, key[2] = {5, 1};
+    uint64_t seen[2 * 2 * 2 * 2];
+    uint32_t out[4];
+    size_t n = 0;
+    (void)state;
+    ebm_philox4x32(counter, key, out);
+    assert_true(ebm_rng_seed(5 | 1ull << 32, EBM_SEED_PATH, 7, 9) ==
+                (((uint64_t)out[1] << 32 | out[0]) & 0x1fffffffffffffu));
+    for (uint32_t i = 0; i < 16; i++) {
+        seen[n] =
+            ebm_rng_seed(1 + (i & 1), i & 2 ? EBM_SEED_PATH : EBM_SEED_SAMPLES, i >> 2 & 1, i >> 3);
+        assert_true(seen[n] >> 53 == 0);
+        for (size_t k = 0; k < n; k++)
+            assert_true(seen[k] != seen[n]);
+        n++;
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known_answers),
         cmocka_unit_test(test_stream_counter_layout),
         cmocka_unit_test(test_streams_differ),
+        cmocka_unit_test(test_seeds_of_seeds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

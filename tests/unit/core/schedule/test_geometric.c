@@ -2,6 +2,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -67,15 +68,31 @@ typedef struct linear_step {
     double keep, pull, spread;
 } linear_step;
 
-static linear_step step_of(const ebm_levels *l, int32_t t, double v)
+/* Of y = A_t x_t. */
+static double variance_of(const ebm_levels *l, int32_t t, double v)
 {
-    const double variance =
-        l->scale[t] * l->scale[t] * (l->abar[t] * l->abar[t] * v + l->sbar[t] * l->sbar[t]);
+    return l->scale[t] * l->scale[t] * (l->abar[t] * l->abar[t] * v + l->sbar[t] * l->sbar[t]);
+}
+
+/* On a density that is `steep` times as curved as that of the data. */
+static linear_step step_of(const ebm_levels *l, int32_t t, double v, double steep)
+{
     float y[3] = {1.0f, 0.0f, 0.0f};
     const float anchor[3] = {0.0f, 1.0f, 0.0f}, noise[3] = {0.0f, 0.0f, 1.0f};
-    const float grad[3] = {(float)(-l->step2[t] / variance), 0.0f, 0.0f};
+    const float grad[3] = {(float)(-steep * l->step2[t] / variance_of(l, t, v)), 0.0f, 0.0f};
     ebm_langevin_update(l, t, 1.0, 3, anchor, grad, noise, y);
     return (linear_step){.keep = (double)y[0], .pull = (double)y[1], .spread = (double)y[2]};
+}
+
+/* Variance of y at a level, for chains that begin at x_{t+1} of variance `above`. */
+static double chain_variance(const ebm_levels *l, int32_t t, linear_step s, double above)
+{
+    double of_start = 1.0, of_noise = 0.0;
+    for (int32_t k = 0; k < l->steps[t]; k++) {
+        of_start = s.keep * of_start + s.pull;
+        of_noise = s.keep * s.keep * of_noise + s.spread * s.spread;
+    }
+    return of_start * of_start * above + of_noise;
 }
 
 /* Variance of x_0 after sampling, over that of the data's level 0, for data N(0, v). */
@@ -83,13 +100,8 @@ static double final_variance(const ebm_levels *l, double v)
 {
     double variance = 1.0;
     for (int32_t t = l->count - 1; t >= 0; t--) {
-        const linear_step s = step_of(l, t, v);
-        double of_start = 1.0, of_noise = 0.0;
-        for (int32_t k = 0; k < l->steps[t]; k++) {
-            of_start = s.keep * of_start + s.pull;
-            of_noise = s.keep * s.keep * of_noise + s.spread * s.spread;
-        }
-        variance = (of_start * of_start * variance + of_noise) / (l->scale[t] * l->scale[t]);
+        const linear_step s = step_of(l, t, v, 1.0);
+        variance = chain_variance(l, t, s, variance) / (l->scale[t] * l->scale[t]);
     }
     return variance / (l->abar[0] * l->abar[0] * v + l->sbar[0] * l->sbar[0]);
 }
@@ -123,6 +135,56 @@ static void test_gaussian_table(void **state)
     ebm_levels_clear(&l);
 }
 
+/* The paper's levels with more steps: the chain comes to the truth, 0.25007, after thousands. */
+static void test_paper_with_more_steps(void **state)
+{
+    static const int32_t steps[] = {300, 3000, 30000};
+    static const double end[] = {0.419, 0.337, 0.253};
+    const ebm_schedule_t6 paper = ebm_schedule_t6_default();
+    ebm_levels l;
+    (void)state;
+    assert_int_equal(ebm_levels_t6(&paper, &l, NULL), EBM_OK);
+    for (int k = 0; k < 3; k++) {
+        for (int32_t t = 0; t < 6; t++)
+            l.steps[t] = steps[k];
+        assert_close(final_variance(&l, 0.25) * variance_of(&l, 0, 0.25) /
+                         (l.scale[0] * l.scale[0]),
+                     end[k], 0.0005);
+    }
+    ebm_levels_clear(&l);
+}
+
+/* How many times too steep a learned density has to be for the paper's 30 steps to end with the
+ * variance of the data, by bisection: the steeper, the narrower. */
+static double steepness(const ebm_levels *l, int32_t t, double v)
+{
+    const double above = l->abar[t + 1] * l->abar[t + 1] * v + l->sbar[t + 1] * l->sbar[t + 1];
+    double low = 0.1, high = 1000.0;
+    for (int k = 0; k < 60; k++) {
+        const double at = sqrt(low * high);
+        const bool wide = chain_variance(l, t, step_of(l, t, v, at), above) > variance_of(l, t, v);
+        *(wide ? &low : &high) = at;
+    }
+    return low;
+}
+
+static void test_steepness(void **state)
+{
+    static const double v[4] = {1e-4, 1e-2, 0.25, 1.0};
+    static const double want[4][6] = {{1.9, 2.9, 2.3, 2.0, 1.8, 1.1},
+                                      {36, 3.0, 2.4, 2.0, 1.8, 1.1},
+                                      {137, 4.3, 2.6, 2.1, 1.9, 1.1},
+                                      {159, 5.4, 3.1, 2.3, 1.9, 1.0}};
+    const ebm_schedule_t6 paper = ebm_schedule_t6_default();
+    ebm_levels l;
+    (void)state;
+    assert_int_equal(ebm_levels_t6(&paper, &l, NULL), EBM_OK);
+    for (int i = 0; i < 4; i++)
+        for (int32_t t = 0; t < 6; t++)
+            assert_close(steepness(&l, t, v[i]), want[i][t], want[i][t] > 10 ? 0.5 : 0.05);
+    ebm_levels_clear(&l);
+}
+
 static void test_bad_schedules(void **state)
 {
     const ebm_schedule_geometric good = ebm_schedule_geometric_default();
@@ -151,10 +213,9 @@ static void test_bad_schedules(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ratios),
-        cmocka_unit_test(test_top),
-        cmocka_unit_test(test_gaussian_table),
-        cmocka_unit_test(test_bad_schedules),
+        cmocka_unit_test(test_ratios),         cmocka_unit_test(test_top),
+        cmocka_unit_test(test_gaussian_table), cmocka_unit_test(test_paper_with_more_steps),
+        cmocka_unit_test(test_steepness),      cmocka_unit_test(test_bad_schedules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,6 +34,25 @@ static void test_thousand_levels(void **state)
     ebm_levels_clear(&l);
 }
 
+/* How near a transition is to normal where a level holds nothing but its noise: sigma^2 over the
+ * variance of y is small but for the last ten. */
+static void test_normal_enough(void **state)
+{
+    static const int32_t at[] = {0, 1, 4, 9}; /* the first, second, fifth and tenth */
+    static const double ratio[] = {1.20, 0.64, 0.29, 0.16};
+    const ebm_schedule_linear schedule = ebm_schedule_linear_default();
+    ebm_levels l;
+    (void)state;
+    assert_int_equal(ebm_levels_linear(&schedule, &l, NULL), EBM_OK);
+    for (int32_t t = 0, k = 0; t < 999; t++) {
+        const double r = pow(l.sigma[t + 1] / (l.scale[t] * l.sbar[t]), 2);
+        if (k < 4 && at[k] == t)
+            assert_close(r, ratio[k++], 0.005);
+        assert_true(t < 49 || r < 0.04);
+    }
+    ebm_levels_clear(&l);
+}
+
 static void test_bad_schedules(void **state)
 {
     const ebm_schedule_linear bad[] = {
@@ -54,6 +73,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_thousand_levels),
+        cmocka_unit_test(test_normal_enough),
         cmocka_unit_test(test_bad_schedules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
