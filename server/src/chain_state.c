@@ -232,15 +232,22 @@ static bool place_ok(const ebmd_chain_layout *l, const ebmd_chain_slot *s)
     return s->level == l->op->first_level && s->step == s->total && s->total <= l->total;
 }
 
-/* A row stands for the state before every thin-th step. */
-static bool slot_ok(const ebmd_chain_layout *l, const ebmd_chain_slot *s)
+/* A row stands for the state before every thin-th step; the denoising step, the last one down a
+ * ladder, has none. */
+static int64_t rows_of(const ebmd_chain_layout *l, const ebmd_chain_slot *s)
 {
     const int64_t thin = l->op->call.params.thin;
+    const bool at_end = l->op->call.params.ladder && s->level < 0;
+    const int64_t moves = s->total - (at_end && l->op->levels->denoise ? 1 : 0);
 
-    return place_ok(l, s) && s->rows == (s->running ? (s->total + thin - 1) / thin : 0) &&
-           isfinite(s->step_size) && s->step_size >= 0.0 && s->adapted >= 0.0 &&
-           s->adapted <= 1.0 && s->moves >= 0 && s->moves <= s->total && s->accept >= 0.0 &&
-           s->accept <= (double)s->moves * (1.0 + 1e-9);
+    return s->running ? (moves + thin - 1) / thin : 0;
+}
+
+static bool slot_ok(const ebmd_chain_layout *l, const ebmd_chain_slot *s)
+{
+    return place_ok(l, s) && s->rows == rows_of(l, s) && isfinite(s->step_size) &&
+           s->step_size >= 0.0 && s->adapted >= 0.0 && s->adapted <= 1.0 && s->moves >= 0 &&
+           s->moves <= s->total && s->accept >= 0.0 && s->accept <= (double)s->moves * (1.0 + 1e-9);
 }
 
 bool ebmd_chain_state_ok(const ebmd_chain_layout *l, void *state)

@@ -38,10 +38,11 @@ static int setup(void **state)
 {
     static const tiny_model models[] = {
         {.id = "a-tiny", .levels = 3, .steps = 5, .seed = 1, .step_scale = 1.0},
-        {.id = "b-wild", .levels = 2, .steps = 5, .seed = 2, .step_scale = 1e6}};
+        {.id = "b-wild", .levels = 2, .steps = 5, .seed = 2, .step_scale = 1e6},
+        {.id = "c-clean", .levels = 2, .steps = 4, .seed = 3, .denoise = true, .step_scale = 1.0}};
 
     (void)state;
-    return daemon_prepare_models(&d, models, 2) ? start() : -1;
+    return daemon_prepare_models(&d, models, 3) ? start() : -1;
 }
 
 static int teardown(void **state)
@@ -276,6 +277,23 @@ static void split_runs(void **state)
     }
 }
 
+/* Chains that have come down a ladder to its denoising step, which leaves no row in their traces.
+ */
+static void denoised(void **state)
+{
+    json_t *job =
+        json_call(d.port, "POST", "/v1/mcmc",
+                  "{\"model\":\"c-clean\",\"chains\":2,\"steps\":4,\"ladder\":true}", 200);
+    http_reply file = checkpoint(job, "ladder");
+    json_t *brought = bring(file.body, file.size, 200);
+
+    (void)state;
+    assert_same(job, brought);
+    json_decref(job);
+    json_decref(brought);
+    http_reply_clear(&file);
+}
+
 /* A fork leaves the chains as they are and goes another way; its images carry no receipt. */
 static void forks(void **state)
 {
@@ -429,6 +447,7 @@ int main(void)
         cmocka_unit_test(later_by_itself),
         cmocka_unit_test(stop_rules),
         cmocka_unit_test(split_runs),
+        cmocka_unit_test(denoised),
         cmocka_unit_test(forks),
         cmocka_unit_test(pause_resume_and_kill),
         cmocka_unit_test(divergence),

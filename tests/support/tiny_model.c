@@ -47,6 +47,7 @@ static ebm_status build(const tiny_model *what, ebm_model **out, ebm_error *err)
         st = ebm_levels_t6(&schedule, &levels, err);
     for (int32_t t = 0; t < levels.count; t++)
         levels.step2[t] *= what->step_scale;
+    levels.denoise = what->denoise;
     if (st == EBM_OK)
         st = ebmm_graph_build(&config, &graph, err);
     if (st == EBM_OK)

@@ -14,6 +14,7 @@ typedef struct tiny_model {
     int32_t levels, steps;
     int32_t side; /* of the square, in pixels; 0: 8 */
     uint64_t seed;
+    bool denoise;      /* drawing ends with a denoising step */
     double step_scale; /* factor on the squared Langevin step; a huge one makes chains diverge */
 } tiny_model;
 
