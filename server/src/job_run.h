@@ -93,6 +93,14 @@ void ebmd_run_free(ebmd_run *run); /* NULL allowed */
 /* Gives a claimed job back as it was, to be tried again a little later. */
 void ebmd_run_give_back(const ebmd_run_env *env, const ebmd_lease *lease);
 
+/* Puts a new part at its beginning. @err NOMEM */
+EBM_MUST_CHECK ebm_status ebmd_run_begin(const ebmd_run *run, int32_t part, ebm_error *err);
+/* Makes the result of a part; without tools, of one that was stopped. @err as the kind's */
+EBM_MUST_CHECK ebm_status ebmd_run_collect(ebmd_run *run, int32_t part, ebmd_tools *tools,
+                                           ebm_error *err);
+/* A line of the log about this run. */
+void ebmd_run_log(const ebmd_run_env *env, const ebmd_run *run, const char *event,
+                  const ebm_error *err);
 /* Makes empty places for a part's outputs, if there are none. @err NOMEM */
 EBM_MUST_CHECK ebm_status ebmd_run_make_result(const ebmd_plan *plan, ebmd_result *result);
 /* Digest of the outputs of a part that is DONE, unless it is there already.

@@ -13,6 +13,7 @@
 #include "ebma/op_request.h"
 #include "media.h"
 #include "query.h"
+#include "submit_cost.h"
 
 /* --- refusals ----------------------------------------------------------------------------- */
 
@@ -186,20 +187,13 @@ void ebmd_submit_await(const ebmd_app *app, ebmd_request *r, const char *id)
         ebmd_waiters_end(app->waiters, id);
 }
 
-static void refuse_work(const ebmd_app *app, ebmd_request *r, int seconds)
-{
-    ebmd_metrics_denied(app->metrics, EBMD_DENIED_WORK);
-    ebmd_reply_code(r, EBMA_QUOTA_EXCEEDED);
-    ebmd_reply_addf(r, "Retry-After", "%d", seconds);
-}
-
 static void answer(const ebmd_app *app, ebmd_request *r, ebmd_submit_outcome how, const char *id,
                    int seconds)
 {
     if (how == EBMD_SUBMIT_FULL) {
         ebmd_submit_refuse_full(app, r);
     } else if (how == EBMD_SUBMIT_UNKNOWN) {
-        refuse_work(app, r, seconds);
+        ebmd_cost_refuse(app, r, seconds);
     } else if (how == EBMD_SUBMIT_OWNER_FULL) {
         ebmd_metrics_denied(app->metrics, EBMD_DENIED_JOBS);
         ebmd_reply_code(r, EBMA_QUOTA_EXCEEDED);
@@ -230,17 +224,10 @@ static ebm_status hand_in(const ebmd_app *app, const ebmd_spec *spec, ebmd_submi
     return st;
 }
 
-/* What a job costs its owner. */
-typedef struct bill {
-    double work;
-    bool paid;
-    int seconds; /* until it could be, if not */
-} bill;
-
 /* Writes the job down. One that will be waited for is listened to before it exists, or its end
  * could be missed. */
 static void write_down(const ebmd_app *app, ebmd_request *r, const ebmd_spec *spec,
-                       const bill *cost)
+                       const ebmd_cost *cost)
 {
     bool waits = will_wait(r) || r->wants_events;
     ebmd_submit_outcome how = EBMD_SUBMIT_FULL;
@@ -271,57 +258,6 @@ static void write_down(const ebmd_app *app, ebmd_request *r, const ebmd_spec *sp
         ebmd_submit_await(app, r, id);
 }
 
-/* What is still to be done: chains that go on bring what they have behind them. */
-static int64_t work_ahead(const ebmd_plan *plan)
-{
-    return plan->part_work * plan->parts - plan->behind;
-}
-
-/* Takes the job's work from its owner's quota, if there is enough. */
-static bill charge(const ebmd_app *app, const ebmd_request *r, const ebmd_plan *plan)
-{
-    bill b = {.work = (double)work_ahead(plan), .seconds = 1};
-
-    b.paid = !app->keys ||
-             ebmd_keys_spend(app->keys, r->grant.owner, b.work, ebmd_clock_ms(), &b.seconds);
-    return b;
-}
-
-/* A request beyond the operator's bound could hold the machine for hours. */
-static bool is_affordable(const ebmd_app *app, ebmd_request *r, const ebmd_plan *plan)
-{
-    long long work = (long long)work_ahead(plan);
-    ebma_problem problem = {.code = EBMA_OK};
-    char detail[128];
-    ebma_field_error e = {.code = "too_much_work", .detail = detail};
-
-    if (work <= app->request_work)
-        return true;
-    snprintf(detail, sizeof(detail), "asks for %lld gradient evaluations, at most %lld are allowed",
-             work, (long long)app->request_work);
-    ebma_problem_field(&problem, r->arena, NULL, &e);
-    ebmd_reply_problem(r, &problem);
-    return false;
-}
-
-/* Priorities come before fair shares: a key that may use all of them could keep others out. */
-static bool may_rank(const ebmd_app *app, ebmd_request *r, const ebmd_plan *plan)
-{
-    ebma_problem problem = {.code = EBMA_OK};
-    char detail[64];
-    ebma_field_error e = {.code = "priority_forbidden", .detail = detail, .bounded = true};
-
-    if (!app->keys || plan->priority <= r->grant.priority)
-        return true;
-    e.max = r->grant.priority;
-    snprintf(detail, sizeof(detail), "this key may ask for 0..%d", (int)r->grant.priority);
-    ebma_problem_field(&problem, r->arena, "priority", &e);
-    problem.code = EBMA_PRIORITY_FORBIDDEN; /* a field error alone would be invalid_params */
-    ebmd_metrics_denied(app->metrics, EBMD_DENIED_PRIORITY);
-    ebmd_reply_problem(r, &problem);
-    return false;
-}
-
 static void accept_ready(const ebmd_app *app, ebmd_request *r, const ebmd_ready *ready)
 {
     const ebmd_plan *plan = ready->plan;
@@ -329,15 +265,15 @@ static void accept_ready(const ebmd_app *app, ebmd_request *r, const ebmd_ready 
     ebmd_idem key;
     draft d;
     ebm_status st;
-    bill cost;
+    ebmd_cost cost;
 
-    if (!is_affordable(app, r, plan) || !may_rank(app, r, plan) ||
+    if (!ebmd_cost_fits(app, r, plan) || !ebmd_cost_may_rank(app, r, plan) ||
         !ebmd_idem_read(r, plan->kind->name, ready->subject, &key) ||
         (r->wants_events && !ebmd_stream_admit(app, r)))
         return;
-    cost = charge(app, r, plan);
+    cost = ebmd_cost_charge(app, r, plan);
     if (!cost.paid && key.key[0] == '\0') {
-        refuse_work(app, r, cost.seconds);
+        ebmd_cost_refuse(app, r, cost.seconds);
         return;
     }
     st = draft_make(app, plan, &d, &err);
