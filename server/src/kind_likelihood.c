@@ -1,150 +1,9 @@
-/* Jobs of the kind "likelihood": tuning, particles of the ladder and of its top, then each picture,
- * one task after the other, because each needs what came before. Knows estimators; not who asks,
- * nor where results are kept. A job stops, and is gone on with, between any two moves. */
-#include <math.h>
+/* Jobs of the kind "likelihood": requests, results, checkpoints. What is computed in between is in
+ * likelihood_tasks.h. Knows neither who asks nor where results are kept. */
 #include <string.h>
 
-#include "ebm/forward.h"
-#include "ebm/likelihood.h"
 #include "ebm/memory.h"
-#include "op_plan.h"
-
-typedef struct work_state {
-    int64_t done;        /* tasks: tuning, particles, pictures */
-    int64_t spent;       /* evaluations, as estimated */
-    ebm_tune_state tune; /* of the present task, which is one of these, or a draw and a particle */
-    ebm_origin_state origin;
-    ebm_particle_state particle;
-    ebm_bound_state bound;
-} work_state;
-
-/* Where the arrays behind the head lie, in doubles. */
-typedef struct arrays {
-    double *tuned;          /* [2,T] */
-    double *log_z;          /* [particles,T] */
-    double *log_g;          /* [T] */
-    ebm_particle *particle; /* [3,particles] */
-    ebm_particle *weight;   /* [particles] */
-    double *ladder;         /* [n] */
-    ebm_bound *bound;       /* [n] */
-    float *y;               /* [2,dim]: where the present task stands */
-    float *sample;          /* [dim]: what tuning begins at */
-} arrays;
-
-static size_t particles_of(const ebmd_op *op)
-{
-    return (size_t)op->call.params.particles;
-}
-
-static arrays arrays_of(const ebmd_op *op, void *state)
-{
-    const size_t t = (size_t)op->levels->count, p = particles_of(op);
-    double *at = (double *)(void *)((unsigned char *)state + sizeof(work_state));
-    arrays a;
-
-    a.tuned = at;
-    a.log_z = a.tuned + 2 * t;
-    a.log_g = a.log_z + p * t;
-    a.particle = (ebm_particle *)(void *)(a.log_g + t);
-    a.weight = a.particle + 3 * p;
-    a.ladder = (double *)(void *)(a.weight + p);
-    a.bound = (ebm_bound *)(void *)(a.ladder + op->request.n_images);
-    a.y = (float *)(void *)(a.bound + op->request.n_images);
-    a.sample = a.y + 2 * op->dim;
-    return a;
-}
-
-static size_t bytes_of(const ebmd_op *op)
-{
-    const size_t t = (size_t)op->levels->count, p = particles_of(op);
-
-    return ((3 + p) * t) * sizeof(double) + 4 * p * sizeof(ebm_particle) +
-           (size_t)op->request.n_images * (sizeof(double) + sizeof(ebm_bound)) +
-           3 * op->dim * sizeof(float);
-}
-
-static bool wants(const ebmd_op *op, ebm_method method)
-{
-    const ebm_method m = (ebm_method)op->call.params.method;
-
-    return m == EBM_METHOD_BOTH || m == method;
-}
-
-/* Tasks in order: if there is tuning, a draw to begin at, and the two of tuning; particles:
- * forward, then reverse ones of the ladder, those of its top; pictures. */
-static int64_t tune_tasks(const ebmd_op *op)
-{
-    return op->call.params.warmup > 0 ? 3 : 0;
-}
-
-/* Particles of the ladder, in one direction or in both. */
-static int64_t ladder_tasks(const ebmd_op *op)
-{
-    return op->call.params.particles * (wants(op, EBM_METHOD_AIS) ? 2 : 1);
-}
-
-static int64_t top_tasks(const ebmd_op *op)
-{
-    return wants(op, EBM_METHOD_RECOVERY) ? op->call.params.particles : 0;
-}
-
-static int64_t particle_tasks(const ebmd_op *op)
-{
-    return ladder_tasks(op) + top_tasks(op);
-}
-
-static int64_t all_tasks(const ebmd_op *op)
-{
-    return tune_tasks(op) + particle_tasks(op) + op->request.n_images;
-}
-
-/* --- requests ------------------------------------------------------------------------------ */
-
-/* Evaluations of a particle of one level. */
-static double local_evals(const ebmd_op *op)
-{
-    const ebm_op_params *p = &op->call.params;
-
-    return (double)p->leapfrog * ((double)p->temperatures * (double)p->moves + (double)p->warmup);
-}
-
-static double ladder_evals(const ebmd_op *op)
-{
-    return 2.0 * local_evals(op) * op->levels->count;
-}
-
-static double bound_evals(const ebmd_op *op)
-{
-    const ebm_op_params *p = &op->call.params;
-
-    return wants(op, EBM_METHOD_RECOVERY) ? 2.0 * (double)p->paths * (double)p->particles *
-                                                (op->levels->count - 1) * local_evals(op)
-                                          : 0.0;
-}
-
-static double tune_evals(const ebmd_op *op)
-{
-    return (double)op->call.params.leapfrog * (double)op->call.params.warmup * op->levels->count;
-}
-
-/* What it takes to draw what tuning and reverse particles begin at. */
-static double draw_evals(const ebmd_op *op)
-{
-    const int64_t whole =
-        (tune_tasks(op) > 0) + ladder_tasks(op) - (int64_t)op->call.params.particles;
-
-    return (double)whole * (double)ebm_origin_steps(op->levels, 0) +
-           (double)top_tasks(op) * (double)ebm_origin_steps(op->levels, op->levels->count - 1);
-}
-
-static double work_of(const ebmd_op *op)
-{
-    const double tuning = tune_tasks(op) > 0 ? 2.0 * tune_evals(op) : 0.0;
-
-    return tuning + draw_evals(op) + (double)ladder_tasks(op) * ladder_evals(op) +
-           (double)top_tasks(op) * 2.0 * local_evals(op) +
-           op->request.n_images * (1.0 + bound_evals(op));
-}
+#include "likelihood_tasks.h"
 
 static ebm_status likelihood_parse(const ebmd_engine *engine, const char *json, size_t size,
                                    ebm_arena *arena, ebmd_plan *plan, ebma_problem *problem)
@@ -155,229 +14,18 @@ static ebm_status likelihood_parse(const ebmd_engine *engine, const char *json, 
     if (st != EBM_OK)
         return st;
     st = ebmd_op_bound(arena, "particles",
-                       (double)particles_of(op) * (op->levels->count + 8) * sizeof(double),
-                       work_of(op), problem);
+                       (double)ebmd_likelihood_particles(op) * (op->levels->count + 8) *
+                           sizeof(double),
+                       ebmd_likelihood_work(op), problem);
     if (st != EBM_OK)
         return st;
     plan->parts = plan->outputs = 1;
-    plan->part_work = (int64_t)work_of(op);
-    plan->state_size = sizeof(work_state) + bytes_of(op);
+    plan->part_work = (int64_t)ebmd_likelihood_work(op);
+    plan->state_size = sizeof(ebmd_likelihood_state) + ebmd_likelihood_bytes(op);
     /* work, x, start, path */
     plan->work = ebm_ais_work(op->dim) + (3 + (size_t)op->levels->count) * op->dim;
     return EBM_OK;
 }
-
-/* --- tasks --------------------------------------------------------------------------------- */
-
-typedef struct bench {
-    const ebmd_op *op;
-    const ebm_density *density;
-    work_state *state;
-    arrays a;
-    float *work, *x, *start, *path;
-} bench;
-
-static bench bench_of(const ebmd_op *op, void *state, ebmd_tools *tools)
-{
-    bench b = {.op = op,
-               .density = &tools->density,
-               .state = state,
-               .a = arrays_of(op, state),
-               .work = tools->work};
-
-    b.x = b.work + ebm_ais_work(op->dim);
-    b.start = b.x + op->dim;
-    b.path = b.start + op->dim;
-    return b;
-}
-
-/* How a request wants it annealed, on no density yet. */
-static ebm_ais plain_how(const ebmd_op *op)
-{
-    const ebm_op_params *p = &op->call.params;
-    ebm_ais how = ebm_ais_default(NULL, op->levels, (uint64_t)p->seed);
-
-    how.temperatures = (int32_t)p->temperatures;
-    how.moves = (int32_t)p->moves;
-    how.leapfrog = (int32_t)p->leapfrog;
-    how.burn_in = (int32_t)p->warmup;
-    how.step_scale = p->step_scale;
-    return how;
-}
-
-static ebm_ais how_of(const bench *b, bool tether)
-{
-    ebm_ais how = plain_how(b->op);
-
-    how.density = b->density;
-    if (how.burn_in > 0)
-        how.tuned = b->a.tuned + (tether ? b->op->levels->count : 0);
-    return how;
-}
-
-static const float *picture(const bench *b, int64_t k)
-{
-    return b->op->images + (size_t)k * b->op->dim;
-}
-
-/* x_0 of a picture: what the densities of the lowest level are about. */
-static void noised_picture(const bench *b, int64_t k, float *x)
-{
-    const ebm_noise noise = {.seed = (uint64_t)b->op->call.params.seed, .index = (uint32_t)k};
-
-    ebm_forward_state(b->op->levels, &noise, b->op->dim, picture(b, k), 0, x);
-}
-
-/* --- draws of the model -------------------------------------------------------------------- */
-
-/* Level and number of what the present task draws; false: it draws nothing. */
-static bool origin_of(const ebmd_op *op, int64_t task, int32_t *level, uint32_t *number)
-{
-    const int64_t n = op->call.params.particles, tuning = tune_tasks(op), k = task - tuning;
-    const bool top = k >= ladder_tasks(op);
-
-    *level = top && k >= 0 ? op->levels->count - 1 : 0;
-    *number = (uint32_t)(k < 0 ? 2 * n : top ? n + k - ladder_tasks(op) : k - n);
-    return k < 0 ? task == 0 : k >= n && k < particle_tasks(op);
-}
-
-static bool drawing(const bench *b)
-{
-    const ebm_ais how = plain_how(b->op);
-    int32_t level;
-    uint32_t number;
-
-    return origin_of(b->op, b->state->done, &level, &number) &&
-           !ebm_origin_done(&how, level, &b->state->origin);
-}
-
-/* Goes on with a draw; the task is done with it only where tuning is to begin at it. */
-static ebm_status draw(const bench *b, int64_t *steps, bool *done, ebm_error *err)
-{
-    const ebm_ais how = how_of(b, false);
-    ebm_origin_state *s = &b->state->origin;
-    ebm_origin_task task = {.chain = b->a.y, .work = b->work};
-    const int64_t before = s->total;
-    ebm_status st;
-
-    (void)origin_of(b->op, b->state->done, &task.level, &task.particle);
-    st = ebm_origin_advance(&how, &task, *steps, s, err);
-    *steps -= s->total - before;
-    if (st != EBM_OK || b->state->done > 0 || tune_tasks(b->op) == 0)
-        return st;
-    *done = ebm_origin_done(&how, task.level, s);
-    for (size_t i = 0; i < b->op->dim && *done; i++)
-        b->a.sample[i] = b->a.y[i] / (float)b->op->levels->scale[0];
-    return EBM_OK;
-}
-
-/* --- tuning, particles, pictures ----------------------------------------------------------- */
-
-/* Goes on with tuning; *moves is what there is time for, then what is left of it. */
-static ebm_status tune(const bench *b, int64_t k, int64_t *moves, bool *done, ebm_error *err)
-{
-    const int32_t levels = b->op->levels->count;
-    ebm_tune_state *s = &b->state->tune;
-    const int64_t before = (int64_t)s->level * b->op->call.params.warmup + s->step;
-    ebm_ais how = how_of(b, k == 1);
-    const ebm_tune_task task = {.tether = k == 1,
-                                .steps = (int32_t)b->op->call.params.warmup,
-                                .image = b->a.sample,
-                                .chain = b->a.y,
-                                .work = b->work,
-                                .factors = b->a.tuned + (k == 1 ? levels : 0)};
-    ebm_status st;
-
-    how.tuned = NULL;
-    st = ebm_tune_advance(&how, &task, *moves, s, err);
-    *moves -= (int64_t)s->level * task.steps + s->step - before;
-    *done = s->level == levels;
-    return st;
-}
-
-/* Tasks 0..particles-1 go down, the others go up from what they have drawn, which lies where they
- * move. */
-static ebm_status particle(const bench *b, int64_t k, int64_t *moves, bool *done, ebm_error *err)
-{
-    const ebm_ais how = how_of(b, false);
-    const int64_t n = b->op->call.params.particles;
-    ebm_particle_state *s = &b->state->particle;
-    const int64_t before = s->moves;
-    ebm_particle_task task = {.t = -1,
-                              .particle = (uint32_t)(k % n),
-                              .y = b->a.y,
-                              .work = b->work,
-                              .log_z = k < n ? b->a.log_z + k * b->op->levels->count : NULL};
-    ebm_status st;
-
-    if (k >= n)
-        task.start = memcpy(b->x, b->a.y, b->op->dim * sizeof(*b->x));
-    if (k >= ladder_tasks(b->op) && s->moves == 0)
-        *s = ebm_particle_of_top(&how);
-    st = ebm_particle_advance(&how, &task, *moves, s, err);
-    *moves -= s->moves - before;
-    *done = ebm_particle_done(&how, &task, s);
-    if (st == EBM_OK && *done)
-        b->a.particle[k] = ebm_particle_of(s);
-    return st;
-}
-
-/* log Z of the top level, from what the forward particles carried there. */
-static ebm_status top_of(const ebmd_op *op, const arrays *a, ebm_log_z *top, ebm_error *err)
-{
-    const int32_t levels = op->levels->count;
-
-    return ebm_log_z_of_level(a->particle, a->log_z, particles_of(op), levels, levels - 1, top,
-                              err);
-}
-
-static ebm_bound_plan bound_plan(const ebmd_op *op, int64_t k)
-{
-    const ebm_op_params *p = &op->call.params;
-
-    return (ebm_bound_plan){
-        .paths = (int32_t)p->paths, .particles = (int32_t)p->particles, .index = (uint32_t)k};
-}
-
-/* Goes on with a picture's bound. */
-static ebm_status bound(const bench *b, int64_t k, int64_t moves, bool *done, ebm_error *err)
-{
-    const ebm_ais how = how_of(b, true);
-    ebm_bound_plan plan = bound_plan(b->op, k);
-    ebm_bound_state *s = &b->state->bound;
-    const ebm_bound_room room = {.work = b->work,
-                                 .path = b->path,
-                                 .start = b->start,
-                                 .y = b->a.y,
-                                 .log_g = b->a.log_g,
-                                 .weight = b->a.weight};
-    ebm_status st = top_of(b->op, &b->a, &plan.top, err);
-
-    if (st == EBM_OK)
-        st = ebm_log_z_of(b->a.particle + ladder_tasks(b->op), particles_of(b->op), true,
-                          &plan.top_reverse, err);
-    if (st == EBM_OK)
-        st = ebm_bound_advance(&how, &plan, picture(b, k), &room, moves, s, err);
-    *done = s->path == plan.paths;
-    if (st == EBM_OK && *done)
-        b->a.bound[k] = ebm_bound_of(&how, &plan, s);
-    return st;
-}
-
-/* Of the bound all moves that there is time for count as used: a few too many at its end. */
-static ebm_status look_at(const bench *b, int64_t k, int64_t *moves, bool *done, ebm_error *err)
-{
-    const ebm_ais how = how_of(b, false);
-    const int64_t few = *moves;
-
-    noised_picture(b, k, b->x);
-    b->a.ladder[k] = ebm_ladder_logp(&how, b->x, 0.0, b->work);
-    *done = true;
-    *moves -= wants(b->op, EBM_METHOD_RECOVERY) ? few : 1;
-    return wants(b->op, EBM_METHOD_RECOVERY) ? bound(b, k, few, done, err) : EBM_OK;
-}
-
-/* --- running ------------------------------------------------------------------------------- */
 
 static void likelihood_start(const ebmd_plan *plan, int32_t part, void *state)
 {
@@ -387,68 +35,28 @@ static void likelihood_start(const ebmd_plan *plan, int32_t part, void *state)
 
 static int64_t likelihood_spent(const ebmd_plan *plan, int32_t part, const void *state)
 {
-    const work_state *s = state;
+    const ebmd_likelihood_state *s = state;
 
     (void)part;
     return s->spent < plan->part_work ? s->spent : plan->part_work;
-}
-
-/* Evaluations of a step or move of the present task. A move of the ladder evaluates two levels. */
-static int64_t cost_of(const bench *b)
-{
-    const int64_t tuning = tune_tasks(b->op), done = b->state->done;
-    const bool ladder = done >= tuning && done < tuning + particle_tasks(b->op);
-
-    return drawing(b) ? 1 : b->op->call.params.leapfrog * (ladder ? 2 : 1);
-}
-
-/* One task, or as much of it as there is time for; a draw is a part of its own. */
-static ebm_status one_task(const bench *b, int64_t max_evals, int64_t *evals, ebm_error *err)
-{
-    const ebmd_op *op = b->op;
-    const int64_t tuning = tune_tasks(op), particles = particle_tasks(op), cost = cost_of(b);
-    work_state *s = b->state;
-    const int64_t moves = max_evals > cost ? max_evals / cost : 1;
-    int64_t left = moves;
-    bool done = false;
-    ebm_status st;
-
-    if (drawing(b))
-        st = draw(b, &left, &done, err);
-    else if (s->done < tuning)
-        st = tune(b, s->done - 1, &left, &done, err);
-    else if (s->done < tuning + particles)
-        st = particle(b, s->done - tuning, &left, &done, err);
-    else
-        st = look_at(b, s->done - tuning - particles, &left, &done, err);
-    *evals = (moves - left) * cost;
-    if (st == EBM_OK && done) {
-        s->done++;
-        s->tune = (ebm_tune_state){0};
-        s->origin = (ebm_origin_state){0};
-        s->particle = (ebm_particle_state){0};
-        s->bound = (ebm_bound_state){0};
-    }
-    return st;
 }
 
 static ebm_status likelihood_advance(const ebmd_plan *plan, int32_t part, void *state,
                                      ebmd_tools *tools, ebmd_quantum *q, ebm_error *err)
 {
     const ebmd_op *op = ebmd_op_of(plan);
-    const bench b = bench_of(op, state, tools);
-    work_state *s = state;
+    ebmd_likelihood_state *s = state;
     ebm_status st = EBM_OK;
 
     (void)part;
-    while (st == EBM_OK && q->evals < q->max_evals && s->done < all_tasks(op)) {
+    while (st == EBM_OK && q->evals < q->max_evals && s->done < ebmd_likelihood_tasks(op)) {
         int64_t evals = 0;
 
-        st = one_task(&b, q->max_evals - q->evals, &evals, err);
+        st = ebmd_likelihood_task(op, state, tools, q->max_evals - q->evals, &evals, err);
         q->evals += evals;
         s->spent += evals;
     }
-    q->finished = s->done >= all_tasks(op);
+    q->finished = s->done >= ebmd_likelihood_tasks(op);
     return st;
 }
 
@@ -462,21 +70,22 @@ static ebm_status likelihood_collect(const ebmd_plan *plan, int32_t part, void *
     if (!out->output[0].data)
         return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for a result");
     memcpy(out->output[0].data, state, plan->state_size);
-    memset(out->output[0].data, 0, sizeof(work_state));
+    memset(out->output[0].data, 0, sizeof(ebmd_likelihood_state));
     out->output[0].size = plan->state_size;
     return EBM_OK;
 }
 
 /* --- documents ----------------------------------------------------------------------------- */
 
-static ebm_status normalise(const ebmd_op *op, const arrays *a, ebma_likelihoods *l, ebm_error *err)
+static ebm_status normalise(const ebmd_op *op, const ebmd_likelihood_arrays *a, ebma_likelihoods *l,
+                            ebm_error *err)
 {
-    const size_t n = particles_of(op);
+    const size_t n = ebmd_likelihood_particles(op);
     ebm_status st = ebm_log_z_of(a->particle, n, false, &l->forward, err);
 
     if (st == EBM_OK && l->ais)
         st = ebm_log_z_of(a->particle + n, n, true, &l->reverse, err);
-    return st == EBM_OK ? top_of(op, a, &l->top, err) : st;
+    return st == EBM_OK ? ebmd_likelihood_top(op, a, &l->top, err) : st;
 }
 
 static ebm_status likelihood_document(const ebmd_plan *plan, const ebmd_facts *facts, char **json,
@@ -486,11 +95,11 @@ static ebm_status likelihood_document(const ebmd_plan *plan, const ebmd_facts *f
     ebma_likelihoods l = {.n = op->request.n_images,
                           .dim = op->dim,
                           .levels = op->levels,
-                          .ais = wants(op, EBM_METHOD_AIS),
-                          .recovery = wants(op, EBM_METHOD_RECOVERY)};
+                          .ais = ebmd_likelihood_wants(op, EBM_METHOD_AIS),
+                          .recovery = ebmd_likelihood_wants(op, EBM_METHOD_RECOVERY)};
     const ebma_results results = {.likelihoods = &l};
     const ebmd_output *o;
-    arrays a;
+    ebmd_likelihood_arrays a;
     ebm_status st;
 
     if (!facts->results)
@@ -498,7 +107,7 @@ static ebm_status likelihood_document(const ebmd_plan *plan, const ebmd_facts *f
     o = &facts->results[0].output[0];
     if (o->size != plan->state_size)
         return ebm_error_set(err, EBM_ERR_FORMAT, facts->id, "a result of another size");
-    a = arrays_of(op, o->data);
+    a = ebmd_likelihood_arrays_of(op, o->data);
     l.ladder = a.ladder;
     l.bound = a.bound;
     memcpy(l.comparable_within, plan->digest, sizeof(l.comparable_within));
@@ -515,27 +124,12 @@ static void likelihood_checkpoint(const ebmd_plan *plan, int32_t part, const voi
     memcpy(bytes, state, plan->state_size);
 }
 
-/* Where it goes on must be in range; whatever other numbers are, going on is safe. */
 static ebm_status likelihood_restore(const ebmd_plan *plan, int32_t part, const void *bytes,
                                      void *state)
 {
-    const ebmd_op *op = ebmd_op_of(plan);
-    const ebm_ais how = plain_how(op);
-    const ebm_bound_plan of = bound_plan(op, 0);
-    work_state *s = state;
-    int32_t level;
-    uint32_t number;
-    bool ok;
-
     (void)part;
-    memcpy(s, bytes, plan->state_size);
-    (void)origin_of(op, s->done, &level, &number);
-    ok = s->done >= 0 && s->done <= all_tasks(op) && s->spent >= 0 &&
-         ebm_origin_state_ok(&how, level, &s->origin) &&
-         ebm_particle_state_ok(&how, true, &s->particle) &&
-         ebm_bound_state_ok(&how, &of, &s->bound) &&
-         (how.burn_in == 0 || ebm_tune_state_ok(&how, how.burn_in, &s->tune));
-    return ok ? EBM_OK : EBM_ERR_FORMAT;
+    memcpy(state, bytes, plan->state_size);
+    return ebmd_likelihood_state_ok(ebmd_op_of(plan), state) ? EBM_OK : EBM_ERR_FORMAT;
 }
 
 const ebmd_kind ebmd_kind_likelihood = {
