@@ -38,7 +38,7 @@ int64_t ebmd_likelihood_tasks(const ebmd_op *op);
 /* @unit gradient evaluations of all tasks, estimated */
 double ebmd_likelihood_work(const ebmd_op *op);
 /* Does the present task, or as much of it as there is time for; a draw is a part of its own.
- * @own *evals receives what it took @err DIVERGED, NOMEM */
+ * *evals: what it took. @err DIVERGED, NOMEM */
 EBM_MUST_CHECK ebm_status ebmd_likelihood_task(const ebmd_op *op, void *state, ebmd_tools *tools,
                                                int64_t max_evals, int64_t *evals, ebm_error *err);
 /* log Z of the top level, from what the forward particles carried there. @err NOMEM */
