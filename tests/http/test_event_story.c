@@ -122,7 +122,8 @@ static void a_connection_that_stays(void **state)
     char byte;
 
     (void)state;
-    assert_true(events_open(&c, d.port, "POST", "/v1/sample", EVENTS, SHORT));
+    assert_true(events_open(&c, d.port, "POST", "/v1/sample", EVENTS,
+                            "{\"model\":\"slow\",\"steps_per_level\":4}"));
     assert_true(events_until(&c, "completed", &e, 20000));
     event_clear(&e);
     assert_false(events_next(&c, &e, 2000));
