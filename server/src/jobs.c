@@ -396,8 +396,9 @@ ebm_status ebmd_jobs_blob(ebmd_jobs *j, const char *id, ebmd_blob_type type, int
     if (!ebmd__table_find(&j->table, id))
         return ebm_error_set(err, EBM_ERR_NOT_FOUND, id, "no such job");
     st = j->backend->ops->read(j->backend, id, type, index, data, size, err);
-    if (st == EBM_ERR_IO)
-        j->broken = true; /* what cannot be read cannot be trusted to be written either */
+    /* what cannot be read, or is damaged, cannot be trusted to be written either */
+    if (st == EBM_ERR_IO || st == EBM_ERR_FORMAT)
+        j->broken = true;
     return st;
 }
 

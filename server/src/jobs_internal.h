@@ -43,6 +43,9 @@ void ebmd__jobs_set_expiry(const ebmd_jobs *j, ebmd__node *node);
 void ebmd__jobs_trim(ebmd_jobs *j, const ebmd__node *keep);
 /* There is a checkpoint: ending the job here and now would lose what it has come to. */
 bool ebmd__jobs_has_work(const ebmd_row *row);
+/* It waits with something to keep, and is to end: whoever claims it ends it and keeps what it has
+ * come to. */
+bool ebmd__jobs_is_doomed(const ebmd__node *node, int64_t now);
 /* Is a's turn before b's? Priority, then fair share, then arrival. */
 bool ebmd__jobs_before(const ebmd_row *a, const ebmd_row *b);
 

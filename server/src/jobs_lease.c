@@ -12,9 +12,7 @@ bool ebmd__jobs_has_work(const ebmd_row *row)
 
 /* --- claiming ----------------------------------------------------------------------------- */
 
-/* A job that waits with something to keep, and is to end: whoever claims it ends it and keeps what
- * it has come to, so it goes before all others and whatever the wish. */
-static bool is_doomed(const ebmd__node *n, int64_t now)
+bool ebmd__jobs_is_doomed(const ebmd__node *n, int64_t now)
 {
     return n->row.state == EBMD_JOB_QUEUED && ebmd__jobs_has_work(&n->row) &&
            (n->row.cancel_requested || n->deadline <= now);
@@ -36,8 +34,8 @@ static ebmd__node *first_claimable(ebmd_jobs *j, const ebmd_wish *wish)
     ebmd__node *best = NULL;
 
     for (ebmd__node *n = j->table.live; n; n = n->next) {
-        if (is_doomed(n, now))
-            return n;
+        if (ebmd__jobs_is_doomed(n, now) && n->run_after <= now)
+            return n; /* before all others, and whatever the wish */
         if (claimable(n, wish, now) && (!best || ebmd__jobs_before(&n->row, &best->row)))
             best = n;
     }

@@ -79,7 +79,7 @@ static ebm_status age(ebmd_jobs *j, ebmd__node *n, int64_t now, ebm_error *err)
 {
     if (n->row.state == EBMD_JOB_QUEUED && n->deadline <= now && !ebmd__jobs_has_work(&n->row))
         return ebmd__jobs_end(j, n, EBMD_JOB_EXPIRED, "deadline", err);
-    if (n->row.state == EBMD_JOB_QUEUED && n->deadline <= now)
+    if (ebmd__jobs_is_doomed(n, now))
         ebmd__jobs_tell(j, EBMD_EVENT_CANCEL, &n->row); /* until somebody has claimed it */
     if (n->row.state == EBMD_JOB_RUNNING && n->lease_until <= now) {
         j->leases_lost++;

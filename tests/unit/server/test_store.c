@@ -223,6 +223,7 @@ static void cancel_in_every_state(void **state)
 static void canceled_with_a_checkpoint(void **state)
 {
     static const ebmd_wish nothing = {.above_priority = INT32_MAX, .below_work = 0};
+    static const ebmd_save later = {.release = true, .pause_ms = 1000};
     store_bench *f = *state;
     ebmd_spec spec = bench_spec_of(bench_id_of(2));
     ebmd_lease lease;
@@ -239,8 +240,13 @@ static void canceled_with_a_checkpoint(void **state)
     assert_int_equal(bench_submit(f, &spec), EBMD_SUBMIT_ACCEPTED);
     lease = bench_claim(f, 1);
     assert_true(lease.cancel_requested && lease.has_checkpoint);
-    assert_int_equal(bench_save(f, &lease, NULL, true), EBM_OK); /* a drain comes in between */
+    assert_int_equal(f->store->ops->save(f->store, &lease, &later, NULL), EBM_OK);
     bench_expect_blob(f, 1, EBMD_BLOB_CHECKPOINT, 0, "here", 4);
+    assert_int_equal(f->store->ops->claim(f->store, &nothing, &lease, NULL), EBM_ERR_NOT_FOUND);
+    f->mono += later.pause_ms; /* it could not be taken up: not again at once */
+    f->asked = 0;
+    bench_sweep(f);
+    assert_int_equal(f->asked, 1); /* told until somebody has claimed it */
     assert_int_equal(f->store->ops->claim(f->store, &nothing, &lease, NULL), EBM_OK);
     assert_string_equal(lease.id, bench_id_of(1));
     f->mono += f->limits.lease_ms; /* and a dead worker */
