@@ -238,7 +238,7 @@ static json_t *ais_object(const ebma_likelihoods *l, int32_t k)
                      "lower", ebma__number(l->ladder[k] - z.high), "upper",
                      ebma__number(l->ladder[k] - z.low), "standard_error",
                      ebma__number(0.5 * hypot(l->forward.std_error, l->reverse.std_error)),
-                     "bits_per_dim", ebma__number(ebm_bits_per_dim_of(value, l->dim, l->levels)));
+                     "bits_per_dim", ebma__number(ebm_bits_per_dim(value, l->dim, l->levels)));
 }
 
 static json_t *recovery_object(const ebma_likelihoods *l, int32_t k)
@@ -250,7 +250,7 @@ static json_t *recovery_object(const ebma_likelihoods *l, int32_t k)
                      "lower", ebma__number(b->low), "upper", ebma__number(b->high),
                      "standard_error", ebma__number(b->std_error), "acceptance",
                      ebma__number(b->acceptance), "bits_per_dim",
-                     ebma__number(ebm_bits_per_dim_of(value, l->dim, l->levels)));
+                     ebma__number(ebm_bits_per_dim(value, l->dim, l->levels)));
 }
 
 static json_t *likelihood_object(const ebma_likelihoods *l, int32_t k)

@@ -269,14 +269,11 @@ EBM_API bool ebm_bound_state_ok(const ebm_ais *how, const ebm_bound_plan *plan,
 EBM_API ebm_bound ebm_bound_of(const ebm_ais *how, const ebm_bound_plan *plan,
                                const ebm_bound_state *state);
 
-/* Bits per dimension of 8-bit data u, x = u/127.5 - 1, from log p(x_0), for a level 0 of sbar_0 of
- * 0.01 or more. @range too low by 0.001 bits at sbar_0 = 0.01, 0.0027 at 0.0075, 0.12 at 0.0025
- * @eq -logp/(D ln 2) + log2(127.5); docs/math/likelihood.md */
-EBM_API double ebm_bits_per_dim(double logp, size_t dim);
-
-/* The same for any level 0, with what a decoder of its noise loses on bins of 2/255.
+/* Bits per dimension of 8-bit data u, x = u/127.5 - 1, from log p(x_0), with what a decoder of
+ * level 0's noise loses on bins of 2/255. Where sbar_0 is 0.02 or more, what is added to
+ * -logp/(D ln 2) is log2(127.5) to within 4e-4.
  * @eq -logp/(D ln 2) - (E_e log(Phi(r-e) - Phi(-r-e)) + log(2 pi e sbar_0^2)/2)/ln 2,
  *     r = abar_0/(255 sbar_0); docs/math/likelihood.md */
-EBM_API double ebm_bits_per_dim_of(double logp, size_t dim, const ebm_levels *levels);
+EBM_API double ebm_bits_per_dim(double logp, size_t dim, const ebm_levels *levels);
 
 #endif

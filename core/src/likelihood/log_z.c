@@ -63,11 +63,6 @@ ebm_interval ebm_log_z_interval(const ebm_log_z *forward, const ebm_log_z *rever
                           .high = fmax(forward->value + f, reverse->value + r)};
 }
 
-double ebm_bits_per_dim(double logp, size_t dim)
-{
-    return -logp / ((double)dim * LN_2) + log2(127.5);
-}
-
 /* log(Phi(r-e) - Phi(-r-e)) for e >= 0, which it is even in: both terms are upper tails, so that
  * nothing cancels where they are small. */
 static double log_share_of_bin(double r, double e)
@@ -86,7 +81,7 @@ static double mean_log_share(double r)
     return 2.0 * step * sum * exp(-0.5 * LOG_2PI);
 }
 
-double ebm_bits_per_dim_of(double logp, size_t dim, const ebm_levels *levels)
+double ebm_bits_per_dim(double logp, size_t dim, const ebm_levels *levels)
 {
     const double r = levels->abar[0] * HALF_BIN / levels->sbar[0];
     const double entropy = 0.5 * (1.0 + LOG_2PI) + log(levels->sbar[0]);

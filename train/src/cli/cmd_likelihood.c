@@ -247,7 +247,7 @@ static void print_ais(const estimate *e, const outcome *o)
     ebmt__op_print_number("upper", o->ladder - z.low);
     ebmt__op_print_number("standard_error",
                           0.5 * hypot(e->forward.std_error, e->reverse.std_error));
-    ebmt__op_print_number("bits_per_dim", ebm_bits_per_dim_of(value, e->run.dim, e->run.levels));
+    ebmt__op_print_number("bits_per_dim", ebm_bits_per_dim(value, e->run.dim, e->run.levels));
     (void)printf("}");
 }
 
@@ -259,7 +259,7 @@ static void print_recovery(const estimate *e, const ebm_bound *b)
     ebmt__op_print_number("upper", b->high);
     ebmt__op_print_number("standard_error", b->std_error);
     ebmt__op_print_number("acceptance", b->acceptance);
-    ebmt__op_print_number("bits_per_dim", ebm_bits_per_dim_of(value, e->run.dim, e->run.levels));
+    ebmt__op_print_number("bits_per_dim", ebm_bits_per_dim(value, e->run.dim, e->run.levels));
     (void)printf("}");
 }
 

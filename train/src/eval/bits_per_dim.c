@@ -144,7 +144,7 @@ static ebmt_number bits_of(const bits_job *job, double (*logp)(const bits_job *,
         m2 += d * (v - mean);
     }
     const double spread = n > 1 ? m2 / ((double)n * ((double)n - 1.0)) : NAN;
-    return (ebmt_number){ebm_bits_per_dim_of(mean - log_z, job->dim, job->levels),
+    return (ebmt_number){ebm_bits_per_dim(mean - log_z, job->dim, job->levels),
                          sqrt(spread + se * se) * to_bits, n};
 }
 
