@@ -182,6 +182,9 @@ typedef struct ebmt_long_options {
     const char *ruler_id; /* for that: what tells the ruler from others; at most 300 bytes count */
     /* Called after each mark, report->mark[n_marks-1]; NULL allowed. */
     void (*on_mark)(void *user, const ebmt_long_report *report);
+    /* Called before that with what the chains show, `steps` after burn-in as in the mark; not again
+     * for marks of a checkpoint. An error ends the run; NULL allowed. @own images: borrowed */
+    ebm_status (*on_images)(void *user, int64_t steps, const ebmt_dataset *images, ebm_error *err);
     void *user;
 } ebmt_long_options;
 

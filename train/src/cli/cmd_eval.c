@@ -124,6 +124,8 @@ static ebm_status open_inputs(evaluation *e, ebm_error *err)
         st = open_rulers(e, err);
     if (st == EBM_OK)
         st = place_floors(e, err);
+    if (st == EBM_OK && e->args->long_images)
+        st = ebm_dir_make(e->args->long_images, err);
     if (st == EBM_OK)
         st = open_images(e, err);
     if (st == EBM_OK)
@@ -225,6 +227,20 @@ static ebm_status measure_bits(evaluation *e, ebmt_bits_report *out, ebm_error *
     return st;
 }
 
+/* A file for each mark. user: the evaluation */
+static ebm_status write_long_images(void *user, int64_t steps, const ebmt_dataset *images,
+                                    ebm_error *err)
+{
+    const evaluation *e = user;
+    char name[32], path[4096];
+    (void)snprintf(name, sizeof name, "steps-%lld", (long long)steps);
+    int n =
+        snprintf(path, sizeof path, "%s/%s.npy", e->args->long_images, steps < 0 ? "drawn" : name);
+    if (n >= (int)sizeof path)
+        return ebm_error_set(err, EBM_ERR_ARG, "--long-images", "the path is too long");
+    return ebmt_images_write_npy(path, images, err);
+}
+
 /* Chains start where the drawn images do, by the first ruler's distance, if there is one. */
 static ebm_status measure_long(evaluation *e, ebmt_long_report *out, ebm_error *err)
 {
@@ -237,7 +253,9 @@ static ebm_status measure_long(evaluation *e, ebmt_long_report *out, ebm_error *
                              .checkpoint = a->long_checkpoint,
                              .checkpoint_seconds = 60,
                              .ruler_id = e->n_rulers > 0 ? e->floors[0].ruler : "none",
-                             .on_mark = ebmt__print_long_mark};
+                             .on_mark = ebmt__print_long_mark,
+                             .on_images = a->long_images ? write_long_images : NULL,
+                             .user = e};
     opt.draw.n = a->long_chains;
     opt.plan.steps = a->long_steps;
     opt.plan.burn_in = a->long_burn_in;

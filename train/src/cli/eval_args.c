@@ -64,6 +64,8 @@ static const ebmt_option rows[] = {
      "before those, in which mala and hmc find their step sizes", false},
     {"--long-checkpoint", EBMT_OPT_STRING, AT(long_checkpoint), 0, 0, NULL, "FILE",
      "keep the chains there every minute; a run that was stopped goes on from it", false},
+    {"--long-images", EBMT_OPT_STRING, AT(long_images), 0, 0, NULL, "DIR",
+     "write the chains' images there at each mark, steps-N.npy, as drawn drawn.npy", false},
     {"--save-samples", EBMT_OPT_STRING, AT(save_samples), 0, 0, NULL, "FILE",
      "keep the drawn images as .npy; a drawing that was stopped goes on from it", false},
     {"--json", EBMT_OPT_STRING, AT(json), 0, 0, NULL, "FILE", "write all numbers as JSON", false},

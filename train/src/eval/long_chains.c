@@ -229,6 +229,8 @@ static ebm_status add_mark(long_job *job, ebmt_long_report *out, ebm_error *err)
     measure_density(job, &out->band, m);
     measure_acceptance(job, m);
     ebm_status st = measure_distance(job, m, err);
+    if (st == EBM_OK && job->opt->on_images)
+        st = job->opt->on_images(job->opt->user, m->steps, &job->images, err);
     if (st != EBM_OK)
         return st;
     out->n_marks++;

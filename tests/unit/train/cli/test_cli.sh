@@ -297,6 +297,13 @@ cp "$work/out" "$work/first"
 evaluate 0 --model "$work/demo" --n 9 --distance-only --long-chains 8 --long-steps 3 --long-burn-in 2 \
     --long-checkpoint "$work/long"
 cmp -s "$work/out" "$work/first" || { echo "kept long chains say something else"; failed=1; }
+evaluate 0 --model "$work/demo" --n 8 --first-index 4 --distance-only --long-chains 8 --long-steps 3 --long-burn-in 2 \
+    --save-samples "$work/eight.npy" --long-images "$work/marks/here"
+cmp -s "$work/marks/here/drawn.npy" "$work/eight.npy" || { echo "chains do not begin at the samples"; failed=1; }
+test "$(ls "$work/marks/here")" = "$(printf 'drawn.npy\nsteps-0.npy\nsteps-3.npy')" ||
+    { echo "other files than one for each mark"; failed=1; }
+evaluate 74 --model "$work/demo" --n 8 --distance-only --long-chains 8 --long-images "$work/eight.npy"
+says err "eight.npy"
 evaluate 64 --model "$work/demo" --n 9 --distance-only --long-chains 8 --long-steps 4 --long-burn-in 2 \
     --long-checkpoint "$work/long"
 says err "other data or settings"

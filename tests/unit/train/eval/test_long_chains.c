@@ -136,6 +136,32 @@ static void test_too_likely(void **state)
     long_scene_clear(&s);
 }
 
+static ebm_status refuse_images(void *user, int64_t steps, const ebmt_dataset *images,
+                                ebm_error *err)
+{
+    int64_t *seen = user;
+    (void)images;
+    *seen = steps;
+    return steps < 100 ? EBM_OK : ebm_error_set(err, EBM_ERR_IO, "images", "the disk is full");
+}
+
+/* Images that cannot be kept end the run at their mark. */
+static void test_images_refused(void **state)
+{
+    static long_scene s;
+    ebm_error err = {0};
+    int64_t seen = -1;
+    (void)state;
+    long_scene_make(&s, 1, EBM_SAMPLER_MALA);
+    s.opt.on_images = refuse_images;
+    s.opt.user = &seen;
+    assert_int_equal(ebmt__long_chains_run(&s.ground, &s.opt, &s.report, &err), EBM_ERR_IO);
+    assert_string_equal(err.where, "images");
+    assert_int_equal(seen, 100);
+    assert_int_equal(s.report.n_marks, 2); /* as drawn, and 0 */
+    long_scene_clear(&s);
+}
+
 /* Without a ruler there are no distances, and all else is what it was. */
 static void test_no_ruler(void **state)
 {
@@ -299,8 +325,9 @@ int main(void)
         cmocka_unit_test(test_right_samplers), cmocka_unit_test(test_too_long_a_step),
         cmocka_unit_test(test_divergence),     cmocka_unit_test(test_standing_still),
         cmocka_unit_test(test_on_a_model),     cmocka_unit_test(test_denoised_images),
-        cmocka_unit_test(test_no_ruler),       cmocka_unit_test(test_too_likely),
-        cmocka_unit_test(test_indices),        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_images_refused), cmocka_unit_test(test_no_ruler),
+        cmocka_unit_test(test_too_likely),     cmocka_unit_test(test_indices),
+        cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,7 +22,7 @@
  * marks, as a kill would leave it. */
 typedef struct keeper {
     long_scene *s;
-    int told;
+    int told, images;
     unsigned char *data;
     size_t size;
 } keeper;
@@ -36,6 +36,17 @@ static void keep_file(void *user, const ebmt_long_report *report)
             ebm_file_read(NULL, k->s->opt.checkpoint, 1 << 24, &k->data, &k->size, NULL), EBM_OK);
 }
 
+static ebm_status count_images(void *user, int64_t steps, const ebmt_dataset *images,
+                               ebm_error *err)
+{
+    keeper *k = user;
+    (void)err;
+    assert_int_equal(images->count, k->s->opt.draw.n);
+    assert_true(steps == -20 || steps == 0 || steps == 100 || steps == 1000);
+    k->images++;
+    return EBM_OK;
+}
+
 static void checkpoint_scene(void **state, long_scene *s, keeper *k, char path[TEMP_PATH_MAX])
 {
     long_scene_make(s, 2, EBM_SAMPLER_MALA);
@@ -47,6 +58,7 @@ static void checkpoint_scene(void **state, long_scene *s, keeper *k, char path[T
     s->opt.ruler_id = "pixels";
     s->opt.checkpoint = path;
     s->opt.on_mark = keep_file;
+    s->opt.on_images = count_images;
     s->opt.user = k;
 }
 
@@ -72,15 +84,18 @@ static void test_going_on(void **state)
     straight = s.report;
     s.opt.checkpoint = path;
     s.opt.on_mark = keep_file;
+    k.images = 0;
     long_scene_run(&s);
     assert_memory_equal(&straight, &s.report, sizeof straight);
     assert_int_equal(k.told, 4);
+    assert_int_equal(k.images, 4);
     kept = s.report;
-    k.told = 0;
+    k.told = k.images = 0;
     s.gauss[0].calls = s.gauss[1].calls = 0;
     assert_int_equal(run_on(&s, k.data, k.size, &err), EBM_OK);
     assert_memory_equal(&kept, &s.report, sizeof kept);
     assert_int_equal(k.told, 4);
+    assert_int_equal(k.images, 1); /* the others were kept before the stop */
     /* at most 13 moves were left, not 1020 and the sampling */
     assert_true(s.gauss[0].calls + s.gauss[1].calls < 2 * LONG_CHAINS * (13 + 5));
     s.gauss[0].calls = s.gauss[1].calls = 0;
