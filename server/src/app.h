@@ -3,18 +3,18 @@
 #ifndef EBMD_APP_H
 #define EBMD_APP_H
 
-#include "budget.h"
-#include "catalog.h"
-#include "keys.h"
-#include "live.h"
-#include "loader.h"
-#include "log.h"
-#include "metrics.h"
-#include "proxies.h"
-#include "sched.h"
-#include "state.h"
-#include "store.h"
-#include "waiters.h"
+#include "http/budget.h"
+#include "models/catalog.h"
+#include "http/keys.h"
+#include "watch/live.h"
+#include "models/loader.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "http/proxies.h"
+#include "work/sched.h"
+#include "base/state.h"
+#include "store/store.h"
+#include "http/waiters.h"
 
 typedef struct ebmd_app {
     ebmd_log *log;

@@ -9,12 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "daemon_internal.h"
 #include "ebm/memory.h"
-#include "job_events.h"
-#include "listen.h"
-#include "router.h"
+#include "routes/job_events.h"
+#include "http/listen.h"
+#include "http/router.h"
 
 #define ADMIN_CONNECTIONS 64u
 #define MAIN_THREADS      2u

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "options.h"
+#include "options/options.h"
 
 /* Reads what the options name, without starting anything: kernel set, keys, certificates, the
  * budget of descriptors. Returns the exit code that a start would end with so far. */

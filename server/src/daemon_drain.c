@@ -3,7 +3,7 @@
 #include <math.h>
 #include <signal.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "daemon_internal.h"
 
 /* With the default of --drain-seconds all together stay below 25 s. */

@@ -7,9 +7,9 @@
 #include "ebm/kernels.h"
 #include "http.h"
 #include "keeper.h"
-#include "notify.h"
-#include "signals.h"
-#include "worker.h"
+#include "base/notify.h"
+#include "base/signals.h"
+#include "work/worker.h"
 
 /* Everything that is started and stopped. */
 typedef struct ebmd_parts {

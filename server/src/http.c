@@ -13,13 +13,13 @@
 
 #include <microhttpd.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "ebm/memory.h"
-#include "exchange.h"
-#include "listen.h"
-#include "reaper.h"
-#include "router.h"
-#include "timedcond.h"
+#include "http/exchange.h"
+#include "http/listen.h"
+#include "http/reaper.h"
+#include "http/router.h"
+#include "base/timedcond.h"
 
 #define REQUEST_ARENA_LIMIT   (1024u * 1024u)
 #define MEMORY_PER_CONNECTION (32u * 1024u)

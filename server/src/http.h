@@ -7,7 +7,7 @@
 
 #include "app.h"
 #include "ebm/status.h"
-#include "tls.h"
+#include "http/tls.h"
 
 typedef struct ebmd_http ebmd_http;
 

@@ -1,9 +1,9 @@
 /* The keeper, see keeper.h. */
 #include "keeper.h"
 
-#include "clock.h"
+#include "base/clock.h"
 #include "ebm/memory.h"
-#include "timedcond.h"
+#include "base/timedcond.h"
 
 #define BUSY_MS 50.0  /* between two rounds while there are jobs: bounds how late a deadline is */
 #define IDLE_MS 500.0 /* while there are none */

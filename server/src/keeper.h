@@ -5,10 +5,10 @@
 #ifndef EBMD_KEEPER_H
 #define EBMD_KEEPER_H
 
-#include "live.h"
-#include "sched.h"
-#include "state.h"
-#include "waiters.h"
+#include "watch/live.h"
+#include "work/sched.h"
+#include "base/state.h"
+#include "http/waiters.h"
 
 typedef struct ebmd_keeper ebmd_keeper;
 

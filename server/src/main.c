@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "daemon.h"
-#include "keys.h"
+#include "http/keys.h"
 
 static void complain(const ebm_error *err)
 {

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf_file.h"
-#include "key_line.h"
-#include "proxies.h"
+#include "options/conf_file.h"
+#include "http/key_line.h"
+#include "http/proxies.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "jobs.h"
+#include "store/jobs.h"
 
 #define JOBS      24
 #define WORKERS   4

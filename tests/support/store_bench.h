@@ -4,7 +4,7 @@
 #define EBM_TEST_STORE_BENCH_H
 
 #include "ebm/memory.h"
-#include "store.h"
+#include "store/store.h"
 #include "temp_dir.h"
 
 typedef struct store_bench {

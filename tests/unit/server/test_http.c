@@ -14,10 +14,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "http.h"
 #include "http_client.h"
-#include "router.h"
+#include "http/router.h"
 #include "run_bench.h"
 
 #define PATIENCE_MS 60000.0

@@ -1,0 +1,122 @@
+/* A request and its reply as plain data, and the functions that fill the reply.
+ * Knows HTTP's nouns; has never heard of the HTTP library or of tensors. */
+#ifndef EBMD_REQUEST_H
+#define EBMD_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "http/budget.h"
+#include "ebma/api.h"
+#include "base/ids.h"
+#include "http/keys.h"
+#include "http/prefer.h"
+#include "http/proxies.h"
+#include "http/stream.h"
+#include "http/waiters.h"
+
+#define EBMD_HEADERS_MAX       64
+#define EBMD_HEADER_BYTES_MAX  16384
+#define EBMD_TARGET_MAX        2048
+#define EBMD_REPLY_HEADERS_MAX 24
+
+typedef enum ebmd_method {
+    EBMD_OTHER = 0, /* anything we have no route for */
+    EBMD_GET = 1,
+    EBMD_HEAD = 2,
+    EBMD_POST = 4,
+    EBMD_OPTIONS = 8,
+    EBMD_DELETE = 16
+} ebmd_method;
+
+/* One header line as it arrived. @own the HTTP library's, valid as long as the request */
+typedef struct ebmd_header {
+    const char *name;
+    size_t name_len;
+    const char *value;
+    size_t value_len;
+} ebmd_header;
+
+/* Everything the client said before the body. */
+typedef struct ebmd_head {
+    const char *method;
+    const char *version;
+    const char *target; /* raw, not decoded; at most EBMD_TARGET_MAX + 1 bytes are kept */
+    size_t n_headers;   /* counts lines beyond the array too */
+    size_t header_bytes;
+    ebmd_header header[EBMD_HEADERS_MAX];
+} ebmd_head;
+
+typedef struct ebmd_reply_header {
+    const char *name, *value; /* static, or in the request's arena */
+} ebmd_reply_header;
+
+typedef struct ebmd_reply {
+    int status; /* 0: no reply yet */
+    const char *content_type;
+    char *body; /* ebm_free() */
+    size_t size;
+    bool close;   /* end the connection afterwards */
+    bool keeps;   /* the body never changes: the client may keep it */
+    bool streams; /* the body comes from the request's stream, piece by piece */
+    size_t n_headers;
+    ebmd_reply_header header[EBMD_REPLY_HEADERS_MAX];
+} ebmd_reply;
+
+struct ebmd_route;
+
+typedef struct ebmd_request {
+    ebm_arena *arena; /* dies with the request */
+    ebmd_head head;
+    ebmd_method method;
+    const struct ebmd_route *route;
+    const char *capture; /* what {id} of the route's pattern matched, or NULL */
+    const char *item;    /* and what its second name matched, e.g. {k} */
+    char id[EBMD_REQUEST_ID_SIZE];
+    char trace[33];              /* of the caller's traceparent, for the log; "": none */
+    char client[EBMD_PEER_SIZE]; /* address, for the log; "" until the head is read */
+    ebmd_grant grant;            /* who asks; owner "" while keys are off */
+    double started_at;           /* ebmd_clock_ms() */
+    char *body;                  /* ebm_free() */
+    size_t body_size, body_room;
+    size_t body_seen;    /* bytes the client sent, kept or not */
+    ebmd_budget *budget; /* of all bodies; NULL: none */
+    size_t budgeted;     /* bytes taken from it */
+    bool starved;        /* it had nothing left: the body is not kept */
+    bool waits;          /* for the end of the job waiter.id */
+    ebmd_prefer prefer;
+    bool wants_png, wants_events;
+    bool later;         /* its job is long, and it does not say that it waits */
+    ebmd_stream stream; /* watch.wake and watch.arg are set by the listener */
+    ebmd_waiter waiter; /* wake and arg are set by the listener */
+    ebmd_reply reply;
+} ebmd_request;
+
+/* Value of a header by name (any case), or NULL. @own the request's arena or the library's */
+const char *ebmd_request_header(const ebmd_request *r, const char *name);
+/* Whose jobs this request may see, for the store: NULL means everybody's, because keys are off or
+ * the key is an administrator's. */
+const char *ebmd_request_owner(const ebmd_request *r);
+ebmd_method ebmd_method_of(const char *method);
+
+/* Adds a header to the reply; value is copied. Without memory or room it is left out. */
+void ebmd_reply_add(ebmd_request *r, const char *name, const char *value);
+void ebmd_reply_addf(ebmd_request *r, const char *name, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+bool ebmd_reply_has(const ebmd_request *r, const char *name);
+/* Answers with a body. @own takes body (ebm_free()) */
+void ebmd_reply_body(ebmd_request *r, int status, const char *content_type, char *body,
+                     size_t size);
+void ebmd_reply_empty(ebmd_request *r, int status);
+/* Answers with application/problem+json; never fails: without memory the body is empty. */
+void ebmd_reply_problem(ebmd_request *r, const ebma_problem *problem);
+void ebmd_reply_code(ebmd_request *r, ebma_problem_code code);
+/* Answers with what an api encoder gave, or with the problem of its failure. */
+void ebmd_reply_json(ebmd_request *r, ebm_status st, char *json, size_t size);
+
+/* Frees the body; nobody needs it any more. */
+void ebmd_request_drop_body(ebmd_request *r);
+/* Frees what lies outside the arena, then the arena, with the request in it. */
+void ebmd_request_free(ebmd_request *r);
+
+#endif

@@ -1,0 +1,22 @@
+/* The kinds of jobs there are. */
+#include <string.h>
+
+#include "kinds/kind_chains.h"
+
+static const ebmd_kind *const kinds[] = {
+    &ebmd_kind_sample, &ebmd_kind_inpaint, &ebmd_kind_interpolate, &ebmd_kind_energy,
+    &ebmd_kind_mcmc,   &ebmd_kind_chains,  &ebmd_kind_likelihood};
+
+const ebmd_kind *ebmd_kind_at(size_t i)
+{
+    return i < sizeof(kinds) / sizeof(kinds[0]) ? kinds[i] : NULL;
+}
+
+const ebmd_kind *ebmd_kind_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (strcmp(kinds[i]->name, name) == 0)
+            return kinds[i];
+    }
+    return NULL;
+}
