@@ -82,14 +82,15 @@ void ebma__decode_member(ebma__decoder *d, const ebm_param *row, const json_t *v
 
 /* A number of a row as JSON: null for one that counts as absent. NULL without memory. */
 json_t *ebma__param_value(const ebm_param *row, double value);
-/* The request as the object that asks for it again. NULL without memory. */
-json_t *ebma__op_object(const ebma_op_request *request, bool pictures);
+/* The request as the object that asks for it again, as ebma_op_encode(). NULL without memory. */
+json_t *ebma__op_object(const ebma_op_request *request, bool whole);
+/* The object that a request brought. NULL without memory. */
+json_t *ebma__metadata(const char *text);
 /* What chains say together. NULL without memory. */
 json_t *ebma__report_object(const struct ebma_chains *chains);
 /* A number, or null for one that is not finite. */
 json_t *ebma__number(double v);
 /* Sets data and what else the results of a job consist of. */
-void ebma__set_results(json_t *root, const ebma_op_request *request, const ebma_results *results,
-                       bool *ok);
+void ebma__set_results(json_t *root, const ebma_job *job, bool *ok);
 
 #endif

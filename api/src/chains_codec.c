@@ -9,19 +9,45 @@ ebm_status ebma_chains_encode(const ebma_chains_request *request, char **json, s
                               ebm_error *err)
 {
     char *text = NULL;
+    json_t *root = NULL;
+    bool ok = true;
     ebm_status st = ebm_receipt_text(&request->run, &text, err);
 
     *json = NULL;
     *size = 0;
-    if (st == EBM_OK)
-        st = ebma__json_write(json_pack("{s:s, s:b}", "receipt", text, "forked", request->forked),
-                              json, size, err);
+    if (st != EBM_OK)
+        return st;
+    root = json_pack("{s:s, s:b}", "receipt", text, "forked", request->forked);
+    if (root && request->metadata)
+        ebma__set(root, "metadata", ebma__metadata(request->metadata), &ok);
     ebm_free(text);
-    return st;
+    if (!ok) {
+        json_decref(root);
+        root = NULL;
+    }
+    return ebma__json_write(root, json, size, err);
 }
 
-ebm_status ebma_chains_decode(const char *json, size_t size, ebma_chains_request *out,
-                              ebm_error *err)
+/* @own out lies in the arena */
+static ebm_status take_metadata(const json_t *value, ebm_arena *arena, const char **out,
+                                ebm_error *err)
+{
+    char *text = value ? json_dumps(value, JSON_COMPACT) : NULL, *kept = NULL;
+
+    *out = NULL;
+    if (!value)
+        return EBM_OK;
+    if (text)
+        kept = ebm_arena_alloc(arena, strlen(text) + 1, 1);
+    if (kept)
+        memcpy(kept, text, strlen(text) + 1);
+    free(text);
+    *out = kept;
+    return kept ? EBM_OK : ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for metadata");
+}
+
+ebm_status ebma_chains_decode(const char *json, size_t size, ebm_arena *arena,
+                              ebma_chains_request *out, ebm_error *err)
 {
     json_t *root = json_loadb(json, size, JSON_REJECT_DUPLICATES, NULL);
     const json_t *text = json_object_get(root, "receipt");
@@ -33,6 +59,8 @@ ebm_status ebma_chains_decode(const char *json, size_t size, ebma_chains_request
     else
         st = ebm_error_set(err, EBM_ERR_FORMAT, "receipt", "not a request to go on with chains");
     out->forked = json_is_true(forked);
+    if (st == EBM_OK)
+        st = take_metadata(json_object_get(root, "metadata"), arena, &out->metadata, err);
     json_decref(root);
     return st;
 }

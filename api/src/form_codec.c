@@ -43,6 +43,16 @@ static json_t *number_value(const form *f)
     return json_stringn(f->part, f->size);
 }
 
+/* What is too long, or no JSON, stays text, and is refused as that. */
+static json_t *object_value(const form *f)
+{
+    json_t *value = f->size <= EBMA_METADATA_MAX
+                        ? json_loadb(f->part, f->size, JSON_REJECT_DUPLICATES, NULL)
+                        : NULL;
+
+    return value ? value : json_stringn(f->part, f->size);
+}
+
 static bool says(const form *f, const char *word)
 {
     return f->size == strlen(word) && memcmp(f->part, word, f->size) == 0;
@@ -66,6 +76,8 @@ static json_t *value_of(const form *f, const ebm_param *row)
         return number_value(f);
     case EBM_PARAM_BOOL:
         return bool_value(f);
+    case EBM_PARAM_OBJECT:
+        return object_value(f);
     case EBM_PARAM_IMAGE:
         return ebma__base64((const unsigned char *)f->part, f->size);
     case EBM_PARAM_CHOICE:

@@ -72,6 +72,8 @@ static void set_head(json_t *root, const ebma_job *job, bool *ok)
     ebma__set(root, "model", model_object(job->models[0]), ok);
     if (job->request->n_models > 1 || job->request->model[0].weight != 1.0)
         ebma__set(root, "models", models_array(job), ok);
+    if (job->request->metadata)
+        ebma__set(root, "metadata", ebma__metadata(job->request->metadata), ok);
     ebma__set(root, "created_at", ebma__time(job->created_ms), ok);
     ebma__set(root, "started_at", json_null(), ok);
     ebma__set(root, "completed_at", json_null(), ok);
@@ -91,7 +93,7 @@ ebm_status ebma_job_encode(const ebma_job *job, char **json, size_t *size, ebm_e
     ebma__set(root, "data", json_null(), &ok);
     ebma__set(root, "usage", job->results ? usage_object(&job->usage) : json_null(), &ok);
     if (job->results)
-        ebma__set_results(root, r, job->results, &ok);
+        ebma__set_results(root, job, &ok);
     ebma__set(root, "timings", json_null(), &ok);
     ebma__set(root, "reproducibility",
               json_pack("{s:s, s:s, s:s}", "rng", "philox4x32-10", "kernel_class",

@@ -43,15 +43,18 @@ static void set_chain(json_t *o, const ebma_chains *c, int32_t k, bool *ok)
     ebma__set(o, "step_size", ebma__number(chain->step_size), ok);
 }
 
-static json_t *image_object(const ebma_op_request *r, const ebma_results *all, int32_t k)
+static json_t *image_object(const ebma_job *job, int32_t k)
 {
-    const ebma_drawn *d = all->drawn;
+    const ebma_op_request *r = job->request;
+    const ebma_drawn *d = job->results->drawn;
     json_t *o = json_object();
     bool ok = o != NULL;
 
     ebma__set(o, "index", json_integer((json_int_t)(d->first_index + k)), &ok);
     if (r->format == EBMA_FORMAT_B64_JSON)
         ebma__set(o, "b64_json", json_null(), &ok); /* the place where the bytes will go */
+    if (r->format == EBMA_FORMAT_URL)
+        ebma__set(o, "url", json_sprintf("/v1/jobs/%s/images/%d.png", job->id, (int)k), &ok);
     ebma__set(o, "energy",
               isfinite(d->image[k].logp) ? json_real(ebma_energy(d->image[k].logp)) : json_null(),
               &ok);
@@ -60,8 +63,8 @@ static json_t *image_object(const ebma_op_request *r, const ebma_results *all, i
         ebma__set(o, "levels", nulls(d->levels), &ok);
     if (d->snapshots > 0 && r->format == EBMA_FORMAT_B64_JSON)
         ebma__set(o, "snapshots", nulls(d->snapshots), &ok);
-    if (all->chains)
-        set_chain(o, all->chains, k, &ok);
+    if (job->results->chains)
+        set_chain(o, job->results->chains, k, &ok);
     if (!ok) {
         json_decref(o);
         return NULL;
@@ -290,19 +293,21 @@ static int32_t count_of(const ebma_results *r)
     return r->scores ? r->scores->n : r->likelihoods->n;
 }
 
-static json_t *item_object(const ebma_op_request *request, const ebma_results *r, int32_t k)
+static json_t *item_object(const ebma_job *job, int32_t k)
 {
+    const ebma_results *r = job->results;
+
     if (r->drawn)
-        return image_object(request, r, k);
+        return image_object(job, k);
     return r->scores ? score_object(r->scores, k) : likelihood_object(r->likelihoods, k);
 }
 
-static json_t *data_array(const ebma_op_request *request, const ebma_results *r)
+static json_t *data_array(const ebma_job *job)
 {
     json_t *data = json_array();
 
-    for (int32_t k = 0; data && k < count_of(r); k++) {
-        if (json_array_append_new(data, item_object(request, r, k)) != 0) {
+    for (int32_t k = 0; data && k < count_of(job->results); k++) {
+        if (json_array_append_new(data, item_object(job, k)) != 0) {
             json_decref(data);
             return NULL;
         }
@@ -310,10 +315,11 @@ static json_t *data_array(const ebma_op_request *request, const ebma_results *r)
     return data;
 }
 
-void ebma__set_results(json_t *root, const ebma_op_request *request, const ebma_results *r,
-                       bool *ok)
+void ebma__set_results(json_t *root, const ebma_job *job, bool *ok)
 {
-    ebma__set(root, "data", data_array(request, r), ok);
+    const ebma_results *r = job->results;
+
+    ebma__set(root, "data", data_array(job), ok);
     if (r->drawn)
         set_joint(root, r->drawn, ok);
     if (r->chains)

@@ -18,6 +18,8 @@ static const char *type_name(ebm_param_type type)
     case EBM_PARAM_MODEL:
     case EBM_PARAM_IMAGE:
         return "string";
+    case EBM_PARAM_OBJECT:
+        return "object";
     }
     return "string";
 }
@@ -30,7 +32,8 @@ static json_t *preset_value(const ebm_param *row, const ebm_op_params *effective
 
     if (row->type == EBM_PARAM_MODEL)
         return is_default ? json_string(m->id) : json_null();
-    if (row->type == EBM_PARAM_SEED || row->type == EBM_PARAM_IMAGE)
+    if (row->type == EBM_PARAM_SEED || row->type == EBM_PARAM_IMAGE ||
+        row->type == EBM_PARAM_OBJECT)
         return json_null();
     if (row >= op->params && row < op->params + op->n_params)
         return ebma__param_value(row, ebm_param_number(row, effective));

@@ -26,6 +26,7 @@ json_t *ebma__param_value(const ebm_param *row, double value)
         return choice_word(row, (int32_t)value);
     case EBM_PARAM_MODEL:
     case EBM_PARAM_IMAGE:
+    case EBM_PARAM_OBJECT:
         break;
     }
     return json_null();
@@ -50,11 +51,17 @@ static json_t *model_value(const ebma_op_request *r)
     return list;
 }
 
-/* The value of a row that only a server has. */
+/* The value of a row that only a server has; NULL: it is not written. */
 static json_t *own_value(const ebma_op_request *r, const ebm_param *row)
 {
     if (row->type == EBM_PARAM_MODEL)
         return model_value(r);
+    if (strcmp(row->name, "width") == 0)
+        return ebma__param_value(row, r->width);
+    if (strcmp(row->name, "height") == 0)
+        return ebma__param_value(row, r->height);
+    if (strcmp(row->name, "output_format") == 0)
+        return choice_word(row, 0);
     if (strcmp(row->name, "response_format") == 0)
         return choice_word(row, (int32_t)r->format);
     if (strcmp(row->name, "sheet") == 0)
@@ -86,20 +93,28 @@ static json_t *pictures_value(const ebma_op_request *r)
     return list;
 }
 
-static void set_row(json_t *root, const ebma_op_request *r, const ebm_param *row, bool pictures,
+json_t *ebma__metadata(const char *text)
+{
+    return json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+}
+
+static void set_row(json_t *root, const ebma_op_request *r, const ebm_param *row, bool whole,
                     bool *ok)
 {
     const ebm_operation *op = r->operation;
     json_t *value;
 
     if (ebma_row_is_list(row)) {
-        if (pictures)
+        if (whole)
             ebma__set(root, row->name, pictures_value(r), ok);
     } else if (row->type == EBM_PARAM_IMAGE) {
         const ebma_picture *p = picture_of(r, row);
 
-        if (pictures && p->size > 0)
+        if (whole && p->size > 0)
             ebma__set_path(root, row->name, ebma__base64(p->png, p->size), ok);
+    } else if (row->type == EBM_PARAM_OBJECT) {
+        if (whole && r->metadata)
+            ebma__set(root, row->name, ebma__metadata(r->metadata), ok);
     } else if (row >= op->params && row < op->params + op->n_params) {
         ebma__set_path(root, row->name, ebma__param_value(row, ebm_param_number(row, &r->params)),
                        ok);
@@ -110,14 +125,14 @@ static void set_row(json_t *root, const ebma_op_request *r, const ebm_param *row
     }
 }
 
-json_t *ebma__op_object(const ebma_op_request *request, bool pictures)
+json_t *ebma__op_object(const ebma_op_request *request, bool whole)
 {
     ebma_table table = ebma_op_table(request->operation->kind);
     json_t *root = json_object();
     bool ok = root != NULL;
 
     for (size_t i = 0; i < table.n && ok; i++)
-        set_row(root, request, table.row[i], pictures, &ok);
+        set_row(root, request, table.row[i], whole, &ok);
     if (!ok) {
         json_decref(root);
         return NULL;
@@ -125,8 +140,8 @@ json_t *ebma__op_object(const ebma_op_request *request, bool pictures)
     return root;
 }
 
-ebm_status ebma_op_encode(const ebma_op_request *request, bool pictures, char **json, size_t *size,
+ebm_status ebma_op_encode(const ebma_op_request *request, bool whole, char **json, size_t *size,
                           ebm_error *err)
 {
-    return ebma__json_write(ebma__op_object(request, pictures), json, size, err);
+    return ebma__json_write(ebma__op_object(request, whole), json, size, err);
 }

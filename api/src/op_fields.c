@@ -41,6 +41,10 @@ static void store(ebma__decoder *d, const ebm_param *row, double value)
         d->out->timeout_s = value;
     else if (strcmp(row->name, "delay_ms") == 0)
         d->out->delay_ms = (int32_t)value;
+    else if (strcmp(row->name, "width") == 0)
+        d->out->width = (int32_t)value;
+    else if (strcmp(row->name, "height") == 0)
+        d->out->height = (int32_t)value;
     else if (strcmp(row->name, "response_format") == 0)
         d->out->format = (ebma_format)value;
     else if (strcmp(row->name, "sheet") == 0)
@@ -280,6 +284,34 @@ static void decode_image(ebma__decoder *d, const ebm_param *row, const json_t *v
         decode_picture(d, row->name, value, place_of(d->out, row));
 }
 
+/* --- metadata ------------------------------------------------------------------------------ */
+
+/* Kept as text: nothing in it means anything here. */
+static void decode_object(ebma__decoder *d, const ebm_param *row, const json_t *value)
+{
+    char *text;
+    size_t size;
+
+    if (json_is_null(value))
+        return;
+    if (!json_is_object(value)) {
+        refuse(d, row, "wrong_type", "must be an object of at most 4096 bytes");
+        return;
+    }
+    size = json_dumpb(value, NULL, 0, JSON_COMPACT);
+    if (size > EBMA_METADATA_MAX) {
+        refuse(d, row, "too_long", "has over 4096 bytes, written without blanks");
+        return;
+    }
+    text = size > 0 ? ebm_arena_alloc(d->arena, size + 1, 1) : NULL;
+    if (!text || json_dumpb(value, text, size, JSON_COMPACT) != size) {
+        d->problem->code = EBMA_OUT_OF_MEMORY;
+        return;
+    }
+    text[size] = '\0';
+    d->out->metadata = text;
+}
+
 void ebma__decode_member(ebma__decoder *d, const ebm_param *row, const json_t *value)
 {
     switch (row->type) {
@@ -301,6 +333,9 @@ void ebma__decode_member(ebma__decoder *d, const ebm_param *row, const json_t *v
         break;
     case EBM_PARAM_IMAGE:
         decode_image(d, row, value);
+        break;
+    case EBM_PARAM_OBJECT:
+        decode_object(d, row, value);
         break;
     }
 }

@@ -16,12 +16,33 @@ static const ebm_param images_row = {.name = "images",
                                      .unit = "PNG",
                                      .help = "pictures to look at, 1 to 64 of them"};
 
-static const ebm_param format_row = {
-    .name = "response_format",
-    .type = EBM_PARAM_CHOICE,
-    .choices = "b64_json|none",
-    .unit = "",
-    .help = "how images come back: base64 PNG in the JSON, or energies and digests only"};
+static const ebm_param drawn_rows[] = {
+    {.name = "width",
+     .type = EBM_PARAM_INT,
+     .min = 1,
+     .max = 1024,
+     .preset = 0,
+     .unit = "pixels",
+     .help = "of an image: that of the model, or it is refused"},
+    {.name = "height",
+     .type = EBM_PARAM_INT,
+     .min = 1,
+     .max = 1024,
+     .preset = 0,
+     .unit = "pixels",
+     .help = "of an image: that of the model, or it is refused"},
+    {.name = "output_format",
+     .type = EBM_PARAM_CHOICE,
+     .choices = "png",
+     .unit = "",
+     .help = "what images are encoded as"},
+    {.name = "response_format",
+     .type = EBM_PARAM_CHOICE,
+     .choices = "b64_json|url|none",
+     .unit = "",
+     .help = "how images come back: base64 PNG in the JSON, the address of each, or energies and "
+             "digests only"},
+};
 
 static const ebm_param joint_rows[] = {
     {.name = "sheet",
@@ -58,6 +79,10 @@ static const ebm_param job_rows[] = {
      .preset = 0,
      .unit = "s",
      .help = "the job ends when it is not done by then; absent or null: no such limit"},
+    {.name = "metadata",
+     .type = EBM_PARAM_OBJECT,
+     .unit = "",
+     .help = "an object of the caller's own that comes back in the job object; at most 4096 bytes"},
 };
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
@@ -83,7 +108,7 @@ ebma_table ebma_op_table(ebm_op_kind kind)
         add(&t, &images_row, 1);
     add(&t, op->params, op->n_params);
     if (!looks_at_images(kind))
-        add(&t, &format_row, 1);
+        add(&t, drawn_rows, COUNT(drawn_rows));
     if (!looks_at_images(kind) && kind != EBM_OP_MCMC)
         add(&t, joint_rows, COUNT(joint_rows));
     add(&t, job_rows, COUNT(job_rows));
@@ -107,8 +132,9 @@ bool ebma_op_takes_pictures(const ebm_operation *op)
 ebma_table ebma_chain_table(ebma_chain_call call)
 {
     static const char *const names[] = {"keep",     "until.ess", "until.rhat", "until.max_seconds",
-                                        "priority", "timeout_s", "steps",      "seed"};
-    const size_t n = call == EBMA_CHAINS_FORK ? 8 : call == EBMA_CHAINS_EXTEND ? 7 : 6;
+                                        "priority", "timeout_s", "metadata",   "steps",
+                                        "seed"};
+    const size_t n = call == EBMA_CHAINS_FORK ? 9 : call == EBMA_CHAINS_EXTEND ? 8 : 7;
     const ebma_table all = ebma_op_table(EBM_OP_MCMC);
     ebma_table t = {.n = 0};
 

@@ -240,6 +240,31 @@ static json_t *extend(const json_t *job, int steps)
     return ask(job, "extend", body, 200);
 }
 
+/* What the caller brought is told of the job from its acceptance on, and of no job that goes on
+ * from there. */
+static void metadata(void **state)
+{
+    json_t *told = json_pack("{s:s, s:[i, n]}", "order", "7\xc3\xa4", "list", 1), *more;
+    char *text = json_dumps(told, JSON_COMPACT), body[256];
+    json_t *job, *again;
+
+    (void)state;
+    snprintf(body, sizeof(body), "{\"steps\":12,\"seed\":4,\"metadata\":%s}", text);
+    job = json_call(d.port, "POST", "/mcmc", body, 200);
+    assert_true(json_equal(json_object_get(job, "metadata"), told));
+    assert_null(json_object_get(json_object_get(job, "params"), "metadata"));
+    again = extend(job, 3);
+    assert_null(json_object_get(again, "metadata"));
+    snprintf(body, sizeof(body), "{\"steps\":3,\"metadata\":%s}", text);
+    more = ask(again, "extend", body, 200);
+    assert_true(json_equal(json_object_get(more, "metadata"), told));
+    json_decref(job);
+    json_decref(again);
+    json_decref(more);
+    json_decref(told);
+    free(text);
+}
+
 static void split_runs(void **state)
 {
     static const char *const samplers[] = {"langevin", "mala", "hmc"};
@@ -446,6 +471,7 @@ int main(void)
         cmocka_unit_test(images_and_snapshots),
         cmocka_unit_test(later_by_itself),
         cmocka_unit_test(stop_rules),
+        cmocka_unit_test(metadata),
         cmocka_unit_test(split_runs),
         cmocka_unit_test(denoised),
         cmocka_unit_test(forks),

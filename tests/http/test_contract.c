@@ -95,6 +95,8 @@ static bool listed(json_t *list, const json_t *value)
 static bool optional(const char *name)
 {
     static const char *const names[] = {"b64_json",
+                                        "url",
+                                        "metadata",
                                         "errors",
                                         "min",
                                         "max",

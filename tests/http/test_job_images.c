@@ -85,6 +85,21 @@ static void check_image(const char *id, size_t k, const json_t *item)
     http_reply_clear(&r);
 }
 
+/* An item has the bytes, the address where they are, or neither. */
+static void check_form(const json_t *job, size_t k, const char *format)
+{
+    const json_t *item = json_array_get(json_object_get(job, "data"), k);
+    const json_t *url = json_object_get(item, "url");
+    char want[128];
+
+    assert_true(!json_object_get(item, "b64_json") == (strcmp(format, "b64_json") != 0));
+    assert_true(!url == (strcmp(format, "url") != 0));
+    snprintf(want, sizeof(want), "/v1/jobs/%s/images/%zu.png",
+             json_string_value(json_object_get(job, "id")), k);
+    if (url)
+        assert_string_equal(json_string_value(url), want);
+}
+
 static void check_job(const char *path, json_t *body, size_t n)
 {
     json_t *job = picture_post_json(&p, path, body, 200);
@@ -93,8 +108,12 @@ static void check_job(const char *path, json_t *body, size_t n)
     char name[32];
 
     assert_int_equal(json_array_size(data), n);
-    for (size_t k = 0; k < n; k++)
+    for (size_t k = 0; k < n; k++) {
         check_image(id, k, json_array_get(data, k));
+        check_form(
+            job, k,
+            json_string_value(json_object_get(json_object_get(job, "params"), "response_format")));
+    }
     snprintf(name, sizeof(name), "%zu.png", n); /* behind them other results may be kept */
     expect(id, name, 404, "image_not_found");
     json_decref(job);
@@ -105,6 +124,7 @@ static void every_kind(void **state)
     (void)state;
     check_job("/sample", json_pack("{s:i, s:i}", "n", 3, "seed", 1), 3);
     check_job("/sample", json_pack("{s:i, s:s}", "n", 2, "response_format", "none"), 2);
+    check_job("/sample", json_pack("{s:i, s:s}", "n", 2, "response_format", "url"), 2);
     check_job("/sample", json_pack("{s:i, s:b}", "n", 2, "progressive", 1), 2);
     check_job("/sample", json_pack("{s:i, s:i}", "n", 2, "first_index", 7), 2);
     check_job("/inpaint",
@@ -115,6 +135,26 @@ static void every_kind(void **state)
     check_job("/mcmc", json_pack("{s:i, s:i, s:i}", "chains", 3, "steps", 20, "keep", 2), 3);
     check_job("/mcmc",
               json_pack("{s:i, s:i, s:{s:f}}", "chains", 2, "steps", 20, "until", "rhat", 1.5), 2);
+}
+
+/* A size that is asked for is the model's; what is told of a job names it. */
+static void sizes(void **state)
+{
+    json_t *job = picture_post_json(&p, "/sample", json_object(), 200), *problem;
+    json_t *params = json_object_get(job, "params");
+    const json_int_t w = json_integer_value(json_object_get(params, "width"));
+    const json_int_t h = json_integer_value(json_object_get(params, "height"));
+
+    (void)state;
+    json_decref(
+        picture_post_json(&p, "/sample", json_pack("{s:I, s:I}", "width", w, "height", h), 200));
+    problem = picture_post_json(
+        &p, "/mcmc", json_pack("{s:I, s:I, s:i}", "width", w, "height", h + 1, "steps", 10), 422);
+    params = json_array_get(json_object_get(problem, "errors"), 0);
+    assert_string_equal(json_string_value(json_object_get(params, "pointer")), "/height");
+    assert_string_equal(json_string_value(json_object_get(params, "code")), "not_the_models");
+    json_decref(problem);
+    json_decref(job);
 }
 
 static void no_pictures(void **state)
@@ -284,9 +324,9 @@ static void previews(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_kind), cmocka_unit_test(no_pictures),
-        cmocka_unit_test(conditions), cmocka_unit_test(not_yet_and_no_more),
-        cmocka_unit_test(previews),
+        cmocka_unit_test(every_kind),          cmocka_unit_test(sizes),
+        cmocka_unit_test(no_pictures),         cmocka_unit_test(conditions),
+        cmocka_unit_test(not_yet_and_no_more), cmocka_unit_test(previews),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

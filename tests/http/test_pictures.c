@@ -53,7 +53,10 @@ static void inpaint(void **state)
     http_form_text(&f, "polish", "6");
     http_form_text(&f, "sheet", "true");
     http_form_text(&f, "animation", "true");
+    http_form_text(&f, "metadata", "{\"order\": 7}");
     by_form = picture_post_form(&p, "/inpaint", &f, 200);
+    assert_int_equal(
+        json_integer_value(json_object_get(json_object_get(by_form, "metadata"), "order")), 7);
     picture_assert_images(&p, by_form, 3);
     ensemble = json_object_get(by_form, "ensemble");
     for (size_t i = 0; i < 5; i++) {

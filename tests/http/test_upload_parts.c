@@ -155,6 +155,28 @@ static void parts(void **state)
     http_form_clear(&f);
 }
 
+/* A part that has to be an object and is none. */
+static void metadata(void **state)
+{
+    static const char *const texts[] = {"", "{", "[]", "7", "{\"a\":1,\"a\":2}", "{} {}", "null x"};
+    char *text = calloc(1, 8192);
+    http_form f = {0};
+    http_reply r;
+
+    (void)state;
+    for (size_t i = 0; i <= sizeof(texts) / sizeof(texts[0]); i++) {
+        snprintf(text, 8192, "{\"a\":\"%05000d\"}", 0);
+        http_form_add(&f, "image", "one", p.one.bytes, p.one.size);
+        http_form_text(&f, "metadata", i < sizeof(texts) / sizeof(texts[0]) ? texts[i] : text);
+        http_form_close(&f);
+        assert_true(http_send_form(p.d.port, "/inpaint", "", &f, &r));
+        assert_non_null(strstr(r.body, "\"/metadata\""));
+        expect("metadata of a form", &r, 422);
+        http_form_clear(&f);
+    }
+    free(text);
+}
+
 /* U07: shorter than declared is answered for what was declared; chunks are counted as they come. */
 static void lengths(void **state)
 {
@@ -208,8 +230,8 @@ static void every_bit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(cut_anywhere), cmocka_unit_test(headers),
-                                       cmocka_unit_test(parts), cmocka_unit_test(lengths),
-                                       cmocka_unit_test(every_bit)};
+                                       cmocka_unit_test(parts),        cmocka_unit_test(metadata),
+                                       cmocka_unit_test(lengths),      cmocka_unit_test(every_bit)};
 
     return cmocka_run_group_tests(tests, setup, teardown);
 }

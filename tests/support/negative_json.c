@@ -132,6 +132,8 @@ static bool is_fine(const ebm_param *p, const char *value)
         return strcmp(value, "\"x\"") == 0 || strcmp(value, "\"1\"") == 0;
     if (p->type == EBM_PARAM_BOOL)
         return strcmp(value, "true") == 0 || strcmp(value, "false") == 0;
+    if (p->type == EBM_PARAM_OBJECT)
+        return strcmp(value, "{}") == 0;
     return p->type == EBM_PARAM_IMAGE && strcmp(value, "\"\"") == 0 && !ebma_row_is_list(p);
 }
 
@@ -251,7 +253,10 @@ static void listed_values(void)
         {"/v1/sample", "{\"seed\":\"abc\"}"},
         {"/v1/sample", "{\"label\":3}"},
         {"/v1/sample", "{\"format\":\"bmp\"}"},
-        {"/v1/sample", "{\"response_format\":\"url\"}"},
+        {"/v1/sample", "{\"response_format\":\"file\"}"},
+        {"/v1/sample", "{\"output_format\":\"jpeg\"}"},
+        {"/v1/sample", "{\"width\":29}"},
+        {"/v1/mcmc", "{\"height\":27}"},
         {"/v1/sample", "{\"return\":\"file:///etc/passwd\"}"},
         {"/v1/sample", "{\"callback\":\"http://example.com/\"}"},
         {"/v1/mcmc", "{\"steps\":100001}"},

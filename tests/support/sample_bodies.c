@@ -86,7 +86,7 @@ static const sample_body bodies[] = {
           "/model", "invalid_model_id"),
     FIELD("S05 emoji", "{\"model\":\"\xf0\x9f\x98\x80\"}", "/model", "invalid_model_id"),
     FIELD("S05 two dots", "{\"model\":\"a..b\"}", "/model", "invalid_model_id"),
-    FIELD("S08 format", "{\"response_format\":\"url\"}", "/response_format", "not_a_choice"),
+    FIELD("S08 format", "{\"response_format\":\"file\"}", "/response_format", "not_a_choice"),
     FIELD("S08 prefix of a format", "{\"response_format\":\"b64\"}", "/response_format",
           "not_a_choice"),
     FIELD("S08 return", "{\"return\":\"file:///etc/passwd\"}", "/return", "unknown_field"),

@@ -21,7 +21,7 @@ EBM_API bool ebma_row_is_list(const ebm_param *row);
 /* True for an operation whose requests may hold pictures. */
 EBM_API bool ebma_op_takes_pictures(const ebm_operation *op);
 
-typedef enum ebma_format { EBMA_FORMAT_B64_JSON, EBMA_FORMAT_NONE } ebma_format;
+typedef enum ebma_format { EBMA_FORMAT_B64_JSON, EBMA_FORMAT_URL, EBMA_FORMAT_NONE } ebma_format;
 
 /* The bytes of a PNG file; size 0: there is none. */
 typedef struct ebma_picture {
@@ -29,11 +29,12 @@ typedef struct ebma_picture {
     size_t size;
 } ebma_picture;
 
-#define EBMA_PICTURES_MAX     64 /* of a list */
-#define EBMA_PRIORITY_DEFAULT 5  /* of 0..9; 9 goes first */
+#define EBMA_PICTURES_MAX     64   /* of a list */
+#define EBMA_PRIORITY_DEFAULT 5    /* of 0..9; 9 goes first */
+#define EBMA_METADATA_MAX     4096 /* bytes */
 
 /* A checked request. Absent fields hold the row's preset.
- * @own pictures lie in the arena of the decoder */
+ * @own pictures and metadata lie in the arena of the decoder */
 typedef struct ebma_op_request {
     const ebm_operation *operation;
     ebm_op_params params; /* seeds are drawn; image, mask, image_b: not NULL if there is one */
@@ -42,11 +43,13 @@ typedef struct ebma_op_request {
     ebma_picture image, mask, image_b;
     ebma_picture images[EBMA_PICTURES_MAX];
     int32_t n_images;
+    int32_t width, height; /* of an image; 0: left open */
     ebma_format format;
     bool sheet, animation;
-    int32_t delay_ms; /* of the animation */
-    int32_t priority; /* 0..9, 9 first; -1: left open */
-    double timeout_s; /* 0: none */
+    int32_t delay_ms;     /* of the animation */
+    int32_t priority;     /* 0..9, 9 first; -1: left open */
+    double timeout_s;     /* 0: none */
+    const char *metadata; /* the text of a JSON object; NULL: none */
 } ebma_op_request;
 
 /* Parses and checks a body; draws the seeds that it leaves open. All bad fields are reported at
@@ -78,14 +81,16 @@ EBM_API EBM_MUST_CHECK ebm_status ebma_chain_decode(ebma_chain_call call, const 
 /* A stored request to go on with chains: their run as it shall be. */
 typedef struct ebma_chains_request {
     ebm_receipt run;
-    bool forked; /* states come from other seeds than the run's */
+    bool forked;          /* states come from other seeds than the run's */
+    const char *metadata; /* as in ebma_op_request */
 } ebma_chains_request;
 /* @own *json: ebm_free() @err NOMEM */
 EBM_API EBM_MUST_CHECK ebm_status ebma_chains_encode(const ebma_chains_request *request,
                                                      char **json, size_t *size, ebm_error *err);
-/* @err FORMAT; NOMEM; what ebm_receipt_parse() says */
+/* @own metadata lies in the arena @err FORMAT; NOMEM; what ebm_receipt_parse() says */
 EBM_API EBM_MUST_CHECK ebm_status ebma_chains_decode(const char *json, size_t size,
-                                                     ebma_chains_request *out, ebm_error *err);
+                                                     ebm_arena *arena, ebma_chains_request *out,
+                                                     ebm_error *err);
 /* Reads from a job object of chains how many there are and how many snapshots each has.
  * @range 1..64, 0..64 @err FORMAT */
 EBM_API EBM_MUST_CHECK ebm_status ebma_chains_count(const char *json, size_t size, int32_t *chains,
@@ -110,9 +115,9 @@ typedef struct ebma_form {
 EBM_API EBM_MUST_CHECK ebm_status ebma_form_decode(const ebm_operation *op, const ebma_form *in,
                                                    ebm_arena *arena, char **json, size_t *size,
                                                    ebma_problem *problem);
-/* Writes the request as a body that asks for exactly the same; without pictures it is `params` of
- * the job object. @own *json: ebm_free() @err NOMEM */
-EBM_API EBM_MUST_CHECK ebm_status ebma_op_encode(const ebma_op_request *request, bool pictures,
+/* Writes the request as a body that asks for exactly the same; unless it is whole, without pictures
+ * and metadata, it is `params` of the job object. @own *json: ebm_free() @err NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebma_op_encode(const ebma_op_request *request, bool whole,
                                                  char **json, size_t *size, ebm_error *err);
 /* Appends the field error of a row (a point in its name leads into an object), for a check of the
  * value that somebody else has made. code and detail as in ebma_field_error. */

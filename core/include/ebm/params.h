@@ -16,8 +16,9 @@ typedef enum ebm_param_type {
     EBM_PARAM_CHOICE, /* int32_t: index into `choices`, separated by '|' */
     EBM_PARAM_MODEL,  /* a model id */
     EBM_PARAM_BOOL,   /* bool, false when absent */
-    EBM_PARAM_IMAGE   /* const char *: how the caller names a picture; NULL when absent. A file of a
+    EBM_PARAM_IMAGE,  /* const char *: how the caller names a picture; NULL when absent. A file of a
                          command, base64 or a part of a request; core only carries it */
+    EBM_PARAM_OBJECT  /* a JSON object of the caller's, which only a server hands back */
 } ebm_param_type;
 
 typedef struct ebm_param {

@@ -41,6 +41,7 @@ double ebm_param_number(const ebm_param *row, const ebm_op_params *params)
         return *(const bool *)at;
     case EBM_PARAM_MODEL:
     case EBM_PARAM_IMAGE:
+    case EBM_PARAM_OBJECT:
         break;
     }
     return 0.0;
@@ -65,6 +66,7 @@ void ebm_param_store(const ebm_param *row, double value, ebm_op_params *params)
         break;
     case EBM_PARAM_MODEL:
     case EBM_PARAM_IMAGE:
+    case EBM_PARAM_OBJECT:
         break;
     }
 }

@@ -46,6 +46,7 @@ static json_t *value_of(const ebm_param *row, const ebm_op_params *p)
         return v != 0.0 ? json_true() : NULL;
     case EBM_PARAM_MODEL:
     case EBM_PARAM_IMAGE:
+    case EBM_PARAM_OBJECT:
         break;
     }
     return NULL;

@@ -20,9 +20,11 @@ static ebm_status refuse(ebma_problem *problem, ebm_arena *arena, const char *ro
 
 /* The request that a run's receipt tells of. Its chains hold where they are: wherever they began,
  * no picture is needed any more. */
-static ebma_op_request request_of(const ebm_receipt *run)
+static ebma_op_request request_of(const ebma_chains_request *chains)
 {
+    const ebm_receipt *run = &chains->run;
     ebma_op_request r = {.operation = ebm_operation_of(EBM_OP_MCMC),
+                         .metadata = chains->metadata,
                          .params = run->params,
                          .n_models = run->n_models,
                          .priority = -1};
@@ -45,7 +47,7 @@ static bool same_models(const ebm_receipt *run, const ebmd_plan *plan)
 static ebm_status plan_run(const ebmd_engine *engine, const ebma_chains_request *chains,
                            ebm_arena *arena, ebmd_plan *plan, ebma_problem *problem)
 {
-    const ebma_op_request request = request_of(&chains->run);
+    const ebma_op_request request = request_of(chains);
     ebmd_op *op;
     ebm_status st = ebmd_op_plan(engine, &request, arena, plan, problem);
 
@@ -74,7 +76,7 @@ static ebm_status chains_parse(const ebmd_engine *engine, const char *json, size
         problem->code = EBMA_OUT_OF_MEMORY;
         return EBM_ERR_NOMEM;
     }
-    if (ebma_chains_decode(json, size, chains, NULL) != EBM_OK) {
+    if (ebma_chains_decode(json, size, arena, chains, NULL) != EBM_OK) {
         problem->code = EBMA_INTERNAL; /* nobody but us writes such requests */
         return EBM_ERR_FORMAT;
     }
@@ -84,7 +86,8 @@ static ebm_status chains_parse(const ebmd_engine *engine, const char *json, size
 static ebm_status chains_canon(const ebmd_plan *plan, char **json, size_t *size, ebm_error *err)
 {
     const ebmd_op *op = ebmd_op_of(plan);
-    const ebma_chains_request chains = {.run = op->receipt, .forked = op->forked};
+    const ebma_chains_request chains = {
+        .run = op->receipt, .forked = op->forked, .metadata = op->request.metadata};
 
     return ebma_chains_encode(&chains, json, size, err);
 }
@@ -262,7 +265,9 @@ static ebm_status begin(const ebmd_engine *engine, const ebmd_chains_order *orde
                         const ebm_chain_set *set, ebm_arena *arena, ebmd_plan *plan,
                         ebma_problem *problem)
 {
-    ebma_chains_request chains = {.run = set->run, .forked = order->forked};
+    ebma_chains_request chains = {.run = set->run,
+                                  .forked = order->forked,
+                                  .metadata = order->asked ? order->asked->metadata : NULL};
     ebm_status st = change(order, &chains, arena, problem);
 
     if (st == EBM_OK && chains.run.params.keep > 0 && !stand_together(set))

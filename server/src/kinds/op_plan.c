@@ -92,6 +92,22 @@ static void describe(ebmd_op *op, ebmd_plan *plan)
     op->dim = dim_of(first);
 }
 
+/* Images have the model's size; a request may say which it expects. */
+static ebm_status check_size(ebmd_op *op, ebm_arena *arena, ebma_problem *problem)
+{
+    ebma_op_request *r = &op->request;
+    char text[64];
+
+    snprintf(text, sizeof(text), "the model's images are %dx%d", op->shape.width, op->shape.height);
+    if (r->width > 0 && r->width != op->shape.width)
+        ebma_problem_row(problem, arena, "width", "not_the_models", text);
+    if (r->height > 0 && r->height != op->shape.height)
+        ebma_problem_row(problem, arena, "height", "not_the_models", text);
+    r->width = op->shape.width;
+    r->height = op->shape.height;
+    return problem->n_errors > 0 ? EBM_ERR_RANGE : EBM_OK;
+}
+
 /* --- parameters ---------------------------------------------------------------------------- */
 
 /* What the model decides is filled in, what depends on it is checked. */
@@ -128,13 +144,15 @@ static ebm_status fill(ebmd_op *op, ebm_arena *arena, ebmd_plan *plan, ebma_prob
     if (st != EBM_OK)
         return st;
     describe(op, plan);
-    st = ebmd_op_pictures(op, arena, problem);
+    st = check_size(op, arena, problem);
+    if (st == EBM_OK)
+        st = ebmd_op_pictures(op, arena, problem);
     if (st == EBM_OK)
         st = resolve(op, arena, problem);
     if (st != EBM_OK)
         return st;
     plan->seed = (uint64_t)op->call.params.seed;
-    plan->bare = op->request.format != EBMA_FORMAT_B64_JSON;
+    plan->bare = op->request.format == EBMA_FORMAT_NONE;
     write_receipt(op, plan);
     return EBM_OK;
 }

@@ -180,6 +180,16 @@ static const struct {
     {EBM_OP_ENERGY, "{\"images\":[\"" PNG "\",1]}", "/images/1", "wrong_type"},
     {EBM_OP_ENERGY, "{\"images\":\"" PNG "\"}", "/images", "wrong_type"},
     {EBM_OP_LIKELIHOOD, "{\"images\":[\"" PNG "\"],\"method\":\"ais\"}", NULL, NULL},
+    {EBM_OP_SAMPLE, "{\"metadata\":{\"a\":[1,null,\"b\"]}}", NULL, NULL},
+    {EBM_OP_ENERGY, "{\"images\":[\"" PNG "\"],\"metadata\":{}}", NULL, NULL},
+    {EBM_OP_SAMPLE, "{\"metadata\":null}", NULL, NULL},
+    {EBM_OP_SAMPLE, "{\"metadata\":\"a\"}", "/metadata", "wrong_type"},
+    {EBM_OP_MCMC, "{\"metadata\":[{}]}", "/metadata", "wrong_type"},
+    {EBM_OP_SAMPLE, "{\"width\":8,\"height\":8,\"output_format\":\"png\"}", NULL, NULL},
+    {EBM_OP_SAMPLE, "{\"width\":0}", "/width", "out_of_range"},
+    {EBM_OP_SAMPLE, "{\"height\":1025}", "/height", "out_of_range"},
+    {EBM_OP_SAMPLE, "{\"output_format\":\"jpeg\"}", "/output_format", "not_a_choice"},
+    {EBM_OP_ENERGY, "{\"images\":[\"" PNG "\"],\"width\":8}", "/width", "unknown_field"},
     {EBM_OP_SAMPLE, "{\"start_level\":1}", "/start_level", "invalid_combination"},
     {EBM_OP_SAMPLE, "{\"model\":[{\"id\":\"a\"},{\"id\":\"b\",\"weight\":-0.5}]}", NULL, NULL},
     {EBM_OP_SAMPLE, "{\"model\":\"a:1,b:-0.5\"}", NULL, NULL},
@@ -284,6 +294,49 @@ static void written_and_read_again(void **state)
         }
         ebm_arena_free(arena);
     }
+}
+
+/* {"metadata":{"k":"xx..."}}, whose object is n bytes long. */
+static void long_metadata(char *body, size_t n)
+{
+    const size_t fill = n - strlen("{'k':''}");
+
+    body += sprintf(body, "{\"metadata\": {\"k\" : \"");
+    memset(body, 'x', fill);
+    strcpy(body + fill, "\"}}");
+}
+
+/* The object comes back as it was, without its blanks; it belongs to the request, but is none of
+ * its parameters. */
+static void metadata_is_carried(void **state)
+{
+    ebm_arena *arena = ebm_arena_create(ARENA);
+    char body[EBMA_METADATA_MAX + 64], *text;
+    size_t size;
+    ebma_op_request r;
+    ebma_problem p;
+
+    (void)state;
+    assert_int_equal(decode("{\"metadata\":{\"b\": [1.50, \"\u00e4\"], \"a\": {}}}", arena, &r, &p),
+                     EBM_OK);
+    assert_string_equal(r.metadata, "{\"b\":[1.5,\"\u00e4\"],\"a\":{}}");
+    r.model[r.n_models++] = (ebm_weighted){.id = "m", .weight = 1.0};
+    assert_int_equal(ebma_op_encode(&r, true, &text, &size, NULL), EBM_OK);
+    assert_non_null(strstr(text, "\"metadata\":{\"b\":[1.5,\"\u00e4\"],\"a\":{}}"));
+    ebm_free(text);
+    assert_int_equal(ebma_op_encode(&r, false, &text, &size, NULL), EBM_OK);
+    assert_null(strstr(text, "metadata"));
+    ebm_free(text);
+    assert_int_equal(decode("{}", arena, &r, &p), EBM_OK);
+    assert_null(r.metadata);
+    long_metadata(body, EBMA_METADATA_MAX);
+    assert_int_equal(decode(body, arena, &r, &p), EBM_OK);
+    assert_int_equal(strlen(r.metadata), EBMA_METADATA_MAX);
+    long_metadata(body, EBMA_METADATA_MAX + 1);
+    assert_int_equal(decode(body, arena, &r, &p), EBM_ERR_RANGE);
+    assert_string_equal(p.first->pointer, "/metadata");
+    assert_string_equal(p.first->code, "too_long");
+    ebm_arena_free(arena);
 }
 
 static void all_bad_fields_at_once(void **state)
@@ -431,6 +484,7 @@ int main(void)
         cmocka_unit_test(lists_arrive),
         cmocka_unit_test(what_is_no_png),
         cmocka_unit_test(written_and_read_again),
+        cmocka_unit_test(metadata_is_carried),
         cmocka_unit_test(all_bad_fields_at_once),
         cmocka_unit_test(sizes),
         cmocka_unit_test(many_errors_fit),

@@ -55,6 +55,7 @@ static ebmt_option_kind kind_of(ebm_param_type type)
         return EBMT_OPT_FLAG;
     case EBM_PARAM_MODEL:
     case EBM_PARAM_IMAGE:
+    case EBM_PARAM_OBJECT:
         break;
     }
     return EBMT_OPT_STRING;

@@ -76,6 +76,7 @@ static json_t *number_of(const ebm_param *row, const ebm_op_params *p)
     case EBM_PARAM_REAL:
     case EBM_PARAM_MODEL:
     case EBM_PARAM_IMAGE:
+    case EBM_PARAM_OBJECT:
         break;
     }
     return json_real(value);

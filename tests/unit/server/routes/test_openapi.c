@@ -281,6 +281,9 @@ static void check_row(json_t *schema, const ebm_param *p)
     case EBM_PARAM_IMAGE:
         assert_true(type_is(schema, ebma_row_is_list(p) ? "array" : "string"));
         break;
+    case EBM_PARAM_OBJECT:
+        assert_true(type_is(schema, "object") && type_is(schema, "null"));
+        break;
     default:
         check_number(schema, p);
     }
