@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "http/proxies.h"
-#include "work/sched.h"
+#include "run/sched.h"
 #include "base/state.h"
 #include "store/store.h"
 #include "http/waiters.h"

@@ -9,7 +9,7 @@
 #include "keeper.h"
 #include "base/notify.h"
 #include "base/signals.h"
-#include "work/worker.h"
+#include "run/worker.h"
 
 /* Everything that is started and stopped. */
 typedef struct ebmd_parts {

@@ -6,7 +6,7 @@
 #define EBMD_KEEPER_H
 
 #include "watch/live.h"
-#include "work/sched.h"
+#include "run/sched.h"
 #include "base/state.h"
 #include "http/waiters.h"
 

@@ -4,7 +4,7 @@
 #define EBM_TEST_RUN_BENCH_H
 
 #include "ebm/memory.h"
-#include "work/sched.h"
+#include "run/sched.h"
 #include "temp_dir.h"
 
 typedef struct run_bench {

@@ -6,8 +6,8 @@
 
 #include "kinds/chain_traces.h"
 #include "ebm/memory.h"
-#include "work/job_checkpoint.h"
-#include "work/job_run.h"
+#include "run/job_checkpoint.h"
+#include "run/job_run.h"
 
 /* --- plans --------------------------------------------------------------------------------- */
 

@@ -8,7 +8,7 @@
 #include "models/catalog.h"
 #include "base/log.h"
 #include "base/metrics.h"
-#include "work/sched.h"
+#include "run/sched.h"
 #include "http/waiters.h"
 
 typedef struct ebmd_loader ebmd_loader;

@@ -7,7 +7,7 @@
 #include "http/cors.h"
 #include "http/listen.h"
 #include "store/store.h"
-#include "work/worker.h"
+#include "run/worker.h"
 
 #define CONNECTIONS_AUTO 1024
 

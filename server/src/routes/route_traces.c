@@ -5,7 +5,7 @@
 #include "kinds/chain_traces.h"
 #include "ebm/memory.h"
 #include "ebma/op_results.h"
-#include "work/job_checkpoint.h"
+#include "run/job_checkpoint.h"
 #include "routes/jobview.h"
 #include "http/query.h"
 #include "routes/route_chains.h"

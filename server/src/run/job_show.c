@@ -4,7 +4,7 @@
 
 #include "ebm/io.h"
 #include "ebm/memory.h"
-#include "work/job_run.h"
+#include "run/job_run.h"
 
 static void show_preview(const ebmd_run_env *env, ebmd_run *run, int32_t part, ebmd_tools *tools)
 {

@@ -3,7 +3,7 @@
 #ifndef EBMD_JOB_CHECKPOINT_H
 #define EBMD_JOB_CHECKPOINT_H
 
-#include "work/job_run.h"
+#include "run/job_run.h"
 
 /* Writes where the run stands. The same run gives the same bytes.
  * @own *bytes: ebm_free() @err NOMEM */

@@ -4,8 +4,8 @@
 
 #include <pthread.h>
 
-#include "work/sched.h"
-#include "work/share.h"
+#include "run/sched.h"
+#include "run/share.h"
 
 struct ebmd_sched {
     const ebmd_run_env *env;

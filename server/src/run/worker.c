@@ -1,5 +1,5 @@
 /* The workers, see worker.h. */
-#include "work/worker.h"
+#include "run/worker.h"
 
 #include <pthread.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 
 #include "ebm/io.h"
 #include "ebm/memory.h"
-#include "work/job_run.h"
+#include "run/job_run.h"
 
 ebm_status ebmd_run_make_result(const ebmd_plan *plan, ebmd_result *result)
 {

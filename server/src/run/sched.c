@@ -1,5 +1,5 @@
 /* The chain scheduler, see sched.h. */
-#include "work/sched_internal.h"
+#include "run/sched_internal.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* Shares of owners, see share.h. */
-#include "work/share.h"
+#include "run/share.h"
 
 #include <string.h>
 

@@ -15,7 +15,7 @@
 #ifndef EBMD_SCHED_H
 #define EBMD_SCHED_H
 
-#include "work/job_run.h"
+#include "run/job_run.h"
 
 typedef struct ebmd_sched ebmd_sched;
 

@@ -11,7 +11,7 @@
 
 #include "ebm/io.h"
 #include "fail_alloc.h"
-#include "work/job_checkpoint.h"
+#include "run/job_checkpoint.h"
 #include "run_bench.h"
 
 #define BODY "{\"n\":3,\"seed\":4,\"steps_per_level\":20}"

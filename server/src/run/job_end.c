@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "ebm/memory.h"
-#include "work/job_checkpoint.h"
+#include "run/job_checkpoint.h"
 
 static ebmd_timings timings_of(const ebmd_run *run)
 {

@@ -1,7 +1,7 @@
 /* What the chains of a run say together on their way, see job_run.h. */
 #include "base/clock.h"
 #include "ebm/memory.h"
-#include "work/job_run.h"
+#include "run/job_run.h"
 
 #define DIAGNOSE_RATIO 20.0 /* a diagnosis may take a twentieth of the time between two */
 

@@ -1,6 +1,6 @@
 /* What the scheduler asks of a run and tells it, see job_run.h. */
 #include "ebm/memory.h"
-#include "work/job_run.h"
+#include "run/job_run.h"
 
 #define PAUSE_MS 1000 /* before a job is claimed again that could not be taken up */
 

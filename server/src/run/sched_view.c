@@ -1,7 +1,7 @@
 /* What the scheduler is asked about its open jobs, see sched.h. Changes nothing. */
 #include <string.h>
 
-#include "work/sched_internal.h"
+#include "run/sched_internal.h"
 
 bool ebmd_sched_uses(ebmd_sched *s, const ebm_model *model)
 {

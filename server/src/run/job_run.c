@@ -1,12 +1,12 @@
 /* A job at work, see job_run.h. */
-#include "work/job_run.h"
+#include "run/job_run.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "ebm/memory.h"
-#include "work/job_checkpoint.h"
+#include "run/job_checkpoint.h"
 
 #define RUN_ARENA_LIMIT EBMD_PLAN_ARENA
 #define FIRST_SAVE_MS   5.0 /* work of a job that was cut off before, until it is saved */

@@ -2,7 +2,7 @@
  *
  * head, one entry per part, the states of the parts that are BEGUN in order, and the digest of all
  * that in hex. Numbers are in the machine's order; `order` tells. */
-#include "work/job_checkpoint.h"
+#include "run/job_checkpoint.h"
 
 #include <math.h>
 #include <string.h>

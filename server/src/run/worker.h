@@ -3,7 +3,7 @@
 #ifndef EBMD_WORKER_H
 #define EBMD_WORKER_H
 
-#include "work/sched.h"
+#include "run/sched.h"
 #include "base/state.h"
 
 #define EBMD_WORKERS_MAX 64

@@ -1,5 +1,5 @@
 /* Leases of open jobs are renewed while their workers come back, see sched.h. */
-#include "work/sched_internal.h"
+#include "run/sched_internal.h"
 
 #include <string.h>
 
