@@ -136,6 +136,48 @@ static void test_too_likely(void **state)
     long_scene_clear(&s);
 }
 
+/* The images of all marks, one after another. */
+typedef struct album {
+    uint8_t pixels[4][16 * LONG_PIXELS];
+    int64_t first; /* chain of the album that a run begins with */
+    int mark;
+} album;
+
+static ebm_status stick_in(void *user, int64_t steps, const ebmt_dataset *images, ebm_error *err)
+{
+    album *a = user;
+    (void)steps, (void)err;
+    memcpy(a->pixels[a->mark++] + a->first * LONG_PIXELS, images->pixels,
+           (size_t)images->count * LONG_PIXELS);
+    return EBM_OK;
+}
+
+/* Sixteen chains at once, and eight and eight, are the same chains. */
+static void test_parts(void **state)
+{
+    static long_scene s;
+    album whole = {.first = 0}, parts = {.first = 0};
+    (void)state;
+    long_scene_make(&s, 2, EBM_SAMPLER_MALA);
+    s.opt.plan.burn_in = 50;
+    s.opt.plan.steps = 200;
+    s.opt.on_images = stick_in;
+    s.opt.user = &whole;
+    s.opt.draw.n = 16;
+    long_scene_run(&s);
+    s.opt.user = &parts;
+    s.opt.draw.n = 8;
+    for (parts.first = 0; parts.first < 16; parts.first += 8) {
+        parts.mark = 0;
+        s.opt.draw.first_index = (int32_t)parts.first;
+        long_scene_run(&s);
+    }
+    assert_int_equal(whole.mark, 4); /* as drawn, 0, 100, 200 */
+    assert_memory_equal(whole.pixels, parts.pixels, sizeof whole.pixels);
+    assert_memory_not_equal(whole.pixels[0], whole.pixels[3], sizeof whole.pixels[0]);
+    long_scene_clear(&s);
+}
+
 static ebm_status refuse_images(void *user, int64_t steps, const ebmt_dataset *images,
                                 ebm_error *err)
 {
@@ -325,9 +367,9 @@ int main(void)
         cmocka_unit_test(test_right_samplers), cmocka_unit_test(test_too_long_a_step),
         cmocka_unit_test(test_divergence),     cmocka_unit_test(test_standing_still),
         cmocka_unit_test(test_on_a_model),     cmocka_unit_test(test_denoised_images),
-        cmocka_unit_test(test_images_refused), cmocka_unit_test(test_no_ruler),
-        cmocka_unit_test(test_too_likely),     cmocka_unit_test(test_indices),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_parts),          cmocka_unit_test(test_images_refused),
+        cmocka_unit_test(test_no_ruler),       cmocka_unit_test(test_too_likely),
+        cmocka_unit_test(test_indices),        cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
