@@ -14,7 +14,7 @@
 #include "ebm/memory.h"
 #include "routes/job_events.h"
 #include "http/listen.h"
-#include "http/router.h"
+#include "routes/router.h"
 
 #define ADMIN_CONNECTIONS 64u
 #define MAIN_THREADS      2u

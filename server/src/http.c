@@ -15,10 +15,10 @@
 
 #include "base/clock.h"
 #include "ebm/memory.h"
-#include "http/exchange.h"
+#include "exchange.h"
 #include "http/listen.h"
 #include "http/reaper.h"
-#include "http/router.h"
+#include "routes/router.h"
 #include "base/timedcond.h"
 
 #define REQUEST_ARENA_LIMIT   (1024u * 1024u)

@@ -2,11 +2,13 @@
 #define _GNU_SOURCE /* SO_ATTACH_FILTER */
 #include "http/listen.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -19,6 +21,19 @@
 /* The admin listener's connections, the store's and models' files, epoll sets, and some to
  * spare: at the limit the HTTP library spins until a connection closes. */
 #define SPARE_FDS (64u + 64u)
+
+/* A name would be looked up, and may lead anywhere. */
+bool ebmd_address_is_loopback(const ebmd_address *a)
+{
+    struct in_addr v4;
+    struct in6_addr v6;
+
+    if (inet_pton(AF_INET, a->host, &v4) == 1)
+        return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
+    if (inet_pton(AF_INET6, a->host, &v6) == 1)
+        return IN6_IS_ADDR_LOOPBACK(&v6);
+    return strcmp(a->host, "localhost") == 0;
+}
 
 static int open_one(const struct addrinfo *ai)
 {

@@ -2,9 +2,18 @@
 #ifndef EBMD_LISTEN_H
 #define EBMD_LISTEN_H
 
-#include <stddef.h>
+#include <stdbool.h>
 
-#include "options/options.h"
+#include "ebm/status.h"
+
+typedef struct ebmd_address {
+    char host[256];
+    char port[8];
+    bool none; /* the listener is switched off */
+} ebmd_address;
+
+/* True for an address that only this machine can reach. */
+bool ebmd_address_is_loopback(const ebmd_address *a);
 
 /* Opens a listening socket. @own *fd: close() @err IO with the address in err->where */
 EBM_MUST_CHECK ebm_status ebmd_listen_open(const ebmd_address *address, int *fd, ebm_error *err);

@@ -1,8 +1,6 @@
 /* Flags, environment and file put together, see options.h. */
 #include "options/options.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <string.h>
 
 #include "options/conf_file.h"
@@ -134,19 +132,6 @@ static ebm_status apply_file(const source *env, const source *flags, ebmd_option
     if (!path || path[0] == '\0')
         return EBM_OK;
     return ebmd_conf_read(path, take_line, &reader, err);
-}
-
-/* A name would be looked up, and may lead anywhere. */
-bool ebmd_address_is_loopback(const ebmd_address *a)
-{
-    struct in_addr v4;
-    struct in6_addr v6;
-
-    if (inet_pton(AF_INET, a->host, &v4) == 1)
-        return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
-    if (inet_pton(AF_INET6, a->host, &v6) == 1)
-        return IN6_IS_ADDR_LOOPBACK(&v6);
-    return strcmp(a->host, "localhost") == 0;
 }
 
 /* What no single value tells. */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "ebm/status.h"
+#include "http/listen.h"
 #include "http/proxies.h"
 
 /* Exit codes of sysexits.h that we use. */
@@ -26,12 +27,6 @@ enum {
 };
 
 #define EBMD_PATH_MAX 4096
-
-typedef struct ebmd_address {
-    char host[256];
-    char port[8];
-    bool none; /* the listener is switched off */
-} ebmd_address;
 
 /* What to do instead of serving. */
 typedef enum ebmd_action {
@@ -72,8 +67,6 @@ typedef struct ebmd_options {
 int ebmd_options_parse(int argc, const char *const *argv, char *(*lookup)(const char *),
                        ebmd_options *out, ebm_error *err);
 
-/* True for an address that only this machine can reach. */
-bool ebmd_address_is_loopback(const ebmd_address *a);
 /* How many streams there may be. */
 unsigned ebmd_options_streams(const ebmd_options *o);
 

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "ebm/memory.h"
-#include "http/router.h"
+#include "routes/router.h"
 
 /* Hands the order to the loader and waits for it like others wait for a job. */
 static void order(const ebmd_app *app, ebmd_request *r, ebmd_order what)

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "http/media.h"
-#include "http/router.h"
+#include "routes/router.h"
 #include "http/stream.h"
 
 /* A client that has seen the end asks once more, because its line was closed: 204 tells it to stop

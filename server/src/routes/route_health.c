@@ -1,5 +1,5 @@
 /* Health and version: answers from the phase alone, so that they work when nothing else does. */
-#include "http/router.h"
+#include "routes/router.h"
 
 static void answer_pairs(ebmd_request *r, const ebma_pair *pairs, size_t n)
 {

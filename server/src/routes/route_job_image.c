@@ -6,7 +6,7 @@
 #include "ebm/memory.h"
 #include "http/etag.h"
 #include "http/query.h"
-#include "http/router.h"
+#include "routes/router.h"
 
 /* Finds a job of the caller that has ended, or answers why not. */
 static bool find_ended(const ebmd_app *app, ebmd_request *r, ebmd_view *view)

@@ -5,7 +5,7 @@
 #include "ebm/memory.h"
 #include "routes/jobview.h"
 #include "http/query.h"
-#include "http/router.h"
+#include "routes/router.h"
 
 #define PAGE_MAX     100
 #define PAGE_DEFAULT 20

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "routes/job_events.h"
 #include "kinds/kind.h"
-#include "http/router.h"
+#include "routes/router.h"
 
 #define FRESH_MS 500.0  /* a picture that is not older is as good as a new one */
 #define WAIT_MS  2000.0 /* for a new one: chains take turns */

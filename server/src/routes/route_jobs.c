@@ -7,7 +7,7 @@
 #include "http/etag.h"
 #include "routes/jobview.h"
 #include "http/query.h"
-#include "http/router.h"
+#include "routes/router.h"
 #include "routes/submit.h"
 
 /* A job that has ended is shown in the same way for ever: who asks again is spared the pictures. */

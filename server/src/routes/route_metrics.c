@@ -1,6 +1,6 @@
 /* GET /metrics on the admin listener. */
 #include "base/metrics.h"
-#include "http/router.h"
+#include "routes/router.h"
 
 #define INFOS_MAX (EBMD_MODELS_MAX + 1)
 

@@ -1,6 +1,6 @@
 /* GET /v1/models and /v1/models/{id}: what is loaded and which parameters it takes. */
 #include "ebm/memory.h"
-#include "http/router.h"
+#include "routes/router.h"
 
 void ebmd_route_models(const ebmd_app *app, ebmd_request *r)
 {

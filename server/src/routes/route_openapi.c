@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "ebm/memory.h"
-#include "http/router.h"
+#include "routes/router.h"
 
 void ebmd_route_openapi(const ebmd_app *app, ebmd_request *r)
 {

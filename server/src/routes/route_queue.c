@@ -1,7 +1,7 @@
 /* GET /v1/queue and /v1/capabilities: how busy we are, and what we can do. */
 #include "kinds/kind.h"
 #include "http/prefer.h"
-#include "http/router.h"
+#include "routes/router.h"
 
 #define KINDS_SHOWN 32
 

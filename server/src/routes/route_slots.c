@@ -1,6 +1,6 @@
 /* GET /v1/slots on the admin listener: what is being worked on at this moment. */
 #include "ebm/memory.h"
-#include "http/router.h"
+#include "routes/router.h"
 
 static ebma_slot describe(const ebmd_slot *s)
 {

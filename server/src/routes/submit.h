@@ -4,7 +4,7 @@
 #define EBMD_SUBMIT_H
 
 #include "kinds/kind.h"
-#include "http/router.h"
+#include "routes/router.h"
 
 /* Takes the body as a request of this kind: refuses it, accepts it and lets the connection wait,
  * or answers 202 at once (Prefer: respond-async). */

@@ -4,7 +4,7 @@
 #define EBMD_SUBMIT_COST_H
 
 #include "kinds/kind.h"
-#include "http/router.h"
+#include "routes/router.h"
 
 typedef struct ebmd_cost {
     double work;

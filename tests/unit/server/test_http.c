@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "http.h"
 #include "http_client.h"
-#include "http/router.h"
+#include "routes/router.h"
 #include "run_bench.h"
 
 #define PATIENCE_MS 60000.0

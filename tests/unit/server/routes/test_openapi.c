@@ -13,7 +13,7 @@
 
 #include "ebma/op_request.h"
 #include "kinds/kind.h"
-#include "http/router.h"
+#include "routes/router.h"
 
 static json_t *doc;
 

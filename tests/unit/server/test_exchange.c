@@ -9,9 +9,9 @@
 #include <sys/stat.h>
 
 #include "ebm/memory.h"
-#include "http/exchange.h"
+#include "exchange.h"
 #include "fail_alloc.h"
-#include "http/router.h"
+#include "routes/router.h"
 #include "temp_dir.h"
 
 static ebmd_state phase = {.wake_fd = -1};

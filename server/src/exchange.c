@@ -1,5 +1,5 @@
 /* The life of a request, see exchange.h. */
-#include "http/exchange.h"
+#include "exchange.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "ebm/memory.h"
 #include "http/guard.h"
 #include "http/media.h"
-#include "http/router.h"
+#include "routes/router.h"
 #include "routes/submit.h"
 
 /* What a client may go on sending after its body is too long, before the line is cut: enough

@@ -1,5 +1,5 @@
 /* The table of routes, see router.h. */
-#include "http/router.h"
+#include "routes/router.h"
 
 #include <stdio.h>
 #include <string.h>

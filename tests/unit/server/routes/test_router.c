@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "http/router.h"
+#include "routes/router.h"
 
 static void copy(const ebmd_capture *c, char out[64])
 {
