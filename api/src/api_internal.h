@@ -84,7 +84,10 @@ void ebma__decode_member(ebma__decoder *d, const ebm_param *row, const json_t *v
 json_t *ebma__param_value(const ebm_param *row, double value);
 /* The request as the object that asks for it again, as ebma_op_encode(). NULL without memory. */
 json_t *ebma__op_object(const ebma_op_request *request, bool whole);
-/* The object that a request brought. NULL without memory. */
+/* The text to keep of an object that a request brought: no blanks, numbers as short as their bits
+ * allow. @own *out lies in the arena @err LIMIT (over EBMA_METADATA_MAX), NOMEM */
+ebm_status ebma__metadata_take(const json_t *value, ebm_arena *arena, const char **out);
+/* The object of that text. NULL without memory. */
 json_t *ebma__metadata(const char *text);
 /* What chains say together. NULL without memory. */
 json_t *ebma__report_object(const struct ebma_chains *chains);

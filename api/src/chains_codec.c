@@ -28,30 +28,13 @@ ebm_status ebma_chains_encode(const ebma_chains_request *request, char **json, s
     return ebma__json_write(root, json, size, err);
 }
 
-/* @own out lies in the arena */
-static ebm_status take_metadata(const json_t *value, ebm_arena *arena, const char **out,
-                                ebm_error *err)
-{
-    char *text = value ? json_dumps(value, JSON_COMPACT) : NULL, *kept = NULL;
-
-    *out = NULL;
-    if (!value)
-        return EBM_OK;
-    if (text)
-        kept = ebm_arena_alloc(arena, strlen(text) + 1, 1);
-    if (kept)
-        memcpy(kept, text, strlen(text) + 1);
-    free(text);
-    *out = kept;
-    return kept ? EBM_OK : ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for metadata");
-}
-
 ebm_status ebma_chains_decode(const char *json, size_t size, ebm_arena *arena,
                               ebma_chains_request *out, ebm_error *err)
 {
     json_t *root = json_loadb(json, size, JSON_REJECT_DUPLICATES, NULL);
     const json_t *text = json_object_get(root, "receipt");
     const json_t *forked = json_object_get(root, "forked");
+    const json_t *metadata = json_object_get(root, "metadata");
     ebm_status st;
 
     if (json_is_string(text) && json_is_boolean(forked))
@@ -59,8 +42,9 @@ ebm_status ebma_chains_decode(const char *json, size_t size, ebm_arena *arena,
     else
         st = ebm_error_set(err, EBM_ERR_FORMAT, "receipt", "not a request to go on with chains");
     out->forked = json_is_true(forked);
-    if (st == EBM_OK)
-        st = take_metadata(json_object_get(root, "metadata"), arena, &out->metadata, err);
+    out->metadata = NULL;
+    if (st == EBM_OK && metadata)
+        st = ebma__metadata_take(metadata, arena, &out->metadata);
     json_decref(root);
     return st;
 }

@@ -93,6 +93,25 @@ static json_t *pictures_value(const ebma_op_request *r)
     return list;
 }
 
+ebm_status ebma__metadata_take(const json_t *value, ebm_arena *arena, const char **out)
+{
+    char *text = NULL, *kept = NULL;
+    size_t size;
+    ebm_status st = ebma__json_write(json_deep_copy(value), &text, &size, NULL);
+
+    *out = NULL;
+    if (st == EBM_OK && size > EBMA_METADATA_MAX)
+        st = EBM_ERR_LIMIT;
+    if (st == EBM_OK)
+        kept = ebm_arena_alloc(arena, size + 1, 1);
+    if (st == EBM_OK && !kept)
+        st = EBM_ERR_NOMEM;
+    if (st == EBM_OK)
+        *out = memcpy(kept, text, size + 1);
+    ebm_free(text);
+    return st;
+}
+
 json_t *ebma__metadata(const char *text)
 {
     return json_loads(text, JSON_REJECT_DUPLICATES, NULL);

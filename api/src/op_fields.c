@@ -289,8 +289,7 @@ static void decode_image(ebma__decoder *d, const ebm_param *row, const json_t *v
 /* Kept as text: nothing in it means anything here. */
 static void decode_object(ebma__decoder *d, const ebm_param *row, const json_t *value)
 {
-    char *text;
-    size_t size;
+    ebm_status st;
 
     if (json_is_null(value))
         return;
@@ -298,18 +297,11 @@ static void decode_object(ebma__decoder *d, const ebm_param *row, const json_t *
         refuse(d, row, "wrong_type", "must be an object of at most 4096 bytes");
         return;
     }
-    size = json_dumpb(value, NULL, 0, JSON_COMPACT);
-    if (size > EBMA_METADATA_MAX) {
+    st = ebma__metadata_take(value, d->arena, &d->out->metadata);
+    if (st == EBM_ERR_LIMIT)
         refuse(d, row, "too_long", "has over 4096 bytes, written without blanks");
-        return;
-    }
-    text = size > 0 ? ebm_arena_alloc(d->arena, size + 1, 1) : NULL;
-    if (!text || json_dumpb(value, text, size, JSON_COMPACT) != size) {
+    else if (st != EBM_OK)
         d->problem->code = EBMA_OUT_OF_MEMORY;
-        return;
-    }
-    text[size] = '\0';
-    d->out->metadata = text;
 }
 
 void ebma__decode_member(ebma__decoder *d, const ebm_param *row, const json_t *value)

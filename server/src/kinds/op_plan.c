@@ -93,9 +93,9 @@ static void describe(ebmd_op *op, ebmd_plan *plan)
 }
 
 /* Images have the model's size; a request may say which it expects. */
-static ebm_status check_size(ebmd_op *op, ebm_arena *arena, ebma_problem *problem)
+static ebm_status check_size(const ebmd_op *op, ebm_arena *arena, ebma_problem *problem)
 {
-    ebma_op_request *r = &op->request;
+    const ebma_op_request *r = &op->request;
     char text[64];
 
     snprintf(text, sizeof(text), "the model's images are %dx%d", op->shape.width, op->shape.height);
@@ -103,8 +103,6 @@ static ebm_status check_size(ebmd_op *op, ebm_arena *arena, ebma_problem *proble
         ebma_problem_row(problem, arena, "width", "not_the_models", text);
     if (r->height > 0 && r->height != op->shape.height)
         ebma_problem_row(problem, arena, "height", "not_the_models", text);
-    r->width = op->shape.width;
-    r->height = op->shape.height;
     return problem->n_errors > 0 ? EBM_ERR_RANGE : EBM_OK;
 }
 

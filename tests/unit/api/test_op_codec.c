@@ -317,12 +317,13 @@ static void metadata_is_carried(void **state)
     ebma_problem p;
 
     (void)state;
-    assert_int_equal(decode("{\"metadata\":{\"b\": [1.50, \"\u00e4\"], \"a\": {}}}", arena, &r, &p),
-                     EBM_OK);
-    assert_string_equal(r.metadata, "{\"b\":[1.5,\"\u00e4\"],\"a\":{}}");
+    assert_int_equal(
+        decode("{\"metadata\":{\"b\": [1.50, 0.1, \"\u00e4\"], \"a\": {}}}", arena, &r, &p),
+        EBM_OK);
+    assert_string_equal(r.metadata, "{\"b\":[1.5,0.1,\"\u00e4\"],\"a\":{}}");
     r.model[r.n_models++] = (ebm_weighted){.id = "m", .weight = 1.0};
     assert_int_equal(ebma_op_encode(&r, true, &text, &size, NULL), EBM_OK);
-    assert_non_null(strstr(text, "\"metadata\":{\"b\":[1.5,\"\u00e4\"],\"a\":{}}"));
+    assert_non_null(strstr(text, "\"metadata\":{\"b\":[1.5,0.1,\"\u00e4\"],\"a\":{}}"));
     ebm_free(text);
     assert_int_equal(ebma_op_encode(&r, false, &text, &size, NULL), EBM_OK);
     assert_null(strstr(text, "metadata"));

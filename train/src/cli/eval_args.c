@@ -97,6 +97,10 @@ static ebm_status check_model_args(const ebmt__eval_args *a, ebm_error *err)
         return ebm_error_set(err, EBM_ERR_ARG, "--long-chains", "needs a --model");
     if (a->long_chains > 0 && a->long_chains < 8)
         return ebm_error_set(err, EBM_ERR_ARG, "--long-chains", "must be 0, or 8 and more");
+    if (a->long_chains == 0 && (a->long_images || a->long_checkpoint))
+        return ebm_error_set(err, EBM_ERR_ARG,
+                             a->long_images ? "--long-images" : "--long-checkpoint",
+                             "there are no --long-chains");
     if ((int64_t)a->first_index + a->long_chains > INT32_MAX)
         return ebm_error_set(err, EBM_ERR_ARG, "--first-index", "the last index is over %ld",
                              (long)INT32_MAX - 1);

@@ -308,6 +308,10 @@ evaluate 64 --model "$work/demo" --n 9 --distance-only --long-chains 8 --long-st
     --long-checkpoint "$work/long"
 says err "other data or settings"
 evaluate 64 --model "$work/demo" --long-chains 7
+evaluate 64 --model "$work/demo" --long-images "$work/none"
+says err "long-images"
+evaluate 64 --model "$work/demo" --long-checkpoint "$work/none"
+says err "long-checkpoint"
 evaluate 64 --model "$work/demo" --long-chains 8 --long-sampler nuts
 says err "--long-sampler"
 evaluate 64 --samples "$work/d.npy" --long-chains 8
