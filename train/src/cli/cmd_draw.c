@@ -8,7 +8,7 @@
 #include "cli/op_remote.h"
 #include "cli/op_run.h"
 #include "ebm/memory.h"
-#include "grid.h"
+#include "report/grid.h"
 
 #define MAX_IMAGES      100000 /* a request to the daemon may ask for fewer */
 #define MAX_GRID_IMAGES 4096

@@ -6,14 +6,14 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "checkpoint.h"
 #include "cli/cli.h"
 #include "cli/train_data.h"
 #include "cli/train_flags.h"
 #include "ebm/io.h"
 #include "ebm/memory.h"
 #include "ebmm/models.h"
-#include "progress.h"
+#include "report/progress.h"
+#include "save/checkpoint.h"
 
 /* An earlier run's checkpoints are hours of work: nobody overwrites them by a forgotten flag. */
 static ebm_status check_out(const ebmt_train_args *a, ebm_error *err)

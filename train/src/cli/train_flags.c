@@ -8,7 +8,7 @@
 #include "cli/open_any.h"
 #include "ebm/memory.h"
 #include "ebm/model.h"
-#include "manifest_facts.h"
+#include "save/manifest_facts.h"
 
 /* Points of the plane have an architecture of their own. */
 static const char *const architectures[] = {"drl-resnet", "drl-unet"};

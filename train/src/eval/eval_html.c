@@ -7,8 +7,8 @@
 #include "ebm/memory.h"
 #include "ebmt/eval.h"
 #include "eval/image_sets.h"
-#include "grid.h"
-#include "html_page.h"
+#include "report/grid.h"
+#include "report/html_page.h"
 
 #define SHEET_IMAGES 100
 

@@ -7,7 +7,7 @@
 
 #include "ebm/memory.h"
 #include "ebmt/eval.h"
-#include "manifest_facts.h"
+#include "save/manifest_facts.h"
 
 /* JSON has no NaN: what was not measured is null. */
 static json_t *real(double value)

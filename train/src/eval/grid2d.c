@@ -7,7 +7,7 @@
 
 #include "ebm/memory.h"
 #include "ebm/session.h"
-#include "grid.h"
+#include "report/grid.h"
 
 #define INNER       4   /* points of a cell, in a row, at which a truth with edges is looked at */
 #define BLUR_REACH  6.0 /* standard deviations */

@@ -14,7 +14,7 @@
 #include "ebm/io.h"
 #include "ebm/memory.h"
 #include "fail_alloc.h"
-#include "metrics_log.h"
+#include "report/metrics_log.h"
 #include "temp_dir.h"
 
 static void append(ebmt_metrics *m, int64_t iteration, double loss)

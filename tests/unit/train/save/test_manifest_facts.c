@@ -12,7 +12,7 @@
 
 #include "ebm/memory.h"
 #include "fail_alloc.h"
-#include "manifest_facts.h"
+#include "save/manifest_facts.h"
 
 #define ROOM 16
 

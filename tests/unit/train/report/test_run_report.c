@@ -13,9 +13,9 @@
 #include "ebm/io.h"
 #include "ebm/memory.h"
 #include "fail_alloc.h"
-#include "report_sheets.h"
-#include "run_report.h"
-#include "svg_chart.h"
+#include "report/report_sheets.h"
+#include "report/run_report.h"
+#include "report/svg_chart.h"
 #include "temp_dir.h"
 
 enum { LEVELS = 40 };

@@ -11,11 +11,11 @@
 
 #include <cmocka.h>
 
-#include "checkpoint.h"
 #include "ebm/io.h"
 #include "ebm/memory.h"
 #include "ebmt/train.h"
 #include "fail_alloc.h"
+#include "save/checkpoint.h"
 #include "temp_dir.h"
 
 #define N_PARAMS   5

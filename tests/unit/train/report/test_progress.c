@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "progress.h"
+#include "report/progress.h"
 
 /* A stream into memory. */
 typedef struct sheet {

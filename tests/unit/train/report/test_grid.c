@@ -11,7 +11,7 @@
 #include "ebm/io.h"
 #include "ebm/memory.h"
 #include "fail_alloc.h"
-#include "grid.h"
+#include "report/grid.h"
 #include "temp_dir.h"
 
 static const uint8_t three[] = {1, 2, 3, 4, 5, 6, 11, 12, 13, 14, 15, 16, 21, 22, 23, 24, 25, 26};

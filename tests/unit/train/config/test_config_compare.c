@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "config_compare.h"
+#include "config/config_compare.h"
 #include "ebm/memory.h"
 #include "ebmt/train.h"
 

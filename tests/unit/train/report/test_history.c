@@ -11,8 +11,8 @@
 
 #include "assert_numbers.h"
 #include "fail_alloc.h"
-#include "history_read.h"
-#include "metrics_log.h"
+#include "report/history_read.h"
+#include "report/metrics_log.h"
 #include "temp_dir.h"
 
 enum { LEVELS = 3 };

@@ -14,12 +14,12 @@
 
 #include <cmocka.h>
 
+#include "../run_scene.h"
 #include "ebm/io.h"
 #include "ebm/memory.h"
 #include "ebmt/train.h"
-#include "out_lock.h"
 #include "random_net.h"
-#include "run_scene.h"
+#include "save/out_lock.h"
 #include "temp_dir.h"
 
 #define LEFTOVER ".ebm-1-2-000000003-0.tmp"
