@@ -12,8 +12,9 @@
 #include "base/clock.h"
 #include "daemon_internal.h"
 #include "ebm/memory.h"
-#include "routes/job_events.h"
 #include "http/listen.h"
+#include "routes/job_events.h"
+#include "routes/jobview.h"
 #include "routes/router.h"
 
 #define ADMIN_CONNECTIONS 64u
@@ -216,6 +217,7 @@ static ebmd_live *make_live(ebmd_parts *d)
                              .metrics = d->app.metrics,
                              .seconds = seconds_of,
                              .pictured = ebmd_job_pictured,
+                             .describe = ebmd_jobview_describe,
                              .arg = &d->app,
                              .streams = ebmd_options_streams(d->opt),
                              .beat_ms = d->opt->stream_heartbeat * 1e3};
@@ -223,10 +225,28 @@ static ebmd_live *make_live(ebmd_parts *d)
     return d->app.sched ? ebmd_live_create(&opt) : NULL;
 }
 
+static void models_changed(void *arg)
+{
+    const ebmd_app *app = arg;
+
+    ebmd_sched_models_changed(app->sched);
+}
+
+static void order_done(void *arg, const char *id)
+{
+    const ebmd_app *app = arg;
+
+    ebmd_waiters_end(app->waiters, id);
+}
+
 static ebm_status start_loader(ebmd_parts *d, ebm_error *err)
 {
-    ebmd_loader_options opt = {d->app.catalog, d->app.sched, d->app.waiters, d->app.log,
-                               d->app.metrics};
+    ebmd_loader_options opt = {.catalog = d->app.catalog,
+                               .changed = models_changed,
+                               .done = order_done,
+                               .arg = &d->app,
+                               .log = d->app.log,
+                               .metrics = d->app.metrics};
 
     return ebmd_loader_start(&opt, &d->app.loader, err);
 }

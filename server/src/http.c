@@ -14,12 +14,12 @@
 #include <microhttpd.h>
 
 #include "base/clock.h"
+#include "base/timedcond.h"
 #include "ebm/memory.h"
 #include "exchange.h"
 #include "http/listen.h"
 #include "http/reaper.h"
 #include "routes/router.h"
-#include "base/timedcond.h"
 
 #define REQUEST_ARENA_LIMIT   (1024u * 1024u)
 #define MEMORY_PER_CONNECTION (32u * 1024u)
@@ -136,7 +136,7 @@ static ssize_t read_stream(void *cls, uint64_t at, char *out, size_t room)
         pthread_mutex_lock(&h->sync.lock);
         x->woken = false;
         pthread_mutex_unlock(&h->sync.lock);
-        n = ebmd_stream_read(h->app, &x->r.stream, out, room);
+        n = ebmd_stream_read(&x->r.stream, out, room);
     } while (n == 0 && !park(x) && !is_sealed(h));
     if (n > 0) {
         x->r.reply.size += (size_t)n;

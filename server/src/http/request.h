@@ -6,14 +6,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "http/budget.h"
-#include "ebma/api.h"
 #include "base/ids.h"
+#include "ebma/api.h"
+#include "http/budget.h"
 #include "http/keys.h"
 #include "http/prefer.h"
 #include "http/proxies.h"
-#include "http/stream.h"
 #include "http/waiters.h"
+#include "watch/stream.h"
 
 #define EBMD_HEADERS_MAX       64
 #define EBMD_HEADER_BYTES_MAX  16384

@@ -96,7 +96,7 @@ static void carry_out(ebmd_loader *l, const item *what, ebm_error *err)
         ebmd_catalog_refresh(l->opt.catalog, report_load, l);
         break;
     }
-    ebmd_sched_models_changed(l->opt.sched);
+    l->opt.changed(l->opt.arg);
 }
 
 /* --- the list of orders: with the lock held ----------------------------------------------- */
@@ -188,7 +188,7 @@ static void *loader_main(void *arg)
         work_on(l, next);
         memcpy(id, next->id, sizeof(id));
         pthread_mutex_unlock(&l->lock);
-        ebmd_waiters_end(l->opt.waiters, id);
+        l->opt.done(l->opt.arg, id);
         pthread_mutex_lock(&l->lock);
     }
     pthread_mutex_unlock(&l->lock);

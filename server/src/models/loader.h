@@ -1,22 +1,22 @@
 /* The thread that reads models from disk when an operator asks for it, so that nobody who answers
  * requests or beats a watchdog has to wait for a disk. Orders are carried out one after another.
- * Knows the catalog, and how to tell workers and whoever waits; not who asks, nor HTTP.
+ * Knows the catalog; not who asks, nor who has to hear of it.
  * @thread every call from any thread */
 #ifndef EBMD_LOADER_H
 #define EBMD_LOADER_H
 
-#include "models/catalog.h"
+#include "base/ids.h"
 #include "base/log.h"
 #include "base/metrics.h"
-#include "run/sched.h"
-#include "http/waiters.h"
+#include "models/catalog.h"
 
 typedef struct ebmd_loader ebmd_loader;
 
 typedef struct ebmd_loader_options {
     ebmd_catalog *catalog;
-    ebmd_sched *sched;
-    ebmd_waiters *waiters;
+    void (*changed)(void *arg);              /* the set of models may be another now */
+    void (*done)(void *arg, const char *id); /* an order has been carried out */
+    void *arg;
     ebmd_log *log;
     ebmd_metrics *metrics; /* NULL: nobody counts */
 } ebmd_loader_options;

@@ -85,3 +85,23 @@ ebm_status ebmd_jobview_json(const ebmd_app *app, const ebmd_view *view, char **
     ebm_free(document);
     return st;
 }
+
+ebm_status ebmd_jobview_describe(void *arg, const char *id, ebmd_job_state *state, char **json,
+                                 size_t *size)
+{
+    const ebmd_app *app = arg;
+    const ebma_problem gone = {.code = EBMA_JOB_GONE};
+    ebmd_view view = {.position = 0};
+    ebm_status st = app->store->ops->get(app->store, id, NULL, &view);
+
+    if (st == EBM_OK)
+        st = ebmd_jobview_json(app, &view, json, size, NULL);
+    if (st == EBM_ERR_NOMEM)
+        return st;
+    *state = view.row.state;
+    if (st == EBM_OK)
+        return EBM_OK;
+    if (*state == EBMD_JOB_QUEUED)
+        *state = EBMD_JOB_FAILED;
+    return ebma_problem_encode(&gone, NULL, json, size, NULL);
+}

@@ -11,5 +11,10 @@ ebma_job_status ebmd_jobview_status(ebmd_job_state state);
  * @own *json: ebm_free() @err NOT_FOUND: gone meanwhile; IO, NOMEM, FORMAT (damaged record) */
 EBM_MUST_CHECK ebm_status ebmd_jobview_json(const ebmd_app *app, const ebmd_view *view, char **json,
                                             size_t *size, ebm_error *err);
+/* The job object as it stands, for streams; of a job that is not there any more, the problem that
+ * says so, and the state FAILED.
+ * @range arg: the app @own *json: ebm_free() @err NOMEM */
+EBM_MUST_CHECK ebm_status ebmd_jobview_describe(void *arg, const char *id, ebmd_job_state *state,
+                                                char **json, size_t *size);
 
 #endif

@@ -1,12 +1,13 @@
 /* Chains as resources, under the id of the job that made them: look, take away, bring, go on. */
 #include <string.h>
 
-#include "kinds/chain_keep.h"
 #include "ebm/memory.h"
-#include "routes/jobview.h"
+#include "kinds/chain_keep.h"
 #include "kinds/kind_chains.h"
+#include "routes/jobview.h"
 #include "routes/route_chains.h"
 #include "routes/submit.h"
+#include "run/chains_open.h"
 
 /* --- what is there ------------------------------------------------------------------------- */
 

@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "http/media.h"
+#include "routes/job_stream.h"
 #include "routes/router.h"
-#include "http/stream.h"
 
 /* A client that has seen the end asks once more, because its line was closed: 204 tells it to stop
  * (WHATWG HTML, 9.2.3). */
@@ -17,7 +17,7 @@ static void look_on(const ebmd_app *app, ebmd_request *r)
 {
     r->waiter.keep_job = r->waiter.poll = true;
     ebmd_waiters_add(app->waiters, &r->waiter);
-    ebmd_stream_join(app, r, r->waiter.id);
+    ebmd_job_stream_join(app, r, r->waiter.id);
 }
 
 void ebmd_route_job_events(const ebmd_app *app, ebmd_request *r)
@@ -28,7 +28,7 @@ void ebmd_route_job_events(const ebmd_app *app, ebmd_request *r)
         ebmd_reply_code(r, EBMA_NOT_ACCEPTABLE);
         return;
     }
-    if (!ebmd_stream_query(r))
+    if (!ebmd_job_stream_query(r))
         return;
     if (!ebmd_id_is_job(r->capture, strlen(r->capture)) ||
         app->store->ops->get(app->store, r->capture, ebmd_request_owner(r), &view) != EBM_OK) {
@@ -38,7 +38,7 @@ void ebmd_route_job_events(const ebmd_app *app, ebmd_request *r)
     memcpy(r->waiter.id, view.row.id, sizeof(view.row.id));
     if (view.row.purged)
         ebmd_reply_code(r, EBMA_JOB_GONE);
-    else if (!ebmd_stream_admit(app, r))
+    else if (!ebmd_job_stream_admit(app, r))
         return;
     else if (has_seen_the_end(r, &view.row))
         ebmd_reply_empty(r, 204);

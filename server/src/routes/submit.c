@@ -8,11 +8,12 @@
 #include "base/clock.h"
 #include "ebm/io.h"
 #include "ebm/memory.h"
-#include "routes/idem_key.h"
-#include "routes/jobview.h"
 #include "ebma/op_request.h"
 #include "http/media.h"
 #include "http/query.h"
+#include "routes/idem_key.h"
+#include "routes/job_stream.h"
+#include "routes/jobview.h"
 #include "routes/submit_cost.h"
 
 /* --- refusals ----------------------------------------------------------------------------- */
@@ -206,7 +207,7 @@ static void answer(const ebmd_app *app, ebmd_request *r, ebmd_submit_outcome how
         if (r->wants_events)
             ebmd_reply_addf(r, "Location", "/v1/jobs/%s", id);
         if (r->wants_events)
-            ebmd_stream_join(app, r, id);
+            ebmd_job_stream_join(app, r, id);
         else if (!will_wait(r))
             reply_async(app, r, id, how == EBMD_SUBMIT_REPLAYED);
         else
@@ -269,7 +270,7 @@ static void accept_ready(const ebmd_app *app, ebmd_request *r, const ebmd_ready 
 
     if (!ebmd_cost_fits(app, r, plan) || !ebmd_cost_may_rank(app, r, plan) ||
         !ebmd_idem_read(r, plan->kind->name, ready->subject, &key) ||
-        (r->wants_events && !ebmd_stream_admit(app, r)))
+        (r->wants_events && !ebmd_job_stream_admit(app, r)))
         return;
     cost = ebmd_cost_charge(app, r, plan);
     if (!cost.paid && key.key[0] == '\0') {
@@ -334,7 +335,7 @@ static bool read_wishes(ebmd_request *r, const ebmd_kind *kind)
     r->wants_events = media == EBMD_MEDIA_EVENTS;
     r->later = kind->lasts && media == EBMD_MEDIA_JSON;
     r->wants_png = media == EBMD_MEDIA_PNG && will_wait(r);
-    return r->wants_events ? ebmd_stream_query(r) : ebmd_query_read(r, NULL, 0);
+    return r->wants_events ? ebmd_job_stream_query(r) : ebmd_query_read(r, NULL, 0);
 }
 
 static void give(const ebmd_app *app, ebmd_request *r, const ebmd_ready *ready)

@@ -275,3 +275,9 @@ ebmd_next ebmd_live_next(ebmd_watch *w)
     pthread_mutex_unlock(&w->home->lock);
     return next;
 }
+
+ebm_status ebmd_live_describe(const ebmd_live *l, const char *id, ebmd_job_state *state,
+                              char **json, size_t *size)
+{
+    return l->opt.describe(l->opt.arg, id, state, json, size);
+}

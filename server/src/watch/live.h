@@ -9,9 +9,9 @@
 
 #include <stdatomic.h>
 
-#include "watch/feed.h"
 #include "base/metrics.h"
 #include "store/store.h"
+#include "watch/feed.h"
 
 typedef struct ebmd_live ebmd_live;
 
@@ -39,6 +39,10 @@ typedef struct ebmd_live_options {
     ebmd_metrics *metrics;                       /* NULL: nobody counts */
     double (*seconds)(void *arg, int64_t work);  /* how long so much work takes */
     void (*pictured)(void *arg, const char *id); /* a picture that was asked for is there */
+    /* Writes the job object as it stands; of a job that is not there any more, what is to be said
+     * of it. @own *json: ebm_free() */
+    ebm_status (*describe)(void *arg, const char *id, ebmd_job_state *state, char **json,
+                           size_t *size);
     void *arg;
     size_t streams; /* at once; a quarter of them for one owner */
     double beat_ms; /* between two signs of life on a stream that has nothing to say */
@@ -75,6 +79,9 @@ typedef struct ebmd_next {
     ebmd_feed_item *item;
 } ebmd_next;
 ebmd_next ebmd_live_next(ebmd_watch *w);
+/* The job object for RESET and END, see ebmd_live_options. @err NOMEM and what the store says */
+EBM_MUST_CHECK ebm_status ebmd_live_describe(const ebmd_live *l, const char *id,
+                                             ebmd_job_state *state, char **json, size_t *size);
 
 /* --- what happens -------------------------------------------------------------------------- */
 
