@@ -24,6 +24,7 @@
 /* Names relative to `root`, one after the other, each with its zero. */
 typedef struct folder {
     char root[PATH_MAX];
+    bool without_test; /* test/ in the root holds the other part */
     char *names;
     size_t n_bytes, room;
     const char **file; /* [count], in order; made when all names are known */
@@ -135,6 +136,8 @@ static ebm_status visit(walk *w, int dirfd, const char *name, ebm_error *err)
     ebm_status st = EBM_OK;
     if (fstatat(dirfd, name, &info, AT_SYMLINK_NOFOLLOW) != 0)
         w->f->ignored++;
+    else if (before == 0 && w->f->without_test && strcmp(name, "test") == 0)
+        st = EBM_OK; /* not ours */
     else if (S_ISDIR(info.st_mode))
         st = descend(w, dirfd, name, err);
     else
@@ -218,13 +221,15 @@ static ebm_status read_file(void *self, int64_t i, ebm_image *image, ebm_error *
     return ebmt__name_file(st, &inner, f->root, f->file[i], err);
 }
 
-/* A folder with train/ or test/ in it has parts; any other is all training data. */
-static ebm_status choose_root(const char *path, ebmt_split split, char root[PATH_MAX],
-                              ebm_error *err)
+/* A folder with train/ or test/ in it has parts: without train/, what is not in test/ is training
+ * data. Any other is all training data. */
+static ebm_status choose_root(folder *f, const char *path, ebmt_split split, ebm_error *err)
 {
     const char *part = split == EBMT_TRAIN ? "train" : "test";
     const bool inside = split == EBMT_TEST || ebmt__input_exists(path, part);
-    const int n = snprintf(root, PATH_MAX, "%s%s%s", path, inside ? "/" : "", inside ? part : "");
+    const int n =
+        snprintf(f->root, PATH_MAX, "%s%s%s", path, inside ? "/" : "", inside ? part : "");
+    f->without_test = !inside;
     if (n < 0 || n >= PATH_MAX)
         return ebm_error_set(err, EBM_ERR_LIMIT, path, "the path is too long");
     return EBM_OK;
@@ -235,7 +240,7 @@ ebm_status ebmt__folder_open(const char *path, ebmt_split split, ebmt__source *o
     folder *f = ebm_alloc(1, sizeof *f);
     if (!f)
         return no_memory(err);
-    ebm_status st = choose_root(path, split, f->root, err);
+    ebm_status st = choose_root(f, path, split, err);
     if (st == EBM_OK)
         st = list(f, err);
     if (st != EBM_OK) {

@@ -230,6 +230,28 @@ static void test_parts(void **state)
     ebmt_dataset_clear(&data);
 }
 
+/* With test/ alone, all else is training data: nothing trains on what it is measured with. */
+static void test_test_part_alone(void **state)
+{
+    const uint8_t train[] = {1, 2, 5}, test[] = {3, 4};
+    const ebmt_data_options test_part = {.cache_bytes = 1 << 20, .split = EBMT_TEST};
+    ebmt_dataset data;
+    make_folder(*state, "test");
+    make_folder(*state, "x");
+    make_folder(*state, "x/test");
+    put(*state, "1.png", 1);
+    put(*state, "2.png", 2);
+    put(*state, "test/3.png", 3);
+    put(*state, "test/4.png", 4);
+    put(*state, "x/test/5.png", 5); /* only the one at the top is a part */
+    assert_int_equal(open_folder(*state, &cached, &data, NULL), EBM_OK);
+    expect_values(&data, train, 3);
+    ebmt_dataset_clear(&data);
+    assert_int_equal(open_folder(*state, &test_part, &data, NULL), EBM_OK);
+    expect_values(&data, test, 2);
+    ebmt_dataset_clear(&data);
+}
+
 static void test_options(void **state)
 {
     ebmt_dataset data;
@@ -291,6 +313,7 @@ int main(void)
         TEMP_DIR_TEST(test_nothing_sound),
         TEMP_DIR_TEST(test_vanished),
         TEMP_DIR_TEST(test_parts),
+        TEMP_DIR_TEST(test_test_part_alone),
         TEMP_DIR_TEST(test_options),
         TEMP_DIR_TEST(test_depth),
         TEMP_DIR_TEST(test_no_memory),
