@@ -171,16 +171,17 @@ static void put_long(FILE *f, const ebmt_long_report *r)
 static ebm_status put_sheet(FILE *f, const ebmt_dataset *set, const uint8_t *hwc, int32_t n,
                             int32_t columns, ebm_error *err)
 {
-    const ebmt_grid grid = {.pixels = hwc,
-                            .n = n,
-                            .width = set->width,
-                            .height = set->height,
-                            .channels = set->channels,
-                            .columns = columns,
-                            .zoom = set->width <= 64 ? 2 : 1};
+    ebmt_grid grid = {.pixels = hwc,
+                      .n = n,
+                      .width = set->width,
+                      .height = set->height,
+                      .channels = set->channels,
+                      .columns = columns,
+                      .zoom = set->width <= 64 ? 2 : 1};
     ebm_image sheet = {0};
     unsigned char *png = NULL;
     size_t size = 0;
+    ebmt_grid_fit(&grid);
     ebm_status st = ebmt_grid_render(&grid, &sheet, err);
     if (st == EBM_OK)
         st = ebm_png_encode(&sheet, NULL, 0, &png, &size, err);

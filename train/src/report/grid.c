@@ -1,5 +1,6 @@
 /* Lays images out on a sheet and writes it as PNG. Has never heard of models. */
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "ebm/memory.h"
@@ -13,6 +14,26 @@ typedef struct layout {
     int32_t columns, rows, zoom;
     int32_t cell_w, cell_h; /* one image with the gap to its right and below */
 } layout;
+
+/* Sizes that make no sheet fail in plan(). */
+static bool too_large(const ebmt_grid *g)
+{
+    const int64_t zoom = g->zoom > 0 ? g->zoom : 1;
+    int64_t columns = g->columns > 0 ? g->columns : (int64_t)ceil(sqrt((double)g->n));
+    columns = columns < g->n ? columns : g->n;
+    const int64_t rows = (g->n - 1) / columns + 1;
+    const int64_t w = columns * (g->width * zoom + EBMT_GRID_GAP) + EBMT_GRID_GAP;
+    const int64_t h = rows * (g->height * zoom + EBMT_GRID_GAP) + EBMT_GRID_GAP;
+    return w > SIDE_MAX || h > SIDE_MAX || w * h * g->channels > (int64_t)SHEET_MAX_BYTES;
+}
+
+void ebmt_grid_fit(ebmt_grid *grid)
+{
+    while (grid->zoom > 1 && too_large(grid))
+        grid->zoom--;
+    while (grid->n > 1 && too_large(grid))
+        grid->n--;
+}
 
 static ebm_status plan(const ebmt_grid *g, layout *l, ebm_image *sheet, ebm_error *err)
 {

@@ -18,6 +18,9 @@ typedef struct ebmt_grid {
     int32_t zoom;                    /* every pixel becomes zoom x zoom; 0 means 1 */
 } ebmt_grid;
 
+/* Makes the zoom, then the number of images smaller until the sheet is one that can be drawn. */
+void ebmt_grid_fit(ebmt_grid *grid);
+
 /* Draws the sheet. @own out->pixels: ebm_free() @err ARG, LIMIT (sheet over 64 MiB), NOMEM */
 EBM_MUST_CHECK ebm_status ebmt_grid_render(const ebmt_grid *grid, ebm_image *out, ebm_error *err);
 

@@ -61,28 +61,24 @@ ebm_status ebmt__sheet_write(ebm_model *m, ebmt_pool *pool, uint64_t seed, int32
 {
     const ebm_graph_info *g = ebm_model_describe(m)->graph;
     int32_t workers = ebmt_pool_threads(pool);
+    ebmt_grid grid = {
+        .n = n, .width = g->width, .height = g->height, .channels = g->channels, .zoom = 2};
     sheet s = {.model = m,
                .seed = seed,
                .dim = (size_t)g->channels * (size_t)g->height * (size_t)g->width};
+    ebmt_grid_fit(&grid);
     ebm_status st = make_workers(&s, workers, err);
     if (st != EBM_OK)
         goto out;
-    s.pixels = ebm_alloc((size_t)n, s.dim);
+    grid.pixels = s.pixels = ebm_alloc((size_t)grid.n, s.dim);
     if (!s.pixels) {
         st = ebm_error_set(err, EBM_ERR_NOMEM, "samples", "no memory");
         goto out;
     }
-    ebmt_pool_run(pool, n, sample_one, &s);
+    ebmt_pool_run(pool, grid.n, sample_one, &s);
     st = first_error(&s, workers, err);
-    if (st == EBM_OK) {
-        const ebmt_grid grid = {.pixels = s.pixels,
-                                .n = n,
-                                .width = g->width,
-                                .height = g->height,
-                                .channels = g->channels,
-                                .zoom = 2};
+    if (st == EBM_OK)
         st = ebmt_grid_write(path, &grid, err);
-    }
 out:
     for (int32_t i = 0; s.session && i < workers; i++)
         ebm_session_free(s.session[i]);

@@ -1,4 +1,5 @@
 /* Sheets of images: geometry, zoom, gaps, limits, and the PNG that comes out. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -92,6 +93,37 @@ static void test_refused(void **state)
     }
 }
 
+/* Sheets of a run's samples fit as they are up to 128 pixels a side; beyond, the zoom goes first.
+ */
+static void test_fit(void **state)
+{
+    static const struct {
+        int32_t n, side, channels, columns, zoom, want_n, want_zoom;
+    } rows[] = {
+        {64, 28, 1, 0, 2, 64, 2},    {64, 128, 3, 0, 2, 64, 2},  {36, 512, 3, 0, 2, 36, 1},
+        {64, 512, 3, 0, 2, 64, 1},   {36, 1024, 3, 0, 2, 20, 1}, {64, 1024, 1, 0, 2, 56, 1},
+        {100, 471, 3, 10, 1, 90, 1}, {1, 1024, 3, 0, 2, 1, 2},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        ebmt_grid grid = {.pixels = three,
+                          .n = rows[i].n,
+                          .width = rows[i].side,
+                          .height = rows[i].side,
+                          .channels = rows[i].channels,
+                          .columns = rows[i].columns,
+                          .zoom = rows[i].zoom};
+        ebmt_grid_fit(&grid);
+        assert_int_equal(grid.n, rows[i].want_n);
+        assert_int_equal(grid.zoom, rows[i].want_zoom);
+        const int64_t columns = rows[i].columns ? rows[i].columns : (int64_t)ceil(sqrt(grid.n));
+        const int64_t cell = rows[i].side * grid.zoom + 2;
+        const int64_t bytes =
+            (columns * cell + 2) * (((grid.n - 1) / columns + 1) * cell + 2) * rows[i].channels;
+        assert_true(bytes <= 64 << 20);
+    }
+}
+
 static void test_file(void **state)
 {
     const ebmt_grid grid = {.pixels = three, .n = 3, .width = 3, .height = 2, .channels = 1};
@@ -134,7 +166,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gray),      cmocka_unit_test(test_colour_zoomed),
         cmocka_unit_test(test_refused),   cmocka_unit_test(test_file),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_no_memory), cmocka_unit_test(test_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
