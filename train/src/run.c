@@ -68,10 +68,14 @@ static const char *id_of(const char *dir)
 static ebm_status resume(run *r, ebm_error *err)
 {
     char *saved = NULL, line[96];
+    bool same_kernels = true;
     ebm_status st = ebmt_checkpoint_load(r->opt->out_dir, &r->tr->state, &saved, r->opt->hooks.note,
                                          r->opt->hooks.user, err);
     if (st == EBM_OK)
-        st = ebmt__config_compare(saved, r->config_json, err);
+        st = ebmt__config_compare(saved, r->config_json, &same_kernels, err);
+    if (st == EBM_OK && !same_kernels)
+        note(r,
+             "other kernels than the checkpoint's: from here on numbers are rounded differently");
     if (st == EBM_OK) {
         snprintf(line, sizeof line, "resuming at iteration %lld",
                  (long long)r->tr->state.iteration);
@@ -95,6 +99,7 @@ static ebm_status share_state(run *r, ebm_error *err)
         {s->adam_v, s->n_params * sizeof(float)},
         {s->spectral_u, s->n_spectral * sizeof(float)},
         {s->ema_spectral_u, s->n_spectral * sizeof(float)},
+        {s->watch, s->n_watch * sizeof(float)},
         {&s->iteration, sizeof s->iteration},
         {&s->adam_step, sizeof s->adam_step},
         {&s->grad_norm_mean, sizeof s->grad_norm_mean},
@@ -191,13 +196,10 @@ static bool checkpoint_is_due(run *r)
 
 /* The sheet comes before the checkpoint: a run killed between the two draws it again when resumed,
    and none goes on from a checkpoint whose sheet nobody drew. */
-static ebm_status periodic(run *r, ebm_error *err)
+static ebm_status periodic(run *r, bool save, ebm_error *err)
 {
-    bool due = checkpoint_is_due(r);
-    ebm_status st = due ? check_weights(r, err) : EBM_OK;
-    if (st == EBM_OK && leads(r))
-        st = periodic_sheet(r, err);
-    if (st == EBM_OK && leads(r) && due)
+    ebm_status st = periodic_sheet(r, err);
+    if (st == EBM_OK && save)
         st = save_checkpoint(r, err);
     return st;
 }
@@ -251,21 +253,28 @@ static ebm_status step(run *r, ebm_error *err)
     return ebmt__watch_check(&r->watch, r->tr->state.iteration, err);
 }
 
-/* A step ends alike in all processes; what the leader does after it may fail there alone. */
+/* What follows a step: first what all processes do together, then what may fail in one alone. */
+static ebm_status after_step(run *r, bool *stop, ebm_error *err)
+{
+    bool go_on = true, save = checkpoint_is_due(r);
+    ebm_status st = save ? check_weights(r, err) : EBM_OK;
+    if (st == EBM_OK)
+        st = report(r, &go_on, err);
+    if (st == EBM_OK && leads(r))
+        st = periodic(r, save, err);
+    *stop = !go_on;
+    return ebmt_group_agree(r->opt->group, st, stop, err);
+}
+
+/* A step ends alike in all processes. */
 static ebm_status iterate(run *r, ebm_error *err)
 {
     bool stop = false;
     ebm_status st = EBM_OK;
     while (st == EBM_OK && !stop && r->tr->state.iteration < r->tr->config.iterations) {
-        bool go_on = true;
         st = step(r, err);
-        if (st != EBM_OK)
-            break;
-        st = report(r, &go_on, err);
         if (st == EBM_OK)
-            st = periodic(r, err);
-        stop = !go_on;
-        st = ebmt_group_agree(r->opt->group, st, &stop, err);
+            st = after_step(r, &stop, err);
     }
     return st;
 }
@@ -291,11 +300,39 @@ static ebm_status save_model(run *r, ebm_error *err)
     return st;
 }
 
+/* Goes back to the newest checkpoint. @err NOT_FOUND: there is none */
+static ebm_status step_back(run *r, ebm_error *err)
+{
+    char *saved = NULL, line[96];
+    ebm_status st = ebmt_checkpoint_load(r->opt->out_dir, &r->tr->state, &saved, r->opt->hooks.note,
+                                         r->opt->hooks.user, err);
+    if (st == EBM_OK) {
+        snprintf(line, sizeof line, "kept the weights of iteration %lld",
+                 (long long)r->tr->state.iteration);
+        note(r, line);
+    }
+    ebm_free(saved);
+    return st;
+}
+
+/* The checkpoint of the end, unless the signs are bad: then the one before is kept, if any. */
+static ebm_status last_checkpoint(run *r, ebm_error *err)
+{
+    int64_t newest = -1;
+    ebm_status st = EBM_OK;
+    if (ebmt__watch_uneasy(&r->watch))
+        st = ebmt__checkpoint_newest(r->opt->out_dir, &newest, err);
+    if (st != EBM_OK)
+        return st;
+    return newest >= 0 ? step_back(r, err)
+                       : ebmt_checkpoint_save(r->opt->out_dir, &r->tr->state, r->config_json, err);
+}
+
 /* A run that was told to stop draws no last sheet: somebody waits for it to end. */
 static ebm_status leave_model(run *r, ebm_error *err)
 {
     bool complete = r->tr->state.iteration == r->tr->config.iterations;
-    ebm_status st = ebmt_checkpoint_save(r->opt->out_dir, &r->tr->state, r->config_json, err);
+    ebm_status st = last_checkpoint(r, err);
     if (st == EBM_OK)
         st = save_model(r, err);
     if (st == EBM_OK && complete)
@@ -315,20 +352,26 @@ static ebm_status finish(run *r, ebm_error *err)
 /* After a divergence: the model of the newest checkpoint, if there is one. */
 static void keep_last_good(run *r)
 {
-    char *saved = NULL, line[96];
+    char line[96];
     ebm_error err = {0};
-    ebm_status st = ebmt_checkpoint_load(r->opt->out_dir, &r->tr->state, &saved, r->opt->hooks.note,
-                                         r->opt->hooks.user, &err);
+    ebm_status st = step_back(r, &err);
     if (st == EBM_OK)
         st = save_model(r, &err);
-    if (st == EBM_OK)
-        snprintf(line, sizeof line, "kept the weights of iteration %lld",
-                 (long long)r->tr->state.iteration);
-    else
+    if (st != EBM_OK) {
         snprintf(line, sizeof line, "no earlier weights kept: %.64s", err.text);
-    note(r, line);
+        note(r, line);
+    }
     write_report(r, "The run diverged.");
-    ebm_free(saved);
+}
+
+/* All diverge together. Nobody leaves before the leader has saved what is good: the first process
+   to exit with an error would take it down. */
+static void end_diverged(run *r)
+{
+    if (leads(r))
+        keep_last_good(r);
+    ebm_status st = ebmt_group_agree(r->opt->group, EBM_OK, NULL, NULL);
+    (void)st; /* there is nothing left that could fail */
 }
 
 static ebm_status make_watch(run *r, ebm_error *err)
@@ -337,7 +380,8 @@ static ebm_status make_watch(run *r, ebm_error *err)
     r->validation = calloc(2 * levels, sizeof *r->validation);
     if (!r->validation)
         return ebm_error_set(err, EBM_ERR_NOMEM, "validation", "no memory");
-    return ebmt__watch_init(r->tr->levels, r->tr->config.divergence_limit, &r->watch, err);
+    return ebmt__watch_init(r->tr->levels, r->tr->config.divergence_limit, r->tr->state.watch,
+                            &r->watch, err);
 }
 
 /* What the manifest would refuse is refused before hours of training. */
@@ -351,6 +395,18 @@ static ebm_status check_texts(const ebmt_run_options *opt, ebm_error *err)
     return st;
 }
 
+/* What the first look at held-out images would refuse. */
+static ebm_status check_held_out(const ebmt_run_options *opt, ebm_error *err)
+{
+    const ebmt_dataset *h = opt->held_out, *d = opt->data;
+    if (!h || (h->width == d->width && h->height == d->height && h->channels == d->channels))
+        return EBM_OK;
+    return ebm_error_set(err, EBM_ERR_SHAPE, "held-out",
+                         "held-out images are %dx%dx%d, training images %dx%dx%d", (int)h->width,
+                         (int)h->height, (int)h->channels, (int)d->width, (int)d->height,
+                         (int)d->channels);
+}
+
 /* Before anything in it is read or swept away: what looks left behind may be another run's. */
 static ebm_status take_out_dir(run *r, ebm_error *err)
 {
@@ -362,6 +418,8 @@ static ebm_status take_out_dir(run *r, ebm_error *err)
 static ebm_status make_parts(run *r, ebm_error *err)
 {
     ebm_status st = check_texts(r->opt, err);
+    if (st == EBM_OK)
+        st = check_held_out(r->opt, err);
     if (st == EBM_OK && leads(r))
         st = take_out_dir(r, err);
     if (st == EBM_OK)
@@ -371,16 +429,16 @@ static ebm_status make_parts(run *r, ebm_error *err)
     if (st == EBM_OK)
         st = ebmt__history_create(r->tr->levels->count, &r->history, err);
     if (st == EBM_OK)
-        st = ebmt_config_to_json(&r->opt->config, &r->config_json, err);
+        st = ebmt_config_to_json(&r->tr->config, &r->config_json, err);
     return st;
 }
 
 static ebm_status check_group(const run *r, ebm_error *err)
 {
-    ebm_status st = ebmt_group_check_same(r->opt->group, "settings or data", r->config_json, err);
+    ebm_status st =
+        ebmt_group_check_same(r->opt->group, "kernel class", r->opt->kernels->kernel_class, err);
     if (st == EBM_OK)
-        st = ebmt_group_check_same(r->opt->group, "kernel class", r->opt->kernels->kernel_class,
-                                   err);
+        st = ebmt_group_check_same(r->opt->group, "settings or data", r->config_json, err);
     return st;
 }
 
@@ -417,8 +475,8 @@ ebm_status ebmt_run(const ebmt_run_options *opt, ebm_error *err)
         st = iterate(&r, e);
     if (st == EBM_OK)
         st = finish(&r, e);
-    else if (st == EBM_ERR_DIVERGED && r.tr && leads(&r))
-        keep_last_good(&r);
+    else if (st == EBM_ERR_DIVERGED && r.tr)
+        end_diverged(&r);
     ebmt__watch_clear(&r.watch);
     free(r.validation);
     ebmt__metrics_close(r.metrics);

@@ -4,19 +4,22 @@
 #include "ebm/memory.h"
 #include "ebmt/train.h"
 
-ebm_status ebmt_state_init(size_t n_params, size_t n_spectral, ebmt_state *out, ebm_error *err)
+ebm_status ebmt_state_init(size_t n_params, size_t n_spectral, size_t n_watch, ebmt_state *out,
+                           ebm_error *err)
 {
     memset(out, 0, sizeof *out);
     out->n_params = n_params;
     out->n_spectral = n_spectral;
+    out->n_watch = n_watch;
     out->params = ebm_alloc(n_params, sizeof(float));
     out->ema = ebm_alloc(n_params, sizeof(float));
     out->adam_m = ebm_alloc(n_params, sizeof(float));
     out->adam_v = ebm_alloc(n_params, sizeof(float));
     out->spectral_u = ebm_alloc(n_spectral, sizeof(float));
     out->ema_spectral_u = ebm_alloc(n_spectral, sizeof(float));
+    out->watch = ebm_alloc(n_watch, sizeof(float));
     if (!out->params || !out->ema || !out->adam_m || !out->adam_v || !out->spectral_u ||
-        !out->ema_spectral_u) {
+        !out->ema_spectral_u || !out->watch) {
         ebmt_state_clear(out);
         return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for %zu parameters", n_params);
     }
@@ -31,5 +34,6 @@ void ebmt_state_clear(ebmt_state *state)
     ebm_free(state->adam_v);
     ebm_free(state->spectral_u);
     ebm_free(state->ema_spectral_u);
+    ebm_free(state->watch);
     memset(state, 0, sizeof *state);
 }

@@ -1,12 +1,14 @@
 /* Makes and frees trainers. */
 #include "trainer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ebm/memory.h"
 #include "ebmm/models.h"
 #include "init.h"
+#include "watch.h"
 
 static ebm_status no_memory(ebm_error *err)
 {
@@ -40,20 +42,19 @@ static ebm_network_config network_of_result(const ebmt_config *config)
 }
 
 /* The averaged model takes more steps than training could afford, of the same size. */
-static ebm_status make_models(ebmt__trainer *tr, const ebmt_run_options *opt, const char *id,
+static ebm_status make_models(ebmt__trainer *tr, const ebm_kernels *kernels, const char *id,
                               ebm_error *err)
 {
     const ebm_network_config result = network_of_result(&tr->config);
-    model_parts parts = {.id = id, .kernels = opt->kernels};
+    model_parts parts = {.id = id, .kernels = kernels};
     ebm_status st = ebmt_config_levels(&tr->config, &parts.levels, err);
     if (st == EBM_OK)
         st = make_model(&tr->config.network, &parts, &tr->model, err);
-    for (int32_t t = 0; t < parts.levels.count && opt->sampling_factor > 1; t++)
-        parts.levels.steps[t] *= opt->sampling_factor;
-    if (opt->stride > 0.0)
-        parts.levels.stride = opt->stride;
-    parts.levels.paired_noise = opt->paired_noise;
-    parts.levels.predict = opt->predict;
+    for (int32_t t = 0; t < parts.levels.count; t++)
+        parts.levels.steps[t] *= tr->config.sampling_factor;
+    parts.levels.stride = tr->config.stride;
+    parts.levels.paired_noise = tr->config.paired_noise;
+    parts.levels.predict = tr->config.predict;
     if (st == EBM_OK)
         st = ebm_levels_check(&parts.levels, err);
     if (st == EBM_OK)
@@ -151,7 +152,8 @@ static ebm_status make_state(ebmt__trainer *tr, ebm_error *err)
     if (st == EBM_OK)
         st = ebmt__spectral_init(tr->g, &tr->spectral_ema, err);
     if (st == EBM_OK)
-        st = ebmt_state_init(tr->g->n_params, tr->spectral.n_u, &tr->state, err);
+        st = ebmt_state_init(tr->g->n_params, tr->spectral.n_u,
+                             ebmt__watch_floats(tr->levels->count), &tr->state, err);
     if (st == EBM_OK)
         ebmt__init_weights(tr->g, &tr->spectral, tr->config.seed, &tr->state);
     return st;
@@ -168,11 +170,13 @@ ebm_status ebmt__trainer_create(const ebmt_run_options *opt, const char *id, ebm
     if (!tr)
         return no_memory(err);
     tr->config = opt->config;
+    (void)snprintf(tr->config.kernel_class, sizeof tr->config.kernel_class, "%s",
+                   opt->kernels->kernel_class);
     tr->data = opt->data;
     tr->group = opt->group;
     st = check_data(tr, err);
     if (st == EBM_OK)
-        st = make_models(tr, opt, id, err);
+        st = make_models(tr, opt->kernels, id, err);
     if (st == EBM_OK)
         st = make_state(tr, err);
     if (st == EBM_OK)

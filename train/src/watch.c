@@ -8,18 +8,21 @@
 #define ENOUGH 32.0 /* samples before it is looked at */
 #define HEALTH 1.1  /* a mean at or below this has settled */
 
-ebm_status ebmt__watch_init(const ebm_levels *levels, double limit, ebmt__watch *out,
+size_t ebmt__watch_floats(int32_t levels)
+{
+    return 2 * ((size_t)levels + 1) * (sizeof(ebmt__running) / sizeof(float));
+}
+
+ebm_status ebmt__watch_init(const ebm_levels *levels, double limit, float *means, ebmt__watch *out,
                             ebm_error *err)
 {
     size_t places = (size_t)levels->count + 1;
     *out = (ebmt__watch){.levels = levels->count, .limit = limit};
+    out->displacement = (ebmt__running *)(void *)means;
+    out->matching = out->displacement + places;
     out->expected = calloc(places, sizeof *out->expected);
-    out->displacement = calloc(places, sizeof *out->displacement);
-    out->matching = calloc(places, sizeof *out->matching);
-    if (!out->expected || !out->displacement || !out->matching) {
-        ebmt__watch_clear(out);
+    if (!out->expected)
         return ebm_error_set(err, EBM_ERR_NOMEM, "watch", "no memory");
-    }
     for (int32_t t = 0; t < levels->count; t++)
         out->expected[t] = levels->tether[t] != 0.0 ? levels->sigma[t + 1] : sqrt(2.0);
     return EBM_OK;
@@ -28,19 +31,19 @@ ebm_status ebmt__watch_init(const ebm_levels *levels, double limit, ebmt__watch 
 void ebmt__watch_clear(ebmt__watch *w)
 {
     free(w->expected);
-    free(w->displacement);
-    free(w->matching);
     *w = (ebmt__watch){0};
 }
 
 static void add(ebmt__running *r, double mean, int64_t n)
 {
-    double keep = exp(-(double)n / MEMORY) * r->weight;
+    double keep = exp(-(double)n / MEMORY) * (double)r->weight;
+    double weight = keep + (double)n;
     if (n == 0)
         return;
-    r->weight = keep + (double)n;
-    r->mean = (keep * r->mean + (double)n * mean) / r->weight;
-    r->settled = r->settled || (r->weight >= ENOUGH && r->mean <= HEALTH);
+    r->mean = (float)((keep * (double)r->mean + (double)n * mean) / weight);
+    r->weight = (float)weight;
+    if (weight >= ENOUGH && (double)r->mean <= HEALTH)
+        r->settled = 1.0f;
 }
 
 void ebmt__watch_see(ebmt__watch *w, const ebmt__signs *signs)
@@ -63,9 +66,9 @@ void ebmt__watch_see(ebmt__watch *w, const ebmt__signs *signs)
 /* A mean that is no number is the worst of all. */
 static double judged(const ebmt__running *r)
 {
-    if (!r->settled)
+    if (r->settled == 0.0f)
         return 0.0;
-    return isnan(r->mean) ? (double)INFINITY : r->mean;
+    return isnan(r->mean) ? (double)INFINITY : (double)r->mean;
 }
 
 double ebmt__watch_alarm(const ebmt__watch *w, int32_t *level)

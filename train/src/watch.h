@@ -4,6 +4,7 @@
 #define EBMT_WATCH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "ebm/levels.h"
@@ -15,9 +16,10 @@ typedef struct ebmt__signs {
     const int64_t *chains, *matched;
 } ebmt__signs;
 
+/* One running mean. Of floats alone: a checkpoint stores them as they are. */
 typedef struct ebmt__running {
-    double mean, weight;
-    bool settled; /* has once been a healthy run's: random weights may begin anywhere */
+    float mean, weight;
+    float settled; /* 1: has once been a healthy run's; random weights may begin anywhere */
 } ebmt__running;
 
 /* Running means per level, and over all levels in the last place. */
@@ -28,9 +30,14 @@ typedef struct ebmt__watch {
     ebmt__running *displacement, *matching; /* [T+1] */
 } ebmt__watch;
 
-/* @own clear with ebmt__watch_clear() @err NOMEM */
-EBM_MUST_CHECK ebm_status ebmt__watch_init(const ebm_levels *levels, double limit, ebmt__watch *out,
-                                           ebm_error *err);
+/* Floats that the means of T levels take. */
+size_t ebmt__watch_floats(int32_t levels);
+
+/* Watches on: `means` are those of the state, 0 in the beginning.
+ * @shape means [ebmt__watch_floats()] @own borrows means; clear with ebmt__watch_clear()
+ * @err NOMEM */
+EBM_MUST_CHECK ebm_status ebmt__watch_init(const ebm_levels *levels, double limit, float *means,
+                                           ebmt__watch *out, ebm_error *err);
 void ebmt__watch_clear(ebmt__watch *w); /* safe on a zeroed struct */
 
 /* Takes in one iteration. */

@@ -262,9 +262,9 @@ static void test_result_opens(void **state)
                             .data = &data,
                             .out_dir = dir,
                             .samples_every = 4,
-                            .sampling_factor = 3,
                             .threads = 1,
                             .kernels = kernel_set("blas")};
+    opt.config.sampling_factor = 3;
     assert_int_equal(ebmt_run(&opt, &err), EBM_OK);
     assert_int_equal(ebmm_model_open(dir, kernel_set("ref"), &m, &err), EBM_OK);
     const ebm_model_info *info = ebm_model_describe(m);

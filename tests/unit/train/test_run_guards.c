@@ -48,6 +48,68 @@ static void test_last_good_weights(void **state)
     ebm_model_unref(m);
 }
 
+static bool stop_at(void *user, const ebmt_report *report)
+{
+    const int64_t *last = user;
+    return report->iteration < *last;
+}
+
+/* A run that is stopped and resumed on its way to a divergence diverges where it would have: what
+ * the guard has seen is part of the checkpoint, and none is made of weights that look bad. */
+static void test_guard_survives_a_stop(void **state)
+{
+    char dir[2][TEMP_PATH_MAX], said[200];
+    uint8_t pixels[RUN_IMAGES * RUN_DIM];
+    const ebmt_dataset data = run_bars(pixels);
+    ebm_error err = {0};
+    int64_t last = 0;
+    assert_true(temp_dir_join(*state, "whole", dir[0]) && temp_dir_join(*state, "cut", dir[1]));
+    ebmt_run_options opt = {.config = run_config(EBMT_HYBRID),
+                            .data = &data,
+                            .out_dir = dir[0],
+                            .checkpoint_every = 1,
+                            .hooks = {.user = &last, .report = stop_at},
+                            .threads = 2,
+                            .kernels = kernel_set("blas")};
+    opt.config.iterations = last = 300;
+    opt.config.lr = opt.config.lr_warm_start = 0.002;
+    assert_int_equal(ebmt_run(&opt, &err), EBM_ERR_DIVERGED);
+    const char *at = strstr(err.text, "at iteration ");
+    assert_non_null(at);
+    memcpy(said, err.text, sizeof said);
+    last = strtol(at + strlen("at iteration "), NULL, 10) - 1;
+    opt.out_dir = dir[1];
+    assert_int_equal(ebmt_run(&opt, NULL), EBM_OK);
+    opt.resume = true;
+    last = 300;
+    err = (ebm_error){0};
+    assert_int_equal(ebmt_run(&opt, &err), EBM_ERR_DIVERGED);
+    assert_string_equal(err.text, said);
+}
+
+/* What the first look at held-out images would stumble over ends the run before it begins. */
+static void test_held_out_of_another_shape(void **state)
+{
+    char dir[TEMP_PATH_MAX], saved[TEMP_PATH_MAX];
+    uint8_t pixels[RUN_IMAGES * RUN_DIM];
+    const ebmt_dataset data = run_bars(pixels);
+    ebmt_dataset wide = data;
+    ebm_error err = {0};
+    wide.width *= 2;
+    wide.height /= 2;
+    assert_true(temp_dir_join(*state, "wide", dir) && temp_dir_join(dir, "metrics.jsonl", saved));
+    ebmt_run_options opt = {.config = run_config(EBMT_RECOVERY),
+                            .data = &data,
+                            .held_out = &wide,
+                            .validation_every = 1000,
+                            .out_dir = dir,
+                            .threads = 2,
+                            .kernels = kernel_set("blas")};
+    assert_int_equal(ebmt_run(&opt, &err), EBM_ERR_SHAPE);
+    assert_string_equal(err.where, "held-out");
+    assert_int_equal(access(saved, F_OK), -1);
+}
+
 /* Held-out images that are the training images have no gap; others have one, with the sign of the
  * energies: a network whose output is the sum of its input, brightened, prefers bright images. */
 static void test_validation_gap(void **state)
@@ -194,6 +256,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEMP_DIR_TEST(test_last_good_weights),
+        TEMP_DIR_TEST(test_guard_survives_a_stop),
+        TEMP_DIR_TEST(test_held_out_of_another_shape),
         cmocka_unit_test(test_validation_gap),
         TEMP_DIR_TEST(test_start_from_a_model),
         TEMP_DIR_TEST(test_no_checkpoint_without_its_sheet),

@@ -55,8 +55,10 @@ EBM_API EBM_MUST_CHECK ebm_status ebmt_choose_images(const ebmt_dataset *images,
                                                      uint64_t seed, ebmt_dataset *out,
                                                      ebm_error *err);
 
+#define EBMT_NPY_MAX_BYTES ((size_t)64 << 30) /* of a file that is written or read */
+
 /* Images as NumPy's .npy: unsigned bytes, [n,H,W] for gray, else [n,H,W,C].
- * @err IO, NOMEM */
+ * @err LIMIT (beyond EBMT_NPY_MAX_BYTES), IO, NOMEM */
 EBM_API EBM_MUST_CHECK ebm_status ebmt_images_write_npy(const char *path,
                                                         const ebmt_dataset *images, ebm_error *err);
 /* Reads a .npy file of that kind, or every *.png of a directory in the order of names (all of one

@@ -54,11 +54,15 @@ typedef struct ebmt_config {
     ebm_schedule_t6 schedule;    /* count and steps hold for every kind, b2 for every such rule */
     double ratio_min, ratio_max; /* of EBMT_SCHEDULE_GEOMETRIC */
     ebmt_step_rule step_rule;
-    double kappa;           /* of EBMT_STEPS_VARIANCE */
-    int32_t steps_low;      /* Langevin steps at t = 0 with EBMT_STEPS_VARIANCE */
-    double curvature_share; /* of EBMT_STEPS_CURVATURE */
-    double noise_scale;     /* factor on the Langevin noise when the model samples */
-    bool denoise;           /* the model's chains end with a denoising step */
+    double kappa;            /* of EBMT_STEPS_VARIANCE */
+    int32_t steps_low;       /* Langevin steps at t = 0 with EBMT_STEPS_VARIANCE */
+    double curvature_share;  /* of EBMT_STEPS_CURVATURE */
+    double noise_scale;      /* factor on the Langevin noise when the model samples */
+    bool denoise;            /* the model's chains end with a denoising step */
+    int32_t sampling_factor; /* the model samples with so many times the training's steps ... */
+    double stride;           /* ... of so many times the length ... */
+    bool paired_noise;       /* ... with paired noise (ebm/levels.h) ... */
+    bool predict;            /* ... from predicted beginnings (ebm/levels.h) */
     ebmt_objective objective;
     bool shared_noise;     /* pairs of variance-reduced noise, see ebmt__pair */
     double matching_reach; /* matching looks up to this part of the way from y to x_{t+1} */
@@ -82,8 +86,9 @@ typedef struct ebmt_config {
     double divergence_limit;  /* how far chains may run beyond what they should; 0: no limit */
     bool flip;
     uint64_t seed;
-    int32_t shards;       /* gradient accumulators; results do not depend on threads */
-    char init_sha256[65]; /* digest of the model whose weights the run starts from, or "" */
+    int32_t shards;        /* gradient accumulators; results do not depend on threads */
+    char init_sha256[65];  /* digest of the model whose weights the run starts from, or "" */
+    char kernel_class[32]; /* how numbers are rounded; set by the trainer */
 } ebmt_config;
 
 /* The paper's settings at a width that two cores can train (ch 32, N 2). */
@@ -100,14 +105,15 @@ EBM_API EBM_MUST_CHECK ebm_status ebmt_config_levels(const ebmt_config *config, 
                                                      ebm_error *err);
 
 /* All that training carries from one iteration to the next.
- * @shape params, ema, adam_m, adam_v, grad [n_params]; spectral_u [n_spectral] */
+ * @shape params, ema, adam_m, adam_v, grad [n_params]; spectral_u [n_spectral]; watch [n_watch] */
 typedef struct ebmt_state {
-    size_t n_params, n_spectral;
+    size_t n_params, n_spectral, n_watch;
     float *params; /* raw weights, before spectral normalisation */
     float *ema;    /* moving average of params */
     float *adam_m, *adam_v;
     float *spectral_u;     /* left vectors of the power iterations */
     float *ema_spectral_u; /* moving average of spectral_u, as the paper's code keeps */
+    float *watch;          /* running means of the signs of divergence */
     int64_t iteration;     /* iterations done */
     int64_t adam_step;     /* since the last reset of Adam */
     double grad_norm_mean; /* running gradient norm, for clipping */
@@ -132,7 +138,7 @@ EBM_API EBM_MUST_CHECK ebm_status ebmt_checkpoint_load(const char *dir, ebmt_sta
 /* Allocates the vectors of a state; everything in it is 0.
  * @own out: ebmt_state_clear(), also after an error @err NOMEM */
 EBM_API EBM_MUST_CHECK ebm_status ebmt_state_init(size_t n_params, size_t n_spectral,
-                                                  ebmt_state *out, ebm_error *err);
+                                                  size_t n_watch, ebmt_state *out, ebm_error *err);
 EBM_API void ebmt_state_clear(ebmt_state *state);
 
 /* Writes the configuration as a JSON object. The text is canonical: equal configurations give equal
@@ -173,10 +179,6 @@ typedef struct ebmt_run_options {
     const char *out_dir; /* checkpoints, metrics.jsonl, samples-*.png, model.json ... */
     bool resume;         /* continue from the newest checkpoint in out_dir */
     int64_t checkpoint_every, samples_every; /* 0: only at the end */
-    int32_t sampling_factor; /* the model samples with so many times the training's steps; 0: 1 */
-    double stride;           /* ... of so many times the length; 0: 1 */
-    bool paired_noise;       /* ... and with paired noise (ebm/levels.h) */
-    bool predict;            /* ... from predicted beginnings (ebm/levels.h) */
     int32_t threads;
     const ebm_kernels *kernels;
     ebmt_group *group; /* processes that share the work, all with these options; NULL: alone */

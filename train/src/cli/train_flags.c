@@ -143,13 +143,13 @@ static const ebmt_option rows[] = {
      "average over fewer iterations early on", false},
 
     EBMT_GROUP("The model that is saved"),
-    {"--sampling-factor", EBMT_OPT_INT, AT(sampling_factor), 1, 64, NULL, "",
+    {"--sampling-factor", EBMT_OPT_INT, CFG(sampling_factor), 1, 64, NULL, "",
      "the model samples with so many times the training's Langevin steps", false},
-    {"--stride", EBMT_OPT_REAL, AT(stride), 0.01, 16, NULL, "",
+    {"--stride", EBMT_OPT_REAL, CFG(stride), 0.01, 16, NULL, "",
      "the model samples with Langevin steps so many times as long", false},
-    {"--paired-noise", EBMT_OPT_FLAG, AT(paired_noise), 0, 0, NULL, "",
+    {"--paired-noise", EBMT_OPT_FLAG, CFG(paired_noise), 0, 0, NULL, "",
      "the model's steps take the mean of two noises, which lets them be long", false},
-    {"--predict", EBMT_OPT_FLAG, AT(predict), 0, 0, NULL, "",
+    {"--predict", EBMT_OPT_FLAG, CFG(predict), 0, 0, NULL, "",
      "the model's chains begin each level where the level above expects them", false},
     {"--noise-scale", EBMT_OPT_REAL, CFG(noise_scale), 0.01, 2, NULL, "",
      "the model samples with this factor on the noise; absent: 1 if not --schedule paper", false},
@@ -176,8 +176,6 @@ static ebmt_train_args default_args(void)
                          .checkpoint_every = 1000,
                          .samples_every = 1000,
                          .validation_every = 1000,
-                         .sampling_factor = 1,
-                         .stride = 1.0,
                          .threads = ebmt__cli_processors()};
     const ebm_network_config *n = &a.config.network;
     a.ch_mult.n = n->n_mult;

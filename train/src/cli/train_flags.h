@@ -20,9 +20,7 @@ typedef struct ebmt_train_args {
     const char *config_file, *out, *init_from, *kernels, *title, *licence;
     bool resume;
     int64_t checkpoint_every, samples_every, validation_every;
-    int32_t threads, sampling_factor;
-    double stride;
-    bool paired_noise, predict;
+    int32_t threads;
 } ebmt_train_args;
 
 extern const ebmt_command ebmt__train_command;

@@ -48,6 +48,8 @@ ebmt_config ebmt_config_default(void)
         .flip = false,
         .seed = 1,
         .shards = 8,
+        .sampling_factor = 1,
+        .stride = 1.0,
     };
     ebmt_config_use_schedule(&c, EBMT_SCHEDULE_PAPER);
     return c;
@@ -114,6 +116,8 @@ ebm_status ebmt_config_check(const ebmt_config *c, ebm_error *err)
         {"steps-low", c->steps_low, 1, 10000},
         {"curvature-share", c->curvature_share, 0.01, 2},
         {"noise-scale", c->noise_scale, 0.01, 2},
+        {"sampling-factor", c->sampling_factor, 1, 64},
+        {"stride", c->stride, 0.01, 16},
         {"lr", c->lr, 1e-12, 1},
         {"lr-warm-start", c->lr_warm_start, 1e-12, 1},
         {"lr-warmup", (double)c->lr_warmup, 0, 1e9},

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAY_DIFFER "iterations"
+#define LENGTH  "iterations"
+#define KERNELS "kernel_class"
 
 /* Appends one field with both values; what does not fit is left out. */
 static void tell_difference(const char *key, const json_t *saved, const json_t *now, char *text,
@@ -28,7 +29,7 @@ static void tell_differences(json_t *saved, json_t *now, char *text, size_t room
     json_object_foreach(now, key, value)
     {
         const json_t *before = json_object_get(saved, key);
-        if (strcmp(key, MAY_DIFFER) != 0 && !json_equal(before, value))
+        if (strcmp(key, LENGTH) != 0 && strcmp(key, KERNELS) != 0 && !json_equal(before, value))
             tell_difference(key, before, value, text, room);
     }
     json_object_foreach(saved, key, value)
@@ -38,7 +39,8 @@ static void tell_differences(json_t *saved, json_t *now, char *text, size_t room
     }
 }
 
-ebm_status ebmt__config_compare(const char *saved, const char *now, ebm_error *err)
+ebm_status ebmt__config_compare(const char *saved, const char *now, bool *same_kernels,
+                                ebm_error *err)
 {
     char text[200] = "";
     ebm_status st = EBM_OK;
@@ -49,6 +51,7 @@ ebm_status ebmt__config_compare(const char *saved, const char *now, ebm_error *e
                            "the checkpoint has no readable configuration");
     else
         tell_differences(before, after, text, sizeof text);
+    *same_kernels = json_equal(json_object_get(before, KERNELS), json_object_get(after, KERNELS));
     if (text[0] != '\0')
         st = ebm_error_set(err, EBM_ERR_ARG, "resume", "other settings than the checkpoint's: %s",
                            text);

@@ -8,7 +8,7 @@
 #include "ebm/memory.h"
 #include "ebmt/train.h"
 
-typedef enum kind { INT32, INT64, REAL, BOOL, NAMES, SEED, DIGEST } kind;
+typedef enum kind { INT32, INT64, REAL, BOOL, NAMES, SEED, TEXT } kind;
 
 typedef struct field {
     const char *name;
@@ -47,6 +47,10 @@ static const field fields[] = {
     {"curvature_share", REAL, AT(curvature_share), NULL},
     {"noise_scale", REAL, AT(noise_scale), NULL},
     {"denoise", BOOL, AT(denoise), NULL},
+    {"sampling_factor", INT32, AT(sampling_factor), NULL},
+    {"stride", REAL, AT(stride), NULL},
+    {"paired_noise", BOOL, AT(paired_noise), NULL},
+    {"predict", BOOL, AT(predict), NULL},
     {"objective", NAMES, AT(objective), "recovery|matching|hybrid"},
     {"shared_noise", BOOL, AT(shared_noise), NULL},
     {"matching_reach", REAL, AT(matching_reach), NULL},
@@ -74,7 +78,8 @@ static const field fields[] = {
     {"flip", BOOL, AT(flip), NULL},
     {"seed", SEED, AT(seed), NULL},
     {"shards", INT32, AT(shards), NULL},
-    {"init_sha256", DIGEST, AT(init_sha256), NULL},
+    {"init_sha256", TEXT, AT(init_sha256), NULL},
+    {"kernel_class", TEXT, AT(kernel_class), NULL},
 };
 #define N_FIELDS (sizeof fields / sizeof fields[0])
 
@@ -116,7 +121,7 @@ static json_t *value_to_json(const field *f, const ebmt_config *c)
         memcpy(&choice, at, sizeof choice);
         length = nth_name(f->names, choice, &name);
         return json_stringn(name, length);
-    case DIGEST:
+    case TEXT:
         return json_string(at);
     }
     return NULL;

@@ -13,10 +13,9 @@
 #include "ebmt/eval.h"
 #include "eval/image_sets.h"
 
-#define NPY_MAX_BYTES ((size_t)2 << 30)
-#define NPY_PREFIX    10 /* magic, version, length of the header */
-#define MAX_SIDE      1024
-#define MAX_FILES     1000000
+#define NPY_PREFIX 10 /* magic, version, length of the header */
+#define MAX_SIDE   1024
+#define MAX_FILES  1000000
 
 /* --- .npy, written ------------------------------------------------------------------------- */
 
@@ -47,7 +46,8 @@ ebm_status ebmt_images_write_npy(const char *path, const ebmt_dataset *images, e
 {
     unsigned char head[256];
     size_t header = npy_header(images, head), image = ebmt__image_bytes(images), total;
-    if (!ebm_size_mul((size_t)images->count, image, &total) || !ebm_size_add(total, header, &total))
+    if (!ebm_size_mul((size_t)images->count, image, &total) ||
+        !ebm_size_add(total, header, &total) || total > EBMT_NPY_MAX_BYTES)
         return ebm_error_set(err, EBM_ERR_LIMIT, path, "too many images for a file");
     unsigned char *file = ebm_alloc(total, 1);
     if (!file)
@@ -148,7 +148,7 @@ static ebm_status read_npy(const char *path, ebmt_dataset *out, ebm_error *err)
 {
     unsigned char *data = NULL;
     size_t size = 0;
-    ebm_status st = ebm_file_read(NULL, path, NPY_MAX_BYTES, &data, &size, err);
+    ebm_status st = ebm_file_read(NULL, path, EBMT_NPY_MAX_BYTES, &data, &size, err);
     if (st == EBM_OK)
         st = parse_npy(path, data, size, out, err);
     ebm_free(data);

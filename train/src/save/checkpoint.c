@@ -14,13 +14,14 @@
 #include "ebm/memory.h"
 #include "ebmt/train.h"
 
-#define FORMAT_NAME    "ebm-checkpoint-1"
-#define NAME_PREFIX    "checkpoint-"
-#define NAME_SUFFIX    ".safetensors"
-#define KEEP           2
-#define MAX_LISTED     100000
-#define MAX_FILE_BYTES ((size_t)4 << 30)
-#define N_VECTORS      6
+#define FORMAT_NAME "ebm-checkpoint-2"
+#define NAME_PREFIX "checkpoint-"
+#define NAME_SUFFIX ".safetensors"
+#define KEEP        2
+#define MAX_LISTED  100000
+/* More than four vectors of the most parameters that a network may have. */
+#define MAX_FILE_BYTES ((size_t)64 << 30)
+#define N_VECTORS      7
 #define N_TEXTS        6 /* metadata beside the digests of the vectors */
 
 /* --- the vectors of a state, by name ------------------------------------------------------- */
@@ -40,6 +41,7 @@ static void list_vectors(const ebmt_state *s, vector v[N_VECTORS])
         {"adam_v", "sha256.adam_v", s->adam_v, s->n_params},
         {"spectral_u", "sha256.spectral_u", s->spectral_u, s->n_spectral},
         {"ema_spectral_u", "sha256.ema_spectral_u", s->ema_spectral_u, s->n_spectral},
+        {"watch", "sha256.watch", s->watch, s->n_watch},
     };
     memcpy(v, all, sizeof all);
 }

@@ -22,9 +22,10 @@ mkdir "$work/data"
     printf '\000\000\010\003\000\000\000\030\000\000\000\010\000\000\000\010'
     yes 'energy-based models, denoised, one step at a time ~!' | tr -d '\n' | head -c 1536
 } >"$work/data/train-images-idx3-ubyte"
-small="--data $work/data --ch 4 --ch-mult 1,2 --blocks 1 --schedule geometric --levels 3
+plain="--data $work/data --ch 4 --ch-mult 1,2 --blocks 1 --schedule geometric --levels 3
     --langevin-steps 3 --objective hybrid --warm-start 2 --batch 10 --shards 4 --kernels ref
-    --validation-every 0 --clip 2 --flip --threads 1"
+    --threads 1"
+small="$plain --validation-every 0 --clip 2 --flip"
 points="--data toy:rings --ch 4 --ch-mult 1 --blocks 1 --activation silu --power-iterations 0
     --objective matching --batch 9 --shards 5 --kernels ref --threads 1"
 
@@ -94,6 +95,29 @@ same() {
     kill -9 "$busy"
     wait "$busy" 2>/dev/null
     busy=
+    # the leader alone looks at held-out images: it fails in the middle, with a checkpoint due
+    cp "$work/data/train-images-idx3-ubyte" "$work/data/t10k-images-idx3-ubyte"
+    (
+        tries=0
+        until [ -s "$work/cut/metrics.jsonl" ] || [ "$tries" -ge 600 ]; do
+            tries=$((tries + 1))
+            sleep 0.1
+        done
+        printf 'x' >"$work/data/t10k-images-idx3-ubyte"
+    ) &
+    cutter=$!
+    group 2 "$ebm" train $plain --out "$work/cut" --iterations 1000000 --validation-every 1 \
+        --checkpoint-every 1 --cache-mib 0
+    status=$?
+    [ "$status" -ne 0 ] && [ "$status" -ne 124 ] || fail "held-out images that vanish: $status"
+    grep -q "t10k" "$work/log" || fail "the file is not named"
+    wait "$cutter"
+    rm "$work/data/t10k-images-idx3-ubyte"
+    # all diverge; none leaves before the leader has saved the weights of before
+    group 2 "$ebm" train $plain --out "$work/burnt" --iterations 300 --lr 0.5 --lr-warm-start 0.5 \
+        --power-iterations 0 --checkpoint-every 1 && fail "no divergence"
+    grep -q "kept the weights of iteration" "$work/log" || fail "no weights kept"
+    "$ebm" inspect "$work/burnt" >"$work/log" 2>&1 || fail "no model after a divergence"
 }
 [ "$failed" -eq 0 ] && echo "test_group: ok"
 exit "$failed"

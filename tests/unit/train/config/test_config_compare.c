@@ -15,9 +15,11 @@
 static ebm_status compare(const ebmt_config *saved, const ebmt_config *now, ebm_error *err)
 {
     char *before = NULL, *after = NULL;
+    bool same_kernels = false;
     assert_int_equal(ebmt_config_to_json(saved, &before, NULL), EBM_OK);
     assert_int_equal(ebmt_config_to_json(now, &after, NULL), EBM_OK);
-    ebm_status st = ebmt__config_compare(before, after, err);
+    ebm_status st = ebmt__config_compare(before, after, &same_kernels, err);
+    assert_int_equal(same_kernels, strcmp(saved->kernel_class, now->kernel_class) == 0);
     ebm_free(before);
     ebm_free(after);
     return st;
@@ -30,6 +32,30 @@ static void test_iterations_may_differ(void **state)
     (void)state;
     now.iterations = saved.iterations + 1;
     assert_int_equal(compare(&saved, &now, NULL), EBM_OK);
+}
+
+/* A run may move to a machine of another kind; it is told. */
+static void test_kernels_may_differ(void **state)
+{
+    const ebmt_config saved = ebmt_config_default();
+    ebmt_config now = saved;
+    (void)state;
+    memcpy(now.kernel_class, "other", sizeof "other");
+    assert_int_equal(compare(&saved, &now, NULL), EBM_OK);
+}
+
+/* What the saved model samples with is part of the result. */
+static void test_sampling_may_not_differ(void **state)
+{
+    const ebmt_config saved = ebmt_config_default();
+    ebmt_config now[4] = {saved, saved, saved, saved};
+    (void)state;
+    now[0].sampling_factor = 2;
+    now[1].stride = 2.0;
+    now[2].paired_noise = true;
+    now[3].predict = true;
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(compare(&saved, &now[i], NULL), EBM_ERR_ARG);
 }
 
 static void test_differences_are_named(void **state)
@@ -80,14 +106,19 @@ static void test_other_fields(void **state)
         {"{\"a\": 1, \"a\": 1}", "{\"a\": 1}", EBM_ERR_FORMAT},
     };
     (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        assert_int_equal(ebmt__config_compare(rows[i].saved, rows[i].now, NULL), rows[i].expected);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        bool same_kernels;
+        assert_int_equal(ebmt__config_compare(rows[i].saved, rows[i].now, &same_kernels, NULL),
+                         rows[i].expected);
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_iterations_may_differ),
+        cmocka_unit_test(test_kernels_may_differ),
+        cmocka_unit_test(test_sampling_may_not_differ),
         cmocka_unit_test(test_differences_are_named),
         cmocka_unit_test(test_many_and_small),
         cmocka_unit_test(test_other_fields),

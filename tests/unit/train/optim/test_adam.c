@@ -20,7 +20,7 @@ static void test_adam_by_hand(void **state)
     double m = 0, v = 0, p = 2.0;
     ebmt_state s;
     (void)state;
-    assert_int_equal(ebmt_state_init(1, 1, &s, NULL), EBM_OK);
+    assert_int_equal(ebmt_state_init(1, 1, 1, &s, NULL), EBM_OK);
     s.params[0] = 2.0f;
     for (int t = 1; t <= 3; t++) {
         double g = (double)grads[t - 1];
@@ -42,7 +42,7 @@ static void test_ema(void **state)
     ebmt_config c = ebmt_config_default();
     ebmt_state s;
     (void)state;
-    assert_int_equal(ebmt_state_init(1, 1, &s, NULL), EBM_OK);
+    assert_int_equal(ebmt_state_init(1, 1, 1, &s, NULL), EBM_OK);
     s.params[0] = 1.0f;
     for (s.iteration = 1; s.iteration <= 100; s.iteration++)
         ebmt__ema_step(&c, &s);

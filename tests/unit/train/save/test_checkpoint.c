@@ -20,6 +20,7 @@
 
 #define N_PARAMS   5
 #define N_SPECTRAL 2
+#define N_WATCH    3
 #define CONFIG     "{\"ch\":8,\"title\":\"a \\\"quoted\\\" one\"}"
 
 static void fill(float *v, size_t n, float from)
@@ -31,13 +32,14 @@ static void fill(float *v, size_t n, float from)
 static ebmt_state make_state(size_t n_params, size_t n_spectral, int64_t iteration)
 {
     ebmt_state s;
-    assert_int_equal(ebmt_state_init(n_params, n_spectral, &s, NULL), EBM_OK);
+    assert_int_equal(ebmt_state_init(n_params, n_spectral, N_WATCH, &s, NULL), EBM_OK);
     fill(s.params, n_params, 1.0f + (float)iteration);
     fill(s.ema, n_params, 2.0f);
     fill(s.adam_m, n_params, -3.0f);
     fill(s.adam_v, n_params, 4e-30f);
     fill(s.spectral_u, n_spectral, 5.0f);
     fill(s.ema_spectral_u, n_spectral, 6.0f);
+    fill(s.watch, N_WATCH, 7.0f);
     s.iteration = iteration;
     s.adam_step = iteration / 2;
     s.grad_norm_mean = 0.1 + (double)iteration; /* not exact in decimal */
@@ -78,6 +80,7 @@ static void assert_same_state(const ebmt_state *a, const ebmt_state *b)
     assert_memory_equal(a->adam_v, b->adam_v, a->n_params * sizeof(float));
     assert_memory_equal(a->spectral_u, b->spectral_u, a->n_spectral * sizeof(float));
     assert_memory_equal(a->ema_spectral_u, b->ema_spectral_u, a->n_spectral * sizeof(float));
+    assert_memory_equal(a->watch, b->watch, a->n_watch * sizeof(float));
     assert_int_equal(a->iteration, b->iteration);
     assert_int_equal(a->adam_step, b->adam_step);
     assert_true(a->grad_norm_mean == b->grad_norm_mean);
@@ -95,7 +98,7 @@ static int64_t load(const char *dir, int *notes, ebm_error *err)
 {
     ebmt_state s;
     char *config = NULL;
-    assert_int_equal(ebmt_state_init(N_PARAMS, N_SPECTRAL, &s, NULL), EBM_OK);
+    assert_int_equal(ebmt_state_init(N_PARAMS, N_SPECTRAL, N_WATCH, &s, NULL), EBM_OK);
     *notes = 0;
     ebm_status st = ebmt_checkpoint_load(dir, &s, &config, count_note, notes, err);
     int64_t result = -(int64_t)st;
@@ -126,7 +129,7 @@ static void test_empty_vectors(void **state)
     ebmt_state s = make_state(3, 0, 7), back;
     char *config = NULL;
     assert_int_equal(ebmt_checkpoint_save(*state, &s, "{}", NULL), EBM_OK);
-    assert_int_equal(ebmt_state_init(3, 0, &back, NULL), EBM_OK);
+    assert_int_equal(ebmt_state_init(3, 0, N_WATCH, &back, NULL), EBM_OK);
     assert_int_equal(ebmt_checkpoint_load(*state, &back, &config, NULL, NULL, NULL), EBM_OK);
     assert_same_state(&s, &back);
     ebm_free(config);
@@ -348,7 +351,7 @@ static void test_no_memory(void **state)
     FOR_EACH_ALLOC_FAILURE
     {
         ebmt_state fresh;
-        ebm_status st = ebmt_state_init(3, 2, &fresh, NULL);
+        ebm_status st = ebmt_state_init(3, 2, N_WATCH, &fresh, NULL);
         assert_int_equal(st, fail_alloc_hit() ? EBM_ERR_NOMEM : EBM_OK);
         ebmt_state_clear(&fresh);
     }
