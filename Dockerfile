@@ -22,6 +22,8 @@ RUN apt-get update -qq \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt /var/log/apt /var/log/dpkg.log
 COPY --from=build /src/build/release/bin/ebmd /src/build/release/bin/ebm /usr/bin/
 COPY models/fashion-mnist /usr/share/ebmd/models/fashion-mnist
+# a volume mounted here takes its owner
+RUN install -d -m 0700 -o 65532 -g 65532 /var/lib/ebmd
 USER 65532:65532
 EXPOSE 8080
 STOPSIGNAL SIGTERM

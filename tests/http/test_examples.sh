@@ -43,8 +43,8 @@ sed -n 's/^    \(curl .*\)$/\1/p' "$top/docs/operations.md" | sed \
     -e '/v1.\(sample\|inpaint\|interpolate\)/s/-F model=/-F steps_per_level=1 -F model=/' \
     -e '/v1.\(sample\|inpaint\|interpolate\)/{/steps_per_level/!s/--json .{/&"steps_per_level":1,/;}' \
     -e 's/"frames":9/"frames":3/' -e 's/=2000 /=24 /' -e 's/=500 /=4 /' -e 's/"steps":1000/"steps":10/' \
-    -e 's/temperatures=200/temperatures=2/' -e 's/particles=16/particles=2/' \
-    -e 's/warmup=50/warmup=2/' -e 's/paths=4/paths=2/' >examples
+    -e 's/temperatures=20/temperatures=2/' -e 's/particles=4/particles=2/' \
+    -e 's/warmup=10/warmup=2/' >examples
 [ "$(wc -l <examples)" -ge 5 ] || { echo "examples are missing"; failed=1; }
 while read -r line; do
     if ! sh -c "$line" >reply 2>err; then

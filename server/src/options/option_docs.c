@@ -19,7 +19,7 @@ void ebmd_options_help(FILE *out)
     for (size_t i = 0; i < n; i++)
         fprintf(out, "  %s %s\n      %s\n      default: %s, environment: %s\n", rows[i].flag,
                 rows[i].arg, rows[i].help, shown(rows[i].preset), rows[i].env);
-    fputs("  --check-config\n      read all options and the files they name, say what is wrong, "
+    fputs("  --check-config\n      read the options, key file and certificate, say what is wrong, "
           "and exit\n"
           "  --print-config\n      write a configuration file with every option, and exit\n"
           "  --print-options\n      write the table of options in Markdown, and exit\n"

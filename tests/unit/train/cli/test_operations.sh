@@ -29,9 +29,9 @@ fewer() {
     sed -n 's/^    \(ebm .*\)$/\1/p' "$1" | grep -v -e --server | sed \
         -e '/--steps-per-level/!s/^\(ebm \(sample\|inpaint\|interpolate\) .*\)$/\1 --steps-per-level 1/' \
         -e 's/--steps 2000 --warmup 500/--steps 24 --warmup 4/' -e 's/--steps 3000/--steps 30/' \
-        -e 's/--frames 9/--frames 3/' -e 's/--temperatures 200/--temperatures 2/' \
-        -e 's/--particles 16/--particles 2/' -e 's/--paths 4/--paths 2/' \
-        -e 's/--warmup 50/--warmup 2/' -e 's/--limit 2000/--limit 100 --draws 1/'
+        -e 's/--frames 9/--frames 3/' -e 's/--temperatures 20/--temperatures 2/' \
+        -e 's/--particles 4/--particles 2/' \
+        -e 's/--warmup 10/--warmup 2/' -e 's/--limit 2000/--limit 100 --draws 1/'
 }
 
 fewer "$top/docs/operations.md" >examples
