@@ -69,9 +69,13 @@ static ebm_status parse(const ebmd_run_env *env, ebmd_run *run, ebm_error *err)
         ebmd_engine_unref(engine);
     }
     ebm_free(json);
-    if (st == EBM_OK || st == EBM_ERR_NOMEM || st == EBM_ERR_IO)
+    if (st == EBM_OK)
         return st;
+    /* a kind may refuse after it has filled in the plan: neither the models nor parts are here */
     run->plan.n_models = 0;
+    run->plan.parts = 0;
+    if (st == EBM_ERR_NOMEM || st == EBM_ERR_IO)
+        return st;
     /* the client is told this code when the job fails */
     run->error = problem.code == EBMA_MODEL_NOT_FOUND ? EBMA_MODEL_NOT_FOUND : EBMA_INTERNAL;
     return ebm_error_set(err, EBM_ERR_FORMAT, run->lease.id, "the stored request: %s",

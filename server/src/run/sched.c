@@ -286,7 +286,7 @@ bool ebmd_sched_next(ebmd_sched *s, uint64_t *seen, ebmd_task *out)
              * here when the process dies would be blamed for it */
             ebmd_run *run = claim(s, &wish);
 
-            if (run && can_step(run) && !ebmd_run_is_over(run, ebmd_clock_ms())) {
+            if (run && !ebmd_run_is_over(run, ebmd_clock_ms()) && can_step(run)) {
                 take_part(s, run, out);
                 break;
             }

@@ -374,6 +374,47 @@ static void an_old_model_stays(void **state)
     assert_int_equal(run_bench_state(b, 1), EBMD_JOB_CANCELED);
 }
 
+static void submit_stored(run_bench *b, int i, const char *kind, const char *request)
+{
+    const ebmd_spec spec = {.id = run_bench_id(i),
+                            .kind = kind,
+                            .owner = "",
+                            .idem = "",
+                            .digest = "",
+                            .created_ms = i,
+                            .work = 100,
+                            .parts = 1,
+                            .request = request,
+                            .request_size = strlen(request),
+                            .document = "{}",
+                            .document_size = 2};
+    ebmd_submit_outcome how;
+    char id[EBMD_ID_SIZE];
+
+    assert_int_equal(b->store->ops->submit(b->store, &spec, &how, id, NULL), EBM_OK);
+    assert_int_equal(how, EBMD_SUBMIT_ACCEPTED);
+    ebmd_sched_poke(b->sched);
+}
+
+/* What was small with the model it was asked of can be too large with the one in its place: the
+ * kind refuses what is stored after it has counted its parts, and the job fails. */
+static void too_large_by_now(void **state)
+{
+    static const struct {
+        const char *kind, *request;
+    } cases[] = {
+        {"mcmc", "{\"chains\":10,\"steps\":100000,\"seed\":1}"}, /* 80 MB of traces */
+        {"sample", "no request"},
+    };
+    run_bench *b = *state;
+
+    for (int i = 0; i < 2; i++)
+        submit_stored(b, i + 1, cases[i].kind, cases[i].request);
+    run_bench_finish_all(b, 10);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(run_bench_state(b, i + 1), EBMD_JOB_FAILED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -392,6 +433,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(readings, setup, teardown),
         cmocka_unit_test_setup_teardown(closing, setup, teardown),
         cmocka_unit_test_setup_teardown(an_old_model_stays, setup, teardown),
+        cmocka_unit_test_setup_teardown(too_large_by_now, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
