@@ -39,7 +39,8 @@ static int store_code(ebm_status st)
     switch (st) {
     case EBM_ERR_NOT_FOUND:
         return EBMD_EX_CANTCREATE;
-    case EBM_ERR_BAD_STATE:
+    case EBM_ERR_BAD_STATE: /* another process has it, */
+    case EBM_ERR_LIMIT:     /* or the disk is full: worth another start */
         return EBMD_EX_TEMPFAIL;
     case EBM_ERR_FORMAT:
     case EBM_ERR_UNSUPPORTED:

@@ -120,6 +120,36 @@ static void no_room_for_a_while(void **state)
     assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
 }
 
+/* A process that dies on a full disk has a successor: it serves what is there, and goes on with
+ * what was running once there is room. Only a store that is not there yet needs room, and says so.
+ */
+static void a_start_without_room(void **state)
+{
+    char running[64], path[TEMP_PATH_MAX], spec[TEMP_PATH_MAX + 16], line[1024];
+    const char *const anew[] = {"--store", spec, NULL};
+
+    (void)state;
+    assert_int_equal(send_later(SLOW, running), 202);
+    while (!is_in(running, "running", 0))
+        real_sleep_ms(10);
+    touch(full);
+    assert_int_equal(daemon_stop(&d, SIGKILL, 10000), -1);
+    assert_true(start(true));
+    real_sleep_ms(200); /* let it try */
+    assert_int_equal(http_get_status(d.port, "/readyz"), 200);
+    assert_true(is_in(running, "running", 0));
+    assert_int_equal(unlink(full), 0);
+    assert_true(is_in(running, "succeeded", 100));
+    assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
+    touch(full);
+    assert_true(temp_dir_join(d.dir, "new-jobs.db", path));
+    snprintf(spec, sizeof(spec), "sqlite:%s", path);
+    setenv("LD_PRELOAD", FAILING_DISK, 1);
+    assert_int_equal(daemon_try(&d, anew, line, sizeof(line)), 75);
+    unsetenv("LD_PRELOAD");
+    assert_non_null(strstr(line, "full"));
+}
+
 /* C9: after the first failed sync nobody knows what the disk holds. The end is 74, and the next
  * process finds every job whose id was given away. */
 static void one_lost_sync(void **state)
@@ -166,6 +196,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(no_room_for_a_while, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_start_without_room, setup, teardown),
         cmocka_unit_test_setup_teardown(one_lost_sync, setup, teardown),
         cmocka_unit_test_setup_teardown(a_lost_sync_of_the_file, setup, teardown),
     };

@@ -150,21 +150,27 @@ static void settle_vtime(ebmd_jobs *j)
     j->table.vtime = first > 0.0 ? first : 0.0;
 }
 
+/* Nobody works on what was running. Where there is no room to write that down, the rows stay as
+ * they are for now: their leases have run out long ago, so the sweep tries again. */
 static ebm_status recover(ebmd_jobs *j, ebm_error *err)
 {
     ebm_status st = EBM_OK;
+    ebm_error cause = {0};
     ebmd__node *next;
 
     settle_vtime(j);
-    for (ebmd__node *n = j->table.live; n && st == EBM_OK; n = next) {
+    for (ebmd__node *n = j->table.live; n; n = next) {
         next = n->next;
         if (n->row.state != EBMD_JOB_RUNNING)
             continue;
         j->recovered++;
-        st = ebmd__jobs_orphan(j, n, err);
+        if (st == EBM_OK)
+            st = ebmd__jobs_orphan(j, n, &cause);
     }
+    if (st != EBM_OK && j->broken)
+        return ebm_error_set(err, st, cause.where, "%s", cause.text);
     ebmd__jobs_trim(j, NULL);
-    return st;
+    return EBM_OK;
 }
 
 ebm_status ebmd_jobs_open(const ebmd_limits *limits, const ebmd_env *env, ebmd_backend *backend,

@@ -194,8 +194,8 @@ typedef struct ebmd_stats {
 /* --- calls --------------------------------------------------------------------------------- */
 
 /* Reads all rows. Jobs that were running when the last process ended are queued again, or end as
- * "max_attempts", or as canceled if that had been asked for. Rows that break the rules are left
- * alone and counted.
+ * "max_attempts", or as canceled if that had been asked for; if there is no room to write it, by a
+ * later sweep. Rows that break the rules are left alone and counted.
  * @own ebmd_jobs_close(); takes the backend, also on error @err NOMEM, what the backend says */
 EBM_MUST_CHECK ebm_status ebmd_jobs_open(const ebmd_limits *limits, const ebmd_env *env,
                                          ebmd_backend *backend, ebmd_jobs **out, ebm_error *err);

@@ -82,8 +82,10 @@ static ebm_status age(ebmd_jobs *j, ebmd__node *n, int64_t now, ebm_error *err)
     if (ebmd__jobs_is_doomed(n, now))
         ebmd__jobs_tell(j, EBMD_EVENT_CANCEL, &n->row); /* until somebody has claimed it */
     if (n->row.state == EBMD_JOB_RUNNING && n->lease_until <= now) {
-        j->leases_lost++;
-        return ebmd__jobs_orphan(j, n, err);
+        ebm_status st = ebmd__jobs_orphan(j, n, err);
+
+        j->leases_lost += st == EBM_OK ? 1 : 0; /* else it is tried again */
+        return st;
     }
     return EBM_OK;
 }

@@ -42,13 +42,14 @@ struct ebmd_store {
 /* Opens "memory", "sqlite:FILE" or "auto" (see ebmd_store_default_path()).
  * @own store->ops->close()
  * @err ARG (spec), NOT_FOUND (no such directory), BAD_STATE (another process has it: its pid is in
- *      the text), FORMAT (not ours, newer or damaged), IO, NOMEM */
+ *      the text), FORMAT (not ours, newer or damaged), LIMIT (no room on the disk to make it), IO,
+ *      NOMEM */
 EBM_MUST_CHECK ebm_status ebmd_store_open(const char *spec, const ebmd_limits *limits,
                                           ebmd_store **out, ebm_error *err);
 bool ebmd_store_spec_valid(const char *spec);
 /* Where "auto" keeps its file, the first of these whose variable is set: $STATE_DIRECTORY (systemd
  * sets it), $XDG_STATE_HOME/ebmd, $HOME/.local/state/ebmd; the file is jobs.db in it.
- * @err NOT_FOUND: none is set; LIMIT: the path is too long */
+ * @err NOT_FOUND: none is set, or the path is too long */
 EBM_MUST_CHECK ebm_status ebmd_store_default_path(char *(*lookup)(const char *), char *out,
                                                   size_t size, ebm_error *err);
 

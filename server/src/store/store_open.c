@@ -34,7 +34,7 @@ ebm_status ebmd_store_default_path(char *(*lookup)(const char *), char *out, siz
             continue;
         n = snprintf(out, size, "%s%s/jobs.db", base, places[i].below);
         if (n < 0 || (size_t)n >= size)
-            return ebm_error_set(err, EBM_ERR_LIMIT, places[i].variable, "path too long");
+            return ebm_error_set(err, EBM_ERR_NOT_FOUND, places[i].variable, "path too long");
         return EBM_OK;
     }
     return ebm_error_set(err, EBM_ERR_NOT_FOUND, "--store",
