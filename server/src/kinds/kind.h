@@ -138,6 +138,10 @@ struct ebmd_kind {
      * @own out->output[] @err DIVERGED, NOMEM */
     ebm_status (*collect)(const ebmd_plan *plan, int32_t part, void *state, ebmd_tools *tools,
                           ebmd_result *out, ebm_error *err);
+    /* True if collect() can keep something of a part that is stopped here; state NULL: at its
+     * beginning. No part goes on before all have come so far, so that whoever stops the job loses
+     * no more than that. NULL: at once. */
+    bool (*keepable)(const ebmd_plan *plan, int32_t part, const void *state);
     /* Gradient evaluations that a part has behind it: work units, and usage. */
     int64_t (*spent)(const ebmd_plan *plan, int32_t part, const void *state);
 

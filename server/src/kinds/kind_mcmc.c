@@ -196,16 +196,33 @@ static int64_t mcmc_spent(const ebmd_plan *plan, int32_t part, const void *state
     return sum;
 }
 
-/* The first chain that has not come to the next look yet, or -1. */
-static int32_t next_chain(const ebmd_chain_layout *l, void *state, int64_t boundary)
+/* The first chain whose starting point is being drawn, or -1. */
+static int32_t without_start(const ebmd_chain_layout *l, void *state)
 {
     for (int32_t i = 0; i < l->chains; i++) {
-        const ebmd_chain_slot *s = ebmd_chain_slot_at(l, state, i);
-
-        if (!s->running || s->total < boundary)
+        if (!ebmd_chain_slot_at(l, state, i)->running)
             return i;
     }
     return -1;
+}
+
+static bool mcmc_keepable(const ebmd_plan *plan, int32_t part, const void *state)
+{
+    const ebmd_chain_layout l = ebmd_mcmc_layout(plan, part);
+
+    return state ? without_start(&l, (void *)(uintptr_t)state) < 0 : l.origin_steps == 0;
+}
+
+/* The first chain without a start, else the first that has not come to the next look yet, or -1. */
+static int32_t next_chain(const ebmd_chain_layout *l, void *state, int64_t boundary)
+{
+    const int32_t first = without_start(l, state);
+
+    for (int32_t i = 0; first < 0 && i < l->chains; i++) {
+        if (ebmd_chain_slot_at(l, state, i)->total < boundary)
+            return i;
+    }
+    return first;
 }
 
 static void take_snapshot(const ebmd_chain_layout *l, void *state, int64_t at, float *x)
@@ -293,10 +310,13 @@ static ebm_status mcmc_advance(const ebmd_plan *plan, int32_t part, void *state,
 {
     const ebmd_chain_layout l = ebmd_mcmc_layout(plan, part);
     const double start = ebmd_clock_ms();
+    const bool starts = without_start(&l, state) >= 0;
     ebmd_chain_head *h = state;
     ebm_status st = EBM_OK;
 
-    while (st == EBM_OK && q->evals < q->max_evals && h->at < l.total && !h->stopped) {
+    /* a quantum ends with the last start: other parts may still have to draw theirs */
+    while (st == EBM_OK && q->evals < q->max_evals && h->at < l.total && !h->stopped &&
+           (without_start(&l, state) >= 0) == starts) {
         int64_t evals = q->max_evals - q->evals;
 
         st = move(&l, state, tools, &evals, err);
@@ -450,6 +470,7 @@ const ebmd_kind ebmd_kind_mcmc = {
     .start = mcmc_start,
     .advance = mcmc_advance,
     .collect = mcmc_collect,
+    .keepable = mcmc_keepable,
     .spent = mcmc_spent,
     .look = mcmc_look,
     .preview = mcmc_preview,

@@ -100,7 +100,7 @@ static int32_t collect_all(ebmd_run *run)
         if (st == EBM_OK && p->phase == EBMD_PART_BEGUN)
             st = ebmd_run_collect(run, k, NULL, NULL);
         if (st != EBM_OK)
-            return 0; /* all together or nothing */
+            return 0; /* all together or nothing: none goes on while another has no start */
         p->phase = EBMD_PART_DONE;
     }
     return k;

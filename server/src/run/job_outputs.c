@@ -67,9 +67,10 @@ ebm_status ebmd_run_load_results(const ebmd_run_env *env, ebmd_run *run)
         ebm_status st;
 
         if (p->phase == EBMD_PART_BEGUN)
-            p->spent = run->plan.kind->spent(&run->plan, k, p->state);
+            ebmd_run_take_stock(run, k);
         if (p->phase != EBMD_PART_DONE)
             continue;
+        p->keepable = true;
         p->spent = run->plan.part_work;
         st = load_outputs(env, run, k);
         if (st == EBM_OK)

@@ -84,6 +84,9 @@ static ebm_status parse(const ebmd_run_env *env, ebmd_run *run, ebm_error *err)
 
 static ebm_status make_parts(ebmd_run *run, ebm_error *err)
 {
+    const ebmd_kind *kind = run->plan.kind;
+
+    run->begins_bare = kind->keepable && !kind->keepable(&run->plan, 0, NULL);
     run->part = ebm_alloc((size_t)run->plan.parts, sizeof(*run->part));
     return run->part ? EBM_OK
                      : ebm_error_set(err, EBM_ERR_NOMEM, run->lease.id, "no memory for a job");
@@ -213,16 +216,29 @@ ebmd_progress ebmd_run_progress(const ebmd_run *run)
                            .chains = run->told.report};
 }
 
+/* Were the job stopped now, nothing of some part could be kept. */
+static bool has_bare(const ebmd_run *run)
+{
+    for (int32_t k = run->first_open; run->begins_bare && k < run->plan.parts; k++) {
+        if (!run->part[k].keepable)
+            return true;
+    }
+    return false;
+}
+
 int32_t ebmd_run_next_part(const ebmd_run *run)
 {
+    const bool bare = has_bare(run);
     int32_t fresh = -1;
 
     for (int32_t k = run->first_open; k < run->plan.parts; k++) {
         const ebmd_part *p = &run->part[k];
 
-        if (!p->busy && p->phase == EBMD_PART_BEGUN)
+        if (p->busy || (bare && p->keepable))
+            continue;
+        if (p->phase == EBMD_PART_BEGUN)
             return k;
-        if (!p->busy && p->phase == EBMD_PART_NEW && fresh < 0)
+        if (p->phase == EBMD_PART_NEW && fresh < 0)
             fresh = k;
     }
     return fresh;
@@ -285,12 +301,21 @@ ebm_status ebmd_run_step(ebmd_run *run, int32_t part, ebmd_tools *tools, ebmd_qu
     return st;
 }
 
-void ebmd_run_note(ebmd_run *run, int32_t part, const ebmd_reading *reading)
+void ebmd_run_take_stock(ebmd_run *run, int32_t part)
 {
     const ebmd_kind *kind = run->plan.kind;
     ebmd_part *p = &run->part[part];
 
     p->spent = kind->spent(&run->plan, part, p->state);
+    p->keepable = kind->keepable && kind->keepable(&run->plan, part, p->state);
+}
+
+void ebmd_run_note(ebmd_run *run, int32_t part, const ebmd_reading *reading)
+{
+    const ebmd_kind *kind = run->plan.kind;
+    ebmd_part *p = &run->part[part];
+
+    ebmd_run_take_stock(run, part);
     p->reading = *reading;
     if (kind->look)
         kind->look(&run->plan, part, p->state, &run->sight);

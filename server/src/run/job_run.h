@@ -28,6 +28,7 @@ typedef struct ebmd_part {
     double taken_at;  /* since when; ebmd_clock_ms() */
     int64_t spent;    /* work units behind it, when a quantum last came back */
     bool saved;       /* its result is in the store */
+    bool keepable;    /* the kind said so, when a quantum last came back; or it is DONE */
     char digest[65];  /* of its outputs; "": not made yet */
     char earlier[65]; /* what that was before the result was lost; "": nothing is known */
     int32_t shown;    /* level of its last picture, plus one; 0: none yet */
@@ -48,6 +49,7 @@ struct ebmd_run {
     ebmd_plan plan; /* plan.model[]: one reference each */
     ebm_arena *arena;
     ebmd_part *part;    /* [plan.parts] */
+    bool begins_bare;   /* nothing of a part can be kept at its beginning */
     int32_t first_open; /* parts below it are done */
     int32_t done, busy;
     int64_t grad_evals;
@@ -126,7 +128,8 @@ void ebmd_run_space_saves(ebmd_run *run);
 /* Work units that are still to be done. */
 int64_t ebmd_run_work_left(const ebmd_run *run);
 ebmd_progress ebmd_run_progress(const ebmd_run *run);
-/* A part that a worker could take, or -1. Begun ones first: fewer chains are open that way. */
+/* A part that a worker could take, or -1. Begun ones first: fewer chains are open that way. As long
+ * as there are parts of which nothing could be kept, only those. */
 int32_t ebmd_run_next_part(const ebmd_run *run);
 /* Asks it to stop; the scheduler holds its lock. */
 void ebmd_run_stop(ebmd_run *run);
@@ -140,7 +143,9 @@ EBM_MUST_CHECK ebm_status ebmd_run_step(ebmd_run *run, int32_t part, ebmd_tools 
  * finished one, or what its chain looks like. What fails here is not shown. */
 void ebmd_run_show(const ebmd_run_env *env, ebmd_run *run, int32_t part, ebmd_tools *tools,
                    bool finished);
-/* Notes what a part that is not through has behind it, and what its last quantum has shown. */
+/* Notes how far a part has come that is not through, while nobody works on it. */
+void ebmd_run_take_stock(ebmd_run *run, int32_t part);
+/* The same after a quantum, and what that has shown. */
 void ebmd_run_note(ebmd_run *run, int32_t part, const ebmd_reading *reading);
 /* Notes that a part is through: its state is not needed any more. */
 void ebmd_run_complete(ebmd_run *run, ebmd_part *p);

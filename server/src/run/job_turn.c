@@ -36,6 +36,7 @@ void ebmd_run_complete(ebmd_run *run, ebmd_part *p)
     ebm_free(p->state);
     p->state = NULL;
     p->phase = EBMD_PART_DONE;
+    p->keepable = true;
     p->spent = run->plan.part_work;
     p->reading = (ebmd_reading){0};
     run->done++;

@@ -68,6 +68,8 @@ static const struct {
      3},
     {"mcmc", "{\"chains\":3,\"steps\":18,\"seed\":4,\"sampler\":\"hmc\",\"until\":{\"rhat\":1.01}}",
      3},
+    {"mcmc",
+     "{\"chains\":3,\"steps\":18,\"seed\":4,\"init\":\"samples\",\"until\":{\"rhat\":1.01}}", 1},
     {"likelihood",
      "{\"images\":[\"P\",\"M\"],\"seed\":4,\"particles\":2,\"temperatures\":3,\"moves\":2,"
      "\"warmup\":3,\"paths\":2}",

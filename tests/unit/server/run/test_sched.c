@@ -374,6 +374,7 @@ static void an_old_model_stays(void **state)
     assert_int_equal(run_bench_state(b, 1), EBMD_JOB_CANCELED);
 }
 
+/* As submitted by somebody else. */
 static void submit_stored(run_bench *b, int i, const char *kind, const char *request)
 {
     const ebmd_spec spec = {.id = run_bench_id(i),
@@ -383,7 +384,7 @@ static void submit_stored(run_bench *b, int i, const char *kind, const char *req
                             .digest = "",
                             .created_ms = i,
                             .work = 100,
-                            .parts = 1,
+                            .parts = 3,
                             .request = request,
                             .request_size = strlen(request),
                             .document = "{}",
@@ -415,6 +416,42 @@ static void too_large_by_now(void **state)
         assert_int_equal(run_bench_state(b, i + 1), EBMD_JOB_FAILED);
 }
 
+static ebmd_progress progress_of_first(run_bench *b)
+{
+    ebmd_slot slot;
+
+    assert_int_equal(ebmd_sched_list(b->sched, &slot, 1), 1);
+    return slot.progress;
+}
+
+/* Chains that start at samples: no chain goes on before all have their start, so that a stop finds
+ * either no step to lose or something to keep of every chain. */
+static void stopped_with_chains(void **state)
+{
+    run_bench *b = *state;
+    char *data;
+    size_t size;
+    ebmd_view v;
+
+    submit_stored(b, 1, "mcmc", "{\"chains\":3,\"steps\":5,\"init\":\"samples\",\"seed\":1}");
+    for (int i = 0; i < 3; i++) {
+        turn(b, 1000000); /* as much as a chain has, and more */
+        assert_int_equal(progress_of_first(b).parts_done, 0);
+    }
+    turn(b, 1000000);
+    assert_int_equal(progress_of_first(b).parts_done, 1);
+    assert_int_equal(b->store->ops->cancel(b->store, run_bench_id(1), NULL, &v, NULL), EBM_OK);
+    ebmd_sched_cancel(b->sched, run_bench_id(1));
+    run_bench_finish_all(b, 1);
+    assert_int_equal(run_bench_state(b, 1), EBMD_JOB_CANCELED);
+    for (int32_t k = 0; k < 3; k++) {
+        assert_int_equal(
+            b->store->ops->blob(b->store, run_bench_id(1), EBMD_BLOB_PART, k, &data, &size, NULL),
+            EBM_OK);
+        ebm_free(data);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -434,6 +471,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(closing, setup, teardown),
         cmocka_unit_test_setup_teardown(an_old_model_stays, setup, teardown),
         cmocka_unit_test_setup_teardown(too_large_by_now, setup, teardown),
+        cmocka_unit_test_setup_teardown(stopped_with_chains, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
