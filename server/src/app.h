@@ -29,7 +29,8 @@ typedef struct ebmd_app {
     ebmd_keys *keys; /* NULL: nobody needs a key */
     bool admin_keys; /* on the admin listener neither; else those of the scope admin */
     const ebmd_proxies *proxies;
-    ebmd_budget *bodies; /* NULL: no limit */
+    ebmd_budget *bodies;  /* NULL: no limit */
+    ebmd_budget *replies; /* likewise */
     const char *cors_origins;
     const char *build;   /* "ebmd 0.1.0" */
     const char *version; /* "0.1.0" */

@@ -421,6 +421,8 @@ static void lay_out(ebmd_parts *d, const ebmd_options *options)
     d->app.admin_keys = !ebmd_address_is_loopback(&options->admin);
     d->bodies.max = EBMD_BODIES_MAX;
     d->app.bodies = &d->bodies;
+    d->replies.max = EBMD_REPLIES_MAX;
+    d->app.replies = &d->replies;
     d->app.build = "ebmd " EBMD_VERSION;
     d->app.version = EBMD_VERSION;
     d->app.workers = options->workers;

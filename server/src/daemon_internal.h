@@ -15,7 +15,7 @@
 typedef struct ebmd_parts {
     const ebmd_options *opt;
     ebmd_app app;
-    ebmd_budget bodies;
+    ebmd_budget bodies, replies;
     ebmd_state state;
     ebmd_signals signals;
     const ebm_kernels *kernels;

@@ -217,6 +217,7 @@ void ebmd_exchange_head(const ebmd_app *app, ebmd_request *r, unsigned listener,
 
     r->method = ebmd_method_of(r->head.method);
     r->budget = app->bodies;
+    r->replies = app->replies;
     take_id(r);
     take_trace(r);
     if (code != EBMA_OK) {
@@ -349,7 +350,7 @@ void ebmd_exchange_seal(const ebmd_app *app, ebmd_request *r)
     if (r->reply.status == 503 && !ebmd_reply_has(r, "Retry-After"))
         ebmd_reply_add(r, "Retry-After", "5");
     ebmd_reply_add(r, "X-Content-Type-Options", "nosniff");
-    ebmd_reply_add(r, "Cache-Control", r->reply.keeps ? KEPT : "no-store");
+    ebmd_reply_add(r, "Cache-Control", r->reply.keeps && r->reply.status < 400 ? KEPT : "no-store");
     if (r->reply.content_type)
         ebmd_reply_add(r, "Content-Type", r->reply.content_type);
     seal_cors(app, r);

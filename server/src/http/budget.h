@@ -7,7 +7,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define EBMD_BODIES_MAX (64u << 20) /* bytes of all bodies that are being read or understood */
+#define EBMD_BODIES_MAX  (64u << 20)  /* bytes of all bodies that are being read or understood */
+#define EBMD_REPLIES_MAX (256u << 20) /* bytes of all large replies that are being sent */
+#define EBMD_REPLY_SMALL (256u << 10) /* replies up to this are bounded by the connections */
 
 typedef struct ebmd_budget {
     atomic_size_t used;

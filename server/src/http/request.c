@@ -76,8 +76,24 @@ void ebmd_reply_addf(ebmd_request *r, const char *name, const char *fmt, ...)
     ebmd_reply_add(r, name, text);
 }
 
+bool ebmd_reply_reserve(ebmd_request *r, size_t size)
+{
+    if (size <= EBMD_REPLY_SMALL || size <= r->reserved)
+        return true;
+    if (!ebmd_budget_take(r->replies, size - r->reserved)) {
+        ebmd_reply_code(r, EBMA_OVERLOADED);
+        return false;
+    }
+    r->reserved = size;
+    return true;
+}
+
 void ebmd_reply_body(ebmd_request *r, int status, const char *content_type, char *body, size_t size)
 {
+    if (!ebmd_reply_reserve(r, size)) {
+        ebm_free(body);
+        return;
+    }
     ebm_free(r->reply.body);
     r->reply.status = status;
     r->reply.content_type = content_type;
@@ -131,6 +147,7 @@ void ebmd_request_free(ebmd_request *r)
 
     ebmd_request_drop_body(r);
     ebm_free(r->reply.body);
+    ebmd_budget_give(r->replies, r->reserved);
     if (r->stream.stays)
         ebmd_waiters_keep(&r->waiter);
     ebmd_waiters_remove(&r->waiter);

@@ -79,11 +79,13 @@ typedef struct ebmd_request {
     double started_at;           /* ebmd_clock_ms() */
     char *body;                  /* ebm_free() */
     size_t body_size, body_room;
-    size_t body_seen;    /* bytes the client sent, kept or not */
-    ebmd_budget *budget; /* of all bodies; NULL: none */
-    size_t budgeted;     /* bytes taken from it */
-    bool starved;        /* it had nothing left: the body is not kept */
-    bool waits;          /* for the end of the job waiter.id */
+    size_t body_seen;     /* bytes the client sent, kept or not */
+    ebmd_budget *budget;  /* of all bodies; NULL: none */
+    size_t budgeted;      /* bytes taken from it */
+    bool starved;         /* it had nothing left: the body is not kept */
+    ebmd_budget *replies; /* of all large replies; NULL: none */
+    size_t reserved;      /* bytes taken from it */
+    bool waits;           /* for the end of the job waiter.id */
     ebmd_prefer prefer;
     bool wants_png, wants_events;
     bool later;         /* its job is long, and it does not say that it waits */
@@ -104,7 +106,12 @@ void ebmd_reply_add(ebmd_request *r, const char *name, const char *value);
 void ebmd_reply_addf(ebmd_request *r, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 bool ebmd_reply_has(const ebmd_request *r, const char *name);
-/* Answers with a body. @own takes body (ebm_free()) */
+/* Takes memory for a reply of so many bytes from what all large replies share, if it is a large
+ * one: before it is read, where its size is known by then. @err false: there is none left, and the
+ * request is answered with 503 */
+EBM_MUST_CHECK bool ebmd_reply_reserve(ebmd_request *r, size_t size);
+/* Answers with a body; one for which there is no memory as above becomes a 503.
+ * @own takes body (ebm_free()) */
 void ebmd_reply_body(ebmd_request *r, int status, const char *content_type, char *body,
                      size_t size);
 void ebmd_reply_empty(ebmd_request *r, int status);

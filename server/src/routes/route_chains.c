@@ -150,7 +150,8 @@ void ebmd_route_chains_checkpoint(const ebmd_app *app, ebmd_request *r)
     bool forked;
     ebm_status st;
 
-    if (!find_kept(app, r, &view))
+    /* the file is no longer than what is kept of the chains, and their pictures */
+    if (!find_kept(app, r, &view) || !ebmd_reply_reserve(r, (size_t)view.row.bytes[EBMD_BLOB_PART]))
         return;
     st = read_set(app, view.row.id, &data, &size, &forked);
     if (st == EBM_OK)

@@ -163,7 +163,7 @@ static void reply_accepted(const ebmd_app *app, ebmd_request *r, const char *id,
     else
         ebmd_reply_json(r, st, json, size);
     /* a new job may have ended already; an old one that has is simply there */
-    if (st == EBM_OK && !(replayed && ebmd_job_state_final(view.row.state)))
+    if (r->reply.status == 200 && !(replayed && ebmd_job_state_final(view.row.state)))
         r->reply.status = 202;
     ebmd_reply_addf(r, "Location", "/v1/jobs/%s", id);
     ebmd_reply_add(r, "Retry-After", "1");

@@ -160,6 +160,43 @@ static void bodies_share_a_budget(void **state)
     assert_int_equal(atomic_load(&budget.used), 0);
 }
 
+static void reply_with(ebmd_request *r, size_t size)
+{
+    char *body = ebm_alloc(size, 1);
+
+    assert_non_null(body);
+    ebmd_reply_body(r, 200, "image/png", body, size);
+}
+
+/* Large replies of all requests together have an end, too: small ones go on. */
+static void large_replies_share_a_budget(void **state)
+{
+    const size_t large = 2 * EBMD_REPLY_SMALL;
+    ebmd_budget budget = {.max = 3 * EBMD_REPLY_SMALL};
+    ebmd_app app = make_app();
+    ebmd_request *first = make_request("GET", "/a"), *second = make_request("GET", "/b");
+
+    (void)state;
+    first->replies = second->replies = &budget;
+    assert_true(ebmd_reply_reserve(first, large)); /* before it is read, */
+    reply_with(first, large);                      /* and not once more for the reply */
+    assert_int_equal(first->reply.status, 200);
+    assert_int_equal(atomic_load(&budget.used), large);
+    assert_false(ebmd_reply_reserve(second, large));
+    reply_with(second, EBMD_REPLY_SMALL);
+    assert_int_equal(second->reply.status, 200);
+    reply_with(second, large);
+    second->reply.keeps = true;
+    ebmd_exchange_seal(&app, second);
+    assert_int_equal(second->reply.status, 503);
+    assert_string_equal(reply_header(second, "Retry-After"), "5");
+    assert_string_equal(reply_header(second, "Cache-Control"), "no-store");
+    ebmd_request_free(second);
+    assert_int_equal(atomic_load(&budget.used), large);
+    ebmd_request_free(first);
+    assert_int_equal(atomic_load(&budget.used), 0);
+}
+
 static void common_headers(void **state)
 {
     ebmd_app app = make_app();
@@ -351,6 +388,7 @@ int main(void)
         cmocka_unit_test(the_body_grows_up_to_its_limit),
         cmocka_unit_test(a_body_with_pictures_may_be_longer),
         cmocka_unit_test(bodies_share_a_budget),
+        cmocka_unit_test(large_replies_share_a_budget),
         cmocka_unit_test(common_headers),
         cmocka_unit_test(a_drain_closes_connections),
         cmocka_unit_test(a_handler_without_an_answer),
