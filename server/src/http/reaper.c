@@ -209,6 +209,15 @@ void ebmd_reaper_phase(ebmd_reaper *r, ebmd_conn *c, ebmd_conn_phase phase)
     pthread_mutex_unlock(&r->sync.lock);
 }
 
+void ebmd_reaper_renew(ebmd_reaper *r, ebmd_conn *c)
+{
+    if (!c)
+        return;
+    pthread_mutex_lock(&r->sync.lock);
+    c->since = ebmd_clock_ms();
+    pthread_mutex_unlock(&r->sync.lock);
+}
+
 void ebmd_reaper_watch(ebmd_reaper *r, ebmd_conn *c, atomic_bool *gone)
 {
     if (!c)

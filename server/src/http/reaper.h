@@ -17,7 +17,7 @@ typedef enum ebmd_conn_phase {
     EBMD_CONN_HEAD,  /* the client sends a head: 5 s */
     EBMD_CONN_BODY,  /* the client sends a body: opt->body_ms */
     EBMD_CONN_WORK,  /* we work: no deadline here */
-    EBMD_CONN_REPLY, /* the client reads the reply: 60 s */
+    EBMD_CONN_REPLY, /* the client reads the reply, or the next piece of a stream: 60 s */
     EBMD_CONN_IDLE   /* between two requests: 15 s */
 } ebmd_conn_phase;
 
@@ -43,6 +43,8 @@ void ebmd_reaper_remove(ebmd_reaper *r, ebmd_conn *c);
 /* The time of a phase runs from when it is first set: a head does not get more by arriving in
  * pieces. */
 void ebmd_reaper_phase(ebmd_reaper *r, ebmd_conn *c, ebmd_conn_phase phase);
+/* The time of the phase runs anew: a stream may be long, as long as its client takes it. */
+void ebmd_reaper_renew(ebmd_reaper *r, ebmd_conn *c);
 /* While *gone is not NULL: sets it when the client has left. A reset counts at once; an end of
  * stream only after ten seconds, because a client that merely finished sending looks the same. */
 void ebmd_reaper_watch(ebmd_reaper *r, ebmd_conn *c, atomic_bool *gone);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "http/reaper.h"
+#include "real_time.h"
 
 #define LATE "too late"
 
@@ -123,11 +124,34 @@ static void nothing_to_say(void **state)
     ebmd_reaper_stop(r);
 }
 
+/* Who takes one piece after the other, however many, is not late; who takes none is. */
+static void time_that_runs_anew(void **state)
+{
+    const ebmd_reaper_options opt = {.look_ms = 5.0, .body_ms = 1e3, .cut_off_ms = 3600e3};
+    ebmd_reaper *r;
+    line moves, stands;
+
+    (void)state;
+    assert_int_equal(ebmd_reaper_start(&opt, &r, NULL), EBM_OK);
+    moves = line_open(r, EBMD_CONN_BODY);
+    stands = line_open(r, EBMD_CONN_BODY);
+    while (is_open(&stands)) {
+        ebmd_reaper_phase(r, moves.conn, EBMD_CONN_BODY);
+        ebmd_reaper_renew(r, moves.conn);
+        real_sleep_ms(10);
+    }
+    real_sleep_ms(50); /* a few looks */
+    assert_true(is_open(&moves));
+    line_close(r, &moves);
+    line_close(r, &stands);
+    ebmd_reaper_stop(r);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_late_body),
-                                       cmocka_unit_test(a_body_that_is_cut_off),
-                                       cmocka_unit_test(nothing_to_say)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_late_body), cmocka_unit_test(a_body_that_is_cut_off),
+        cmocka_unit_test(nothing_to_say), cmocka_unit_test(time_that_runs_anew)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
