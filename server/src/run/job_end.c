@@ -169,6 +169,15 @@ static void report(const ebmd_run_env *env, const ebmd_run *run, const ebmd_outc
                    o->code[0] ? 8 : 7);
 }
 
+/* Work that was reckoned with and not done, because the job was stopped or came to its end early.
+ */
+static int64_t work_left(const ebmd_run *run)
+{
+    int64_t left = run->lease.work - run->grad_evals;
+
+    return left > 0 ? left : 0;
+}
+
 static ebmd_job_state state_of(ebma_problem_code error)
 {
     if (error == EBMA_OK)
@@ -235,7 +244,7 @@ static ebm_status make_document(const ebmd_run_env *env, ebmd_run *run, int32_t 
 
 ebm_status ebmd_run_finish(const ebmd_run_env *env, ebmd_run *run, ebm_error *err)
 {
-    ebmd_outcome o = {.timings = timings_of(run), .code = ""};
+    ebmd_outcome o = {.timings = timings_of(run), .code = "", .work_left = work_left(run)};
     ebmd_blob *blobs = NULL;
     ebmd_blob document = {EBMD_BLOB_DOCUMENT, 0, NULL, 0};
     int32_t parts = parts_to_give(run, state_of(run->error));

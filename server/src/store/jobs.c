@@ -326,10 +326,12 @@ ebm_status ebmd_jobs_submit(ebmd_jobs *j, const ebmd_spec *spec, ebmd_submit_out
     n->idem_until = ebmd__jobs_mono(j) + j->limits.idem_ttl_ms;
     st = accept(j, spec, n, err);
     if (st != EBM_OK) {
-        if (ebmd__table_find(&j->table, row.id) == n)
+        if (ebmd__table_find(&j->table, row.id) == n) {
             ebmd__table_remove(&j->table, n);
-        else
+            ebmd__table_give_back(&j->table, row.owner, row.work);
+        } else {
             ebm_free(n);
+        }
         return st;
     }
     j->next_seq++;

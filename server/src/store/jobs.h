@@ -162,6 +162,7 @@ typedef struct ebmd_outcome {
     const ebmd_blob *blobs;
     size_t n_blobs;
     ebmd_timings timings;
+    int64_t work_left; /* of the job's work, what was not done: its owner is not charged for it */
 } ebmd_outcome;
 
 typedef struct ebmd_view {

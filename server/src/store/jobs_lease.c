@@ -162,8 +162,9 @@ ebm_status ebmd_jobs_save(ebmd_jobs *j, const ebmd_lease *lease, const ebmd_save
 
 #define WORK_BLOBS ((1u << EBMD_BLOB_REQUEST) | (1u << EBMD_BLOB_CHECKPOINT))
 
-static ebm_status settle(ebmd_jobs *j, ebmd__node *n, ebmd_row *row, ebmd_change *change,
-                         ebm_error *err)
+/* Writes the end of a job of whose work so much has not been done. */
+static ebm_status settle(ebmd_jobs *j, ebmd__node *n, ebmd_row *row, int64_t work_left,
+                         ebmd_change *change, ebm_error *err)
 {
     ebm_status st;
 
@@ -172,6 +173,7 @@ static ebm_status settle(ebmd_jobs *j, ebmd__node *n, ebmd_row *row, ebmd_change
     if (st != EBM_OK)
         return st;
     n->expires = ebmd__jobs_mono(j) + j->limits.result_ttl_ms;
+    ebmd__table_give_back(&j->table, row->owner, work_left);
     ebmd__jobs_tell(j, EBMD_EVENT_ENDED, &n->row);
     ebmd__jobs_trim(j, n);
     return EBM_OK;
@@ -199,20 +201,22 @@ ebm_status ebmd_jobs_finish(ebmd_jobs *j, const ebmd_lease *lease, const ebmd_ou
     row = n->row;
     row.state = o->state;
     row.timings = o->timings;
-    if (!ebmd_job_state_final(o->state) || !set_code(&row, o->code) || !ebmd_row_valid(&row))
+    if (!ebmd_job_state_final(o->state) || !set_code(&row, o->code) || !ebmd_row_valid(&row) ||
+        o->work_left < 0 || o->work_left > row.work)
         return ebm_error_set(err, EBM_ERR_ARG, lease->id, "not a valid end of a job");
-    return settle(j, n, &row, &change, err);
+    return settle(j, n, &row, o->work_left, &change, err);
 }
 
 ebm_status ebmd__jobs_end(ebmd_jobs *j, ebmd__node *n, ebmd_job_state state, const char *code,
                           ebm_error *err)
 {
     ebmd_change change = {.drop_blobs = WORK_BLOBS};
+    double left = 1.0 - n->progress.fraction; /* as far as we have been told */
     ebmd_row row = n->row;
 
     row.state = state;
     set_code(&row, code); /* the core's own codes fit */
-    return settle(j, n, &row, &change, err);
+    return settle(j, n, &row, (int64_t)((double)row.work * left), &change, err);
 }
 
 ebm_status ebmd__jobs_orphan(ebmd_jobs *j, ebmd__node *n, ebm_error *err)

@@ -97,6 +97,21 @@ double ebmd__table_start_tag(const ebmd__table *t, const char *owner)
     return o && o->finish > t->vtime ? o->finish : t->vtime;
 }
 
+void ebmd__table_give_back(ebmd__table *t, const char *owner, int64_t work)
+{
+    ebmd__owner *o = find_owner(t, owner);
+    double finish = o ? o->finish - (double)work : 0.0;
+
+    for (const ebmd__node *n = t->live; n; n = n->next) {
+        double end = n->row.vtime + (double)n->row.work;
+
+        if (end > finish && strcmp(n->row.owner, owner) == 0)
+            finish = end;
+    }
+    if (o && finish < o->finish)
+        o->finish = finish;
+}
+
 /* --- linking ------------------------------------------------------------------------------ */
 
 static bool is_live(const ebmd_row *r)

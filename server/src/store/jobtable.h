@@ -22,7 +22,7 @@ typedef struct ebmd__node {
 /* What an owner has been given so far. */
 typedef struct ebmd__owner {
     char name[EBMD_OWNER_SIZE];
-    double finish; /* virtual time at which its last accepted job would be done */
+    double finish; /* virtual time at which all that it was given would be done */
     size_t live;
 } ebmd__owner;
 
@@ -49,6 +49,9 @@ void ebmd__table_drop_idem(ebmd__table *t, ebmd__node *n);
 /* Start tag for a new job of this owner (start-time fair queueing): when it would begin if each
  * owner with waiting jobs were served in equal shares. */
 double ebmd__table_start_tag(const ebmd__table *t, const char *owner);
+/* Takes back what an owner's share was charged for work that will not be done; no further than to
+ * where its jobs that wait or run end. */
+void ebmd__table_give_back(ebmd__table *t, const char *owner, int64_t work);
 /* Jobs of this owner that wait or run. */
 size_t ebmd__table_live(const ebmd__table *t, const char *owner);
 void ebmd__table_clear(ebmd__table *t);

@@ -161,6 +161,64 @@ static void fair_shares(void **state)
         bench_claim(f, order[i]);
 }
 
+/* The place in line of a new job of one owner: virtual time at which its work of 100 begins. */
+static double place_of(store_bench *f, int i)
+{
+    ebmd_spec spec = bench_spec_of(bench_id_of(i));
+
+    spec.owner = "one";
+    assert_int_equal(bench_submit(f, &spec), EBMD_SUBMIT_ACCEPTED);
+    return bench_view_of(f, i).row.vtime;
+}
+
+static ebm_status end_early(store_bench *f, const ebmd_lease *lease, int64_t work_left)
+{
+    const ebmd_outcome o = {.state = EBMD_JOB_SUCCEEDED, .code = "", .work_left = work_left};
+
+    return f->store->ops->finish(f->store, lease, &o, NULL);
+}
+
+/* Owners are charged for work that was done. */
+static void shares_given_back(void **state)
+{
+    const ebmd_progress quarter = {.fraction = 0.25};
+    store_bench *f = *state;
+    ebmd_lease lease;
+    ebmd_view v;
+
+    assert_true(place_of(f, 1) == 0.0);
+    assert_int_equal(f->store->ops->cancel(f->store, bench_id_of(1), NULL, &v, NULL), EBM_OK);
+    assert_true(place_of(f, 2) == 0.0); /* as if the first had never been */
+    assert_true(place_of(f, 3) == 100.0);
+    lease = bench_claim(f, 2);
+    assert_int_equal(f->store->ops->heartbeat(f->store, &lease, &quarter), EBMD_KEEP);
+    assert_int_equal(f->store->ops->forget(f->store, bench_id_of(2), NULL, NULL), EBM_OK);
+    assert_true(place_of(f, 4) == 200.0); /* not before its job that waits */
+    lease = bench_claim(f, 3);
+    assert_int_equal(end_early(f, &lease, 101), EBM_ERR_ARG);
+    assert_int_equal(end_early(f, &lease, 100), EBM_OK);
+    lease = bench_claim(f, 4);
+    assert_int_equal(end_early(f, &lease, 60), EBM_OK);
+    assert_true(place_of(f, 5) == 240.0);
+}
+
+/* A job that could not be written down costs nothing either. */
+static void shares_of_jobs_that_were_not_taken(void **state)
+{
+    store_bench *f = *state;
+    ebmd_spec spec = bench_spec_of(bench_id_of(1));
+    ebmd_submit_outcome how;
+    char id[EBMD_ID_SIZE];
+
+    spec.owner = "one";
+    for (size_t k = 1; k <= 3; k++) { /* its place in the table, that of its owner, its bytes */
+        fail_alloc_at(k, false);
+        assert_int_equal(f->store->ops->submit(f->store, &spec, &how, id, NULL), EBM_ERR_NOMEM);
+        fail_alloc_reset();
+    }
+    assert_true(place_of(f, 2) == 0.0);
+}
+
 static void wishes(void **state)
 {
     store_bench *f = *state;
@@ -420,6 +478,9 @@ int main(void)
         BENCH_BOTH(bounds_of_the_queue),
         BENCH_BOTH(bounds_of_an_owner),
         BENCH_BOTH(fair_shares),
+        BENCH_BOTH(shares_given_back),
+        {"shares_of_jobs_that_were_not_taken", shares_of_jobs_that_were_not_taken,
+         bench_setup_memory, bench_teardown, NULL},
         BENCH_BOTH(wishes),
         BENCH_BOTH(cancel_in_every_state),
         BENCH_BOTH(canceled_with_a_checkpoint),
