@@ -11,13 +11,14 @@
 #define LAST_GRACE_MS    300.0  /* for those who came at the last moment */
 #define RELEASE_GRACE_MS 2500.0 /* for workers to come back and give their jobs back */
 
-/* Waits until nobody waits for a job. @err false: time is up, or a second signal came */
+/* Waits until nobody waits for a job; who only looks may do so until the end. @err false: time is
+ * up, or a second signal came */
 static bool wait_clients(ebmd_parts *d, double limit_ms)
 {
     double until = ebmd_clock_ms() + limit_ms;
     int number;
 
-    while (ebmd_waiters_count(d->app.waiters) > 0) {
+    while (ebmd_waiters_expecting(d->app.waiters) > 0) {
         if (ebmd_sched_paused(d->app.sched) && ebmd_sched_open(d->app.sched) == 0)
             return true; /* what they wait for will not begin */
         ebmd_notify_beat(&d->notify, ebmd_clock_ms(), true);

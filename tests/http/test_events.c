@@ -44,6 +44,13 @@ static int teardown(void **state)
     return daemon_end(&d, 15000); /* a sanitizer has its say */
 }
 
+static int clean(void **state)
+{
+    (void)state;
+    daemon_clean(&d);
+    return 0;
+}
+
 /* Opens a stream; returns the status. */
 static int watch(event_client *c, const char *id, const char *query, const char *headers)
 {
@@ -406,6 +413,52 @@ static void a_stop(void **state)
     events_close(&c);
 }
 
+static bool says(const char *path, const char *text)
+{
+    http_reply r;
+    bool found = http_call(d.port, "GET", path, "", NULL, &r) && strstr(r.body, text);
+
+    http_reply_clear(&r);
+    return found;
+}
+
+/* A stop waits for the one who wants his image, and for nobody who looks on, however late he comes.
+ * Before it, while balancers look, waiting is what it always is. */
+static void a_stop_and_those_who_look(void **state)
+{
+    static const char image[] = "{\"model\":\"slow\",\"steps_per_level\":200}";
+    const char *const more[] = {"--workers", "1", "--drain-delay", "60", "--drain-seconds",
+                                "60",        NULL};
+    char id[64], path[96];
+    event_client looks, wants;
+    one_event e;
+    double start;
+
+    (void)state;
+    assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
+    assert_true(daemon_start(&d, more));
+    job_begin(d.port, "/v1/sample", "{\"model\":\"slow\",\"n\":64,\"steps_per_level\":2000}", id);
+    kill(d.pid, SIGTERM);
+    while (http_get_status(d.port, "/readyz") == 200)
+        ;
+    snprintf(path, sizeof(path), "/v1/jobs/%s?wait=1", id);
+    start = real_now_s();
+    assert_int_equal(http_get_status(d.port, path), 200);
+    assert_true(real_now_s() - start > 0.9);
+    assert_true(events_open(&wants, d.port, "POST", "/v1/sample", EVENTS, image));
+    while (!says("/v1/queue", "\"running\":2"))
+        ;
+    kill(d.pid, SIGTERM);
+    while (!daemon_logged(&d, "draining"))
+        ;
+    assert_int_equal(watch(&looks, id, "", EVENTS), 200);
+    assert_true(events_until(&wants, "completed", &e, 60000));
+    event_clear(&e);
+    assert_int_equal(daemon_stop(&d, 0, 15000), 0);
+    events_close(&wants);
+    events_close(&looks);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -419,6 +472,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(too_many, setup, teardown),
         cmocka_unit_test_setup_teardown(a_canceled_job, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stop, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_stop_and_those_who_look, setup, clean),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,7 @@
 struct ebmd_waiters {
     pthread_mutex_t lock;
     ebmd_waiter *bucket[BUCKETS];
-    size_t count;
+    size_t count, polls; /* all, and those of them that only look */
     bool closed;
     char left[LEFT_MAX][EBMD_ID_SIZE];
     size_t n_left;
@@ -56,6 +56,7 @@ static void unlink_one(ebmd_waiters *w, ebmd_waiter *one)
     one->prev = one->next = NULL;
     one->waiting = false;
     w->count--;
+    w->polls -= one->poll ? 1 : 0;
 }
 
 void ebmd_waiters_add(ebmd_waiters *w, ebmd_waiter *one)
@@ -78,6 +79,7 @@ void ebmd_waiters_add(ebmd_waiters *w, ebmd_waiter *one)
         (*slot)->prev = one;
     *slot = one;
     w->count++;
+    w->polls += one->poll ? 1 : 0;
     pthread_mutex_unlock(&w->lock);
 }
 
@@ -205,6 +207,16 @@ size_t ebmd_waiters_count(ebmd_waiters *w)
 
     pthread_mutex_lock(&w->lock);
     n = w->count;
+    pthread_mutex_unlock(&w->lock);
+    return n;
+}
+
+size_t ebmd_waiters_expecting(ebmd_waiters *w)
+{
+    size_t n;
+
+    pthread_mutex_lock(&w->lock);
+    n = w->count - w->polls;
     pthread_mutex_unlock(&w->lock);
     return n;
 }

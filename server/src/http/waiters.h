@@ -51,5 +51,7 @@ void ebmd_waiters_dismiss(ebmd_waiters *w);
  * @err false: there is none at the moment */
 bool ebmd_waiters_unwanted(ebmd_waiters *w, char id[EBMD_ID_SIZE]);
 size_t ebmd_waiters_count(ebmd_waiters *w);
+/* Those of them for whom something has to be finished: who only looks is none of them. */
+size_t ebmd_waiters_expecting(ebmd_waiters *w);
 
 #endif

@@ -66,6 +66,14 @@ static void forget(const ebmd_app *app, ebmd_request *r)
         reply_error(r, st);
 }
 
+/* In a drain nothing is finished for those who only look. */
+static bool may_wait(const ebmd_app *app)
+{
+    ebmd_phase phase = ebmd_state_get(app->state);
+
+    return phase == EBMD_READY || phase == EBMD_LEAVING;
+}
+
 static bool take_wait(const char *value, void *out)
 {
     return ebmd_query_whole(value, EBMD_WAIT_MAX_S, out);
@@ -86,8 +94,7 @@ void ebmd_route_job(const ebmd_app *app, ebmd_request *r)
     if (!ebmd_id_is_job(r->capture, strlen(r->capture)) ||
         app->store->ops->get(app->store, r->capture, ebmd_request_owner(r), &view) != EBM_OK) {
         ebmd_reply_code(r, EBMA_JOB_NOT_FOUND);
-    } else if (wait_s > 0 && !ebmd_job_state_final(view.row.state) &&
-               ebmd_state_get(app->state) == EBMD_READY) {
+    } else if (wait_s > 0 && !ebmd_job_state_final(view.row.state) && may_wait(app)) {
         r->waits = r->waiter.keep_job = r->waiter.poll = true;
         r->waiter.until = ebmd_clock_ms() + 1e3 * (double)wait_s;
         ebmd_submit_await(app, r, r->capture);

@@ -91,8 +91,11 @@ static void only_those_that_look(void **state)
     (void)state;
     add(&looks, A, &a);
     add(&waits, A, &b);
+    assert_int_equal(ebmd_waiters_count(w), 2);
+    assert_int_equal(ebmd_waiters_expecting(w), 1);
     ebmd_waiters_end_polls(w);
     assert_true(a == 1 && b == 0 && looks.lapsed);
+    assert_int_equal(ebmd_waiters_expecting(w), 1);
     ebmd_waiters_end(w, A);
 }
 
