@@ -142,6 +142,37 @@ static void counted_while_held(void **state)
     daemon_metrics_wait(&d, "\nebm_models_retired 0\n");
 }
 
+/* What a checkpoint of the old weights says is not told while the job runs; and it is no mistake of
+ * ours. */
+static void traces_of_old_weights(void **state)
+{
+    const char *const more[] = {"--store", d.store, NULL};
+    char id[64], path[96];
+    json_int_t rows = 0;
+
+    (void)state;
+    assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
+    assert_true(daemon_start(&d, more));
+    job_begin(d.port, "/mcmc",
+              "{\"model\":\"a\",\"chains\":64,\"steps\":100000,\"thin\":100,\"seed\":1}", id);
+    snprintf(path, sizeof(path), "/v1/chains/%s/traces", id);
+    while (rows == 0) {
+        json_t *page = json_call(d.port, "GET", path, NULL, 200);
+
+        rows = json_integer_value(json_object_get(page, "rows"));
+        json_decref(page);
+    }
+    write_model("a", 7);
+    json_decref(change("/v1/models/a/load", 200));
+    assert_true(job_is(d.port, id, "running"));
+    json_decref(json_call(d.port, "GET", path, NULL, 409));
+    assert_int_equal(http_status(d.admin, "POST", "/v1/models/a/unload", "", NULL), 204);
+    json_decref(json_call(d.port, "GET", path, NULL, 409));
+    assert_int_equal(job_cancel(d.port, id), 202);
+    job_wait(d.port, id, "canceled");
+    json_decref(json_call(d.port, "GET", path, NULL, 200));
+}
+
 static void bad_files(void **state)
 {
     json_t *before = sample("{\"model\":\"a\",\"seed\":3}"), *after, *answer, *errors;
@@ -226,6 +257,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(while_a_job_runs, setup, teardown),
         cmocka_unit_test_setup_teardown(counted_while_held, setup, teardown),
+        cmocka_unit_test_setup_teardown(traces_of_old_weights, setup, teardown),
         cmocka_unit_test_setup_teardown(bad_files, setup, teardown),
         cmocka_unit_test_setup_teardown(unloading, setup, teardown),
         cmocka_unit_test_setup_teardown(refusals, setup, teardown),

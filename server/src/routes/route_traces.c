@@ -117,6 +117,13 @@ static ebm_status reply_standing(ebmd_request *r, const ebmd_view *view, const p
     return st;
 }
 
+/* Answers what went wrong with chains at work. A checkpoint of weights that are served no more says
+ * nothing here: only those who work with it have the model. In the end everything is told. */
+static void reply_no_standing(ebmd_request *r, ebm_status st)
+{
+    reply_failure(r, st == EBM_ERR_FORMAT ? EBM_ERR_NOT_FOUND : st);
+}
+
 static void reply_at_work(const ebmd_app *app, ebmd_request *r, const ebmd_view *view,
                           const page *p)
 {
@@ -127,7 +134,7 @@ static void reply_at_work(const ebmd_app *app, ebmd_request *r, const ebmd_view 
     if (st == EBM_OK)
         st = reply_standing(r, view, p, run);
     if (st != EBM_OK)
-        reply_failure(r, st);
+        reply_no_standing(r, st);
     ebmd_run_free(run);
 }
 
