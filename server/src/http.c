@@ -260,7 +260,7 @@ static enum MHD_Result on_head(exchange *x, const char *method, const char *vers
     MHD_get_connection_values_n(x->conn, MHD_HEADER_KIND, take_header, head);
     info = MHD_get_connection_info(x->conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     ebmd_proxies_client(h->app->proxies, info ? info->client_addr : NULL,
-                        ebmd_request_header(&x->r, "X-Forwarded-For"), x->r.client);
+                        ebmd_request_list(&x->r, "X-Forwarded-For"), x->r.client);
     ebmd_exchange_head(h->app, &x->r, h->listener, overloaded);
     if (x->r.reply.status != 0)
         return send_reply(x);

@@ -353,6 +353,9 @@ static void forwarded(void **state)
     (void)state;
     http_status(d.port, "GET", "/healthz", "X-Forwarded-For: 6.6.6.6, 192.0.2.7\r\n", NULL);
     assert_true(logged_soon("\"client\":\"192.0.2.7\""));
+    http_status(d.port, "GET", "/healthz",
+                "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 192.0.2.8\r\n", NULL);
+    assert_true(logged_soon("\"client\":\"192.0.2.8\""));
     assert_false(daemon_logged(&d, "6.6.6.6"));
 }
 

@@ -28,7 +28,7 @@ static bool lists_tag(const char *list, const char *tag)
 
 bool ebmd_etag_reply(ebmd_request *r, const char tag[EBMD_ETAG_SIZE])
 {
-    const char *known = ebmd_request_header(r, "If-None-Match");
+    const char *known = ebmd_request_list(r, "If-None-Match");
     bool has = known && lists_tag(known, tag);
 
     if (has)

@@ -8,18 +8,45 @@
 
 #include "ebm/memory.h"
 
-const char *ebmd_request_header(const ebmd_request *r, const char *name)
+/* The first line of this name from line *at on, which moves behind it; NULL: there is none. */
+static const ebmd_header *next_line(const ebmd_head *head, const char *name, size_t *at)
 {
     size_t len = strlen(name);
-    size_t n = r->head.n_headers < EBMD_HEADERS_MAX ? r->head.n_headers : EBMD_HEADERS_MAX;
+    size_t n = head->n_headers < EBMD_HEADERS_MAX ? head->n_headers : EBMD_HEADERS_MAX;
 
-    for (size_t i = 0; i < n; i++) {
-        const ebmd_header *h = &r->head.header[i];
+    while (*at < n) {
+        const ebmd_header *h = &head->header[(*at)++];
 
         if (h->name_len == len && strncasecmp(h->name, name, len) == 0)
-            return h->value;
+            return h;
     }
     return NULL;
+}
+
+const char *ebmd_request_header(const ebmd_request *r, const char *name)
+{
+    size_t at = 0;
+    const ebmd_header *h = next_line(&r->head, name, &at);
+
+    return h ? h->value : NULL;
+}
+
+const char *ebmd_request_list(const ebmd_request *r, const char *name)
+{
+    size_t at = 0, lines = 0, room = 0, n = 0;
+    const ebmd_header *h, *last = NULL;
+    char *list;
+
+    for (; (h = next_line(&r->head, name, &at)) != NULL; last = h, lines++)
+        room += strlen(h->value) + 2;
+    if (lines < 2)
+        return last ? last->value : NULL;
+    list = ebm_arena_alloc(r->arena, room, 1);
+    if (!list)
+        return last->value;
+    for (at = 0; (h = next_line(&r->head, name, &at)) != NULL;)
+        n += (size_t)snprintf(list + n, room - n, "%s%s", n > 0 ? ", " : "", h->value);
+    return list;
 }
 
 const char *ebmd_request_owner(const ebmd_request *r)

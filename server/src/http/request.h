@@ -94,8 +94,12 @@ typedef struct ebmd_request {
     ebmd_reply reply;
 } ebmd_request;
 
-/* Value of a header by name (any case), or NULL. @own the request's arena or the library's */
+/* Value of a header by name (any case), or NULL; of several lines the first. @own the request's
+ * arena or the library's */
 const char *ebmd_request_header(const ebmd_request *r, const char *name);
+/* The same of a header that is a list, whose lines count as one with commas between them (RFC 9110,
+ * section 5.3). Without memory it is the last line: the one that is nearest to us. */
+const char *ebmd_request_list(const ebmd_request *r, const char *name);
 /* Whose jobs this request may see, for the store: NULL means everybody's, because keys are off or
  * the key is an administrator's. */
 const char *ebmd_request_owner(const ebmd_request *r);

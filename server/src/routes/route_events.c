@@ -24,7 +24,7 @@ void ebmd_route_job_events(const ebmd_app *app, ebmd_request *r)
 {
     ebmd_view view;
 
-    if (ebmd_media_accept(ebmd_request_header(r, "Accept")) == EBMD_MEDIA_NONE) {
+    if (ebmd_media_accept(ebmd_request_list(r, "Accept")) == EBMD_MEDIA_NONE) {
         ebmd_reply_code(r, EBMA_NOT_ACCEPTABLE);
         return;
     }

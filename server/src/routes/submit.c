@@ -325,13 +325,13 @@ static ebm_status read_plan(const ebmd_engine *engine, ebmd_request *r, ebm_aren
 /* What the client wants back. @err false: what we cannot give; it is answered */
 static bool read_wishes(ebmd_request *r, const ebmd_kind *kind)
 {
-    ebmd_media media = ebmd_media_accept(ebmd_request_header(r, "Accept"));
+    ebmd_media media = ebmd_media_accept(ebmd_request_list(r, "Accept"));
 
     if (media == EBMD_MEDIA_NONE) {
         ebmd_reply_code(r, EBMA_NOT_ACCEPTABLE);
         return false;
     }
-    r->prefer = ebmd_prefer_read(ebmd_request_header(r, "Prefer"));
+    r->prefer = ebmd_prefer_read(ebmd_request_list(r, "Prefer"));
     r->wants_events = media == EBMD_MEDIA_EVENTS;
     r->later = kind->lasts && media == EBMD_MEDIA_JSON;
     r->wants_png = media == EBMD_MEDIA_PNG && will_wait(r);

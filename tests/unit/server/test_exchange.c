@@ -160,6 +160,29 @@ static void bodies_share_a_budget(void **state)
     assert_int_equal(atomic_load(&budget.used), 0);
 }
 
+/* The line that a client wrote comes before the one that our proxy added. */
+static void lists_in_several_lines(void **state)
+{
+    ebmd_request *r = make_request("GET", "/healthz");
+
+    (void)state;
+    assert_null(ebmd_request_list(r, "X-Forwarded-For"));
+    add(r, "x-forwarded-for", "192.0.2.1");
+    add(r, "Prefer", "respond-async");
+    assert_string_equal(ebmd_request_list(r, "X-Forwarded-For"), "192.0.2.1");
+    add(r, "X-Forwarded-For", "192.0.2.2, 192.0.2.3");
+    add(r, "prefer", "wait=5");
+    add(r, "X-Forwarded-For", "");
+    assert_string_equal(ebmd_request_list(r, "X-Forwarded-For"),
+                        "192.0.2.1, 192.0.2.2, 192.0.2.3, ");
+    assert_string_equal(ebmd_request_list(r, "Prefer"), "respond-async, wait=5");
+    assert_string_equal(ebmd_request_header(r, "Prefer"), "respond-async");
+    while (ebm_arena_alloc(r->arena, 1, 1))
+        ;
+    assert_string_equal(ebmd_request_list(r, "Prefer"), "wait=5");
+    ebmd_request_free(r);
+}
+
 static void reply_with(ebmd_request *r, size_t size)
 {
     char *body = ebm_alloc(size, 1);
@@ -387,6 +410,7 @@ int main(void)
         cmocka_unit_test(refusals_before_the_body),
         cmocka_unit_test(the_body_grows_up_to_its_limit),
         cmocka_unit_test(a_body_with_pictures_may_be_longer),
+        cmocka_unit_test(lists_in_several_lines),
         cmocka_unit_test(bodies_share_a_budget),
         cmocka_unit_test(large_replies_share_a_budget),
         cmocka_unit_test(common_headers),
