@@ -130,6 +130,24 @@ static void one_key_one_job(void **state)
     http_reply_clear(&r);
 }
 
+/* What the key made may be gone: that is said, whatever the client wants it as. */
+static void a_key_whose_job_is_gone(void **state)
+{
+    static const char *const accept[] = {"Accept: application/json\r\n", "Accept: image/png\r\n"};
+    char id[64], path[96], header[160];
+
+    (void)state;
+    assert_int_equal(send_later("{}", "gone", id), 202);
+    job_wait(d.port, id, "succeeded");
+    snprintf(path, sizeof(path), "/v1/jobs/%.63s", id);
+    assert_int_equal(http_status(d.port, "DELETE", path, "", NULL), 204);
+    for (int i = 0; i < 2; i++) {
+        snprintf(header, sizeof(header),
+                 "Content-Type: application/json\r\nIdempotency-Key: gone\r\n%s", accept[i]);
+        assert_int_equal(http_status(d.port, "POST", "/sample", header, "{}"), 410);
+    }
+}
+
 /* I04: what is no key. */
 static void keys_that_are_none(void **state)
 {
@@ -276,6 +294,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(now_or_later, setup, teardown),
         cmocka_unit_test_setup_teardown(seen_before, setup, teardown),
         cmocka_unit_test_setup_teardown(one_key_one_job, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_key_whose_job_is_gone, setup, teardown),
         cmocka_unit_test_setup_teardown(keys_that_are_none, setup, teardown),
         cmocka_unit_test_setup_teardown(fifty_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(cancel_in_each_state, setup, teardown),

@@ -422,7 +422,9 @@ static void reply_end(const ebmd_app *app, ebmd_request *r, const ebmd_view *vie
         reply_failure(app, r, ebma_problem_find(row->code));
     } else if (r->wants_png) {
         st = reply_png(app, r, row);
-        if (st != EBM_OK)
+        if (st == EBM_ERR_NOT_FOUND)
+            ebmd_reply_code(r, EBMA_JOB_GONE);
+        else if (st != EBM_OK)
             ebmd_reply_code(r, st == EBM_ERR_NOMEM ? EBMA_OUT_OF_MEMORY : EBMA_INTERNAL);
     } else {
         st = ebmd_jobview_json(app, view, &json, &size, NULL);
