@@ -94,6 +94,8 @@ bool ebmd_engine_stamp(const char *dir, const char *id, ebmd_stamp *out)
     stamp_file(&st, out->field);
     if (stat_file(dir, id, "model.safetensors", &st))
         stamp_file(&st, out->field + 5);
+    if (stat_file(dir, id, EBM_CALIBRATION_FILE, &st))
+        stamp_file(&st, out->field + 10);
     return true;
 }
 

@@ -18,7 +18,7 @@ typedef struct ebmd_engine ebmd_engine;
 
 /* Which files a model was read from: equal stamps, equal files. */
 typedef struct ebmd_stamp {
-    int64_t field[10];
+    int64_t field[15];
 } ebmd_stamp;
 
 /* The calibration beside a model, shared like it. */

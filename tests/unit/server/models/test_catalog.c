@@ -194,6 +194,11 @@ static void refresh(void **state)
     expect_refresh("+a ");
     write_model("m", 3);
     expect_refresh("+m ");
+    assert_true(temp_dir_write(dir, "m/energy.json", "{", 1)); /* a calibration, and no good one */
+    expect_refresh("-m ");
+    snprintf(aside, sizeof(aside), "%.200s/m/energy.json", dir);
+    assert_int_equal(unlink(aside), 0);
+    expect_refresh(""); /* as it is served */
     cut_weights("a", 99);
     expect_refresh("-a ");
     expect_ids("a m ");
