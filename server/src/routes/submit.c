@@ -225,6 +225,13 @@ static ebm_status hand_in(const ebmd_app *app, const ebmd_spec *spec, ebmd_submi
     return st;
 }
 
+/* Work that was paid for is not done after all. */
+static void refund(const ebmd_app *app, const ebmd_request *r, const ebmd_cost *cost)
+{
+    if (app->keys && cost->paid)
+        ebmd_keys_refund(app->keys, r->grant.owner, cost->work);
+}
+
 /* Writes the job down. One that will be waited for is listened to before it exists, or its end
  * could be missed. */
 static void write_down(const ebmd_app *app, ebmd_request *r, const ebmd_spec *spec,
@@ -246,8 +253,8 @@ static void write_down(const ebmd_app *app, ebmd_request *r, const ebmd_spec *sp
         r->waiter.keep_job = true; /* there is no such job: nothing to cancel */
         ebmd_waiters_remove(&r->waiter);
     }
-    if (app->keys && cost->paid && (st != EBM_OK || how != EBMD_SUBMIT_ACCEPTED))
-        ebmd_keys_refund(app->keys, r->grant.owner, cost->work);
+    if (st != EBM_OK || how != EBMD_SUBMIT_ACCEPTED)
+        refund(app, r, cost);
     if (!waits || how != EBMD_SUBMIT_ACCEPTED) /* else somebody may be reading it */
         memcpy(r->waiter.id, id, sizeof(id));
     if (st != EBM_OK) {
@@ -286,6 +293,7 @@ static void accept_ready(const ebmd_app *app, ebmd_request *r, const ebmd_ready 
         spec.known_only = !cost.paid; /* a retry costs nothing */
         write_down(app, r, &spec, &cost);
     } else {
+        refund(app, r, &cost);
         refuse_error(app, r, st, &err);
     }
     draft_clear(&d);
