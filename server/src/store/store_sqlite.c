@@ -347,10 +347,16 @@ static ebm_status check_schema(sqlite_backend *m, const char *path, ebm_error *e
     return EBM_OK;
 }
 
+static bool leaves_log(int rc)
+{
+    return rc == SQLITE_BUSY || rc == SQLITE_LOCKED || rc == SQLITE_FULL || rc == SQLITE_NOMEM;
+}
+
 /* Copies the log into the file, as SQLite would by itself, but its own way swallows errors: a sync
  * that fails here makes the log's pages unsafe to give up, and the next one would be believed. The
- * commit that brought us here then counts as failed, and with it the store. No room and a lock are
- * no reason: the log stays. */
+ * commit that brought us here then counts as failed, and with it the store. It stands all the same,
+ * whatever we return (sqlite.org/c3ref/wal_hook.html): so no room, no memory and a lock, after
+ * which a write counts as not done, are no reason, and the log stays. */
 static int checkpoint_log(void *arg, sqlite3 *db, const char *name, int pages)
 {
     int rc;
@@ -359,7 +365,7 @@ static int checkpoint_log(void *arg, sqlite3 *db, const char *name, int pages)
     if (pages < LOG_PAGES)
         return SQLITE_OK;
     rc = sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-    return rc == SQLITE_BUSY || rc == SQLITE_LOCKED || rc == SQLITE_FULL ? SQLITE_OK : rc;
+    return leaves_log(rc) ? SQLITE_OK : rc;
 }
 
 static ebm_status prepare(sqlite_backend *m, const char *path, ebm_error *err)

@@ -239,6 +239,69 @@ static void hostile_rows(void **state)
     }
 }
 
+/* --- SQLite without memory ------------------------------------------------------------------ */
+
+static sqlite3_mem_methods machine;
+static long until_failure; /* allocations of SQLite's, the last of which fails; 0: none */
+
+static bool fails(void)
+{
+    return until_failure > 0 && --until_failure == 0;
+}
+
+static void *weak_malloc(int n)
+{
+    return fails() ? NULL : machine.xMalloc(n);
+}
+
+static void *weak_realloc(void *p, int n)
+{
+    return fails() ? NULL : machine.xRealloc(p, n);
+}
+
+/* Before the first store is opened. */
+static bool weaken(void)
+{
+    sqlite3_mem_methods weak;
+
+    if (sqlite3_config(SQLITE_CONFIG_GETMALLOC, &machine) != SQLITE_OK)
+        return false;
+    weak = machine;
+    weak.xMalloc = weak_malloc;
+    weak.xRealloc = weak_realloc;
+    return sqlite3_config(SQLITE_CONFIG_MALLOC, &weak) == SQLITE_OK;
+}
+
+/* Wherever memory is short, also when the log is copied into the file behind the commit: a job that
+ * was refused is not there, one that was taken is. */
+static void what_is_said_is_what_is_there(void **state)
+{
+    static char request[1100 * 4096]; /* makes the log long enough to be copied */
+    store_bench *f = *state;
+    bool hit = true;
+
+    memset(request, ' ', sizeof(request));
+    for (int k = 1; hit; k++) {
+        ebmd_spec spec = bench_spec_of(bench_id_of(k));
+        ebmd_submit_outcome how;
+        char id[EBMD_ID_SIZE];
+        ebm_status st;
+
+        spec.request = request;
+        spec.request_size = sizeof(request);
+        until_failure = k;
+        st = f->store->ops->submit(f->store, &spec, &how, id, NULL);
+        hit = until_failure == 0;
+        until_failure = 0;
+        assert_true(st == EBM_OK || st == EBM_ERR_NOMEM);
+        bench_reopen(f);
+        if (bench_exists(f, k) != (st == EBM_OK))
+            fail_msg("allocation %d: %s", k, ebm_status_name(st));
+        if (st == EBM_OK)
+            assert_int_equal(f->store->ops->forget(f->store, bench_id_of(k), NULL, NULL), EBM_OK);
+    }
+}
+
 static void ten_thousand_jobs(void **state)
 {
     store_bench *f = *state;
@@ -274,8 +337,11 @@ int main(void)
         FILES(a_damaged_file),
         FILES(one_process_at_a_time),
         FILES(hostile_rows),
+        FILES(what_is_said_is_what_is_there),
         FILES(ten_thousand_jobs),
     };
 
+    if (!weaken())
+        return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
