@@ -166,7 +166,7 @@ static void present_levels(json_t *levels, const ebma_images *images, int32_t k,
     int32_t count = (int32_t)json_array_size(levels);
 
     for (int32_t t = 0; t < count && *st == EBM_OK; t++) {
-        json_t *value = image_value(images, (1 + t) * images->parts + k, st, err);
+        json_t *value = image_value(images, (1 + t) * images->n + k, st, err);
 
         if (value && json_array_set_new(levels, (size_t)t, value) != 0)
             *st = ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for an image");

@@ -138,11 +138,25 @@ static void assert_same(const json_t *a, const json_t *b)
 
 /* --- the same as the command's -------------------------------------------------------------- */
 
+static void assert_snapshots(const json_t *job, size_t n, size_t keep)
+{
+    const json_t *marks = json_object_get(job, "snapshot_steps"), *item;
+    char name[64];
+
+    assert_int_equal(json_array_size(marks), keep);
+    for (size_t k = 0; k < n; k++) {
+        item = json_array_get(json_object_get(job, "data"), k);
+        for (size_t j = 0; j < keep; j++) {
+            snprintf(name, sizeof(name), "out/chain%06zu-step%d.png", k,
+                     (int)json_integer_value(json_array_get(marks, j)));
+            assert_file(json_array_get(json_object_get(item, "snapshots"), j), name);
+        }
+    }
+}
+
 static void images_and_snapshots(void **state)
 {
-    const json_t *marks, *item;
     json_t *job;
-    char name[64];
 
     (void)state;
     command("mcmc --model a-tiny --chains 3 --steps 60 --warmup 20 --sampler mala --level 1 "
@@ -153,16 +167,7 @@ static void images_and_snapshots(void **state)
         "\"level\":1,\"init\":\"samples\",\"keep\":2,\"seed\":3}",
         200);
     assert_chains(job, 3);
-    marks = json_object_get(job, "snapshot_steps");
-    assert_int_equal(json_array_size(marks), 2);
-    for (size_t k = 0; k < 3; k++) {
-        item = json_array_get(json_object_get(job, "data"), k);
-        for (size_t j = 0; j < 2; j++) {
-            snprintf(name, sizeof(name), "out/chain%06zu-step%d.png", k,
-                     (int)json_integer_value(json_array_get(marks, j)));
-            assert_file(json_array_get(json_object_get(item, "snapshots"), j), name);
-        }
-    }
+    assert_snapshots(job, 3, 2);
     json_decref(job);
     command("mcmc --model a-tiny --chains 2 --steps 4 --ladder --seed 3");
     job = json_call(d.port, "POST", "/v1/mcmc",
@@ -216,6 +221,27 @@ static void stop_rules(void **state)
     assert_true(
         json_is_true(json_object_get(json_object_get(job, "diagnostics"), "stopped_by_until")));
     json_decref(job);
+}
+
+/* A rule makes one part of all chains; each has its own snapshots all the same. */
+static void snapshots_with_rules(void **state)
+{
+    json_t *job, *more;
+
+    (void)state;
+    command("mcmc --model a-tiny --chains 2 --steps 20 --keep 2 --seed 3");
+    job = json_call(d.port, "POST", "/v1/mcmc",
+                    "{\"model\":\"a-tiny\",\"chains\":2,\"steps\":20,\"keep\":2,\"seed\":3,"
+                    "\"until\":{\"max_seconds\":1000}}",
+                    200);
+    assert_chains(job, 2);
+    assert_snapshots(job, 2, 2);
+    more = ask(job, "extend", "{\"steps\":20,\"keep\":2,\"until\":{\"max_seconds\":1000}}", 200);
+    json_decref(job);
+    command("mcmc --model a-tiny --chains 2 --steps 40 --keep 4 --seed 3");
+    assert_chains(more, 2);
+    assert_snapshots(more, 2, json_array_size(json_object_get(more, "snapshot_steps")));
+    json_decref(more);
 }
 
 /* --- runs in parts -------------------------------------------------------------------------- */
@@ -471,6 +497,7 @@ int main(void)
         cmocka_unit_test(images_and_snapshots),
         cmocka_unit_test(later_by_itself),
         cmocka_unit_test(stop_rules),
+        cmocka_unit_test(snapshots_with_rules),
         cmocka_unit_test(metadata),
         cmocka_unit_test(split_runs),
         cmocka_unit_test(denoised),

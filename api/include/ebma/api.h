@@ -157,13 +157,13 @@ typedef struct ebma_job {
     const char *build;
 } ebma_job;
 
-/* Where the images of a job object come from while it is written for a reader: image k of the
- * job's `parts` at index k, and of its levels t at (1 + t) parts + k. */
+/* Where the images of a job object come from while it is written for a reader: image k of n at
+ * index k, its picture t of the way, of a level or a snapshot, at (1 + t) n + k. */
 typedef struct ebma_images {
     /* @own *data: ebm_free() @err whatever keeps the image from being read */
     ebm_status (*read)(void *self, int32_t index, char **data, size_t *size, ebm_error *err);
     void *self;
-    int32_t parts; /* also of a job that gave fewer */
+    int32_t n; /* asked for, also of a job that gave fewer */
 } ebma_images;
 
 /* How far a job at work is. */

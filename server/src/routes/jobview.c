@@ -59,6 +59,20 @@ static ebm_status read_image(void *self, int32_t index, char **data, size_t *siz
     return s->store->ops->blob(s->store, s->id, EBMD_BLOB_PART, index, data, size, err);
 }
 
+/* Images that the job was asked for: a part gives one, but chains that a rule looks at together are
+ * one part. @err FORMAT */
+static ebm_status count_images(const ebmd_row *row, const char *document, size_t size, int32_t *n,
+                               ebm_error *err)
+{
+    const ebmd_kind *kind = ebmd_kind_find(row->kind);
+    int32_t keep;
+
+    *n = row->parts;
+    if (!kind || kind->operation != EBM_OP_MCMC)
+        return EBM_OK;
+    return ebma_chains_count(document, size, n, &keep, err);
+}
+
 ebm_status ebmd_jobview_json(const ebmd_app *app, const ebmd_view *view, char **json, size_t *size,
                              ebm_error *err)
 {
@@ -66,7 +80,7 @@ ebm_status ebmd_jobview_json(const ebmd_app *app, const ebmd_view *view, char **
     ebma_job_state state = state_of(app, view);
     double start = ebmd_clock_ms();
     shelf of_job = {app->store, row->id};
-    const ebma_images images = {read_image, &of_job, row->parts};
+    ebma_images images = {read_image, &of_job, 0};
     const ebma_chains chains = {
         .report = &view->progress.chains, .metropolis = true, .partial = true};
     char *document = NULL;
@@ -76,8 +90,11 @@ ebm_status ebmd_jobview_json(const ebmd_app *app, const ebmd_view *view, char **
 
     *json = NULL;
     ebmd_metrics_observe(app->metrics, EBMD_TIME_STORE_GET, (ebmd_clock_ms() - start) / 1e3);
-    if (ebmd_job_state_final(row->state) && row->bytes[EBMD_BLOB_PART] > 0)
+    if (ebmd_job_state_final(row->state) && row->bytes[EBMD_BLOB_PART] > 0) {
         state.images = &images;
+        if (st == EBM_OK)
+            st = count_images(row, document, document_size, &images.n, err);
+    }
     if (row->state == EBMD_JOB_RUNNING && view->progress.told > 0)
         state.chains = &chains;
     if (st == EBM_OK)
