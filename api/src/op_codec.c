@@ -187,7 +187,7 @@ static ebm_status scan(const char *json, size_t len, ebm_arena *arena, ebma_prob
         problem->code = EBMA_PAYLOAD_TOO_LARGE;
         return EBM_ERR_LIMIT;
     case EBMA__SCAN_TOO_MANY_KEYS:
-        return refuse_body(arena, problem, "too_many_fields", "more than 256 members");
+        return refuse_body(arena, problem, "too_many_fields", "more than 1024 members");
     default:
         problem->code = EBMA_MALFORMED_JSON;
         return EBM_ERR_ARG;

@@ -144,6 +144,12 @@ static void set_row(json_t *root, const ebma_op_request *r, const ebm_param *row
     }
 }
 
+/* A stored request has all rows, a few of them in an object, and comes under the same bound as what
+ * clients send: models' lists, and metadata (a member has 5 bytes), must leave room for them. */
+_Static_assert(EBMA_METADATA_MAX / 5 + 2 * EBMA_TABLE_MAX + 2 * EBM_COMPOSE_MAX_PARTS <=
+                   EBMA_KEYS_MAX,
+               "what is accepted can be stored and read");
+
 json_t *ebma__op_object(const ebma_op_request *request, bool whole)
 {
     ebma_table table = ebma_op_table(request->operation->kind);

@@ -17,7 +17,7 @@
 #define EBMA_UPLOAD_MAX (4u << 20)  /* bytes of a body with pictures */
 #define EBMA_CHAINS_MAX (16u << 20) /* bytes of a file of chains */
 #define EBMA_DEPTH_MAX  16          /* nested arrays and objects */
-#define EBMA_KEYS_MAX   256         /* members of all objects of a body together */
+#define EBMA_KEYS_MAX   1024        /* members of all objects of a body together */
 #define EBMA_TIME_SIZE  25          /* "2026-01-02T03:04:05.678Z" and the zero */
 
 /* Seeds the JSON library's hash from the kernel's randomness. Call once, before any thread. */

@@ -40,14 +40,21 @@ static ebm_status refuse(desk *d, const char *row, ebm_status st, const char *te
     return EBM_ERR_RANGE;
 }
 
-/* Puts a PNG of 8-bit pixels into the request. @own takes nothing */
-static ebm_status keep(desk *d, const ebm_image *image, ebma_picture *out)
+/* Puts a PNG of 8-bit pixels into the request. One that was small may have been resized to a large
+ * one, which nobody could read when its turn comes. @own takes nothing */
+static ebm_status keep(desk *d, const char *row, const ebm_image *image, ebma_picture *out)
 {
     unsigned char *png = NULL, *copy;
     size_t size = 0;
 
     if (ebm_png_encode(image, NULL, 0, &png, &size, NULL) != EBM_OK)
         return no_memory(d);
+    if (size > EBM_PNG_MAX_BYTES) {
+        ebm_free(png);
+        ebma_problem_row(d->problem, d->arena, row, "picture_too_large",
+                         "is over 2 MiB as a PNG file of the model's size");
+        return EBM_ERR_RANGE;
+    }
     copy = ebm_arena_alloc(d->arena, size, 1);
     if (copy)
         memcpy(copy, png, size);
@@ -58,7 +65,7 @@ static ebm_status keep(desk *d, const ebm_image *image, ebma_picture *out)
     return EBM_OK;
 }
 
-static ebm_status keep_tensor(desk *d, const float *x, ebma_picture *out)
+static ebm_status keep_tensor(desk *d, const char *row, const float *x, ebma_picture *out)
 {
     const ebm_shape *s = &d->op->shape;
     ebm_image image = {s->width, s->height, s->channels, ebm_alloc(d->op->dim, 1)};
@@ -67,7 +74,7 @@ static ebm_status keep_tensor(desk *d, const float *x, ebma_picture *out)
     if (!image.pixels)
         return no_memory(d);
     ebm_image_from_tensor(x, s->channels, s->height, s->width, image.pixels);
-    st = keep(d, &image, out);
+    st = keep(d, row, &image, out);
     ebm_free(image.pixels);
     return st;
 }
@@ -83,7 +90,7 @@ static ebm_status load(desk *d, const char *row, ebma_picture *picture, float *x
     if (st == EBM_OK)
         st = ebm_fit_image(&image, &d->op->shape, fit, x, &err);
     ebm_free(image.pixels);
-    return st == EBM_OK ? keep_tensor(d, x, picture) : refuse(d, row, st, err.text);
+    return st == EBM_OK ? keep_tensor(d, row, x, picture) : refuse(d, row, st, err.text);
 }
 
 static ebm_status load_one(desk *d, const char *row, ebma_picture *picture, const float **out)
@@ -118,7 +125,7 @@ static ebm_status keep_mask(desk *d, const float *known)
         else
             mask.pixels[i] = mode == EBM_MASK_BLACK ? v : (uint8_t)(255 - v);
     }
-    st = keep(d, &mask, &d->op->request.mask);
+    st = keep(d, "mask", &mask, &d->op->request.mask);
     ebm_free(mask.pixels);
     d->op->request.params.mask = "mask";
     return st;

@@ -12,6 +12,7 @@
 #include <nettle/base64.h>
 
 #include "ebm/io.h"
+#include "ebma/op_request.h"
 #include "run_bench.h"
 
 enum { SIDE = 8 };
@@ -78,6 +79,8 @@ static const struct {
 
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 
+enum { BODY = 16384, DEPTH = 13 /* below the body, metadata and a list */ };
+
 typedef struct job {
     const ebmd_kind *kind;
     ebm_arena *arena;
@@ -103,7 +106,7 @@ static void put_pictures(const char *body, char *out, size_t size)
 
 static void job_open(job *j, size_t row)
 {
-    char body[8192];
+    char body[BODY];
     ebma_problem problem;
     ebmd_tools_order order = {.bench = {&b.bench}, .weight = {1.0}, .n = 1};
 
@@ -126,6 +129,73 @@ static void job_close(job *j)
     ebm_arena_free(j->arena);
     ebmd_engine_unref(j->engine);
 }
+
+/* --- stored requests ------------------------------------------------------------------------ */
+
+/* Many members side by side, as clients write them. */
+static void flat_metadata(char *out)
+{
+    int n = sprintf(out, "{");
+
+    for (int i = 0; i < 240; i++)
+        n += sprintf(out + n, "%s\"k%d\":%d", i ? "," : "", i, i % 10);
+    sprintf(out + n, "}");
+}
+
+/* The most members that its bytes have room for, as deep as a body may be. */
+static void dense_metadata(char *out)
+{
+    size_t n = (size_t)sprintf(out, "{\"\":["), start = n;
+    const size_t chain = DEPTH * strlen("{\"\":}") + strlen("1,");
+
+    while (n + chain + 1 < EBMA_METADATA_MAX) {
+        n += (size_t)sprintf(out + n, "%s", n > start ? "," : "");
+        for (int i = 0; i < DEPTH; i++)
+            n += (size_t)sprintf(out + n, "{\"\":");
+        n += (size_t)sprintf(out + n, "1}}}}}}}}}}}}}");
+    }
+    sprintf(out + n, "]}");
+}
+
+static void assert_read_again(const char *kind, const char *body)
+{
+    ebm_arena *arena = ebm_arena_create(EBMD_PLAN_ARENA);
+    ebmd_engine *engine = ebmd_catalog_take(b.catalog);
+    ebmd_plan plan = {.kind = ebmd_kind_find(kind)}, again = {.kind = plan.kind};
+    char *stored = NULL, *twice = NULL;
+    size_t size, twice_size;
+    ebma_problem problem;
+
+    if (plan.kind->parse(engine, body, strlen(body), arena, &plan, &problem) != EBM_OK)
+        fail_msg("%s: not accepted: %s", kind, problem.first ? problem.first->code : "");
+    assert_int_equal(plan.kind->canon(&plan, &stored, &size, NULL), EBM_OK);
+    if (again.kind->parse(engine, stored, size, arena, &again, &problem) != EBM_OK)
+        fail_msg("%s: stored and not read: %s", kind, problem.first ? problem.first->code : "");
+    assert_int_equal(again.kind->canon(&again, &twice, &twice_size, NULL), EBM_OK);
+    assert_string_equal(stored, twice);
+    ebm_free(stored);
+    ebm_free(twice);
+    ebm_arena_free(arena);
+    ebmd_engine_unref(engine);
+}
+
+/* What is accepted can be read when its turn comes, though all rows are written then. */
+static void stored_requests(void **state)
+{
+    char metadata[2][EBMA_METADATA_MAX + 1], body[BODY], head[BODY];
+
+    (void)state;
+    flat_metadata(metadata[0]);
+    dense_metadata(metadata[1]);
+    for (size_t row = 0; row < 2 * ROWS; row++) {
+        put_pictures(rows[row / 2].body + 1, body, sizeof(body));
+        assert_true((size_t)snprintf(head, sizeof(head), "{\"metadata\":%s,%s", metadata[row % 2],
+                                     body) < sizeof(head));
+        assert_read_again(rows[row / 2].kind, head);
+    }
+}
+
+/* --- quanta --------------------------------------------------------------------------------- */
 
 /* Digests of all that a part gives. */
 static void collect(job *j, int32_t part, void *state, char digests[][65])
@@ -273,9 +343,9 @@ static void said_on_the_way(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(going_on_anywhere),
-                                       cmocka_unit_test(changed_bytes),
-                                       cmocka_unit_test(said_on_the_way)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stored_requests), cmocka_unit_test(going_on_anywhere),
+        cmocka_unit_test(changed_bytes), cmocka_unit_test(said_on_the_way)};
 
     return cmocka_run_group_tests(tests, setup, teardown);
 }

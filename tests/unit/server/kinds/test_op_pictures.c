@@ -1,0 +1,97 @@
+/* Pictures of a request in the model's shape: what is kept of one can be read again. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "ebm/io.h"
+#include "ebm/memory.h"
+#include "kinds/op_plan.h"
+
+/* Colours by chance: what no encoder makes smaller. @own out->png: ebm_free() */
+static void make_noise(int32_t side, ebma_picture *out)
+{
+    ebm_image image = {side, side, 3, malloc((size_t)side * (size_t)side * 3)};
+    uint32_t x = 1;
+    unsigned char *png;
+
+    assert_non_null(image.pixels);
+    for (size_t i = 0; i < (size_t)side * (size_t)side * 3; i++) {
+        x = x * 1664525u + 1013904223u;
+        image.pixels[i] = (uint8_t)(x >> 24);
+    }
+    assert_int_equal(ebm_png_encode(&image, NULL, 0, &png, &out->size, NULL), EBM_OK);
+    out->png = png;
+    free(image.pixels);
+}
+
+/* Hands a picture to a model with images of so many pixels a side. */
+static ebm_status hand_in(int32_t side, ebma_picture picture, ebm_arena *arena, ebmd_op **out,
+                          ebma_problem *problem)
+{
+    ebmd_op *op = *out = ebm_arena_alloc(arena, 1, sizeof(*op));
+
+    memset(problem, 0, sizeof(*problem));
+    memset(op, 0, sizeof(*op));
+    op->request.operation = op->call.operation = ebm_operation_of(EBM_OP_ENERGY);
+    op->request.params.fit = EBM_FIT_RESIZE;
+    op->request.images[0] = picture;
+    op->request.n_images = 1;
+    op->shape = (ebm_shape){3, side, side};
+    op->dim = 3u * (size_t)side * (size_t)side;
+    return ebmd_op_pictures(op, arena, problem);
+}
+
+static void what_is_kept_is_a_picture(void **state)
+{
+    ebm_arena *arena = ebm_arena_create(EBMD_PLAN_ARENA);
+    ebma_problem problem;
+    ebma_picture sent;
+    ebm_image image;
+    ebmd_op *op;
+
+    (void)state;
+    make_noise(800, &sent);
+    assert_in_range(sent.size, 1900000, EBM_PNG_MAX_BYTES);
+    assert_int_equal(hand_in(600, sent, arena, &op, &problem), EBM_OK);
+    assert_int_equal(
+        ebm_png_decode(op->request.images[0].png, op->request.images[0].size, &image, NULL),
+        EBM_OK);
+    assert_int_equal(image.width, 600);
+    ebm_free(image.pixels);
+    ebm_free((void *)(uintptr_t)sent.png);
+    ebm_arena_free(arena);
+}
+
+/* A picture that grows beyond what is read of one is refused at once, not when it is its turn. */
+static void too_large_when_resized(void **state)
+{
+    ebm_arena *arena = ebm_arena_create(EBMD_PLAN_ARENA);
+    ebma_problem problem;
+    ebma_picture sent;
+    ebmd_op *op;
+
+    (void)state;
+    make_noise(800, &sent);
+    assert_int_equal(hand_in(1024, sent, arena, &op, &problem), EBM_ERR_RANGE);
+    assert_int_equal(problem.n_errors, 1);
+    assert_string_equal(problem.first->pointer, "/images/0");
+    assert_string_equal(problem.first->code, "picture_too_large");
+    assert_non_null(strstr(problem.first->detail, "model's size"));
+    ebm_free((void *)(uintptr_t)sent.png);
+    ebm_arena_free(arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_kept_is_a_picture),
+        cmocka_unit_test(too_large_when_resized),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
