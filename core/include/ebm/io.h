@@ -142,7 +142,7 @@ EBM_API ebm_rect ebm_image_centre(const ebm_image *in, int32_t width, int32_t he
 /* Copies a part of an image, puts transparent pixels on white, converts between gray and colour.
  * @eq    white: (a v + (255 - a) 255)/255; gray: (299 R + 587 G + 114 B)/1000 (Rec. 601); both
  *        rounded half up
- * @range channels 1 or 3; the part lies inside
+ * @range channels 1 or 3, or the image's own: then nothing is converted; the part lies inside
  * @own   out->pixels: ebm_free() @err NOMEM */
 EBM_API EBM_MUST_CHECK ebm_status ebm_image_cut(const ebm_image *in, const ebm_rect *part,
                                                 int32_t channels, ebm_image *out, ebm_error *err);

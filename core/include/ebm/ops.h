@@ -23,10 +23,15 @@ typedef struct ebm_shape {
     int32_t channels, height, width;
 } ebm_shape;
 
+/* True if the channels are gray or colours. Others are numbers that a picture holds in place of
+ * gray and transparency (2 channels) or of colours and transparency (4). */
+EBM_API bool ebm_shape_has_colours(const ebm_shape *shape);
+
 /* Turns a picture into a tensor in [-1,1] of the model's shape. EXACT takes pictures of the
  * model's size whose colours convert without loss, gray to colour or equal channels to gray;
  * RESIZE squeezes all of the picture, CROP the largest part in the middle; both convert colours.
- * Transparent pixels lie on white, whatever colour is stored under them.
+ * Transparent pixels lie on white, whatever colour is stored under them. For a shape without
+ * colours all take pictures of as many channels, and these as they are.
  * @shape x [C,H,W] @err SHAPE (names what is expected), NOMEM */
 EBM_API EBM_MUST_CHECK ebm_status ebm_fit_image(const ebm_image *picture, const ebm_shape *shape,
                                                 ebm_fit fit, float *x, ebm_error *err);

@@ -26,11 +26,15 @@ static uint8_t on_white(uint8_t v, uint8_t alpha)
     return (uint8_t)((a * v + (255 - a) * 255 + 127) / 255);
 }
 
-/* @shape from [C] of the picture, to [1 or 3] */
+/* @shape from [C] of the picture, to [1 or 3], or to [C] */
 static void convert_pixel(const uint8_t *from, int32_t c_in, uint8_t *to, int32_t c_out)
 {
     const bool colour = c_in >= 3, transparent = c_in == 2 || c_in == 4;
     uint8_t rgb[3];
+    if (c_in == c_out) {
+        memcpy(to, from, (size_t)c_in);
+        return;
+    }
     for (int k = 0; k < 3; k++) {
         rgb[k] = from[colour ? k : 0];
         if (transparent)

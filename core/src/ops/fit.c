@@ -33,6 +33,22 @@ static ebm_status check_size(const ebm_image *p, const ebm_shape *s, const char 
                          (int)p->width, (int)p->height, (int)s->width, (int)s->height);
 }
 
+bool ebm_shape_has_colours(const ebm_shape *s)
+{
+    return s->channels == 1 || s->channels == 3;
+}
+
+/* What is neither gray nor colour cannot be made of them, nor transparency be told from it. */
+static ebm_status check_channels(const ebm_image *p, const ebm_shape *s, ebm_error *err)
+{
+    if (ebm_shape_has_colours(s) || p->channels == s->channels)
+        return EBM_OK;
+    return ebm_error_set(err, EBM_ERR_SHAPE, "image",
+                         "has %d channels, the model's images have %d: only pictures of as many "
+                         "are taken",
+                         (int)p->channels, (int)s->channels);
+}
+
 /* Cuts and resizes to the shape, with `channels` channels. @own out->pixels: ebm_free() */
 static ebm_status reshape(const ebm_image *p, const ebm_shape *s, ebm_fit fit, int32_t channels,
                           ebm_image *out, ebm_error *err)
@@ -57,8 +73,8 @@ ebm_status ebm_fit_image(const ebm_image *picture, const ebm_shape *shape, ebm_f
                          ebm_error *err)
 {
     ebm_image fitted;
-    ebm_status st = EBM_OK;
-    if (fit == EBM_FIT_EXACT) {
+    ebm_status st = check_channels(picture, shape, err);
+    if (st == EBM_OK && fit == EBM_FIT_EXACT) {
         st = check_size(picture, shape, "image", err);
         if (st == EBM_OK && shape->channels == 1 && !is_gray(picture))
             st = ebm_error_set(err, EBM_ERR_SHAPE, "image", "is in colour, the model's are gray");

@@ -144,6 +144,9 @@ static ebm_status load_mask(desk *d, const ebma_picture *picture)
 
     if (!known)
         return no_memory(d);
+    if (!p->mask && !ebm_shape_has_colours(&d->op->shape))
+        return refuse(d, "mask", EBM_ERR_ARG,
+                      "is required: the model's images have no transparency");
     st = ebm_png_decode(picture->png, picture->size, &mask, &err);
     if (st == EBM_OK)
         st = ebm_fit_mask(&mask, &d->op->shape, &rule, known, &d->op->coverage, &err);

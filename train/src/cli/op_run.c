@@ -102,6 +102,9 @@ static ebm_status load_mask(ebmt__op_run *run, ebm_error *err)
                                 p->mask_soft, (ebm_fit)p->fit};
     ebm_image mask = {0};
     ebm_error inner = {0};
+    if (!p->mask && !ebm_shape_has_colours(&run->shape))
+        return ebm_error_set(err, EBM_ERR_ARG, "--mask",
+                             "is required: the model's images have no transparency");
     run->known = ebm_alloc(run->dim, sizeof *run->known);
     if (!run->known)
         return ebm_error_set(err, EBM_ERR_NOMEM, "--mask", "no memory for a mask");

@@ -15,7 +15,7 @@
 #include "ebm/ops.h"
 #include "fail_alloc.h"
 
-static const ebm_shape gray = {1, 2, 2}, colour = {3, 2, 2};
+static const ebm_shape gray = {1, 2, 2}, colour = {3, 2, 2}, pair = {2, 2, 2}, four = {4, 2, 2};
 
 static float value(int pixel)
 {
@@ -28,9 +28,9 @@ static const struct {
     int32_t channels;
     uint8_t first[4];
     ebm_fit fit;
-    int32_t shape; /* 1 gray, 3 colour */
+    int32_t shape; /* channels: 1 gray, 3 colour */
     ebm_status want;
-    int out[3];
+    int out[4];
 } kinds[] = {
     {"gray as it is", 1, {77}, EBM_FIT_EXACT, 1, EBM_OK, {77}},
     {"gray to colour", 1, {77}, EBM_FIT_EXACT, 3, EBM_OK, {77, 77, 77}},
@@ -41,20 +41,27 @@ static const struct {
     {"unless asked, with crop", 3, {100, 200, 50}, EBM_FIT_CROP, 1, EBM_OK, {153}},
     {"transparent is white, not what lies under it", 2, {7, 0}, EBM_FIT_EXACT, 1, EBM_OK, {255}},
     {"half transparent", 4, {0, 0, 0, 128}, EBM_FIT_EXACT, 3, EBM_OK, {127, 127, 127}},
+    {"two numbers", 2, {7, 0}, EBM_FIT_EXACT, 2, EBM_OK, {7, 0}},
+    {"two numbers, resized", 2, {7, 128}, EBM_FIT_RESIZE, 2, EBM_OK, {7, 128}},
+    {"four numbers", 4, {9, 8, 7, 6}, EBM_FIT_CROP, 4, EBM_OK, {9, 8, 7, 6}},
+    {"gray is not two numbers", 1, {7}, EBM_FIT_EXACT, 2, EBM_ERR_SHAPE, {0}},
+    {"nor is colour, whatever is asked", 3, {7, 7, 7}, EBM_FIT_RESIZE, 2, EBM_ERR_SHAPE, {0}},
+    {"colours are not four numbers", 3, {7, 7, 7}, EBM_FIT_CROP, 4, EBM_ERR_SHAPE, {0}},
+    {"nor are two", 2, {7, 7}, EBM_FIT_EXACT, 4, EBM_ERR_SHAPE, {0}},
 };
 
 static void test_kinds(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        static const ebm_shape *const shapes[] = {&gray, &pair, &colour, &four};
         uint8_t pixels[16];
-        float x[12];
+        float x[16];
         const int32_t c = kinds[i].channels;
         for (int p = 0; p < 4; p++)
             memcpy(pixels + p * c, kinds[i].first, (size_t)c);
         const ebm_image picture = {2, 2, c, pixels};
-        ebm_status st =
-            ebm_fit_image(&picture, kinds[i].shape == 1 ? &gray : &colour, kinds[i].fit, x, NULL);
+        ebm_status st = ebm_fit_image(&picture, shapes[kinds[i].shape - 1], kinds[i].fit, x, NULL);
         if (st != kinds[i].want)
             fail_msg("%s: status %d", kinds[i].what, (int)st);
         for (int k = 0; st == EBM_OK && k < kinds[i].shape; k++)

@@ -86,11 +86,57 @@ static void too_large_when_resized(void **state)
     ebm_arena_free(arena);
 }
 
+/* A point of the plane is a pixel of gray and transparency; the latter is a number like the former,
+ * no mask, and kept as it is. */
+static void points(void **state)
+{
+    static uint8_t pixel[] = {10, 200}, gray[] = {10};
+    const ebm_image point = {1, 1, 2, pixel}, other = {1, 1, 1, gray};
+    ebm_arena *arena = ebm_arena_create(EBMD_PLAN_ARENA);
+    ebma_problem problem;
+    ebma_picture sent;
+    unsigned char *png;
+    ebm_image kept;
+    ebmd_op *op = ebm_arena_alloc(arena, 1, sizeof(*op));
+
+    (void)state;
+    assert_int_equal(ebm_png_encode(&point, NULL, 0, &png, &sent.size, NULL), EBM_OK);
+    sent.png = png;
+    memset(op, 0, sizeof(*op));
+    op->call.operation = ebm_operation_of(EBM_OP_INPAINT);
+    op->request.image = sent;
+    op->shape = (ebm_shape){2, 1, 1};
+    op->dim = 2;
+    memset(&problem, 0, sizeof(problem));
+    assert_int_equal(ebmd_op_pictures(op, arena, &problem), EBM_ERR_RANGE);
+    assert_string_equal(problem.first->pointer, "/mask");
+    assert_non_null(strstr(problem.first->detail, "is required"));
+    assert_true(op->call.image[0] == (float)(10 / 127.5 - 1.0));
+    assert_true(op->call.image[1] == (float)(200 / 127.5 - 1.0));
+    assert_int_equal(ebm_png_decode(op->request.image.png, op->request.image.size, &kept, NULL),
+                     EBM_OK);
+    assert_int_equal(kept.channels, 2);
+    assert_memory_equal(kept.pixels, pixel, 2);
+    ebm_free(kept.pixels);
+    ebm_free(png);
+    assert_int_equal(ebm_png_encode(&other, NULL, 0, &png, &sent.size, NULL), EBM_OK);
+    op->call.operation = ebm_operation_of(EBM_OP_SAMPLE);
+    op->request.image = (ebma_picture){png, sent.size};
+    memset(&problem, 0, sizeof(problem));
+    assert_int_equal(ebmd_op_pictures(op, arena, &problem), EBM_ERR_RANGE);
+    assert_string_equal(problem.first->pointer, "/image");
+    assert_string_equal(problem.first->code, "wrong_shape");
+    assert_non_null(strstr(problem.first->detail, "2"));
+    ebm_free(png);
+    ebm_arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_kept_is_a_picture),
         cmocka_unit_test(too_large_when_resized),
+        cmocka_unit_test(points),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
