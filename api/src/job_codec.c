@@ -90,6 +90,8 @@ ebm_status ebma_job_encode(const ebma_job *job, char **json, size_t *size, ebm_e
     set_head(root, job, &ok);
     ebma__set(root, "seed", json_integer((json_int_t)r->params.seed), &ok);
     ebma__set(root, "params", ebma__op_object(r, false), &ok);
+    if (job->forked)
+        ebma__set(root, "forked", json_true(), &ok);
     ebma__set(root, "data", json_null(), &ok);
     ebma__set(root, "usage", job->results ? usage_object(&job->usage) : json_null(), &ok);
     if (job->results)

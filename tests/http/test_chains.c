@@ -345,21 +345,41 @@ static void denoised(void **state)
     http_reply_clear(&file);
 }
 
-/* A fork leaves the chains as they are and goes another way; its images carry no receipt. */
+static bool is_forked(const json_t *job)
+{
+    return json_is_true(json_object_get(job, "forked"));
+}
+
+/* A fork leaves the chains as they are and goes another way; its images carry no receipt, also when
+ * its chains were taken away and brought again, or gone on with by the command. */
 static void forks(void **state)
 {
     json_t *first = run("mala", 40), *whole = run("mala", 60);
     json_t *fork = ask(first, "fork", "{\"steps\":20,\"seed\":99}", 200);
     json_t *again = ask(first, "fork", "{\"steps\":20,\"seed\":99}", 200);
+    http_reply file = checkpoint(fork, "fork.ebm"), twice;
+    json_t *brought = bring(file.body, file.size, 200), *longer = extend(brought, 10);
 
     (void)state;
     assert_same(fork, again);
     assert_false(json_equal(json_object_get(fork, "data"), json_object_get(whole, "data")));
     assert_int_equal(json_integer_value(json_object_get(fork, "seed")), 99);
+    assert_true(is_forked(fork) && is_forked(brought) && is_forked(longer));
+    assert_false(is_forked(first));
+    assert_same(fork, brought);
+    command("mcmc --model a-tiny --resume fork.ebm --steps 70 --checkpoint fork.ebm");
+    assert_chains(longer, 2);
+    twice = checkpoint(longer, "longer.ebm");
+    command("mcmc --model a-tiny --resume fork.ebm --steps 70");
+    assert_chains(longer, 2);
+    http_reply_clear(&twice);
+    http_reply_clear(&file);
     json_decref(first);
     json_decref(whole);
     json_decref(fork);
     json_decref(again);
+    json_decref(brought);
+    json_decref(longer);
 }
 
 /* The job's end; its route waits, that of chains does not. */

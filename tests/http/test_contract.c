@@ -103,6 +103,7 @@ static bool optional(const char *name)
                                         "priority",
                                         "timeout_s",
                                         "cancel_requested",
+                                        "forked",
                                         "models",
                                         "ensemble",
                                         "sheet",

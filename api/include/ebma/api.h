@@ -154,6 +154,7 @@ typedef struct ebma_job {
     const struct ebma_op_request *request; /* with effective parameters */
     const struct ebma_results *results;    /* NULL: none */
     ebma_usage usage;                      /* read if there is a result */
+    bool forked; /* chains whose states come from other seeds: the request does not tell how */
     const char *build;
 } ebma_job;
 

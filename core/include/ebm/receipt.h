@@ -88,6 +88,7 @@ typedef struct ebm_chain_part {
 typedef struct ebm_chain_set {
     ebm_receipt run;
     int32_t n, columns; /* scalars of a row */
+    bool forked;        /* states come from other seeds than the run's: no receipt tells how */
     ebm_chain_part chain[EBM_CHAIN_SET_MAX];
 } ebm_chain_set;
 
@@ -98,7 +99,8 @@ EBM_API EBM_MUST_CHECK ebm_status ebm_chain_set_encode(const ebm_chain_set *set,
                                                        const ebm_trace *traces,
                                                        unsigned char **data, size_t *size,
                                                        ebm_error *err);
-/* Reads the envelope; the checkpoints are still to be decoded. @own *out points into data
+/* Reads the envelope, also of the first version, which knows no forks; the checkpoints are still to
+ * be decoded. @own *out points into data
  * @err FORMAT, LIMIT, DIGEST, and those of ebm_receipt_parse() */
 EBM_API EBM_MUST_CHECK ebm_status ebm_chain_set_decode(const unsigned char *data, size_t size,
                                                        ebm_chain_set *out, ebm_error *err);

@@ -8,8 +8,10 @@
 #include "io/bytes.h"
 
 #define MAGIC        "EBMCHSET"
-#define VERSION      1
-#define HEAD_BYTES   24 /* magic, version, receipt bytes, chains, columns */
+#define VERSION      2  /* the first one had no flags */
+#define HEAD_BYTES   28 /* magic, version, receipt bytes, chains, columns, flags */
+#define FLAGS_AT     24
+#define FORKED       1u
 #define DIGEST_BYTES 64
 #define MAX_ROWS     ((size_t)1 << 24)
 #define MAX_COLUMNS  64
@@ -47,6 +49,7 @@ static void fill(const ebm_chain_set *set, const ebm_trace *traces, const char *
     ebm__store_le32(data + 12, (uint32_t)text_bytes);
     ebm__store_le32(data + 16, (uint32_t)set->n);
     ebm__store_le32(data + 20, (uint32_t)set->columns);
+    ebm__store_le32(data + FLAGS_AT, set->forked ? FORKED : 0);
     memcpy(data + HEAD_BYTES, text, text_bytes);
     unsigned char *at = data + HEAD_BYTES + text_bytes;
     for (int32_t k = 0; k < set->n; k++)
@@ -115,12 +118,26 @@ static ebm_status check_envelope(const unsigned char *data, size_t size, ebm_err
         return ebm_error_set(err, EBM_ERR_LIMIT, "chains", "file is over 512 MiB");
     if (size < HEAD_BYTES + DIGEST_BYTES || memcmp(data, MAGIC, 8) != 0)
         return ebm_error_set(err, EBM_ERR_FORMAT, "chains", "not a file of chains");
-    if (ebm__load_le32(data + 8) != VERSION)
-        return ebm_error_set(err, EBM_ERR_FORMAT, "version", "only version %d is known", VERSION);
+    const uint32_t version = ebm__load_le32(data + 8);
+    if (version < 1 || version > VERSION)
+        return ebm_error_set(err, EBM_ERR_FORMAT, "version", "only 1..%d are known", VERSION);
     ebm_sha256_hex(data, size - DIGEST_BYTES, hex);
     if (memcmp(data + size - DIGEST_BYTES, hex, DIGEST_BYTES) != 0)
         return ebm_error_set(err, EBM_ERR_DIGEST, "chains", "the file is damaged");
     return EBM_OK;
+}
+
+/* Reads the flags. Returns where the receipt begins. */
+static size_t take_flags(const unsigned char *data, ebm_chain_set *out, ebm_status *st,
+                         ebm_error *err)
+{
+    if (ebm__load_le32(data + 8) == 1)
+        return FLAGS_AT;
+    const uint32_t flags = ebm__load_le32(data + FLAGS_AT);
+    if (flags & ~FORKED)
+        *st = ebm_error_set(err, EBM_ERR_FORMAT, "flags", "are not all known");
+    out->forked = flags & FORKED;
+    return HEAD_BYTES;
 }
 
 ebm_status ebm_chain_set_decode(const unsigned char *data, size_t size, ebm_chain_set *out,
@@ -132,10 +149,13 @@ ebm_status ebm_chain_set_decode(const unsigned char *data, size_t size, ebm_chai
         return st;
     const size_t end = size - DIGEST_BYTES, text = ebm__load_le32(data + 12);
     const uint32_t n = ebm__load_le32(data + 16), columns = ebm__load_le32(data + 20);
-    size_t at = HEAD_BYTES + text;
+    const size_t head = take_flags(data, out, &st, err);
+    if (st != EBM_OK)
+        return st;
+    size_t at = head + text;
     if (n < 1 || n > EBM_CHAIN_SET_MAX || columns < 2 || columns > MAX_COLUMNS || at > end)
         return broken(err);
-    st = ebm_receipt_parse((const char *)data + HEAD_BYTES, text, &out->run, err);
+    st = ebm_receipt_parse((const char *)data + head, text, &out->run, err);
     for (uint32_t k = 0; k < n && st == EBM_OK; k++)
         st = take_part(data, end, columns, &at, &out->chain[k], err);
     if (st == EBM_OK && at != end)

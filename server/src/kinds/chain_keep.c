@@ -145,13 +145,12 @@ ebm_status ebmd_kept_file(const ebmd_output *kept, int32_t n, unsigned char **da
     ebm_trace *traces = ebm_alloc((size_t)n, sizeof(*traces));
     double *numbers = NULL;
     ebmd_kept head;
-    bool forked;
     ebm_status st = EBM_OK;
 
     if (!set || !traces)
         st = ebm_error_set(err, EBM_ERR_NOMEM, "chains", "no memory for a set of chains");
     if (st == EBM_OK)
-        st = ebmd_kept_receipt(&kept[0], &set->run, &forked, err);
+        st = ebmd_kept_receipt(&kept[0], &set->run, &set->forked, err);
     for (int32_t k = 0; k < n && st == EBM_OK; k++) {
         set->n = k + 1;
         st = ebmd_kept_read(kept[k].data, kept[k].size, &head, &set->chain[k], err);

@@ -244,6 +244,7 @@ ebm_status ebmd_op_document(const ebmd_plan *plan, const ebmd_facts *facts,
                               .energy_evals = draws ? plan->images : facts->grad_evals,
                               .langevin_steps = draws ? facts->grad_evals : 0,
                               .batch_mean = facts->batch_mean},
+                    .forked = ebmd_op_of(plan)->forked,
                     .build = facts->build};
 
     for (int32_t i = 0; i < plan->n_models; i++)

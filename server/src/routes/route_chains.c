@@ -115,19 +115,15 @@ static ebm_status read_kept(const ebmd_app *app, const char *id, shelf *s)
 }
 
 /* The file of all chains of a job. @own *data: ebm_free() */
-static ebm_status read_set(const ebmd_app *app, const char *id, unsigned char **data, size_t *size,
-                           bool *forked)
+static ebm_status read_set(const ebmd_app *app, const char *id, unsigned char **data, size_t *size)
 {
     shelf *s = ebm_alloc(1, sizeof(*s));
-    ebm_receipt run;
     ebm_status st = EBM_ERR_NOMEM;
 
     *data = NULL;
     if (!s)
         return st;
     st = read_kept(app, id, s);
-    if (st == EBM_OK)
-        st = ebmd_kept_receipt(&s->kept[0], &run, forked, NULL);
     if (st == EBM_OK)
         st = ebmd_kept_file(s->kept, s->n, data, size, NULL);
     clear(s);
@@ -147,13 +143,12 @@ void ebmd_route_chains_checkpoint(const ebmd_app *app, ebmd_request *r)
     unsigned char *data;
     ebmd_view view;
     size_t size;
-    bool forked;
     ebm_status st;
 
     /* the file is no longer than what is kept of the chains, and their pictures */
     if (!find_kept(app, r, &view) || !ebmd_reply_reserve(r, (size_t)view.row.bytes[EBMD_BLOB_PART]))
         return;
-    st = read_set(app, view.row.id, &data, &size, &forked);
+    st = read_set(app, view.row.id, &data, &size);
     if (st == EBM_OK)
         ebmd_reply_body(r, 200, "application/octet-stream", (char *)data, size);
     else
@@ -187,7 +182,7 @@ static void go_on_with(const ebmd_app *app, ebmd_request *r, ebmd_chains_order *
                        ebm_arena *arena, const ebmd_view *view)
 {
     unsigned char *set = NULL;
-    ebm_status st = read_set(app, view->row.id, &set, &order->size, &order->forked);
+    ebm_status st = read_set(app, view->row.id, &set, &order->size);
 
     const char *path = ebm_arena_strndup(arena, r->head.target, strcspn(r->head.target, "?"));
 

@@ -184,7 +184,7 @@ static ebm_status begin(const ebmd_engine *engine, const ebmd_chains_order *orde
                         ebma_problem *problem)
 {
     ebma_chains_request chains = {.run = set->run,
-                                  .forked = order->forked,
+                                  .forked = set->forked,
                                   .metadata = order->asked ? order->asked->metadata : NULL};
     ebm_status st = change(order, &chains, arena, problem);
 

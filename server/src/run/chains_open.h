@@ -12,7 +12,6 @@ typedef struct ebmd_chains_order {
     size_t size;
     const ebma_op_request *asked; /* ebma_chain_decode(); NULL: keep as it is */
     ebma_chain_call call;         /* read if asked */
-    bool forked;                  /* the chains come from a fork */
 } ebmd_chains_order;
 
 /* Makes the plan of a job that begins where the chains of the set stand, and the checkpoint it

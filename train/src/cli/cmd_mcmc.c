@@ -93,6 +93,7 @@ static ebm_status write_checkpoint(const ebmt__mcmc *m, const char *file, ebm_er
         return ebm_error_set(err, EBM_ERR_NOMEM, "--checkpoint", "no memory");
     set->run = m->run.receipt;
     set->n = m->n;
+    set->forked = m->forked;
     set->columns = 2 + EBM_TRACE_DIRECTIONS;
     ebm_receipt_model_digest(&m->run.receipt, digest);
     ebm_status st = encode_chains(m, digest, blobs, set, err);
@@ -151,6 +152,7 @@ static ebm_status restore(ebmt__mcmc *m, const ebm_chain_set *set, ebm_error *er
     char digest[65];
     ebm_status st = EBM_OK;
     ebm_receipt_model_digest(&m->run.receipt, digest);
+    m->forked = set->forked;
     m->run.receipt.inputs = set->run.inputs;
     m->run.receipt.params.init = set->run.params.init;
     for (int32_t k = 0; k < m->n && st == EBM_OK; k++)
@@ -182,7 +184,8 @@ static ebm_status image_of(const ebmt__mcmc *m, int32_t k, const char *name, ebm
     /* in the middle of a ladder or of the warm-up no run of its own ends */
     bool whole =
         call->params.ladder ? m->chain[k].level < 0 : m->chain[k].total > call->params.warmup;
-    return ebmt__op_write(&m->run, name, b->pixels, whole ? &receipt : NULL, sha256, err);
+    return ebmt__op_write(&m->run, name, b->pixels, whole && !m->forked ? &receipt : NULL, sha256,
+                          err);
 }
 
 static ebm_status snapshots(const ebmt__mcmc *m, ebm_error *err)

@@ -20,6 +20,7 @@ typedef struct ebmt__mcmc {
     ebm_calibration calibration; /* mean NULL: there is none */
     double seconds;
     bool stopped; /* by a rule of `until` */
+    bool forked;  /* gone on with, and from states of other seeds: no receipt tells how */
 } ebmt__mcmc;
 
 /* One line on stdout: chain k with its file. */

@@ -14,7 +14,7 @@
 #include "fail_alloc.h"
 #include "io/bytes.h"
 
-enum { CHAINS = 3, ROWS = 5, COLUMNS = 4 };
+enum { CHAINS = 3, ROWS = 5, COLUMNS = 4, FLAGS = 24 /* where they stand */ };
 
 static const char digest[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 static double scalars[CHAINS][ROWS * COLUMNS];
@@ -85,6 +85,32 @@ static void sign(unsigned char *data, size_t size)
     memcpy(data + size - 64, hex, 64);
 }
 
+/* Whether the states come from another seed is told; a file of the first version, which had no word
+ * for it, is read as one that says no. */
+static void test_forks(void **state)
+{
+    static ebm_chain_set set;
+    ebm_trace traces[CHAINS];
+    unsigned char *data;
+    size_t size;
+    (void)state;
+    make(&set, traces);
+    set.forked = true;
+    assert_int_equal(ebm_chain_set_encode(&set, traces, &data, &size, NULL), EBM_OK);
+    assert_int_equal(ebm_chain_set_decode(data, size, &set, NULL), EBM_OK);
+    assert_true(set.forked);
+    ebm__store_le32(data + FLAGS, 2); /* a word of a later build */
+    sign(data, size);
+    assert_int_equal(ebm_chain_set_decode(data, size, &set, NULL), EBM_ERR_FORMAT);
+    ebm__store_le32(data + 8, 1);
+    memmove(data + FLAGS, data + FLAGS + 4, size - FLAGS - 4);
+    sign(data, size - 4);
+    assert_int_equal(ebm_chain_set_decode(data, size - 4, &set, NULL), EBM_OK);
+    assert_false(set.forked);
+    assert_int_equal(set.n, CHAINS);
+    ebm_free(data);
+}
+
 static void test_damage(void **state)
 {
     static ebm_chain_set set;
@@ -111,7 +137,7 @@ static void test_forged_lengths(void **state)
     size_t size;
     (void)state;
     encode(&data, &size);
-    const size_t part = 24 + (size_t)ebm__load_le32(data + 12);
+    const size_t part = FLAGS + 4 + (size_t)ebm__load_le32(data + 12);
     const size_t fields[] = {8, 12, 16, 20, part, part + 4, part + 8, part + 12};
     for (size_t f = 0; f < sizeof fields / sizeof fields[0]; f++)
         for (size_t v = 0; v < sizeof values / sizeof values[0]; v++) {
@@ -147,9 +173,8 @@ static void test_allocations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_forged_lengths),
+        cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_forks),
+        cmocka_unit_test(test_damage),      cmocka_unit_test(test_forged_lengths),
         cmocka_unit_test(test_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
