@@ -126,20 +126,24 @@ static bool same_dims(const ebm_tensor_info *info, const ebm_st_tensor *t)
     return true;
 }
 
-/* Copies every tensor that the graph names; none may be missing, none may be left over. */
-static ebm_status load_tensors(const ebm_safetensors *st, const ebm_graph_info *g, float *params,
+static ebm_status check_tensor(const ebm_safetensors *st, const ebm_tensor_info *info,
                                ebm_error *err)
 {
+    const ebm_st_tensor *t = ebm_safetensors_find(st, info->name);
+    if (!t)
+        return ebm_error_set(err, EBM_ERR_NOT_FOUND, info->name, "tensor is missing");
+    if (!same_dims(info, t))
+        return ebm_error_set(err, EBM_ERR_SHAPE, info->name, "tensor has another shape");
+    if (t->dtype != EBM_F32 && t->dtype != EBM_BF16)
+        return ebm_error_set(err, EBM_ERR_FORMAT, info->name, "weights must be F32 or BF16");
+    return EBM_OK;
+}
+
+/* Every tensor that the graph names must be there, and none may be left over. */
+static ebm_status check_tensors(const ebm_safetensors *st, const ebm_graph_info *g, ebm_error *err)
+{
     for (int32_t i = 0; i < g->n_tensors; i++) {
-        const ebm_tensor_info *info = &g->tensors[i];
-        const ebm_st_tensor *t = ebm_safetensors_find(st, info->name);
-        if (!t)
-            return ebm_error_set(err, EBM_ERR_NOT_FOUND, info->name, "tensor is missing");
-        if (!same_dims(info, t))
-            return ebm_error_set(err, EBM_ERR_SHAPE, info->name, "tensor has another shape");
-        if (t->dtype != EBM_F32 && t->dtype != EBM_BF16)
-            return ebm_error_set(err, EBM_ERR_FORMAT, info->name, "weights must be F32 or BF16");
-        ebm_status status = ebm_st_to_float(t, info->count, params + info->offset, err);
+        ebm_status status = check_tensor(st, &g->tensors[i], err);
         if (status != EBM_OK)
             return status;
     }
@@ -154,33 +158,47 @@ static ebm_status load_tensors(const ebm_safetensors *st, const ebm_graph_info *
     return EBM_OK;
 }
 
-static ebm_status load_weights(const ebm_model_options *opt, const char *sha256, ebm_model *m,
-                               ebm_error *err)
+/* The weights file, from its bytes to tensors that are those of the graph. */
+typedef struct weights_file {
+    unsigned char *data;
+    ebm_safetensors *tensors;
+} weights_file;
+
+static ebm_status read_weights(const ebm_model_options *opt, const char *sha256,
+                               const ebm_graph_info *g, weights_file *out, ebm_error *err)
 {
-    unsigned char *data = NULL;
-    ebm_safetensors *tensors = NULL;
     size_t size = 0;
     char digest[65];
     ebm_status st =
-        ebm_file_read(opt->dir, "model.safetensors", MAX_WEIGHTS_BYTES, &data, &size, err);
+        ebm_file_read(opt->dir, "model.safetensors", MAX_WEIGHTS_BYTES, &out->data, &size, err);
     if (st != EBM_OK)
-        goto out;
-    ebm_sha256_hex(data, size, digest);
-    if (strcmp(digest, sha256) != 0) {
-        st = ebm_error_set(err, EBM_ERR_DIGEST, "model.safetensors",
-                           "SHA-256 differs from /weights/sha256 of the manifest");
-        goto out;
+        return st;
+    ebm_sha256_hex(out->data, size, digest);
+    if (strcmp(digest, sha256) != 0)
+        return ebm_error_set(err, EBM_ERR_DIGEST, "model.safetensors",
+                             "SHA-256 differs from /weights/sha256 of the manifest");
+    st = ebm_safetensors_parse(out->data, size, &out->tensors, err);
+    return st == EBM_OK ? check_tensors(out->tensors, g, err) : st;
+}
+
+static void clear_weights(weights_file *file)
+{
+    ebm_safetensors_free(file->tensors);
+    ebm_free(file->data);
+}
+
+static ebm_status load_weights(const weights_file *file, ebm_model *m, ebm_error *err)
+{
+    const ebm_graph_info *g = m->info.graph;
+    for (int32_t i = 0; i < g->n_tensors; i++) {
+        const ebm_tensor_info *info = &g->tensors[i];
+        ebm_status st = ebm_st_to_float(ebm_safetensors_find(file->tensors, info->name),
+                                        info->count, m->params + info->offset, err);
+        if (st != EBM_OK)
+            return st;
     }
-    st = ebm_safetensors_parse(data, size, &tensors, err);
-    if (st != EBM_OK)
-        goto out;
-    st = load_tensors(tensors, m->info.graph, m->params, err);
-    if (st == EBM_OK)
-        ebm__weights_prepare(&m->weights, m->info.graph, m->info.kernels, &m->levels, m->params);
-out:
-    ebm_safetensors_free(tensors);
-    ebm_free(data);
-    return st;
+    ebm__weights_prepare(&m->weights, g, m->info.kernels, &m->levels, m->params);
+    return EBM_OK;
 }
 
 static ebm_status build_graph(const ebm_model_options *opt, const ebm_network_config *network,
@@ -208,6 +226,7 @@ ebm_status ebm_model_open(const ebm_model_options *opt, ebm_model **out, ebm_err
     ebm__manifest manifest = {0};
     ebm_graph *graph = NULL;
     ebm_model *m = NULL;
+    weights_file file = {0};
     unsigned char *json = NULL;
     size_t size = 0;
     *out = NULL;
@@ -221,17 +240,24 @@ ebm_status ebm_model_open(const ebm_model_options *opt, ebm_model **out, ebm_err
     st = build_graph(opt, &manifest.network, &graph, err);
     if (st != EBM_OK)
         goto out;
+    /* a manifest of a few bytes may ask for gigabytes: the file that fills them must be there */
+    st = read_weights(opt, manifest.sha256, ebm_graph_describe(graph), &file, err);
+    if (st != EBM_OK)
+        goto out;
     st = make_model(graph, &manifest.levels, opt->kernels, &m, err);
+    graph = NULL;
     if (st != EBM_OK)
         goto out;
     copy_facts(&manifest, &m->info);
-    st = load_weights(opt, manifest.sha256, m, err);
+    st = load_weights(&file, m, err);
     if (st != EBM_OK)
         goto out;
     *out = m;
     m = NULL;
 out:
     ebm_model_unref(m);
+    ebm_graph_free(graph);
+    clear_weights(&file);
     ebm_levels_clear(&manifest.levels);
     ebm_free(json);
     return st;

@@ -256,6 +256,27 @@ static void test_unknown_architecture(void **state)
     assert_string_equal(err.where, "/architecture");
 }
 
+/* A manifest may ask for any network; memory is given to one whose weights are there. */
+static void test_weights_of_a_smaller_network(void **state)
+{
+    const fixture *f = *state;
+    const size_t before = f->manifest_size;
+    char *json = calloc(1, before + 16), *at;
+    ebm_error err = {0};
+    assert_non_null(json);
+    memcpy(json, f->manifest, before);
+    at = strstr(json, "\"ch\": ");
+    assert_non_null(at);
+    at += strlen("\"ch\": ");
+    memmove(at + 3, at + strcspn(at, ","), strlen(at + strcspn(at, ",")) + 1);
+    memcpy(at, "512", 3); /* tens of millions of parameters */
+    assert_true(temp_dir_write(f->dir, "model.json", json, strlen(json)));
+    fail_alloc_reset();
+    assert_int_equal(open_status(f, &err), EBM_ERR_SHAPE);
+    assert_in_range(fail_alloc_bytes(), f->weights_size, f->weights_size + (4u << 20));
+    free(json);
+}
+
 /* jansson and others allocate too, inside shared libraries; what our own code asks for may fail
  * at every point. */
 static void test_every_allocation_may_fail(void **state)
@@ -280,6 +301,7 @@ int main(void)
         TEST(test_wrong_tensors),
         TEST(test_missing_files_and_links),
         TEST(test_unknown_architecture),
+        TEST(test_weights_of_a_smaller_network),
         TEST(test_every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
