@@ -55,6 +55,11 @@ const char *ebma__suggest(const ebma_table *table, const char *name);
 void ebma__problem_path(ebma_problem *problem, ebm_arena *arena, const char *path,
                         const ebma_field_error *error);
 
+/* Appends a field error at a name that a client chose, of an object of rows; group NULL: of the
+ * body. */
+void ebma__problem_member(ebma_problem *problem, ebm_arena *arena, const char *group,
+                          const char *name, const ebma_field_error *error);
+
 /* --- requests ------------------------------------------------------------------------------ */
 
 #define EBMA_NOT_A_PNG_FIELD "not_a_png" /* code of a field error */

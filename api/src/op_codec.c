@@ -29,7 +29,7 @@ static bool is_group(const ebma_table *table, const char *name)
     return false;
 }
 
-static void refuse_unknown(ebma__decoder *d, const char *name, const char *near)
+static void refuse_unknown(ebma__decoder *d, const char *group, const char *name, const char *near)
 {
     ebma_field_error e = {.code = "unknown_field"};
     char text[96];
@@ -39,7 +39,7 @@ static void refuse_unknown(ebma__decoder *d, const char *name, const char *near)
     else
         snprintf(text, sizeof(text), "unknown field");
     e.detail = text;
-    ebma_problem_field(d->problem, d->arena, name, &e);
+    ebma__problem_member(d->problem, d->arena, group, name, &e);
 }
 
 /* The members of an object of rows. A name that is too long for a row is none. */
@@ -63,7 +63,7 @@ static void decode_group(ebma__decoder *d, const ebma_table *table, const char *
         if (row)
             ebma__decode_member(d, row, value);
         else
-            refuse_unknown(d, name, ebma__suggest(table, path));
+            refuse_unknown(d, group, name, ebma__suggest(table, path));
     }
 }
 
@@ -81,7 +81,7 @@ static void decode_members(ebma__decoder *d, const ebma_table *table, json_t *ro
         else if (is_group(table, name))
             decode_group(d, table, name, value);
         else
-            refuse_unknown(d, name, ebma__suggest(table, name));
+            refuse_unknown(d, NULL, name, ebma__suggest(table, name));
     }
 }
 

@@ -199,14 +199,19 @@ static size_t utf8_prefix(const char *text, size_t max)
     return n;
 }
 
-static char *pointer_of(ebm_arena *arena, const char *member)
+/* Of a member of the body, or of an object in it (group, one of our own names). */
+static char *pointer_of(ebm_arena *arena, const char *group, const char *member)
 {
     size_t n = utf8_prefix(member, POINTER_MAX);
-    char *out = ebm_arena_alloc(arena, 2 * n + 2, 1);
-    size_t k = 0;
+    size_t k = group ? strlen(group) + 1 : 0;
+    char *out = ebm_arena_alloc(arena, k + 2 * n + 2, 1);
 
     if (!out)
         return NULL;
+    if (group) {
+        out[0] = '/';
+        memcpy(out + 1, group, k - 1);
+    }
     out[k++] = '/';
     for (size_t i = 0; i < n; i++) {
         if (member[i] == '~' || member[i] == '/') {
@@ -245,13 +250,19 @@ static void append(ebma_problem *problem, ebm_arena *arena, const char *pointer,
 void ebma_problem_field(ebma_problem *problem, ebm_arena *arena, const char *member,
                         const ebma_field_error *error)
 {
-    append(problem, arena, member ? pointer_of(arena, member) : "", error);
+    append(problem, arena, member ? pointer_of(arena, NULL, member) : "", error);
+}
+
+void ebma__problem_member(ebma_problem *problem, ebm_arena *arena, const char *group,
+                          const char *name, const ebma_field_error *error)
+{
+    append(problem, arena, pointer_of(arena, group, name), error);
 }
 
 void ebma__problem_path(ebma_problem *problem, ebm_arena *arena, const char *path,
                         const ebma_field_error *error)
 {
-    char *pointer = pointer_of(arena, path);
+    char *pointer = pointer_of(arena, NULL, path);
 
     for (char *at = pointer; at && *at; at++)
         *at = *at == '.' ? '/' : *at;

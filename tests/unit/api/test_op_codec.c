@@ -147,7 +147,9 @@ static const struct {
 } others[] = {
     {EBM_OP_MCMC, "{\"until\":{\"ess\":400,\"rhat\":1.01}}", NULL, NULL},
     {EBM_OP_MCMC, "{\"until\":{\"ess\":0}}", "/until/ess", "out_of_range"},
-    {EBM_OP_MCMC, "{\"until\":{\"es\":1}}", "/es", "unknown_field"},
+    {EBM_OP_MCMC, "{\"until\":{\"es\":1}}", "/until/es", "unknown_field"},
+    {EBM_OP_MCMC, "{\"until\":{\"a.b/c\":1}}", "/until/a.b~1c", "unknown_field"},
+    {EBM_OP_INTERPOLATE, "{\"to\":{\"sed\":1}}", "/to/sed", "unknown_field"},
     {EBM_OP_MCMC, "{\"until\":3}", "/until", "wrong_type"},
     {EBM_OP_MCMC, "{\"until.ess\":3}", "/until.ess", "unknown_field"},
     {EBM_OP_MCMC, "{\"steps\":100001}", "/steps", "out_of_range"},
