@@ -78,12 +78,13 @@ static ebm_status bad_entry(ebm_error *err, const char *table, int32_t i, const 
     return ebm_error_set(err, EBM_ERR_RANGE, where, "%s", rule);
 }
 
-/* Comparisons are written so that NaN fails them. */
+/* Comparisons are written so that NaN fails them. With a of 1 a level would have no noise, and
+ * sbar, by which others divide, could be 0; below 1 it is at least 1e-8 in doubles. */
 static ebm_status check_noise(const ebm_levels *l, int32_t i, ebm_error *err)
 {
     double a = l->a[i], s = l->sigma[i];
-    if (!(a > 0.0 && a <= 1.0))
-        return bad_entry(err, "a", i, "must lie in (0,1]");
+    if (!(a > 0.0 && a < 1.0))
+        return bad_entry(err, "a", i, "must lie between 0 and 1");
     if (!(s > 0.0 && s <= 1.0 && fabs(a * a + s * s - 1.0) <= 1e-6))
         return bad_entry(err, "sigma", i, "must be sqrt(1-a^2)");
     return EBM_OK;

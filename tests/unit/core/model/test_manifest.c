@@ -214,6 +214,9 @@ static const struct {
     {"[0.8,0.6,0.8]", "[0.8,true,0.8]", EBM_ERR_FORMAT, "/levels/a/1"},
     {"[0.8,0.6,0.8]", "[0.8,0,0.8]", EBM_ERR_RANGE, "/levels/a/1"},
     {"[0.8,0.6,0.8]", "[0.8,-0.6,0.8]", EBM_ERR_RANGE, "/levels/a/1"},
+    /* a level without noise: what divides by its noise would divide by 0 */
+    {"[0.8,0.6,0.8],\"sigma\":[0.6,", "[1,0.6,0.8],\"sigma\":[0.001,", EBM_ERR_RANGE,
+     "/levels/a/0"},
     {"[0.6,0.8,0.6]", "[0.6,0.8,0.61]", EBM_ERR_RANGE, "/levels/sigma/2"},
     {"[0.6,0.8,0.6]", "[0.6,0.8,0.6,0.6]", EBM_ERR_RANGE, "/levels/sigma"},
     {"[1e-4,2e-4]", "[1e-4,0]", EBM_ERR_RANGE, "/levels/step2/1"},

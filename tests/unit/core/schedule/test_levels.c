@@ -43,7 +43,7 @@ static void test_check_names_the_entry(void **state)
         double value;
         const char *where;
     } rows[] = {
-        {0, 0, 0.0, "/levels/a/0"},          {0, 6, 1.5, "/levels/a/6"},
+        {0, 0, 0.0, "/levels/a/0"},          {0, 6, 1.0, "/levels/a/6"},
         {0, 3, NAN, "/levels/a/3"},          {1, 2, 0.0, "/levels/sigma/2"},
         {1, 2, 0.51, "/levels/sigma/2"},     {1, 1, -0.32368022, "/levels/sigma/1"},
         {2, 5, 0.0, "/levels/step2/5"},      {2, 0, NAN, "/levels/step2/0"},
