@@ -10,6 +10,8 @@
 
 #include "api_internal.h"
 
+#define FIRST_ROOM 1024 /* of a document; it doubles */
+
 void ebma_setup(void)
 {
     size_t seed = 0;
@@ -21,82 +23,162 @@ void ebma_setup(void)
     json_object_seed(seed);
 }
 
-static int shortest_precision(double value)
+/* --- bytes --------------------------------------------------------------------------------- */
+
+/* A text that grows; ok false: there was no memory. */
+typedef struct growth {
+    char *at;
+    size_t size, room;
+    bool ok;
+} growth;
+
+static bool make_room(growth *t, size_t more)
 {
-    char text[40];
+    size_t room = t->room;
+    char *at;
+
+    while (t->ok && room - t->size < more)
+        t->ok = ebm_size_mul(room, 2, &room);
+    if (!t->ok || room == t->room)
+        return t->ok;
+    at = ebm_alloc(room, 1);
+    t->ok = at != NULL;
+    if (!t->ok)
+        return false;
+    memcpy(at, t->at, t->size);
+    ebm_free(t->at);
+    t->at = at;
+    t->room = room;
+    return true;
+}
+
+static void put_char(growth *t, char c)
+{
+    if (make_room(t, 1))
+        t->at[t->size++] = c;
+}
+
+/* Writes a value by the library, in as many bytes as it needs. */
+static void put_by_library(growth *t, const json_t *value, size_t flags)
+{
+    size_t need;
+
+    flags |= JSON_COMPACT | JSON_ENCODE_ANY;
+    need = t->ok ? json_dumpb(value, t->at + t->size, t->room - t->size, flags) : 0;
+    if (need > t->room - t->size && make_room(t, need))
+        need = json_dumpb(value, t->at + t->size, need, flags);
+    t->ok = t->ok && need > 0;
+    t->size += t->ok ? need : 0;
+}
+
+/* --- values -------------------------------------------------------------------------------- */
+
+/* Digits that bring a number back bit for bit: 15 where that is enough, because nobody wants to
+ * read 0.98999999999999999, and what a client has sent shall come back as it was spelt. */
+static size_t shortest_precision(double value)
+{
+    char digits[40];
 
     for (int p = 15; p < 17; p++) {
-        snprintf(text, sizeof(text), "%.*g", p, value);
-        if (strtod(text, NULL) == value)
-            return p;
+        snprintf(digits, sizeof(digits), "%.*g", p, value);
+        if (strtod(digits, NULL) == value)
+            return (size_t)p;
     }
     return 17;
 }
 
-/* Digits that bring every number of the tree back bit for bit: 15 where that is enough, because
- * nobody wants to read 0.98999999999999999. */
-static int precision_of(json_t *value)
-{
-    const char *key;
-    json_t *child;
-    size_t i;
-    int most = 15;
+static void put_value(growth *t, const json_t *value);
 
-    if (json_is_real(value))
-        return shortest_precision(json_real_value(value));
-    if (json_is_array(value)) {
-        json_array_foreach(value, i, child)
-        {
-            int p = precision_of(child);
-            most = p > most ? p : most;
-        }
-    } else if (json_is_object(value)) {
-        json_object_foreach(value, key, child)
-        {
-            int p = precision_of(child);
-            most = p > most ? p : most;
-        }
-    }
-    return most;
+static void put_key(growth *t, const char *key)
+{
+    json_t *name = json_string_nocheck(key);
+
+    t->ok = t->ok && name;
+    put_by_library(t, name, 0);
+    put_char(t, ':');
+    json_decref(name);
 }
 
-static ebm_status write_tree(json_t *root, size_t flags, char **json, size_t *size, ebm_error *err)
+static void put_object(growth *t, json_t *object)
 {
-    ebm_status st = EBM_ERR_NOMEM;
-    size_t need;
-    char *text = NULL;
+    const char *key;
+    json_t *member;
+    bool first = true;
+
+    put_char(t, '{');
+    json_object_foreach(object, key, member)
+    {
+        if (!first)
+            put_char(t, ',');
+        first = false;
+        put_key(t, key);
+        put_value(t, member);
+    }
+    put_char(t, '}');
+}
+
+static void put_array(growth *t, const json_t *array)
+{
+    json_t *item;
+    size_t i;
+
+    put_char(t, '[');
+    json_array_foreach(array, i, item)
+    {
+        if (i > 0)
+            put_char(t, ',');
+        put_value(t, item);
+    }
+    put_char(t, ']');
+}
+
+/* Calls itself as deep as the tree is, which the library's reader bounds. The library knows one
+ * precision for all numbers of a tree; so each is written alone. */
+static void put_value(growth *t, const json_t *value)
+{
+    if (json_is_object(value))
+        put_object(t, (json_t *)(uintptr_t)value);
+    else if (json_is_array(value))
+        put_array(t, value);
+    else if (json_is_real(value))
+        put_by_library(t, value, JSON_REAL_PRECISION(shortest_precision(json_real_value(value))));
+    else
+        put_by_library(t, value, 0);
+}
+
+/* --- documents ----------------------------------------------------------------------------- */
+
+/* Consumes the tree; sorted: members in order of their names, numbers with all digits. */
+static ebm_status write_tree(json_t *root, bool sorted, char **json, size_t *size, ebm_error *err)
+{
+    growth t = {.at = ebm_alloc(FIRST_ROOM, 1), .room = FIRST_ROOM};
 
     *json = NULL;
     *size = 0;
-    if (!root)
-        goto out;
-    flags |= JSON_COMPACT | JSON_REAL_PRECISION((size_t)precision_of(root));
-    need = json_dumpb(root, NULL, 0, flags);
-    if (need == 0)
-        goto out;
-    text = ebm_alloc(need + 1, 1);
-    if (!text || json_dumpb(root, text, need, flags) != need)
-        goto out;
-    *json = text;
-    *size = need;
-    text = NULL;
-    st = EBM_OK;
-out:
-    if (st != EBM_OK)
-        ebm_error_set(err, st, NULL, "no memory for a JSON document");
-    ebm_free(text);
+    t.ok = root && t.at;
+    if (sorted)
+        put_by_library(&t, root, JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
+    else
+        put_value(&t, root);
+    put_char(&t, '\0');
     json_decref(root);
-    return st;
+    if (!t.ok) {
+        ebm_free(t.at);
+        return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for a JSON document");
+    }
+    *json = t.at;
+    *size = t.size - 1;
+    return EBM_OK;
 }
 
 ebm_status ebma__json_write(json_t *root, char **json, size_t *size, ebm_error *err)
 {
-    return write_tree(root, 0, json, size, err);
+    return write_tree(root, false, json, size, err);
 }
 
 ebm_status ebma__json_write_sorted(json_t *root, char **json, size_t *size, ebm_error *err)
 {
-    return write_tree(root, JSON_SORT_KEYS | JSON_ENCODE_ANY, json, size, err);
+    return write_tree(root, true, json, size, err);
 }
 
 double ebma__digits(double value, double scale)
