@@ -72,7 +72,8 @@ typedef enum ebma__base64_fault {
     EBMA__BASE64_NOT_PNG,
     EBMA__BASE64_NOMEM
 } ebma__base64_fault;
-/* Takes a PNG file out of base64, with or without "data:image/png;base64," before it.
+/* Takes a PNG file out of base64, with or without "data:image/png;base64," before it; of another
+ * type's data the first bytes decide. text ends in a NUL.
  * @own out lies in the arena */
 ebma__base64_fault ebma__picture_decode(const char *text, size_t len, ebm_arena *arena,
                                         ebma_picture *out);
