@@ -13,6 +13,7 @@
 #include "daemon_metrics.h"
 #include "daemon_models.h"
 #include "http_client.h"
+#include "job_client.h"
 #include "json_client.h"
 
 #define SERIES_MAX                                                                                 \
@@ -267,6 +268,70 @@ static void a_stored_job(void **state)
     json_decref(made);
 }
 
+static json_t *reply_schema(const char *path, const char *method)
+{
+    static const char *const way[] = {"responses", "200", "content", "application/json", "schema"};
+    json_t *at = json_object_get(json_object_get(json_object_get(doc, "paths"), path), method);
+
+    for (size_t i = 0; i < sizeof(way) / sizeof(way[0]); i++)
+        at = json_object_get(at, way[i]);
+    assert_non_null(at);
+    return at;
+}
+
+static void check_diagnostics(const char *id, bool known)
+{
+    json_t *schema = reply_schema("/v1/chains/{id}/diagnostics", "get"), *told;
+    char path[128];
+
+    snprintf(path, sizeof(path), "/v1/chains/%s/diagnostics", id);
+    told = json_call(d.port, "GET", path, NULL, 200);
+    assert_int_equal(json_is_object(json_object_get(told, "diagnostics")), known);
+    assert_true(json_object_get(schema, "properties") != NULL);
+    check(path, schema, told);
+    json_decref(told);
+}
+
+/* Chains tell nothing while they wait, and a lot at the end. */
+static void diagnostics(void **state)
+{
+    char id[64] = "";
+
+    (void)state;
+    assert_int_equal(http_status(d.admin, "POST", "/v1/admin/pause", "", NULL), 200);
+    job_begin(d.port, "/v1/mcmc", "{\"steps\":20}", id);
+    check_diagnostics(id, false);
+    assert_int_equal(http_status(d.admin, "POST", "/v1/admin/resume", "", NULL), 200);
+    json_decref(job_end(d.port, id));
+    check_diagnostics(id, true);
+}
+
+/* Jobs of every kind can be watched from the request on. */
+static void streams(void **state)
+{
+    static const struct {
+        const char *path, *body;
+    } rows[] = {{"/v1/sample?preview_every=1", "{}"},
+                {"/v1/energy?preview_every=1", "{\"images\":[\"" WHITE "\"]}"},
+                {"/v1/mcmc?preview_every=1", "{\"steps\":20}"},
+                {"/v1/likelihood?preview_every=1",
+                 "{\"particles\":2,\"temperatures\":2,\"images\":[\"" WHITE "\"]}"}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char type[64] = "";
+        http_reply r;
+
+        assert_true(http_call(d.port, "POST", rows[i].path,
+                              "Content-Type: application/json\r\nAccept: text/event-stream\r\n",
+                              rows[i].body, &r));
+        assert_int_equal(r.status, 200);
+        assert_non_null(http_header(&r, "Content-Type", type, sizeof(type)));
+        assert_int_equal(strncmp(type, "text/event-stream", 17), 0);
+        http_reply_clear(&r);
+    }
+}
+
 static void expect_status(const char *method, const char *path, int status)
 {
     http_reply r;
@@ -346,10 +411,9 @@ static void metrics_of_everything(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(replies),
-        cmocka_unit_test(a_stored_job),
-        cmocka_unit_test(links),
-        cmocka_unit_test(metrics_of_everything),
+        cmocka_unit_test(replies),     cmocka_unit_test(a_stored_job),
+        cmocka_unit_test(diagnostics), cmocka_unit_test(streams),
+        cmocka_unit_test(links),       cmocka_unit_test(metrics_of_everything),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

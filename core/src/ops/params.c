@@ -15,13 +15,13 @@
     {                                                                                              \
         "n", EBM_PARAM_INT, 1, 64, 1, NULL, "images", "how many images", AT(n)                     \
     }
-#define ROW_FIRST_INDEX                                                                            \
+#define ROW_FIRST_INDEX(help)                                                                      \
     {                                                                                              \
-        "first_index", EBM_PARAM_INT, 0, 2147483647, 0, NULL, "",                                  \
-            "index of the first image: item k of (seed, n) is the only item of (seed, n=1) with "  \
-            "first_index k",                                                                       \
-            AT(first_index)                                                                        \
+        "first_index", EBM_PARAM_INT, 0, 2147483647, 0, NULL, "", help, AT(first_index)            \
     }
+#define FIRST_OF_IMAGES                                                                            \
+    "index of the first image: item k of (seed, n) is the only item of (seed, n=1) with "          \
+    "first_index k"
 #define ROW_STEPS_PER_LEVEL                                                                        \
     {                                                                                              \
         "steps_per_level", EBM_PARAM_INT, 1, EBM_STEPS_PER_LEVEL_MAX, 0, NULL, "steps",            \
@@ -83,7 +83,7 @@
 static const ebm_param sample_rows[] = {
     ROW_N,
     ROW_SEED,
-    ROW_FIRST_INDEX,
+    ROW_FIRST_INDEX(FIRST_OF_IMAGES),
     ROW_STEPS_PER_LEVEL,
     ROW_NOISE_SCALE,
     ROW_BEGIN,
@@ -107,7 +107,7 @@ static const ebm_param inpaint_rows[] = {
     ROW_FIT,
     ROW_N,
     ROW_SEED,
-    ROW_FIRST_INDEX,
+    ROW_FIRST_INDEX(FIRST_OF_IMAGES),
     ROW_STEPS_PER_LEVEL,
     ROW_NOISE_SCALE,
     ROW_BEGIN,
@@ -141,7 +141,8 @@ static const ebm_param mcmc_rows[] = {
      AT(image)},
     ROW_FIT,
     ROW_SEED,
-    ROW_FIRST_INDEX,
+    ROW_FIRST_INDEX("index of the first chain: chain k of (seed, chains) is the only one of (seed, "
+                    "chains=1) with first_index k"),
     {"keep", EBM_PARAM_INT, 0, 64, 0, NULL, "images", "snapshots of each chain on its way",
      AT(keep)},
     {"until.ess", EBM_PARAM_REAL, 1, 1e9, 0, NULL, "draws",
@@ -166,7 +167,8 @@ static const ebm_param interpolate_rows[] = {
     {"level", EBM_PARAM_INT, 0, 1023, -1, NULL, "",
      "noise level at which pictures are mixed; absent: the middle one", AT(level)},
     ROW_FIT,
-    ROW_FIRST_INDEX,
+    ROW_FIRST_INDEX("index of the noise, which all frames share: another one is another path "
+                    "between the same seeds"),
     ROW_STEPS_PER_LEVEL,
     ROW_NOISE_SCALE,
     ROW_BEGIN,

@@ -194,6 +194,38 @@ static void check_responses(const ebmd_route *row, size_t m)
         fail_msg("%s: security", row->pattern);
 }
 
+/* Work of any kind can be streamed, with what a stream may be asked for. */
+static void check_streams(const ebmd_route *row)
+{
+    json_t *op = operation(row->pattern, "post"), *one;
+    json_t *reply = json_object_get(json_object_get(op, "responses"), "200");
+    bool found = false;
+    size_t i;
+
+    if (!json_object_get(json_object_get(reply, "content"), "text/event-stream"))
+        fail_msg("%s: streams are not described", row->pattern);
+    json_array_foreach(json_object_get(op, "parameters"), i, one)
+    {
+        const char *name = json_string_value(json_object_get(resolve(one), "name"));
+
+        found = found || strcmp(name, "preview_every") == 0;
+    }
+    if (!found)
+        fail_msg("%s: preview_every is not described", row->pattern);
+}
+
+static void streams(void **state)
+{
+    size_t n;
+    const ebmd_route *rows = ebmd_routes(&n);
+
+    (void)state;
+    for (size_t i = 0; i < n; i++) {
+        if ((rows[i].flags & EBMD_ON_MAIN) && (rows[i].flags & EBMD_IS_WORK))
+            check_streams(&rows[i]);
+    }
+}
+
 static void statuses(void **state)
 {
     size_t n;
@@ -265,6 +297,23 @@ static json_t *schema_of(json_t *all, const ebm_param *p)
     return json_object_get(json_object_get(object, "properties"), point + 1);
 }
 
+/* What no schema tells: that each id comes once. */
+static void check_models(json_t *schema)
+{
+    json_t *items = json_object_get(schema, "items");
+    json_t *all = json_object_get(items, "properties"), *weight = json_object_get(all, "weight");
+
+    assert_true(type_is(schema, "string") && type_is(schema, "array"));
+    assert_int_equal(json_integer_value(json_object_get(schema, "minItems")), 1);
+    assert_int_equal(json_integer_value(json_object_get(schema, "maxItems")),
+                     EBM_COMPOSE_MAX_PARTS);
+    assert_true(json_is_false(json_object_get(items, "additionalProperties")));
+    assert_int_equal(json_object_size(all), 2);
+    assert_int_equal(json_integer_value(json_object_get(weight, "minimum")), -100);
+    assert_int_equal(json_integer_value(json_object_get(weight, "maximum")), 100);
+    assert_true(json_is_integer(json_object_get(json_object_get(weight, "not"), "const")));
+}
+
 static void check_row(json_t *schema, const ebm_param *p)
 {
     assert_string_equal(json_string_value(json_object_get(schema, "description")), p->help);
@@ -273,7 +322,7 @@ static void check_row(json_t *schema, const ebm_param *p)
         check_choices(schema, p);
         break;
     case EBM_PARAM_MODEL:
-        assert_true(type_is(schema, "string") && type_is(schema, "array"));
+        check_models(schema);
         break;
     case EBM_PARAM_BOOL:
         assert_true(type_is(schema, "boolean"));
@@ -365,6 +414,7 @@ int main(void)
         cmocka_unit_test(every_route_is_described),
         cmocka_unit_test(every_description_has_a_route),
         cmocka_unit_test(statuses),
+        cmocka_unit_test(streams),
         cmocka_unit_test(parameters),
         cmocka_unit_test(problems),
     };
