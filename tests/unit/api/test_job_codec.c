@@ -196,30 +196,6 @@ static void links(void **state)
     json_decref(root);
 }
 
-/* A number of the caller's is spelt as it was, whatever digits other numbers need. */
-static void spelling_of_numbers(void **state)
-{
-    static const char told[] = "\"metadata\":{\"a\":[0.1,1.5e300,3.0,2e-7],\"\u00e4\\n\":0.3}";
-    ebm_model_info model = make_model(&levels);
-    ebma_op_request request = make_request(1, 0);
-    char *text, *shown;
-    size_t size, shown_size;
-    made m;
-
-    (void)state;
-    request.metadata = "{\"a\":[0.1,1.5e300,3.0,2e-7],\"\u00e4\\n\":0.3}";
-    request.params.noise_scale = 0.1 + 0.2;
-    assert_int_equal(ebma_job_encode(make_job(&m, &model, &request, NULL), &text, &size, NULL),
-                     EBM_OK);
-    assert_non_null(strstr(text, told));
-    assert_non_null(strstr(text, "\"noise_scale\":0.30000000000000004,"));
-    assert_int_equal(ebma_job_present(text, size, &well, &shown, &shown_size, NULL), EBM_OK);
-    assert_non_null(strstr(shown, told));
-    assert_int_equal(strlen(shown), shown_size);
-    ebm_free(text);
-    ebm_free(shown);
-}
-
 static void no_images_if_not_wanted(void **state)
 {
     ebm_model_info model = make_model(&levels);
@@ -482,7 +458,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_finished_job),
         cmocka_unit_test(links),
-        cmocka_unit_test(spelling_of_numbers),
         cmocka_unit_test(no_images_if_not_wanted),
         cmocka_unit_test(params_can_be_posted_back),
         cmocka_unit_test(states),

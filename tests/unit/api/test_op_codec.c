@@ -140,10 +140,6 @@ static void seeds(void **state)
 
 #define PNG "iVBORw0KGgo=" /* the eight bytes that a PNG file begins with */
 
-#define LONG_NAME                                                                                  \
-    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" \
-    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-
 /* Bodies of each operation; pointer NULL: accepted. */
 static const struct {
     ebm_op_kind kind;
@@ -168,18 +164,6 @@ static const struct {
     {EBM_OP_INPAINT, "{}", "/image", "invalid_combination"},
     {EBM_OP_INPAINT, "{\"image\":\"data:image/png;base64," PNG "\"}", NULL, NULL},
     {EBM_OP_INPAINT, "{\"image\":\"" PNG "\",\"ensemble\":true}", "/ensemble", "out_of_range"},
-    {EBM_OP_INPAINT, "{\"image\":\"data:image/PNG;base64," PNG "\"}", NULL, NULL},
-    {EBM_OP_INPAINT, "{\"image\":\"DATA:image/x-png;BASE64," PNG "\"}", NULL, NULL},
-    {EBM_OP_INPAINT, "{\"image\":\"data:image/jpeg;base64," PNG "\"}", NULL, NULL},
-    {EBM_OP_INPAINT, "{\"image\":\"data:image/jpeg;base64,/9j/4AAQ\"}", "/image", "not_a_png"},
-    {EBM_OP_INPAINT, "{\"image\":\"data:image/png," PNG "\"}", "/image", "bad_base64"},
-    {EBM_OP_INPAINT, "{\"image\":\"data:;base64," PNG "\"}", "/image", "bad_base64"},
-    {EBM_OP_INPAINT, "{\"image\":\"data:image;base64," PNG "\"}", "/image", "bad_base64"},
-    {EBM_OP_INPAINT, "{\"image\":\"data:image/png;base64\"}", "/image", "bad_base64"},
-    {EBM_OP_INPAINT, "{\"image\":\"data:image/png;charset=utf-8;base64," PNG "\"}", "/image",
-     "bad_base64"},
-    {EBM_OP_INPAINT, "{\"image\":\"data:image/" LONG_NAME ";base64," PNG "\"}", "/image",
-     "bad_base64"},
     {EBM_OP_INPAINT, "{\"image\":\"a\"}", "/image", "bad_base64"},
     {EBM_OP_INPAINT, "{\"image\":\"\"}", "/image", "not_a_png"},
     {EBM_OP_INPAINT, "{\"image\":\"http://example.com/x.png\"}", "/image", "bad_base64"},
