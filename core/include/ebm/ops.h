@@ -78,7 +78,8 @@ typedef struct ebm_call {
 
 /* Fills in what the model decides (noise_scale, begin, start_level, level) and checks what depends
  * on it; afterwards the parameters are the effective ones. params.seed is set by the caller.
- * @err RANGE (a level beyond the model's, a beginning that it cannot have), ARG */
+ * @err RANGE (a level beyond the model's, a beginning that it cannot have, a warm-up as long as the
+ *      chains), ARG */
 EBM_API EBM_MUST_CHECK ebm_status ebm_call_resolve(ebm_call *op, const ebm_levels *levels,
                                                    ebm_error *err);
 
@@ -136,8 +137,11 @@ EBM_API EBM_MUST_CHECK ebm_status ebm_chains_report_of(const ebm_trace *traces, 
                                                        ebm_chains_report *out, ebm_error *err);
 
 /* Where a run of `total` steps that has come to `at` is looked at next: at one of 20 places between
- * warm-up and end if there is a rule in `until`, at each of the `keep` snapshots, at the end.
- * @range at < total; *snapshot receives whether it is one */
+ * warm-up and end if there is a rule in `until`, and at one of 20 in the warm-up with max_seconds,
+ * which needs no draws; at each of the `keep` snapshots; at the end. The places do not depend on
+ * where a run was stopped in between.
+ * @range at < total; at < result <= total, whatever the warm-up; *snapshot receives whether it is
+ *        one */
 EBM_API int64_t ebm_until_next(const ebm_op_params *params, int64_t total, int64_t at,
                                bool *snapshot);
 

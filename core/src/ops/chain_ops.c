@@ -51,6 +51,22 @@ static ebm_status resolve_begin(ebm_call *op, const ebm_levels *levels, ebm_erro
     return ebm_begin_check(levels, (ebm_begin)p->begin, err);
 }
 
+/* Levels that are drawn at once take one Langevin step each, whatever `steps` says: only the model
+ * tells how long a chain down the ladder is. */
+static ebm_status check_length(const ebm_call *op, const ebm_levels *levels, ebm_error *err)
+{
+    const ebm_op_params *p = &op->params;
+    if (kind_of(op) != EBM_OP_MCMC)
+        return EBM_OK;
+    const ebm_mcmc_plan plan = ebm_call_plan(op);
+    const int64_t total = ebm_mcmc_total_steps(&plan, levels, (int32_t)p->level);
+    if (p->warmup >= total)
+        return ebm_error_set(err, EBM_ERR_RANGE, "warmup",
+                             "must be less than the %lld steps of a chain of this model",
+                             (long long)total);
+    return EBM_OK;
+}
+
 ebm_status ebm_call_resolve(ebm_call *op, const ebm_levels *levels, ebm_error *err)
 {
     ebm_op_params *p = &op->params;
@@ -70,7 +86,7 @@ ebm_status ebm_call_resolve(ebm_call *op, const ebm_levels *levels, ebm_error *e
         st = check_level("start_level", p->start_level, levels, err);
     if (st == EBM_OK)
         st = check_level("level", p->level, levels, err);
-    return st;
+    return st == EBM_OK ? check_length(op, levels, err) : st;
 }
 
 int32_t ebm_call_items(const ebm_call *op)

@@ -5,7 +5,7 @@
 #include "ebm/ops.h"
 
 #define MIN_DRAWS 8
-#define ROUNDS    20 /* between the warm-up and the end, when there is a rule to look at */
+#define ROUNDS    20 /* looks between the warm-up and the end; in the warm-up, at the clock only */
 
 typedef struct traces {
     const ebm_trace *at;
@@ -101,21 +101,32 @@ ebm_status ebm_chains_report_of(const ebm_trace *at, size_t chains, int64_t sett
     return st;
 }
 
+/* The first behind `at` of n places that end equal parts of `span` steps; INT64_MAX: all are past.
+ */
+static int64_t place_behind(int64_t at, int64_t from, int64_t span, int64_t n)
+{
+    for (int64_t i = 1; i <= n; i++)
+        if (from + i * span / n > at)
+            return from + i * span / n;
+    return INT64_MAX;
+}
+
+static int64_t lesser(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 int64_t ebm_until_next(const ebm_op_params *p, int64_t total, int64_t at, bool *snapshot)
 {
     const int64_t span = total - p->warmup;
-    int64_t next = total;
-    *snapshot = false;
+    const int64_t mark = place_behind(at, p->warmup, span, p->keep);
+    int64_t next = lesser(total, mark);
     if (p->until_ess > 0 || p->until_rhat > 0 || p->until_max_seconds > 0)
-        next = at + (span + ROUNDS - 1) / ROUNDS;
-    for (int64_t i = 1; i <= p->keep; i++) {
-        int64_t mark = p->warmup + i * span / p->keep;
-        if (mark > at && mark <= next) {
-            next = mark;
-            *snapshot = true;
-        }
-    }
-    return next < total ? next : total;
+        next = lesser(next, place_behind(at, p->warmup, span, ROUNDS));
+    if (p->until_max_seconds > 0)
+        next = lesser(next, place_behind(at, 0, p->warmup, ROUNDS));
+    *snapshot = mark == next;
+    return next;
 }
 
 bool ebm_until_met(const ebm_op_params *p, const ebm_chains_report *r, double seconds)

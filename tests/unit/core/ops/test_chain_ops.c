@@ -365,6 +365,86 @@ static void test_ladders_settle(void **state)
     }
 }
 
+/* A level that is drawn at once is one Langevin step, and the six of the model are six: no warm-up
+ * of as many, however many `steps` there are. */
+static void test_warmup_of_ladders(void **state)
+{
+    world w;
+    ebm_error err = {0};
+    (void)state;
+    init(&w, EBM_OP_MCMC);
+    ebm_levels_use_normal(&w.levels);
+    w.op.params.ladder = true;
+    w.op.params.level = -1;
+    w.op.params.steps = 5000;
+    w.op.params.warmup = 5;
+    resolve(&w);
+    w.op.params.warmup = 6;
+    assert_int_equal(ebm_call_resolve(&w.op, &w.levels, &err), EBM_ERR_RANGE);
+    assert_string_equal(err.where, "warmup");
+    w.op.params.sampler = EBM_SAMPLER_MALA; /* takes `steps` at each level */
+    resolve(&w);
+    ebm_levels_clear(&w.levels);
+}
+
+/* --- looks --------------------------------------------------------------------------------- */
+
+/* Counts looks of a run from `at` on; each is behind the last one. */
+static int looks_of(const ebm_op_params *p, int64_t total, int64_t at, int *snapshots)
+{
+    int looks = 0;
+    *snapshots = 0;
+    while (at < total) {
+        bool snapshot;
+        const int64_t next = ebm_until_next(p, total, at, &snapshot);
+        assert_true(next > at && next <= total);
+        at = next;
+        *snapshots += snapshot;
+        looks++;
+    }
+    return looks;
+}
+
+static void test_looks(void **state)
+{
+    ebm_op_params p = {.warmup = 99990, .until_ess = 400};
+    bool snapshot;
+    int n;
+    (void)state;
+    /* ten steps behind a long warm-up have ten places, and the warm-up's end */
+    assert_int_equal(looks_of(&p, 100000, 0, &n), 11);
+    p.until_max_seconds = 10;
+    assert_int_equal(looks_of(&p, 100000, 0, &n), 30);
+    p = (ebm_op_params){.warmup = 500, .until_rhat = 1.01};
+    assert_int_equal(looks_of(&p, 2500, 0, &n), 20);
+    assert_int_equal(ebm_until_next(&p, 2500, 0, &snapshot), 600);
+    assert_int_equal(ebm_until_next(&p, 2500, 601, &snapshot), 700); /* as if never stopped */
+    p.until_max_seconds = 1;
+    assert_int_equal(ebm_until_next(&p, 2500, 0, &snapshot), 25);
+    assert_int_equal(ebm_until_next(&p, 2500, 500, &snapshot), 600);
+    /* nothing to look at but snapshots */
+    p = (ebm_op_params){.warmup = 500, .keep = 3};
+    assert_int_equal(looks_of(&p, 2500, 0, &n), 3);
+    assert_int_equal(n, 3);
+    assert_int_equal(ebm_until_next(&p, 2500, 0, &snapshot), 500 + 2000 / 3);
+    p.keep = 0;
+    assert_int_equal(ebm_until_next(&p, 2500, 7, &snapshot), 2500);
+    assert_false(snapshot);
+}
+
+/* Kept chains of before may have a warm-up that is longer than they are. */
+static void test_looks_advance(void **state)
+{
+    ebm_op_params p = {.warmup = 2000, .until_max_seconds = 10, .keep = 3};
+    int n;
+    (void)state;
+    assert_true(looks_of(&p, 999, 0, &n) <= 24);
+    p.warmup = 1000000;
+    assert_true(looks_of(&p, 1, 0, &n) <= 24);
+    p.warmup = 999;
+    assert_true(looks_of(&p, 999, 998, &n) == 1);
+}
+
 static void test_short_reports(void **state)
 {
     static double rows[CHAINS][DRAWS][3];
@@ -400,6 +480,9 @@ int main(void)
         cmocka_unit_test(test_chains_from_samples),
         cmocka_unit_test(test_reports),
         cmocka_unit_test(test_ladders_settle),
+        cmocka_unit_test(test_warmup_of_ladders),
+        cmocka_unit_test(test_looks),
+        cmocka_unit_test(test_looks_advance),
         cmocka_unit_test(test_short_reports),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
