@@ -11,7 +11,8 @@
 #include "ebm/status.h"
 
 /* Names the noise of a run. Between two seeds every draw is a mix of the draws of both, so that
- * its marginal stays N(0,1); lambda = 0 is the first alone, 1 the second alone, bit for bit.
+ * its marginal stays N(0,1); lambda = 0 is the first alone, 1 the second alone, bit for bit. With
+ * seed_b = seed and index_b = index there is one stream, and all of lambda have its draws.
  * @range lambda 0..1
  * @eq    n = cos(lambda pi/2) n_a + sin(lambda pi/2) n_b; docs/math/interpolation.md */
 typedef struct ebm_noise {

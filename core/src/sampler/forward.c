@@ -2,6 +2,7 @@
 #include "ebm/forward.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 #include "sampler/reduce.h"
 
@@ -17,14 +18,25 @@ static ebm_stream stream_of(uint64_t seed, uint32_t index, ebm_draw draw)
                         .step = (uint32_t)draw.step};
 }
 
+/* Which of the two streams has all draws, or NULL: they are mixed. A stream is not independent of
+ * itself: mixed with itself it would have the variance 1 + sin(lambda pi), up to 2. */
+static const ebm_stream *alone(const ebm_noise *noise, const ebm_stream *a, const ebm_stream *b)
+{
+    const bool same = noise->seed == noise->seed_b && noise->index == noise->index_b;
+    if (noise->lambda <= 0.0 || same)
+        return a;
+    return noise->lambda >= 1.0 ? b : NULL;
+}
+
 void ebm_noise_normal(const ebm_noise *noise, ebm_draw draw, uint32_t first, size_t n, float *out)
 {
     const double half_pi = 1.5707963267948966;
     const ebm_stream a = stream_of(noise->seed, noise->index, draw);
     const ebm_stream b = stream_of(noise->seed_b, noise->index_b, draw);
+    const ebm_stream *one = alone(noise, &a, &b);
     float wa, wb, other[BLOCK];
-    if (noise->lambda <= 0.0 || noise->lambda >= 1.0) {
-        ebm_rng_normal(noise->lambda <= 0.0 ? &a : &b, first, n, out);
+    if (one) {
+        ebm_rng_normal(one, first, n, out);
         return;
     }
     wa = (float)cos(noise->lambda * half_pi);

@@ -85,6 +85,25 @@ static void test_mixed_noise(void **state)
     }
 }
 
+/* Between equal seeds nothing changes on the way; a stream mixed with itself would have variance 2
+ * half way. Another index is another stream. */
+static void test_equal_seeds(void **state)
+{
+    static float a[N], between[N];
+    const ebm_draw draw = {.purpose = EBM_PURPOSE_FORWARD, .level = 2};
+    ebm_noise noise = {.seed = 7, .index = 3, .seed_b = 7, .index_b = 3};
+    (void)state;
+    ebm_noise_normal(&noise, draw, 0, N, a);
+    for (noise.lambda = 0.25; noise.lambda <= 1.0; noise.lambda += 0.25) {
+        ebm_noise_normal(&noise, draw, 0, N, between);
+        assert_memory_equal(between, a, sizeof a);
+    }
+    noise.lambda = 0.5;
+    noise.index_b = 4;
+    ebm_noise_normal(&noise, draw, 0, N, between);
+    assert_memory_not_equal(between, a, sizeof a);
+}
+
 /* On a circle the arc is divided evenly; ends are ends; parallel vectors give the chord. */
 static void test_slerp(void **state)
 {
@@ -105,6 +124,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_path_moments),
         cmocka_unit_test(test_mixed_noise),
+        cmocka_unit_test(test_equal_seeds),
         cmocka_unit_test(test_slerp),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
