@@ -41,6 +41,12 @@ EBM_API void ebm_levels_clear(ebm_levels *levels); /* safe on a zeroed or cleare
 EBM_API EBM_MUST_CHECK ebm_status ebm_levels_copy(const ebm_levels *from, ebm_levels *out,
                                                   ebm_error *err);
 
+/* One SHA-256 of all tables and settings, to know them again in files: equal for those that are
+ * equal bit for bit only. Machines of one byte order agree.
+ * @err NOMEM */
+EBM_API EBM_MUST_CHECK ebm_status ebm_levels_digest(const ebm_levels *levels, char hex[65],
+                                                    ebm_error *err);
+
 /* The paper's schedule with T = count transitions ("T6" for 6).
  * @range count 2..501; 0 < beta_first <= beta_last < 1; base >= 2(count-1)
  * @eq    groups of a linear beta schedule of length `base`; step2_t = b2 sbar_t/sbar_0

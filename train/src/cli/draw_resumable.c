@@ -7,7 +7,6 @@
 #include "cli/cli.h"
 #include "ebm/io.h"
 #include "ebm/memory.h"
-#include "eval/levels_key.h"
 
 /* Images between two lines of progress and two writes. */
 #define PIECE 200
@@ -31,7 +30,7 @@ static ebm_status settings_text(const resumable *r, char *text, ebm_error *err)
 {
     const ebm_model_info *info = ebm_model_describe(r->model);
     char levels[65];
-    ebm_status st = ebmt__levels_key(info->levels, levels, err);
+    ebm_status st = ebm_levels_digest(info->levels, levels, err);
     if (st == EBM_OK)
         (void)snprintf(text, 512,
                        "{\"model_sha256\": \"%s\", \"levels_sha256\": \"%s\", "

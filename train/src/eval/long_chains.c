@@ -11,7 +11,6 @@
 #include "ebm/io.h"
 #include "ebm/memory.h"
 #include "eval/image_sets.h"
-#include "eval/levels_key.h"
 #include "eval/long_checkpoint.h"
 
 /* An own seed: Langevin noise is counted from step 0 again where the ladder has used it. */
@@ -36,7 +35,7 @@ typedef struct long_job {
     const ebmt_long_options *opt;
     ebm_mcmc_plan plan;
     size_t dim;
-    char levels_key[65];
+    char levels_digest[65];
     int64_t reached; /* moves of every chain that has not diverged */
     int64_t target;  /* the same at the end of this slice of work */
     long_worker *workers;
@@ -251,7 +250,7 @@ static void make_key(const long_job *job, char *hex)
     int n = snprintf(
         text, sizeof text,
         "%.64s %s %.64s %s %.300s %llu %d %lld %d %.17g %d %d %lld %lld %d %.17g %.17g",
-        job->ground->sha256, job->levels_key, job->ground->kernel_class, test, o->ruler_id,
+        job->ground->sha256, job->levels_digest, job->ground->kernel_class, test, o->ruler_id,
         (unsigned long long)o->draw.seed, o->draw.first_index, (long long)o->draw.n,
         o->draw.steps_per_level, o->draw.noise_scale, (int)o->draw.begin, (int)p->sampler,
         (long long)p->steps, (long long)p->burn_in, p->leapfrog, p->step_scale, p->noise_scale);
@@ -425,7 +424,7 @@ static ebm_status init_job(long_job *job, ebm_error *err)
         job->chains[k].mcmc = (ebm_mcmc){
             .noise = {.seed = draw->seed + LONG_SEED, .index = (uint32_t)(draw->first_index + k)},
             .y = job->states + (size_t)k * job->dim};
-    ebm_status st = ebmt__levels_key(job->ground->levels, job->levels_key, err);
+    ebm_status st = ebm_levels_digest(job->ground->levels, job->levels_digest, err);
     if (st == EBM_OK)
         st = ebmt__images_init(job->ground->like, draw->n, &job->images, err);
     if (st == EBM_OK)

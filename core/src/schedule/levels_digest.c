@@ -1,15 +1,15 @@
-/* See levels_key.h. */
-#include "eval/levels_key.h"
-
+/* Noise levels and sampling settings as one digest. Knows tables; not which files it is kept in. */
 #include <string.h>
 
 #include "ebm/io.h"
+#include "ebm/levels.h"
 #include "ebm/memory.h"
 
 #define SETTINGS 6
 #define TABLES   8
 
-ebm_status ebmt__levels_key(const ebm_levels *l, char *hex, ebm_error *err)
+/* Files hold digests: the order of the values must stay. */
+ebm_status ebm_levels_digest(const ebm_levels *l, char hex[65], ebm_error *err)
 {
     const size_t t = (size_t)l->count, room = SETTINGS + TABLES * (t + 1);
     const double *const whole[] = {l->a, l->sigma, l->abar, l->sbar};
