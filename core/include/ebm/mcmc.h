@@ -149,7 +149,8 @@ EBM_API int64_t ebm_mcmc_settled(const ebm_mcmc_plan *plan, const ebm_levels *le
 
 /* --- checkpoints -------------------------------------------------------------------------- */
 
-/* Stores chain and plan as bytes: versioned, bound to a model, closed by a SHA-256 of all before.
+/* Stores chain and plan as bytes: versioned, bound to a model and its levels, closed by a SHA-256
+ * of all before.
  * @shape model_digest: 64 hex digits
  * @own   *data: ebm_free() @err NOMEM, ARG (digest) */
 EBM_API EBM_MUST_CHECK ebm_status ebm_mcmc_encode(const ebm_mcmc *chain,
@@ -168,9 +169,11 @@ typedef struct ebm_mcmc_room {
 } ebm_mcmc_room;
 
 /* Restores chain and plan; nothing in the bytes is trusted, and on error *chain and *plan are
- * untouched. @own the chain points into room
- * @err FORMAT, LIMIT, DIGEST (damaged), SHAPE (another dim), NOT_FOUND (another model),
- *      RANGE (a field is outside its bounds), ARG (room lacks the arrays for known pixels) */
+ * untouched. Version 1 does not tell of which levels it is: any are taken.
+ * @own the chain points into room
+ * @err FORMAT, LIMIT, DIGEST (damaged), SHAPE (another dim), NOT_FOUND (another model, or other
+ *      levels), RANGE (a field is outside its bounds), ARG (room lacks the arrays for known
+ * pixels), NOMEM */
 EBM_API EBM_MUST_CHECK ebm_status ebm_mcmc_decode(const unsigned char *data, size_t size,
                                                   const ebm_mcmc_room *room, ebm_mcmc *chain,
                                                   ebm_mcmc_plan *plan, ebm_error *err);

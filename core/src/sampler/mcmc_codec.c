@@ -1,4 +1,5 @@
-/* Checkpoints of chains: fixed header, vectors as little-endian float32, SHA-256 of all before.
+/* Checkpoints of chains: fixed header, vectors as little-endian float32, digest of the levels,
+ * SHA-256 of all before.
  * What is decoded is hostile until every field has passed its check. */
 #include <assert.h>
 #include <math.h>
@@ -11,7 +12,7 @@
 #include "sampler/mcmc_internal.h"
 
 #define MAGIC        "EBMCHAIN"
-#define VERSION      1
+#define VERSION      2 /* 1 lacks the digest of the levels, and is still read */
 #define DIGEST_BYTES 64
 #define HEAD_BYTES   232
 #define MAX_DIM      ((size_t)1 << 24)
@@ -139,12 +140,19 @@ static unsigned char *put_floats(unsigned char *at, const float *x, size_t n)
     return at + 4 * n;
 }
 
-static size_t size_of(size_t dim, bool knows)
+/* Where the vectors end. */
+static size_t vectors_end(size_t dim, bool knows)
 {
-    return HEAD_BYTES + (size_t)(knows ? 16 : 8) * dim + DIGEST_BYTES;
+    return HEAD_BYTES + (size_t)(knows ? 16 : 8) * dim;
 }
 
-static void fill(const ebm_mcmc *chain, const header *filled, unsigned char *data, size_t size)
+static size_t size_of(const header *h)
+{
+    return vectors_end((size_t)h->dim, h->knows) + (size_t)(h->version > 1 ? 2 : 1) * DIGEST_BYTES;
+}
+
+static void fill(const ebm_mcmc *chain, const header *filled, const char *levels,
+                 unsigned char *data, size_t size)
 {
     header h = *filled;
     const size_t dim = (size_t)h.dim;
@@ -156,8 +164,9 @@ static void fill(const ebm_mcmc *chain, const header *filled, unsigned char *dat
         at = put_floats(at, chain->image, dim);
         at = put_floats(at, chain->mask, dim);
     }
+    memcpy(at, levels, DIGEST_BYTES);
     ebm_sha256_hex(data, size - DIGEST_BYTES, hex);
-    memcpy(at, hex, DIGEST_BYTES);
+    memcpy(at + DIGEST_BYTES, hex, DIGEST_BYTES);
 }
 
 ebm_status ebm_mcmc_encode(const ebm_mcmc *chain, const ebm_mcmc_setup *setup,
@@ -173,18 +182,22 @@ ebm_status ebm_mcmc_encode(const ebm_mcmc *chain, const ebm_mcmc_setup *setup,
                 .tether = plan->tether,
                 .plan = *plan,
                 .chain = *chain};
+    char levels[DIGEST_BYTES + 1];
     *data = NULL;
-    *size = size_of(setup->density->dim, h.knows);
+    *size = size_of(&h);
     if (!is_digest(model_digest))
         return ebm_error_set(err, EBM_ERR_ARG, "model_digest", "must be 64 hex digits");
     if (h.dim > MAX_DIM)
         return ebm_error_set(err, EBM_ERR_ARG, "dim", "too large for a checkpoint");
     memcpy(h.magic, MAGIC, sizeof h.magic);
     memcpy(h.digest, model_digest, DIGEST_BYTES);
+    ebm_status st = ebm_levels_digest(setup->levels, levels, err);
+    if (st != EBM_OK)
+        return st;
     *data = ebm_alloc(*size, 1);
     if (!*data)
         return ebm_error_set(err, EBM_ERR_NOMEM, "checkpoint", "no memory for a checkpoint");
-    fill(chain, &h, *data, *size);
+    fill(chain, &h, levels, *data, *size);
     return EBM_OK;
 }
 
@@ -195,8 +208,9 @@ static ebm_status check_envelope(const unsigned char *data, size_t size, ebm_err
     char hex[DIGEST_BYTES + 1];
     if (size < HEAD_BYTES + DIGEST_BYTES || memcmp(data, MAGIC, 8) != 0)
         return ebm_error_set(err, EBM_ERR_FORMAT, "checkpoint", "not a chain checkpoint");
-    if (ebm__load_le32(data + 8) != VERSION)
-        return ebm_error_set(err, EBM_ERR_FORMAT, "version", "only version %d is known", VERSION);
+    const uint32_t version = ebm__load_le32(data + 8);
+    if (version < 1 || version > VERSION)
+        return ebm_error_set(err, EBM_ERR_FORMAT, "version", "only 1..%d are known", VERSION);
     ebm_sha256_hex(data, size - DIGEST_BYTES, hex);
     if (memcmp(data + size - DIGEST_BYTES, hex, DIGEST_BYTES) != 0)
         return ebm_error_set(err, EBM_ERR_DIGEST, "checkpoint", "the checkpoint is damaged");
@@ -211,7 +225,7 @@ static ebm_status check_shape(const header *h, size_t size, const ebm_mcmc_room 
     if (h->dim != room->dim)
         return ebm_error_set(err, EBM_ERR_SHAPE, "dim", "is %llu, the model needs %zu",
                              (unsigned long long)h->dim, room->dim);
-    if (h->knows > 1 || size != size_of(room->dim, h->knows))
+    if (h->knows > 1 || size != size_of(h))
         return ebm_error_set(err, EBM_ERR_FORMAT, "size", "does not fit the header");
     if (!is_digest(room->model_digest) || memcmp(h->digest, room->model_digest, DIGEST_BYTES) != 0)
         return ebm_error_set(err, EBM_ERR_NOT_FOUND, "model_digest",
@@ -219,6 +233,20 @@ static ebm_status check_shape(const header *h, size_t size, const ebm_mcmc_room 
     if (h->knows && !(room->image && room->mask && room->path))
         return ebm_error_set(err, EBM_ERR_ARG, "image", "no room for known pixels");
     return EBM_OK;
+}
+
+/* The same weights sample something else with other tables. */
+static ebm_status check_levels(const unsigned char *data, const header *h,
+                               const ebm_mcmc_room *room, ebm_error *err)
+{
+    char levels[DIGEST_BYTES + 1];
+    if (h->version < 2)
+        return EBM_OK;
+    ebm_status st = ebm_levels_digest(room->levels, levels, err);
+    if (st == EBM_OK && memcmp(data + vectors_end(room->dim, h->knows), levels, DIGEST_BYTES) != 0)
+        st = ebm_error_set(err, EBM_ERR_NOT_FOUND, "levels",
+                           "the checkpoint belongs to other noise levels or ways of sampling");
+    return st;
 }
 
 /* Written so that NaN fails it. */
@@ -312,6 +340,8 @@ ebm_status ebm_mcmc_decode(const unsigned char *data, size_t size, const ebm_mcm
     memcpy(head, data, HEAD_BYTES);
     walk_header(head, true, &h);
     st = check_shape(&h, size, room, err);
+    if (st == EBM_OK)
+        st = check_levels(data, &h, room, err);
     if (st == EBM_OK)
         st = check_fields(&h, room->levels, err);
     if (st == EBM_OK)

@@ -155,10 +155,12 @@ typedef struct forgery {
 } forgery;
 
 /* Offsets as in the header's field list: plan at 88, noise at 148, position at 180, vectors at
- * 232. */
+ * 232, levels behind them. */
 static const forgery forgeries[] = {
     {0, 1, 'e', EBM_ERR_FORMAT, "checkpoint"},
-    {8, 4, 2, EBM_ERR_FORMAT, "version"},
+    {8, 4, 3, EBM_ERR_FORMAT, "version"},
+    {8, 4, 0, EBM_ERR_FORMAT, "version"},
+    {8, 4, 1, EBM_ERR_FORMAT, "size"},
     {12, 4, 1, EBM_ERR_FORMAT, "size"},
     {12, 4, 2, EBM_ERR_FORMAT, "size"},
     {16, 8, DIM + 1, EBM_ERR_SHAPE, "dim"},
@@ -187,6 +189,7 @@ static const forgery forgeries[] = {
     {224, 8, 0x7ff8000000000000u, EBM_ERR_RANGE, "accept"},
     {232 + 4, 4, 0x7fc00000u, EBM_ERR_RANGE, "y"},
     {232 + 4 * DIM, 4, 0x7f800000u, EBM_ERR_RANGE, "anchor"},
+    {232 + 8 * DIM, 1, 'g', EBM_ERR_NOT_FOUND, "levels"},
 };
 
 static void test_forgeries(void **state)
@@ -243,6 +246,66 @@ static void test_steps_beyond_the_level(void **state)
 }
 
 /* Any flipped bit and any other length is noticed; the caller's chain stays as it was. */
+/* Goes on with a chain on levels that have changed in one thing. */
+static ebm_status go_on(const unsigned char *data, size_t size, world *w, ebm_error *err)
+{
+    place q;
+    ebm_mcmc_room room = room_of(w, &q);
+    return ebm_mcmc_decode(data, size, &room, &q.chain, &q.plan, err);
+}
+
+/* The manifest alone decides of steps and tables: with others the chain would be another one, with
+ * half of a trace of each. */
+static void test_other_levels(void **state)
+{
+    for (int known = 0; known < 2; known++) {
+        world w;
+        place p;
+        unsigned char *data;
+        size_t size;
+        (void)state;
+        init_world(&w);
+        start(&w, &p, 6 * known);
+        encode(&w, &p, &data, &size);
+        double *reals[] = {&w.levels.step2[2], &w.levels.stride, &w.levels.noise_scale};
+        for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++) {
+            const double kept = *reals[i];
+            ebm_error err = {0};
+            *reals[i] *= 1.5;
+            assert_int_equal(go_on(data, size, &w, &err), EBM_ERR_NOT_FOUND);
+            assert_string_equal(err.where, "levels");
+            *reals[i] = kept;
+        }
+        w.levels.denoise = !w.levels.denoise;
+        assert_int_equal(go_on(data, size, &w, NULL), EBM_ERR_NOT_FOUND);
+        w.levels.denoise = !w.levels.denoise;
+        assert_int_equal(go_on(data, size, &w, NULL), EBM_OK);
+        ebm_free(data);
+        ebm_levels_clear(&w.levels);
+    }
+}
+
+/* Version 1 has no digest of levels, and is taken as it is. */
+static void test_version_1(void **state)
+{
+    world w;
+    place p;
+    unsigned char *data;
+    size_t size;
+    (void)state;
+    init_world(&w);
+    start(&w, &p, 0);
+    encode(&w, &p, &data, &size);
+    ebm__store_le32(data + 8, 1);
+    size -= 64;
+    sign(data, size);
+    assert_int_equal(go_on(data, size, &w, NULL), EBM_OK);
+    w.levels.stride = 2;
+    assert_int_equal(go_on(data, size, &w, NULL), EBM_OK);
+    ebm_free(data);
+    ebm_levels_clear(&w.levels);
+}
+
 static void test_damage(void **state)
 {
     world w;
@@ -302,6 +365,8 @@ int main(void)
         cmocka_unit_test(test_cut_runs),
         cmocka_unit_test(test_forgeries),
         cmocka_unit_test(test_steps_beyond_the_level),
+        cmocka_unit_test(test_other_levels),
+        cmocka_unit_test(test_version_1),
         cmocka_unit_test(test_damage),
         cmocka_unit_test(test_no_memory_and_bad_digest),
     };

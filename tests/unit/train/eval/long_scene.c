@@ -78,6 +78,9 @@ void long_scene_run(long_scene *s)
 void long_scene_unstable(void *user, const ebmt_long_report *report)
 {
     long_scene *s = user;
-    if (report->n_marks == 1)
-        s->levels.step2[0] *= 1e4;
+    float y[LONG_PIXELS] = {0}, grad[LONG_PIXELS];
+    for (int i = 0; i < 2 && report->n_marks == 1; i++) {
+        s->density[i].gradient(&s->gauss[i], y, 0, NULL, grad); /* knows its curvature from here */
+        s->gauss[i].inverse[0][0][0] *= 1e4;
+    }
 }

@@ -30,8 +30,9 @@ void long_scene_clear(long_scene *s);
 /* Runs s->opt into s->report; fails the test on an error. */
 void long_scene_run(long_scene *s);
 
-/* For on_mark, with the scene as user: steps far beyond the stability bound once the samples are
- * drawn. */
+/* For on_mark, with the scene as user: a density so narrow, once the samples are drawn, that steps
+ * are far beyond the stability bound. The levels stay what they are: files are held against them.
+ */
 void long_scene_unstable(void *user, const ebmt_long_report *report);
 
 #endif

@@ -129,9 +129,8 @@ static void test_going_on_diverged(void **state)
     s.opt.checkpoint = path;
     s.opt.on_mark = keep_unstable;
     s.opt.user = &k;
-    const double step2 = s.levels.step2[0];
     long_scene_run(&s);
-    s.levels.step2[0] = step2;
+    s.gauss[0].known[0] = s.gauss[1].known[0] = 0; /* as it was */
     first = s.report;
     assert_int_equal(first.mark[1].diverged, LONG_CHAINS);
     assert_int_equal(run_on(&s, k.data, k.size, &err), EBM_OK);
