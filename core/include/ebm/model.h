@@ -40,7 +40,8 @@ typedef struct ebm_model_info {
     char version[32];
     char title[128];
     char licence[64];
-    char sha256[65]; /* hex digest of the weights file */
+    char sha256[65];        /* hex digest of the weights file */
+    char levels_sha256[65]; /* ebm_levels_digest() of the manifest's levels */
     ebm_network_config network;
     const ebm_levels *levels;
     const ebm_graph_info *graph;

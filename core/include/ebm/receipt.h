@@ -39,7 +39,8 @@ typedef struct ebm_receipt {
     int32_t item;
     int32_t n_models;
     ebm_weighted model[EBM_COMPOSE_MAX_PARTS];
-    char sha256[EBM_COMPOSE_MAX_PARTS][65]; /* of the models' weights */
+    char sha256[EBM_COMPOSE_MAX_PARTS][65];        /* of the models' weights */
+    char levels_sha256[EBM_COMPOSE_MAX_PARTS][65]; /* of their levels; "" in older receipts */
     char kernel_class[32];
     ebm_receipt_inputs inputs;
     char pixels_sha256[65]; /* of the image's 8-bit pixels [H,W,C]; "" for a whole run */
@@ -70,6 +71,16 @@ EBM_API EBM_MUST_CHECK ebm_status ebm_receipt_parse(const char *text, size_t siz
 
 /* One digest for all models of the receipt: that of the weights of a single one. */
 EBM_API void ebm_receipt_model_digest(const ebm_receipt *r, char hex[65]);
+
+/* One digest for all that the models of the receipt decide of a chain: their weights and levels. */
+EBM_API void ebm_receipt_chain_digest(const ebm_receipt *r, char hex[65]);
+
+/* Checks that `now` has the models that `then` tells of, in their order, by weights and levels.
+ * Names and weights of the list are left to others. A receipt that does not tell of levels is taken
+ * as it is.
+ * @err DIGEST; err->where is the id of the model that differs */
+EBM_API EBM_MUST_CHECK ebm_status ebm_receipt_same_models(const ebm_receipt *now,
+                                                          const ebm_receipt *then, ebm_error *err);
 
 /* --- sets of stopped chains ----------------------------------------------------------------- */
 

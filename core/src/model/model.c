@@ -46,6 +46,9 @@ static ebm_status make_model(ebm_graph *graph, const ebm_levels *levels, const e
     st = ebm_levels_copy(levels, &m->levels, err);
     if (st != EBM_OK)
         goto out;
+    st = ebm_levels_digest(levels, m->info.levels_sha256, err);
+    if (st != EBM_OK)
+        goto out;
     st = ebm__weights_init(g, kernels, levels->count, &m->weights, err);
     if (st != EBM_OK)
         goto out;

@@ -30,6 +30,7 @@ void ebm_receipt_add_model(ebm_receipt *r, const ebm_model_info *model, double w
     (void)snprintf(to->id, sizeof to->id, "%s", model->id);
     to->weight = weight;
     memcpy(r->sha256[r->n_models], model->sha256, sizeof model->sha256);
+    memcpy(r->levels_sha256[r->n_models], model->levels_sha256, sizeof model->levels_sha256);
     if (r->n_models == 0)
         (void)snprintf(r->kernel_class, sizeof r->kernel_class, "%s", model->kernels->kernel_class);
     r->n_models++;
@@ -77,4 +78,37 @@ void ebm_receipt_model_digest(const ebm_receipt *r, char hex[65])
         at += (size_t)snprintf(text + at, sizeof text - at, " %s %016llx", r->sha256[i],
                                (unsigned long long)ebm__bits_of_double(r->model[i].weight));
     ebm_sha256_hex(text, at, hex);
+}
+
+void ebm_receipt_chain_digest(const ebm_receipt *r, char hex[65])
+{
+    char text[(1 + EBM_COMPOSE_MAX_PARTS) * 65];
+    ebm_receipt_model_digest(r, text);
+    size_t at = 64;
+    for (int32_t i = 0; i < r->n_models; i++)
+        at += (size_t)snprintf(text + at, sizeof text - at, " %s", r->levels_sha256[i]);
+    ebm_sha256_hex(text, at, hex);
+}
+
+static ebm_status differs(const ebm_receipt *r, int32_t i, const char *what, ebm_error *err)
+{
+    if (err)
+        err->index = i;
+    return ebm_error_set(err, EBM_ERR_DIGEST, r->model[i].id, "%s are not those of the receipt",
+                         what);
+}
+
+ebm_status ebm_receipt_same_models(const ebm_receipt *now, const ebm_receipt *then, ebm_error *err)
+{
+    if (now->n_models != then->n_models)
+        return ebm_error_set(err, EBM_ERR_DIGEST, "models", "the receipt has %d",
+                             (int)then->n_models);
+    for (int32_t i = 0; i < then->n_models; i++) {
+        const char *levels = then->levels_sha256[i];
+        if (strcmp(now->sha256[i], then->sha256[i]) != 0)
+            return differs(then, i, "the weights", err);
+        if (levels[0] && strcmp(now->levels_sha256[i], levels) != 0)
+            return differs(then, i, "noise levels or ways of sampling in model.json", err);
+    }
+    return EBM_OK;
 }

@@ -89,8 +89,10 @@ static json_t *models_array(const ebm_receipt *r)
 {
     json_t *a = json_array();
     for (int32_t i = 0; i < r->n_models; i++) {
-        json_t *m = json_pack("{s:s, s:s, s:f}", "id", r->model[i].id, "sha256", r->sha256[i],
-                              "weight", r->model[i].weight);
+        const char *levels = r->levels_sha256[i];
+        json_t *m =
+            json_pack("{s:s, s:s, s:s*, s:f}", "id", r->model[i].id, "sha256", r->sha256[i],
+                      "levels_sha256", levels[0] ? levels : NULL, "weight", r->model[i].weight);
         if (json_array_append_new(a, m) != 0) {
             json_decref(a);
             return NULL;
@@ -233,6 +235,8 @@ static ebm_status take_model(const json_t *m, ebm_receipt *r, ebm_error *err)
         st = ebm_error_set(err, EBM_ERR_FORMAT, "id", "is not a model id");
     if (st == EBM_OK)
         st = digest_field(m, "sha256", true, r->sha256[r->n_models], err);
+    if (st == EBM_OK)
+        st = digest_field(m, "levels_sha256", false, r->levels_sha256[r->n_models], err);
     to->weight = json_number_value(json_object_get(m, "weight"));
     if (st == EBM_OK && !(fabs(to->weight) <= 100.0 && to->weight != 0.0))
         st = ebm_error_set(err, EBM_ERR_RANGE, "weight", "must be -100..100, not 0");

@@ -41,19 +41,20 @@ typedef struct ebmd_plan {
     double weight[EBM_COMPOSE_MAX_PARTS];
     int32_t n_models;
     ebm_compose_kind compose;
-    char digest[65];     /* of all weights: what a checkpoint is bound to */
-    uint64_t seed;       /* of all noise */
-    int64_t first_index; /* of the first image in its seed */
-    bool bare;           /* replies tell of pictures, and leave them out */
-    size_t work;         /* floats of scratch that a quantum needs */
-    int32_t parts;       /* 1..EBMD_PARTS_MAX */
-    int32_t outputs;     /* byte strings that a part gives, at least 1 */
-    int32_t images;      /* outputs 0..images-1 of the job are PNG files */
-    int64_t part_work;   /* gradient evaluations of one part, known before it runs */
-    int64_t behind;      /* of those of all parts, what the chains that it begins with have done */
-    size_t state_size;   /* bytes of one part between two quanta */
-    int32_t priority;    /* 0..9; -1: left open */
-    int64_t timeout_ms;  /* 0: none */
+    char digest[65];       /* of all weights */
+    char chain_digest[65]; /* of all weights and levels: what a checkpoint is bound to */
+    uint64_t seed;         /* of all noise */
+    int64_t first_index;   /* of the first image in its seed */
+    bool bare;             /* replies tell of pictures, and leave them out */
+    size_t work;           /* floats of scratch that a quantum needs */
+    int32_t parts;         /* 1..EBMD_PARTS_MAX */
+    int32_t outputs;       /* byte strings that a part gives, at least 1 */
+    int32_t images;        /* outputs 0..images-1 of the job are PNG files */
+    int64_t part_work;     /* gradient evaluations of one part, known before it runs */
+    int64_t behind;     /* of those of all parts, what the chains that it begins with have done */
+    size_t state_size;  /* bytes of one part between two quanta */
+    int32_t priority;   /* 0..9; -1: left open */
+    int64_t timeout_ms; /* 0: none */
 } ebmd_plan;
 
 typedef struct ebmd_output {

@@ -23,16 +23,6 @@ static ebma_op_request request_of(const ebma_chains_request *chains)
     return r;
 }
 
-/* The same weights as when the chains were begun; others with the name would be another model. */
-static bool same_models(const ebm_receipt *run, const ebmd_plan *plan)
-{
-    for (int32_t i = 0; i < plan->n_models; i++) {
-        if (strcmp(run->sha256[i], ebm_model_describe(plan->model[i])->sha256) != 0)
-            return false;
-    }
-    return true;
-}
-
 ebm_status ebmd_chains_plan(const ebmd_engine *engine, const ebma_chains_request *chains,
                             ebm_arena *arena, ebmd_plan *plan, ebma_problem *problem)
 {
@@ -42,11 +32,12 @@ ebm_status ebmd_chains_plan(const ebmd_engine *engine, const ebma_chains_request
 
     if (st != EBM_OK)
         return st;
-    if (!same_models(&chains->run, plan)) {
+    op = plan->request;
+    /* with other weights or levels behind the name it would be another model */
+    if (ebm_receipt_same_models(&op->receipt, &chains->run, NULL) != EBM_OK) {
         problem->code = EBMA_MODEL_NOT_FOUND;
         return EBM_ERR_NOT_FOUND;
     }
-    op = plan->request;
     op->forked = chains->forked;
     op->continued = true;
     op->receipt.params.init = chains->run.params.init;

@@ -133,6 +133,7 @@ static void write_receipt(ebmd_op *op, ebmd_plan *plan)
     for (int32_t i = 0; i < plan->n_models; i++)
         ebm_receipt_add_model(&op->receipt, ebm_model_describe(plan->model[i]), plan->weight[i]);
     ebm_receipt_model_digest(&op->receipt, plan->digest);
+    ebm_receipt_chain_digest(&op->receipt, plan->chain_digest);
 }
 
 static ebm_status fill(ebmd_op *op, ebm_arena *arena, ebmd_plan *plan, ebma_problem *problem)

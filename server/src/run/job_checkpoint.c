@@ -19,7 +19,7 @@ typedef struct head {
     uint32_t order;
     int32_t parts;
     uint64_t state_size;
-    char model[64]; /* digest of the weights */
+    char model[64]; /* digest of weights and levels */
     int64_t grad_evals, quanta;
     double side_sum;
 } head;
@@ -51,7 +51,7 @@ static head head_of(const ebmd_run *run)
               .side_sum = run->side_sum};
 
     memcpy(h.magic, MAGIC, sizeof(h.magic));
-    memcpy(h.model, run->plan.digest, sizeof(h.model));
+    memcpy(h.model, run->plan.chain_digest, sizeof(h.model));
     return h;
 }
 
@@ -113,11 +113,14 @@ static bool digest_holds(const unsigned char *bytes, size_t size)
     return memcmp(bytes + size - DIGEST_SIZE, digest, DIGEST_SIZE) == 0;
 }
 
-/* A head of this very job: all but what it counts is known beforehand. */
+/* A head of this very job: all but what it counts is known beforehand. Checkpoints of before name
+ * the weights alone, and are taken as they are. */
 static bool head_fits(const head *h, const ebmd_run *run)
 {
     head same = head_of(run);
 
+    if (memcmp(h->model, run->plan.digest, sizeof(h->model)) == 0)
+        memcpy(same.model, h->model, sizeof(same.model));
     same.grad_evals = h->grad_evals;
     same.quanta = h->quanta;
     same.side_sum = h->side_sum;

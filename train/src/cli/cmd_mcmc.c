@@ -150,7 +150,7 @@ static ebm_status restore_chain(ebmt__mcmc *m, const ebm_chain_set *set, int32_t
 static ebm_status restore(ebmt__mcmc *m, const ebm_chain_set *set, ebm_error *err)
 {
     char digest[65];
-    ebm_status st = EBM_OK;
+    ebm_status st = ebm_receipt_same_models(&m->run.receipt, &set->run, err);
     ebm_receipt_model_digest(&m->run.receipt, digest);
     m->forked = set->forked;
     m->run.receipt.inputs = set->run.inputs;

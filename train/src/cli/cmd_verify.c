@@ -103,8 +103,8 @@ static ebm_status check_inputs(const verification *v, ebm_error *err)
         st = check_same("--to-image", now->inputs.image_b, then->inputs.image_b, err);
     if (st == EBM_OK)
         st = check_same("--mask", now->inputs.known, then->inputs.known, err);
-    for (int32_t i = 0; i < then->n_models && st == EBM_OK; i++)
-        st = check_same(then->model[i].id, now->sha256[i], then->sha256[i], err);
+    if (st == EBM_OK)
+        st = ebm_receipt_same_models(now, then, err);
     if (st != EBM_OK)
         return st;
     if (v->image.width == s->width && v->image.height == s->height &&

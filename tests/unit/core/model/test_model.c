@@ -90,6 +90,7 @@ static void test_round_trip(void **state)
 {
     const fixture *f = *state;
     ebm_model *m = NULL;
+    char levels[65];
     assert_int_equal(ebmm_model_open(f->dir, kernel_set("blas"), &m, NULL), EBM_OK);
     const ebm_model_info *a = ebm_model_describe(f->model), *b = ebm_model_describe(m);
     assert_int_equal(a->graph->n_params, b->graph->n_params);
@@ -103,6 +104,9 @@ static void test_round_trip(void **state)
                     a->levels->sbar[t] == b->levels->sbar[t]);
     assert_true(b->levels->noise_scale == 0.99);
     assert_int_equal(strlen(b->sha256), 64);
+    assert_int_equal(ebm_levels_digest(b->levels, levels, NULL), EBM_OK);
+    assert_string_equal(b->levels_sha256, levels);
+    assert_string_equal(a->levels_sha256, levels); /* tables lose nothing as text */
     ebm_model_unref(m);
 }
 

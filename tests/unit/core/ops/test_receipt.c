@@ -19,8 +19,10 @@
 enum { DIM = 4 };
 
 static const char digest[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+static const char levels[] = "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210";
 
-/* A run of an operation whose every number differs from its default. */
+/* A run of an operation whose every number differs from its default. The second model's levels are
+ * not known, as in older receipts. */
 static void make(ebm_op_kind kind, ebm_receipt *r)
 {
     const float image[DIM] = {0.1f, 0.2f}, known[DIM] = {1.0f};
@@ -39,6 +41,7 @@ static void make(ebm_op_kind kind, ebm_receipt *r)
     r->model[1] = (ebm_weighted){"b", -0.1};
     memcpy(r->sha256[0], digest, 65);
     memcpy(r->sha256[1], digest, 65);
+    memcpy(r->levels_sha256[0], levels, 65);
     memcpy(r->kernel_class, "f32-fma", 8);
 }
 
@@ -61,6 +64,8 @@ static void test_round_trip(void **state)
         }
         assert_int_equal(back.n_models, 2);
         assert_memory_equal(back.model, item.model, 2 * sizeof back.model[0]);
+        assert_string_equal(back.levels_sha256[0], levels);
+        assert_string_equal(back.levels_sha256[1], "");
         assert_string_equal(back.inputs.image, item.inputs.image);
         assert_string_equal(back.inputs.image_b, "");
         assert_string_equal(back.inputs.known, item.inputs.known);
@@ -112,6 +117,53 @@ static void test_digest_of_models(void **state)
     assert_string_equal(one, digest);
 }
 
+/* Weights and levels both decide what a chain is; the digest of the weights alone stays theirs. */
+static void test_digest_of_chains(void **state)
+{
+    ebm_receipt r;
+    char whole[65], other[65];
+    (void)state;
+    make(EBM_OP_SAMPLE, &r);
+    ebm_receipt_chain_digest(&r, whole);
+    r.levels_sha256[0][3] = '0';
+    ebm_receipt_chain_digest(&r, other);
+    assert_string_not_equal(whole, other);
+    make(EBM_OP_SAMPLE, &r);
+    r.sha256[1][3] = '0';
+    ebm_receipt_chain_digest(&r, other);
+    assert_string_not_equal(whole, other);
+    r.n_models = EBM_COMPOSE_MAX_PARTS; /* as long as a list may be */
+    for (int i = 0; i < EBM_COMPOSE_MAX_PARTS; i++) {
+        memcpy(r.sha256[i], digest, 65);
+        memcpy(r.levels_sha256[i], levels, 65);
+    }
+    ebm_receipt_chain_digest(&r, other);
+    assert_int_equal(strlen(other), 64);
+}
+
+static void test_same_models(void **state)
+{
+    ebm_receipt now, then;
+    ebm_error err = {0};
+    (void)state;
+    make(EBM_OP_SAMPLE, &now);
+    make(EBM_OP_SAMPLE, &then);
+    memcpy(now.levels_sha256[1], levels, 65); /* of which the older receipt says nothing */
+    assert_int_equal(ebm_receipt_same_models(&now, &then, NULL), EBM_OK);
+    then.levels_sha256[0][3] = '0';
+    assert_int_equal(ebm_receipt_same_models(&now, &then, &err), EBM_ERR_DIGEST);
+    assert_string_equal(err.where, "a");
+    assert_non_null(strstr(err.text, "levels"));
+    make(EBM_OP_SAMPLE, &then);
+    then.sha256[1][3] = '0';
+    err = (ebm_error){0};
+    assert_int_equal(ebm_receipt_same_models(&now, &then, &err), EBM_ERR_DIGEST);
+    assert_string_equal(err.where, "b");
+    assert_non_null(strstr(err.text, "weights"));
+    then.n_models = 1;
+    assert_int_equal(ebm_receipt_same_models(&now, &then, NULL), EBM_ERR_DIGEST);
+}
+
 /* Texts with one thing replaced by another. */
 static const struct {
     const char *find, *put;
@@ -131,6 +183,9 @@ static const struct {
     {"\"weight\":1.5", "\"weight\":0", EBM_ERR_RANGE},
     {"\"weight\":1.5", "\"weight\":1e300", EBM_ERR_RANGE},
     {"\"sha256\":\"0", "\"sha256\":\"", EBM_ERR_FORMAT},
+    {"\"levels_sha256\":\"f", "\"levels_sha256\":\"F", EBM_ERR_FORMAT},
+    {"\"levels_sha256\":\"f", "\"levels_sha256\":\"", EBM_ERR_FORMAT},
+    {"\"levels_sha256\":\"f", "\"levels_sha256\":0,\"x\":\"f", EBM_ERR_FORMAT},
     {"\"kernel_class\":\"f32-fma\"", "\"kernel_class\":\"f32-fma-f32-fma-f32-fma-f32-fma-f32\"",
      EBM_ERR_FORMAT},
     {"\"params\":{", "\"params\":[{", EBM_ERR_FORMAT},
@@ -191,6 +246,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),       cmocka_unit_test(test_company_leaves_no_trace),
         cmocka_unit_test(test_digest_of_models), cmocka_unit_test(test_strange_texts),
+        cmocka_unit_test(test_digest_of_chains), cmocka_unit_test(test_same_models),
         cmocka_unit_test(test_model_lists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

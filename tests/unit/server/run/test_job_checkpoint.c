@@ -201,6 +201,30 @@ static void forged_checkpoints(void **state)
     ebmd_run_free(run);
 }
 
+/* Levels that were edited since sample something else. Checkpoints of before name the weights
+ * alone.
+ */
+static void other_levels(void **state)
+{
+    run_bench *b = *state;
+    ebmd_run *run = half_done(b);
+    unsigned char *bytes;
+    size_t size;
+    char kept[65], digest[65];
+
+    assert_int_equal(ebmd_job_checkpoint_pack(run, &bytes, &size, NULL), EBM_OK);
+    memcpy(kept, run->plan.chain_digest, sizeof(kept));
+    assert_memory_equal(bytes + 24, kept, 64);
+    run->plan.chain_digest[5] ^= 1;
+    assert_int_equal(unpack(run, bytes, size), EBM_ERR_FORMAT);
+    memcpy(bytes + 24, run->plan.digest, 64);
+    ebm_sha256_hex(bytes, size - 64, digest);
+    memcpy(bytes + size - 64, digest, 64);
+    assert_int_equal(unpack(run, bytes, size), EBM_OK);
+    ebm_free(bytes);
+    ebmd_run_free(run);
+}
+
 /* A checkpoint that cannot be used costs time, not the job. */
 static void a_bad_checkpoint_is_dropped(void **state)
 {
@@ -261,6 +285,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_result_that_changed, setup, teardown),
         cmocka_unit_test_setup_teardown(every_change_is_noticed, setup, teardown),
         cmocka_unit_test_setup_teardown(forged_checkpoints, setup, teardown),
+        cmocka_unit_test_setup_teardown(other_levels, setup, teardown),
         cmocka_unit_test_setup_teardown(a_bad_checkpoint_is_dropped, setup, teardown),
         cmocka_unit_test_setup_teardown(saves_after_a_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(without_memory, setup, teardown),

@@ -112,6 +112,10 @@ mask=docs/pictures/lower-half.png
     expect 66 "" energy $model --images nothing.png
     expect 65 "at least 100" energy $model --calibrate out/sample --fit resize
     expect 64 "fit" energy $model --images out/sample
+    # --- the manifest decides of chains as much as the weights do ---
+    sed -i 's/"stride": 2.0/"stride": 1.5/' models/fashion-mnist/model.json
+    expect 65 "levels" verify --models models out/way/000001.png
+    expect 65 "levels" mcmc $model --resume whole.ebm --steps 30 --out part
     printf x >>models/fashion-mnist/model.safetensors
     expect 65 "" energy $model --images $picture
 }
