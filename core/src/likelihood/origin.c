@@ -47,7 +47,8 @@ bool ebm_origin_state_ok(const ebm_ais *how, int32_t level, const ebm_origin_sta
         return false;
     const int64_t above = s->level + 1 < l->count ? steps_through(l, s->level + 1) : 0;
     const int64_t here = s->level < level ? 0 : steps_through(l, s->level) - above;
-    return s->total == above + s->step && (here > 0 ? s->step < here : s->step == 0);
+    /* the step is bounded first: with any other the sum could overflow */
+    return (here > 0 ? s->step < here : s->step == 0) && s->total == above + s->step;
 }
 
 ebm_status ebm_origin_advance(const ebm_ais *how, const ebm_origin_task *task, int64_t steps,

@@ -382,9 +382,12 @@ bool ebmd_likelihood_state_ok(const ebmd_op *op, const ebmd_likelihood_state *s)
     int32_t level;
     uint32_t number;
 
+    /* before anything is counted with them */
+    if (s->done < 0 || s->done > ebmd_likelihood_tasks(op) || s->spent < 0 ||
+        s->spent > INT64_MAX / 2)
+        return false;
     (void)origin_of(op, s->done, &level, &number);
-    return s->done >= 0 && s->done <= ebmd_likelihood_tasks(op) && s->spent >= 0 &&
-           ebm_origin_state_ok(&how, level, &s->origin) &&
+    return ebm_origin_state_ok(&how, level, &s->origin) &&
            ebm_particle_state_ok(&how, true, &s->particle) &&
            ebm_bound_state_ok(&how, &of, &s->bound) &&
            (how.burn_in == 0 || ebm_tune_state_ok(&how, how.burn_in, &s->tune));

@@ -86,8 +86,11 @@ static void test_origins_in_pieces(void **state)
         assert_int_equal(ebm_origin_advance(&b.how, &task, 9, &s, NULL), EBM_OK);
         assert_memory_equal(chain, whole, sizeof whole);
     }
-    const ebm_origin_state bad[] = {{1, 0, 0, 0}, {0, 0, 1, 0},  {7, 0, 5, 5}, {7, 0, -1, -1},
-                                    {8, 0, 0, 1}, {3, 0, 0, 40}, {1, 0, 0, 6}, {-2, 0, 0, 47}};
+    const ebm_origin_state bad[] = {{1, 0, 0, 0},         {0, 0, 1, 0},
+                                    {7, 0, 5, 5},         {7, 0, -1, -1},
+                                    {8, 0, 0, 1},         {3, 0, 0, 40},
+                                    {1, 0, 0, 6},         {-2, 0, 0, 47},
+                                    {6, 0, INT64_MAX, 5}, {1, 0, INT64_MAX, INT64_MAX}};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_false(ebm_origin_state_ok(&b.how, 2, &bad[i]));
     assert_true(ebm_origin_state_ok(&b.how, 2, &(ebm_origin_state){6, 0, 0, 5}));

@@ -13,6 +13,7 @@
 
 #include "ebm/io.h"
 #include "ebma/op_request.h"
+#include "kinds/likelihood_tasks.h"
 #include "run_bench.h"
 
 enum { SIDE = 8 };
@@ -302,6 +303,41 @@ static void changed_bytes(void **state)
     }
 }
 
+/* Counts that no run comes to are refused, and before anything is added to them. */
+static void counts_beyond_all(void **state)
+{
+    static const struct {
+        size_t at;
+        int64_t value;
+    } forged[] = {{offsetof(ebmd_likelihood_state, done), INT64_MAX},
+                  {offsetof(ebmd_likelihood_state, done), INT64_MIN},
+                  {offsetof(ebmd_likelihood_state, spent), INT64_MAX},
+                  {offsetof(ebmd_likelihood_state, spent), -1},
+                  {offsetof(ebmd_likelihood_state, origin.step), INT64_MAX},
+                  {offsetof(ebmd_likelihood_state, origin.total), INT64_MAX}};
+    unsigned char *bytes, *room;
+    job j;
+
+    (void)state;
+    job_open(&j, ROWS - 1);
+    bytes = ebm_alloc(j.plan.state_size, 1);
+    room = ebm_alloc(j.plan.state_size, 1);
+    for (size_t i = 0; i < sizeof(forged) / sizeof(forged[0]); i++) {
+        ebmd_quantum q = {.max_evals = 1}; /* in the middle of the first draw */
+
+        memset(room, 0, j.plan.state_size);
+        j.kind->start(&j.plan, 0, room);
+        assert_int_equal(j.kind->advance(&j.plan, 0, room, &j.tools, &q, NULL), EBM_OK);
+        j.kind->checkpoint(&j.plan, 0, room, bytes);
+        assert_int_equal(j.kind->restore(&j.plan, 0, bytes, room), EBM_OK);
+        memcpy(bytes + forged[i].at, &forged[i].value, sizeof(forged[i].value));
+        assert_int_equal(j.kind->restore(&j.plan, 0, bytes, room), EBM_ERR_FORMAT);
+    }
+    ebm_free(bytes);
+    ebm_free(room);
+    job_close(&j);
+}
+
 /* Chains that have come less than half as far as the farthest are left out of what they say, and
  * nothing is said before one has begun. */
 static void said_on_the_way(void **state)
@@ -345,7 +381,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stored_requests), cmocka_unit_test(going_on_anywhere),
-        cmocka_unit_test(changed_bytes), cmocka_unit_test(said_on_the_way)};
+        cmocka_unit_test(changed_bytes),   cmocka_unit_test(counts_beyond_all),
+        cmocka_unit_test(said_on_the_way),
+    };
 
     return cmocka_run_group_tests(tests, setup, teardown);
 }
