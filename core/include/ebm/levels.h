@@ -48,7 +48,8 @@ EBM_API EBM_MUST_CHECK ebm_status ebm_levels_digest(const ebm_levels *levels, ch
                                                     ebm_error *err);
 
 /* The paper's schedule with T = count transitions ("T6" for 6).
- * @range count 2..501; 0 < beta_first <= beta_last < 1; base >= 2(count-1)
+ * @range count 2..501; 0 < beta_first <= beta_last < 1; base >= 2(count-1) and 3, so that no group
+ * is empty
  * @eq    groups of a linear beta schedule of length `base`; step2_t = b2 sbar_t/sbar_0
  *        sigma_{t+1}^2; tether 0 and scale 1 at the top.
  *        Source: reference code get_sigma_schedule(), p_sample_langevin()

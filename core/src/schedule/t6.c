@@ -13,9 +13,10 @@ static ebm_status check_t6(const ebm_schedule_t6 *s, ebm_error *err)
 {
     if (s->count < 2 || s->count > 501)
         return ebm_error_set(err, EBM_ERR_RANGE, "levels", "the schedule needs 2..501 levels");
-    if (s->base < 2 * (s->count - 1) || s->base > 1000000)
+    /* two betas in two levels would leave none for the last group: no noise and a step of 0 */
+    if (s->base < 2 * (s->count - 1) || s->base < 3 || s->base > 1000000)
         return ebm_error_set(err, EBM_ERR_RANGE, "schedule_base",
-                             "must be at least 2*(levels-1), at most 1000000");
+                             "must be at least 2*(levels-1) and 3, at most 1000000");
     if (!(s->beta_first > 0.0 && s->beta_first <= s->beta_last && s->beta_last < 1.0))
         return ebm_error_set(err, EBM_ERR_RANGE, "beta", "needs 0 < beta_start <= beta_end < 1");
     return EBM_OK;

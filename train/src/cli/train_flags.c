@@ -82,7 +82,7 @@ static const ebmt_option rows[] = {
      "first beta of the fine noise schedule", false},
     {"--beta-last", EBMT_OPT_REAL, CFG(schedule.beta_last), 1e-9, 0.999, NULL, "", "its last one",
      false},
-    {"--schedule-base", EBMT_OPT_INT, CFG(schedule.base), 2, 100000, NULL, "",
+    {"--schedule-base", EBMT_OPT_INT, CFG(schedule.base), 3, 100000, NULL, "",
      "length of the fine noise schedule", false},
 
     EBMT_GROUP("Langevin steps"),

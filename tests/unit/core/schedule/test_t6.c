@@ -71,12 +71,28 @@ static void test_consistency(void **state)
     }
 }
 
+/* The shortest bases that are taken have noise in every group. */
+static void test_shortest_bases(void **state)
+{
+    (void)state;
+    for (int32_t count = 2; count <= 501; count++)
+        for (int32_t more = 0; more < 3; more++) {
+            ebm_schedule_t6 schedule = ebm_schedule_t6_default();
+            ebm_levels l;
+            schedule.count = count;
+            schedule.base = (count == 2 ? 3 : 2 * (count - 1)) + more;
+            assert_int_equal(ebm_levels_t6(&schedule, &l, NULL), EBM_OK);
+            assert_int_equal(ebm_levels_check(&l, NULL), EBM_OK);
+            ebm_levels_clear(&l);
+        }
+}
+
 static void test_bad_schedules(void **state)
 {
     const ebm_schedule_t6 good = ebm_schedule_t6_default();
-    ebm_schedule_t6 bad[12];
+    ebm_schedule_t6 bad[13];
     (void)state;
-    for (int i = 0; i < 12; i++)
+    for (int i = 0; i < 13; i++)
         bad[i] = good;
     bad[0].count = 1;
     bad[1].count = 502;
@@ -90,7 +106,8 @@ static void test_bad_schedules(void **state)
     bad[9].steps = 0;
     bad[10].steps = 10001;
     bad[11].count = -5;
-    for (int i = 0; i < 12; i++) {
+    bad[12].count = bad[12].base = 2; /* nothing is left for the last group */
+    for (int i = 0; i < 13; i++) {
         ebm_levels l;
         assert_int_equal(ebm_levels_t6(&bad[i], &l, NULL), EBM_ERR_RANGE);
         assert_null(l.a);
@@ -102,6 +119,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_paper_tables),
         cmocka_unit_test(test_consistency),
+        cmocka_unit_test(test_shortest_bases),
         cmocka_unit_test(test_bad_schedules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
