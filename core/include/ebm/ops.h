@@ -79,7 +79,7 @@ typedef struct ebm_call {
 /* Fills in what the model decides (noise_scale, begin, start_level, level) and checks what depends
  * on it; afterwards the parameters are the effective ones. params.seed is set by the caller.
  * @err RANGE (a level beyond the model's, a beginning that it cannot have, a warm-up as long as the
- *      chains), ARG */
+ *      chains, more rows of traces than a million), ARG */
 EBM_API EBM_MUST_CHECK ebm_status ebm_call_resolve(ebm_call *op, const ebm_levels *levels,
                                                    ebm_error *err);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "ebm/ops.h"
+#include "ops/ops_internal.h"
 
 static ebm_op_kind kind_of(const ebm_call *op)
 {
@@ -51,8 +52,8 @@ static ebm_status resolve_begin(ebm_call *op, const ebm_levels *levels, ebm_erro
     return ebm_begin_check(levels, (ebm_begin)p->begin, err);
 }
 
-/* Levels that are drawn at once take one Langevin step each, whatever `steps` says: only the model
- * tells how long a chain down the ladder is. */
+/* Only the model tells how long a chain down the ladder is: `steps` at each level, or one Langevin
+ * step at a level that is drawn at once. */
 static ebm_status check_length(const ebm_call *op, const ebm_levels *levels, ebm_error *err)
 {
     const ebm_op_params *p = &op->params;
@@ -64,7 +65,7 @@ static ebm_status check_length(const ebm_call *op, const ebm_levels *levels, ebm
         return ebm_error_set(err, EBM_ERR_RANGE, "warmup",
                              "must be less than the %lld steps of a chain of this model",
                              (long long)total);
-    return EBM_OK;
+    return ebm__trace_rows_check(p, total, err);
 }
 
 ebm_status ebm_call_resolve(ebm_call *op, const ebm_levels *levels, ebm_error *err)

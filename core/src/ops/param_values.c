@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "ebm/params.h"
+#include "ops/ops_internal.h"
 
 /* Rows of all traces of a run: 64 chains of 100,000 steps would be two gigabytes. */
 #define MAX_TRACE_ROWS 1000000
@@ -87,15 +87,21 @@ static ebm_status check_row(const ebm_param *row, const ebm_op_params *p, ebm_er
     return ebm_param_check(row, value, err);
 }
 
+ebm_status ebm__trace_rows_check(const ebm_op_params *p, int64_t steps, ebm_error *err)
+{
+    if (p->chains * (steps / p->thin) <= MAX_TRACE_ROWS)
+        return EBM_OK;
+    return ebm_error_set(err, EBM_ERR_RANGE, "thin", "traces of over %d steps in all: raise thin",
+                         MAX_TRACE_ROWS);
+}
+
+/* What needs no model; with ladder a chain is longer than `steps`, see ebm_call_resolve(). */
 static ebm_status check_mcmc(const ebm_op_params *p, ebm_error *err)
 {
     if (p->warmup >= p->steps)
         return ebm_error_set(err, EBM_ERR_RANGE, "warmup", "must be less than steps");
     if (p->thin > p->steps)
         return ebm_error_set(err, EBM_ERR_RANGE, "thin", "must be at most steps");
-    if (p->chains * (p->steps / p->thin) > MAX_TRACE_ROWS)
-        return ebm_error_set(err, EBM_ERR_RANGE, "thin",
-                             "traces of over %d steps in all: raise thin", MAX_TRACE_ROWS);
     if (p->keep > p->steps)
         return ebm_error_set(err, EBM_ERR_RANGE, "keep", "must be at most steps");
     if (p->ladder && (p->until_ess > 0 || p->until_rhat > 0))
@@ -105,7 +111,7 @@ static ebm_status check_mcmc(const ebm_op_params *p, ebm_error *err)
         return ebm_error_set(err, EBM_ERR_ARG, "image", "is needed with init image");
     if (p->init != EBM_INIT_IMAGE && p->image)
         return ebm_error_set(err, EBM_ERR_ARG, "image", "needs init image");
-    return EBM_OK;
+    return ebm__trace_rows_check(p, p->steps, err);
 }
 
 static ebm_status check_kind(const ebm_operation *op, const ebm_op_params *p, ebm_error *err)

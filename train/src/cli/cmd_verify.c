@@ -77,6 +77,9 @@ static ebm_status rebuild_args(const verify_args *a, verification *v, ebm_error 
                             .kernels = a->kernels,
                             .threads = a->threads,
                             .params = r->params};
+    /* nothing is recorded of the chain here, so the limit on its trace must not meet it */
+    if (r->operation->kind == EBM_OP_MCMC)
+        v->op.params.thin = r->params.steps;
     v->op.params.image = a->image;
     v->op.params.mask = a->mask;
     v->op.params.image_b = a->to_image;

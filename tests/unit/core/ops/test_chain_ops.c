@@ -387,6 +387,30 @@ static void test_warmup_of_ladders(void **state)
     ebm_levels_clear(&w.levels);
 }
 
+/* Ten chains of six levels have six times the rows that `steps` would tell of. */
+static void test_rows_of_ladders(void **state)
+{
+    world w;
+    ebm_error err = {0};
+    (void)state;
+    init(&w, EBM_OP_MCMC);
+    w.op.params.chains = 10;
+    w.op.params.steps = 100000;
+    resolve(&w);
+    w.op.params.ladder = true;
+    w.op.params.level = -1;
+    assert_int_equal(ebm_call_resolve(&w.op, &w.levels, &err), EBM_ERR_RANGE);
+    assert_string_equal(err.where, "thin");
+    w.op.params.thin = 5;
+    assert_int_equal(ebm_call_resolve(&w.op, &w.levels, NULL), EBM_ERR_RANGE);
+    w.op.params.thin = 6;
+    resolve(&w);
+    w.op.params.thin = 1;
+    w.op.params.level = 0; /* one level of the ladder */
+    resolve(&w);
+    ebm_levels_clear(&w.levels);
+}
+
 /* --- looks --------------------------------------------------------------------------------- */
 
 /* Counts looks of a run from `at` on; each is behind the last one. */
@@ -481,6 +505,7 @@ int main(void)
         cmocka_unit_test(test_reports),
         cmocka_unit_test(test_ladders_settle),
         cmocka_unit_test(test_warmup_of_ladders),
+        cmocka_unit_test(test_rows_of_ladders),
         cmocka_unit_test(test_looks),
         cmocka_unit_test(test_looks_advance),
         cmocka_unit_test(test_short_reports),
