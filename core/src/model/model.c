@@ -170,10 +170,11 @@ typedef struct weights_file {
 static ebm_status read_weights(const ebm_model_options *opt, const char *sha256,
                                const ebm_graph_info *g, weights_file *out, ebm_error *err)
 {
+    const size_t weights = g->n_params * sizeof(float) + EBM_SAFETENSORS_MAX_HEADER + 8;
+    const size_t max = weights < MAX_WEIGHTS_BYTES ? weights : MAX_WEIGHTS_BYTES;
     size_t size = 0;
     char digest[65];
-    ebm_status st =
-        ebm_file_read(opt->dir, "model.safetensors", MAX_WEIGHTS_BYTES, &out->data, &size, err);
+    ebm_status st = ebm_file_read(opt->dir, "model.safetensors", max, &out->data, &size, err);
     if (st != EBM_OK)
         return st;
     ebm_sha256_hex(out->data, size, digest);

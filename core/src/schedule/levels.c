@@ -92,16 +92,16 @@ static ebm_status check_noise(const ebm_levels *l, int32_t i, ebm_error *err)
 
 static ebm_status check_transition(const ebm_levels *l, int32_t t, ebm_error *err)
 {
-    if (!(l->step2[t] > 0.0 && l->step2[t] <= 1e6))
-        return bad_entry(err, "step2", t, "must be positive");
+    if (!(l->step2[t] >= 1e-12 && l->step2[t] <= 1e6))
+        return bad_entry(err, "step2", t, "must be 1e-12..1e6");
     if (l->steps[t] < EBM_STEPS_NORMAL || l->steps[t] > EBM__MAX_STEPS)
         return bad_entry(err, "steps", t, "must be 0..10000");
     if (l->tether[t] != 0.0 && l->tether[t] != 1.0)
         return bad_entry(err, "tether", t, "must be 0 or 1");
     if (l->steps[t] == EBM_STEPS_NORMAL && l->tether[t] == 0.0)
         return bad_entry(err, "steps", t, "must be 1..10000 without a tether");
-    if (!(l->scale[t] > 0.0 && l->scale[t] <= 1.0))
-        return bad_entry(err, "scale", t, "must lie in (0,1]");
+    if (!(l->scale[t] >= 1e-6 && l->scale[t] <= 1.0)) /* its square divides, too */
+        return bad_entry(err, "scale", t, "must be 1e-6..1");
     return EBM_OK;
 }
 

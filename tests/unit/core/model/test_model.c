@@ -281,6 +281,19 @@ static void test_weights_of_a_smaller_network(void **state)
     free(json);
 }
 
+/* A file of holes costs nobody who sends it anything: no more is read than the network can have. */
+static void test_weights_file_beyond_the_network(void **state)
+{
+    const fixture *f = *state;
+    char path[TEMP_PATH_MAX];
+    ebm_error err = {0};
+    assert_true(temp_dir_join(f->dir, "model.safetensors", path));
+    assert_int_equal(truncate(path, 1 << 28), 0);
+    fail_alloc_reset();
+    assert_int_equal(open_status(f, &err), EBM_ERR_LIMIT);
+    assert_in_range(fail_alloc_bytes(), 1, 4 << 20);
+}
+
 /* jansson and others allocate too, inside shared libraries; what our own code asks for may fail
  * at every point. */
 static void test_every_allocation_may_fail(void **state)
@@ -306,6 +319,7 @@ int main(void)
         TEST(test_missing_files_and_links),
         TEST(test_unknown_architecture),
         TEST(test_weights_of_a_smaller_network),
+        TEST(test_weights_file_beyond_the_network),
         TEST(test_every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,6 +49,7 @@ static void test_check_names_the_entry(void **state)
         {2, 5, 0.0, "/levels/step2/5"},      {2, 0, NAN, "/levels/step2/0"},
         {2, 1, INFINITY, "/levels/step2/1"}, {3, 4, 0.5, "/levels/tether/4"},
         {4, 3, 0.0, "/levels/scale/3"},      {4, 3, NAN, "/levels/scale/3"},
+        {4, 2, 1e-200, "/levels/scale/2"},   {2, 1, 1e-300, "/levels/step2/1"},
         {5, 2, -1, "/levels/steps/2"},       {5, 5, 0, "/levels/steps/5"},
         {5, 2, 10001, "/levels/steps/2"},
     };
