@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -24,6 +25,7 @@
 #include "real_time.h"
 
 #define MAX_ARGS 32
+#define TRIES    3    /* starts on other ports */
 #define LOG_END  2000 /* bytes of a log that tell how a daemon died */
 
 /* A port that was free a moment ago. */
@@ -92,15 +94,14 @@ static bool spawn(daemon_process *d, const char *const *more)
     return d->pid > 0;
 }
 
-static bool start_and_ask(daemon_process *d, const char *const *more, const int *port)
+/* Waits until a daemon answers. *status: how it ended, if it did instead */
+static bool await_ready(daemon_process *d, const int *port, int *status)
 {
     http_reply reply;
-    int status;
 
-    if (!spawn(d, more))
-        return false;
+    *status = 0;
     for (int i = 0; i < 1000; i++) {
-        if (waitpid(d->pid, &status, WNOHANG) == d->pid) {
+        if (waitpid(d->pid, status, WNOHANG) == d->pid) {
             d->pid = 0;
             return false;
         }
@@ -112,6 +113,23 @@ static bool start_and_ask(daemon_process *d, const char *const *more, const int 
                 return true;
         }
         real_sleep_ms(10);
+    }
+    return false;
+}
+
+/* Between our look and its start a port may go to somebody else, a client's end of another test:
+ * then there are others. */
+static bool start_and_ask(daemon_process *d, const char *const *more, const int *port)
+{
+    int status = 0;
+
+    for (int i = 0; i < TRIES; i++) {
+        if (!spawn(d, more))
+            return false;
+        if (await_ready(d, port, &status))
+            return true;
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != EX_UNAVAILABLE)
+            return false;
     }
     return false;
 }
