@@ -428,7 +428,7 @@ static void a_stop_and_those_who_look(void **state)
 {
     static const char image[] = "{\"model\":\"slow\",\"steps_per_level\":200}";
     const char *const more[] = {"--workers", "1", "--drain-delay", "60", "--drain-seconds",
-                                "60",        NULL};
+                                "600",       NULL};
     char id[64], path[96];
     event_client looks, wants;
     one_event e;
@@ -452,7 +452,7 @@ static void a_stop_and_those_who_look(void **state)
     while (!daemon_logged(&d, "draining"))
         ;
     assert_int_equal(watch(&looks, id, "", EVENTS), 200);
-    assert_true(events_until(&wants, "completed", &e, 60000));
+    assert_true(events_until(&wants, "completed", &e, 600000)); /* sanitizers are slow */
     event_clear(&e);
     assert_int_equal(daemon_stop(&d, 0, 15000), 0);
     events_close(&wants);
