@@ -5,10 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ebm/io.h"
 #include "ebm/memory.h"
 
 #define MAX_NODES    4096
-#define MAX_TENSORS  16384
+#define MAX_TENSORS  EBM_SAFETENSORS_MAX_TENSORS /* a model is a file of them */
 #define MAX_SIDE     1024
 #define MAX_CHANNELS 65536
 #define MAX_PARAMS   ((size_t)1 << 31)
@@ -248,6 +249,25 @@ ebm_status ebm_graph_attention(ebm_graph *g, int32_t query, int32_t key, int32_t
     return add_node(g, &n, node, err);
 }
 
+static bool reads(const ebm_node *n, int32_t i)
+{
+    return n->input == i || n->residual == i || n->key == i || n->value == i;
+}
+
+/* The backward pass gives every node the gradient that its readers left. */
+static ebm_status check_all_read(const ebm_graph *g, ebm_error *err)
+{
+    const int32_t last = g->info.n_nodes - 1;
+    for (int32_t i = 0; i < last; i++) {
+        int32_t reader = i + 1;
+        while (reader <= last && !reads(&g->nodes[reader], i))
+            reader++;
+        if (reader > last)
+            return ebm_error_set(err, EBM_ERR_SHAPE, "graph", "node %d is read by nobody", (int)i);
+    }
+    return EBM_OK;
+}
+
 ebm_status ebm_graph_head(ebm_graph *g, int32_t input, const char *timed, ebm_error *err)
 {
     const ebm_node *in = node_at(g, input);
@@ -259,6 +279,8 @@ ebm_status ebm_graph_head(ebm_graph *g, int32_t input, const char *timed, ebm_er
     int32_t index;
     if (st == EBM_OK)
         st = add_node(g, &n, &index, err);
+    if (st == EBM_OK)
+        st = check_all_read(g, err);
     if (st == EBM_OK)
         g->closed = true;
     return st;

@@ -155,8 +155,10 @@ static void find_readers(const ebm_graph_info *g, ebm__plan *plan)
             plan->has_value[n->input] = true;
         if (n->residual != EBM_NONE)
             plan->has_value[n->residual] = true;
-        if (n->op == EBM_OP_ATTENTION) /* written as a value whoever reads it */
-            plan->has_value[n->key] = plan->has_value[n->value] = plan->has_value[i] = true;
+        if (n->op == EBM_OP_ATTENTION)
+            plan->has_value[n->key] = plan->has_value[n->value] = true;
+        if (n->op == EBM_OP_ATTENTION || n->op == EBM_OP_POOL) /* written whoever reads it */
+            plan->has_value[i] = true;
     }
 }
 

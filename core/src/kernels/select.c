@@ -17,7 +17,8 @@ static bool has_avx512(void)
 {
 #if defined(__x86_64__)
     return ebm__kernels_avx512() && __builtin_cpu_supports("avx512f") &&
-           __builtin_cpu_supports("avx512vl");
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq"); /* a guest may lack some of them */
 #else
     return false;
 #endif
@@ -26,8 +27,7 @@ static bool has_avx512(void)
 static bool has_avx512bf16(void)
 {
 #if defined(__x86_64__)
-    return ebm__kernels_avx512bf16() && has_avx512() && __builtin_cpu_supports("avx512bf16") &&
-           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
+    return ebm__kernels_avx512bf16() && has_avx512() && __builtin_cpu_supports("avx512bf16");
 #else
     return false;
 #endif
