@@ -12,10 +12,9 @@ static size_t wide_values(const ebm_map_shape *m)
     return grid_of(m->h, m->w).all * padded_channels(m->c);
 }
 
-/* A convolution reads blocks of 14 positions, behind the last row up to 12 beyond the map. */
 static size_t thin_values(const ebm_map_shape *m)
 {
-    return grid_of(m->h, m->w).all * (size_t)m->c + 16;
+    return grid_of(m->h, m->w).all * (size_t)m->c;
 }
 
 size_t ebm__bf16_value_floats(const ebm_map_shape *m)

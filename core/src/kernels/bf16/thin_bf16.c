@@ -33,29 +33,31 @@ void ebm__thin_pack(const ebm_conv_shape *s, const float *w, const float *gain, 
                 }
 }
 
-/* sums [n][32] of n <= COLUMNS positions; `at` is the first one's index in a plane */
+/* sums [n][32] of n <= COLUMNS positions; `at` is the first one's index in a plane. The block ends
+ * with the last of them: those before the first one are the row's, the row's above or padding,
+ * while those behind the last could lie behind the map. */
 static void product(const ebm_conv_shape *s, const float *packed, const float *x, size_t at,
                     size_t n, float *sums)
 {
     const ebm__layout l = thin_layout(s->h, s->w);
+    const size_t before = COLUMNS - n;
     floats32 sum[COLUMNS];
     for (size_t p = 0; p < COLUMNS; p++)
         sum[p] = (floats32){_mm512_setzero_ps(), _mm512_setzero_ps()};
     for (int32_t tap = 0; tap < s->k * s->k; tap++)
         for (int32_t i = 0; i < s->c_in; i++, packed += BLOCK) {
             const float *in =
-                x + (size_t)i * l.plane + (size_t)((ptrdiff_t)at + tap_offset(s, tap));
+                x + (size_t)i * l.plane + (size_t)((ptrdiff_t)(at - before) + tap_offset(s, tap));
             floats32 w = load_floats(packed);
             for (size_t p = 0; p < COLUMNS; p++) {
-                /* positions behind the n-th are padding or the next row's: readable, not used */
                 __m512 pixel = _mm512_set1_ps(in[p]);
                 sum[p].low = _mm512_fmadd_ps(w.low, pixel, sum[p].low);
                 sum[p].high = _mm512_fmadd_ps(w.high, pixel, sum[p].high);
             }
         }
     for (size_t p = 0; p < n; p++) {
-        _mm512_storeu_ps(sums + p * BLOCK, sum[p].low);
-        _mm512_storeu_ps(sums + p * BLOCK + 16, sum[p].high);
+        _mm512_storeu_ps(sums + p * BLOCK, sum[before + p].low);
+        _mm512_storeu_ps(sums + p * BLOCK + 16, sum[before + p].high);
     }
 }
 
