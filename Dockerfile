@@ -12,7 +12,8 @@ WORKDIR /src
 COPY . .
 RUN cmake --preset release -DEBM_TESTS=OFF \
     && cmake --build --preset release \
-    && strip build/release/bin/ebmd build/release/bin/ebm
+    && strip build/release/bin/ebmd build/release/bin/ebm \
+    && chmod -R a+rX models
 
 FROM docker.io/library/debian:bookworm-slim
 RUN apt-get update -qq \
@@ -21,7 +22,7 @@ RUN apt-get update -qq \
         libcurl3-gnutls zlib1g libjpeg62-turbo libwebp7 liblmdb0 \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt /var/log/apt /var/log/dpkg.log
 COPY --from=build /src/build/release/bin/ebmd /src/build/release/bin/ebm /usr/bin/
-COPY models/fashion-mnist /usr/share/ebmd/models/fashion-mnist
+COPY --from=build /src/models/fashion-mnist /usr/share/ebmd/models/fashion-mnist
 # a volume mounted here takes its owner
 RUN install -d -m 0700 -o 65532 -g 65532 /var/lib/ebmd
 USER 65532:65532

@@ -96,7 +96,7 @@ static void command(const char *arguments)
     char text[4 * TEMP_PATH_MAX];
 
     snprintf(text, sizeof(text),
-             "rm -rf %s/out; cd %s && " EBM_BINARY " %s --models models --threads 1 --out out"
+             "rm -rf %s/out; cd %s && '" EBM_BINARY "' %s --models models --threads 1 --out out"
              " >lines",
              d.dir, d.dir, arguments);
     assert_int_equal(system(text), 0);

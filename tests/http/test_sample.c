@@ -244,8 +244,9 @@ static void the_command_gives_the_same(void **state)
     (void)state;
     assert_true(temp_dir_join(d.dir, "out", out));
     snprintf(command, sizeof(command),
-             EBM_BINARY " sample --models %s --model a-tiny --n %d --seed 21 --out %s --threads 2"
-                        " >/dev/null",
+             "'" EBM_BINARY
+             "' sample --models %s --model a-tiny --n %d --seed 21 --out %s --threads 2"
+             " >/dev/null",
              d.models, IMAGES, out);
     assert_int_equal(system(command), 0);
     for (int k = 0; k < IMAGES; k++) {

@@ -39,7 +39,7 @@ static json_t *lines_of(const char *arguments)
     size_t size;
     json_t *list = json_array();
 
-    snprintf(text, sizeof(text), "cd %s && " EBM_BINARY " %s --models models --threads 1 >lines",
+    snprintf(text, sizeof(text), "cd %s && '" EBM_BINARY "' %s --models models --threads 1 >lines",
              p.d.dir, arguments);
     assert_int_equal(system(text), 0);
     assert_int_equal(ebm_file_read(p.d.dir, "lines", 1u << 20, &bytes, &size, NULL), EBM_OK);

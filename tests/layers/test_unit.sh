@@ -5,6 +5,8 @@ set -eu
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-sed "s|/usr/bin/ebmd|$3|" "$2" >"$work/ebmd.service"
+sed "s|/usr/bin/ebmd|\"$3\"|" "$2" >"$work/ebmd.service"
 "$1" verify --man=no "$work/ebmd.service"
-"$1" security --offline=yes --threshold=20 "$work/ebmd.service" | tail -n 1
+"$1" security --offline=yes --threshold=20 "$work/ebmd.service" >"$work/out" ||
+    { cat "$work/out"; exit 1; }
+tail -n 1 "$work/out"

@@ -4,6 +4,7 @@ streams that only wait, all at once: the health probe stays fast, memory small, 
 gone two seconds after its deadline, and streams that vanish are freed within two heartbeats."""
 import argparse
 import asyncio
+import resource
 import socket
 import sys
 import time
@@ -170,6 +171,14 @@ def figures(args, seen, kinds, code):
             "exit": code}
 
 
+def allow_files(wanted):
+    """Raises the soft limit of open files, which Debian sets to 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        sys.exit(f"slow_clients: {wanted} open files are needed, {hard} allowed (ulimit -Hn)")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("build")
@@ -180,6 +189,7 @@ def main():
     parser.add_argument("--strict", action="store_true", help="promises about time count too")
     args = parser.parse_args()
     kinds = args.kinds.split(",")
+    allow_files(args.clients + args.streams + 200)
     with Service(args.build, levels=400) as s:
         s.start("--store", "memory", "--workers", "1", "--slots", "1",
                 "--queue-work", "999999999", "--stream-heartbeat", str(args.heartbeat),

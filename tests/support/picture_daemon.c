@@ -98,7 +98,7 @@ void picture_command(const picture_daemon *p, const char *arguments)
     char text[4 * TEMP_PATH_MAX];
 
     snprintf(text, sizeof(text),
-             "rm -rf %s/out; cd %s && " EBM_BINARY " %s --models models --threads 1 --out out"
+             "rm -rf %s/out; cd %s && '" EBM_BINARY "' %s --models models --threads 1 --out out"
              " >/dev/null",
              p->d.dir, p->d.dir, arguments);
     assert_int_equal(system(text), 0);

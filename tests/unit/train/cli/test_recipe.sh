@@ -46,7 +46,7 @@ train || fail "the recipe fails where nothing is left to do"
 
 # A run that is stopped now ends well, but the next one must not begin.
 rm -r "$work/out/second" "$work/out/fashion-mnist"
-printf '#!/bin/sh\n%s "$@" && sed -i "s/\"iterations\": 2,$/\"iterations\": 1,/" %s\n' "$EBM" \
+printf '#!/bin/sh\n"%s" "$@" && sed -i "s/\"iterations\": 2,$/\"iterations\": 1,/" %s\n' "$EBM" \
     "$work/out/second/model.json" >"$work/stopping"
 chmod +x "$work/stopping"
 (EBM=$work/stopping && train) && fail "goes on behind a run that was stopped"
