@@ -40,12 +40,17 @@ if [ "$mpi" != ON ]; then
 fi
 command -v mpirun >/dev/null || { echo "test_group: there is no mpirun"; exit 77; }
 
-# A machine under test may have one processor and one user.
+# A machine under test may have one processor and one user. What each process says goes to a file of
+# its own first: on the terminal mpirun mixes their lines.
 group() {
     n=$1
     shift
-    timeout 60 mpirun --allow-run-as-root --oversubscribe --bind-to none -n "$n" "$@" \
-        </dev/null >"$work/log" 2>&1
+    rm -rf "$work/ranks"
+    timeout 60 mpirun --allow-run-as-root --oversubscribe --bind-to none \
+        --output-filename "$work/ranks" -n "$n" "$@" </dev/null >"$work/mpirun.log" 2>&1
+    group_status=$?
+    find "$work/ranks" -type f -exec cat {} + >"$work/log"
+    return "$group_status"
 }
 # same WHAT A B: checkpoint, model and metrics of two runs, but for times
 same() {
