@@ -6,7 +6,7 @@ RUN apt-get update -qq \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
         gcc libc6-dev cmake ninja-build pkg-config libmicrohttpd-dev libjansson-dev libpng-dev \
         nettle-dev libopenblas-pthread-dev zlib1g-dev libsqlite3-dev libcurl4-gnutls-dev \
-        libjpeg62-turbo-dev libwebp-dev liblmdb-dev \
+        libjpeg62-turbo-dev libwebp-dev liblmdb-dev libjs-chart.js \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .

@@ -32,6 +32,7 @@ typedef struct ebmd_app {
     ebmd_budget *bodies;  /* NULL: no limit */
     ebmd_budget *replies; /* likewise */
     const char *cors_origins;
+    bool playground;     /* the page at / is served */
     const char *build;   /* "ebmd 0.1.0" */
     const char *version; /* "0.1.0" */
     const char *kernel_class;

@@ -418,6 +418,7 @@ static void lay_out(ebmd_parts *d, const ebmd_options *options)
     d->state.wake_fd = -1;
     d->app.state = &d->state;
     d->app.cors_origins = options->cors_origins;
+    d->app.playground = options->playground;
     d->app.admin_keys = !ebmd_address_is_loopback(&options->admin);
     d->bodies.max = EBMD_BODIES_MAX;
     d->app.bodies = &d->bodies;

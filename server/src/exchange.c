@@ -18,7 +18,6 @@
 #define FIRST_ROOM  1024u
 
 /* What never changes may be kept by whoever asked, but by nobody in between: it is not for all. */
-#define KEPT "private, max-age=31536000, immutable"
 
 static void take_id(ebmd_request *r)
 {
@@ -350,7 +349,8 @@ void ebmd_exchange_seal(const ebmd_app *app, ebmd_request *r)
     if (r->reply.status == 503 && !ebmd_reply_has(r, "Retry-After"))
         ebmd_reply_add(r, "Retry-After", "5");
     ebmd_reply_add(r, "X-Content-Type-Options", "nosniff");
-    ebmd_reply_add(r, "Cache-Control", r->reply.keeps && r->reply.status < 400 ? KEPT : "no-store");
+    ebmd_reply_add(r, "Cache-Control",
+                   r->reply.caching && r->reply.status < 400 ? r->reply.caching : "no-store");
     if (r->reply.content_type)
         ebmd_reply_add(r, "Content-Type", r->reply.content_type);
     seal_cors(app, r);

@@ -173,6 +173,7 @@ static void scopes(void **state)
     assert_int_equal(http_status(d.port, "GET", "/v1/jobs/x", reader, NULL), 404);
     /* probes need none */
     assert_int_equal(http_get_status(d.port, "/healthz"), 200);
+    assert_int_equal(http_get_status(d.port, "/"), 200); /* the page asks for the key itself */
     assert_int_equal(http_get_status(d.port, "/readyz"), 200);
     assert_int_equal(http_get_status(d.port, "/version"), 200);
     assert_int_equal(http_get_status(d.admin, "/metrics"), 200);

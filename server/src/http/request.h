@@ -20,6 +20,10 @@
 #define EBMD_TARGET_MAX        2048
 #define EBMD_REPLY_HEADERS_MAX 24
 
+/* What a client may keep: a body that never changes; one that it asks about each time (ETag). */
+#define EBMD_KEEP_FOR_EVER "private, max-age=31536000, immutable"
+#define EBMD_KEEP_AND_ASK  "no-cache"
+
 typedef enum ebmd_method {
     EBMD_OTHER = 0, /* anything we have no route for */
     EBMD_GET = 1,
@@ -56,9 +60,9 @@ typedef struct ebmd_reply {
     const char *content_type;
     char *body; /* ebm_free() */
     size_t size;
-    bool close;   /* end the connection afterwards */
-    bool keeps;   /* the body never changes: the client may keep it */
-    bool streams; /* the body comes from the request's stream, piece by piece */
+    bool close;          /* end the connection afterwards */
+    const char *caching; /* EBMD_KEEP_...; NULL: the client must not keep it */
+    bool streams;        /* the body comes from the request's stream, piece by piece */
     size_t n_headers;
     ebmd_reply_header header[EBMD_REPLY_HEADERS_MAX];
 } ebmd_reply;

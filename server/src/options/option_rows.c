@@ -101,6 +101,17 @@ static const char *set_origins(const ebmd_option *o, const char *text, void *fie
     return NULL;
 }
 
+static const char *set_switch(const ebmd_option *o, const char *text, void *field)
+{
+    bool on = strcmp(text, "on") == 0;
+
+    (void)o;
+    if (!on && strcmp(text, "off") != 0)
+        return "must be on or off";
+    *(bool *)field = on;
+    return NULL;
+}
+
 static const char *set_proxies(const ebmd_option *o, const char *text, void *field)
 {
     (void)o;
@@ -209,6 +220,8 @@ static const ebmd_option table[] = {
     {"--stream-heartbeat", "EBMD_STREAM_HEARTBEAT", "SECONDS", "15",
      "between two signs of life on an idle event stream, 1..60", set_number, AT(stream_heartbeat),
      1, 60},
+    {"--playground", "EBMD_PLAYGROUND", "on|off", "on",
+     "whether / is a page for trying things out in a browser", set_switch, AT(playground), 0, 0},
     {"--cors-origins", "EBMD_CORS_ORIGINS", "LIST", "",
      "origins of web pages that may call, separated by commas", set_origins, AT(cors_origins), 0,
      ROOM(cors_origins)},

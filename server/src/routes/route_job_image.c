@@ -91,7 +91,7 @@ static ebm_status reply_image(const ebmd_app *app, ebmd_request *r, int32_t k, c
     ebmd_etag_make(digest, tag);
     if (!ebmd_etag_reply(r, tag))
         st = reply_picture(app, r, k, digest);
-    r->reply.keeps = st == EBM_OK;
+    r->reply.caching = st == EBM_OK ? EBMD_KEEP_FOR_EVER : NULL;
     return st;
 }
 

@@ -18,6 +18,8 @@ static const ebmd_route routes[] = {
     {EBMD_GET, "/readyz", OPEN, ebmd_route_ready, NULL},
     {EBMD_GET, "/startupz", EBMD_ON_ADMIN | EBMD_IS_PUBLIC, ebmd_route_started, NULL},
     {EBMD_GET, "/version", OPEN, ebmd_route_version, NULL},
+    {EBMD_GET, "/", EBMD_ON_MAIN | EBMD_IS_PUBLIC, ebmd_route_playground, NULL},
+    {EBMD_GET, "/playground/{file}", EBMD_ON_MAIN | EBMD_IS_PUBLIC, ebmd_route_playground, NULL},
     {EBMD_GET, "/openapi.json", EBMD_ON_MAIN | EBMD_IS_PUBLIC, ebmd_route_openapi, NULL},
     {EBMD_GET, "/metrics", EBMD_ON_ADMIN | EBMD_IS_PUBLIC, ebmd_route_metrics, NULL},
     {EBMD_GET, "/v1/models", EBMD_ON_MAIN, ebmd_route_models, NULL},

@@ -62,6 +62,7 @@ void ebmd_route_ready(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_started(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_version(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_metrics(const ebmd_app *app, ebmd_request *r);
+void ebmd_route_playground(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_openapi(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_models(const ebmd_app *app, ebmd_request *r);
 void ebmd_route_model(const ebmd_app *app, ebmd_request *r);

@@ -209,7 +209,7 @@ static void large_replies_share_a_budget(void **state)
     reply_with(second, EBMD_REPLY_SMALL);
     assert_int_equal(second->reply.status, 200);
     reply_with(second, large);
-    second->reply.keeps = true;
+    second->reply.caching = EBMD_KEEP_FOR_EVER;
     ebmd_exchange_seal(&app, second);
     assert_int_equal(second->reply.status, 503);
     assert_string_equal(reply_header(second, "Retry-After"), "5");

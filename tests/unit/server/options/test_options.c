@@ -97,6 +97,8 @@ static void refusals(void **state)
         {{"--models", ""}, 78, "--models"},
         {{"--store", "redis"}, 78, "--store"},
         {{"--store", "sqlite:"}, 78, "--store"},
+        {{"--playground", "yes"}, 78, "--playground"},
+        {{"--playground", ""}, 78, "--playground"},
         {{"--cors-origins", "*"}, 78, "--cors-origins"},
         {{"--cors-origins", "https://a/path"}, 78, "--cors-origins"},
         {{"--trusted-proxies", "10.0.0.1/8"}, 78, "--trusted-proxies"},
@@ -120,8 +122,8 @@ static void refusals(void **state)
 
 static void values(void **state)
 {
-    static const char *const words[] = {"--listen=[::1]:80", "--admin-listen", "none",
-                                        "--store",           "sqlite:/a/b",    NULL};
+    static const char *const words[] = {"--listen=[::1]:80", "--admin-listen",   "none", "--store",
+                                        "sqlite:/a/b",       "--playground=off", NULL};
     static const char *const more[] = {"--help", NULL};
     static const char *const check[] = {"--check-config", "--trusted-proxies=10.0.0.0/8", NULL};
     ebmd_options o;
@@ -132,12 +134,14 @@ static void values(void **state)
     assert_string_equal(o.listen.host, "::1");
     assert_true(o.admin.none);
     assert_string_equal(o.store, "sqlite:/a/b");
+    assert_false(o.playground);
     assert_int_equal(o.action, EBMD_SERVE);
     assert_int_equal(parse(more, &o, &err), EBMD_EX_OK);
     assert_int_equal(o.action, EBMD_SHOW_HELP);
     assert_int_equal(parse(check, &o, &err), EBMD_EX_OK);
     assert_int_equal(o.action, EBMD_CHECK_CONFIG);
     assert_int_equal(o.proxies.n, 1);
+    assert_true(o.playground);
 }
 
 static void streams_and_connections(void **state)

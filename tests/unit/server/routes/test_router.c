@@ -45,7 +45,8 @@ static void the_table(void **state)
         {EBMD_ON_MAIN, EBMD_GET, "/v1/models/", NULL, "", 0},
         {EBMD_ON_MAIN, EBMD_GET, "/v1/models/a/b", NULL, "", 0},
         {EBMD_ON_MAIN, EBMD_GET, "/v1/jobs/x?y", "/v1/jobs/{id}", "x", 0},
-        {EBMD_ON_MAIN, EBMD_GET, "/", NULL, "", 0},
+        {EBMD_ON_MAIN, EBMD_GET, "/", "/", "", 0},
+        {EBMD_ON_ADMIN, EBMD_GET, "/", NULL, "", 0},
     };
 
     (void)state;
