@@ -16,9 +16,13 @@ static const char digest[] = "b12ae4a28fda015dc72dbb4d7f0f73b7e1f6748f30bca86df2
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const double features[EBM_FEATURES * LEVELS] = {1e300, -1e300, 0.0, 1e-300};
+    static ebm_levels levels;
+    const ebm_calibrated of = {digest, &levels};
     ebm_calibration c = {0};
 
-    if (ebm_calibration_parse((const char *)data, size, digest, LEVELS, &c, NULL) == EBM_OK) {
+    if (!levels.a && ebm_levels_init(LEVELS, &levels, NULL) != EBM_OK)
+        abort();
+    if (ebm_calibration_parse((const char *)data, size, &of, &c, NULL) == EBM_OK) {
         for (int32_t t = 0; t <= LEVELS; t++) {
             double p = ebm_calibration_percentile(&c, t, 0.0);
 

@@ -148,23 +148,30 @@ EBM_API double ebm_calibration_percentile(const ebm_calibration *c, int32_t row,
  * several draws alone, which spread less than states of a chain. */
 EBM_API ebm_band ebm_calibration_band(const ebm_calibration *c, int32_t level);
 
-/* Writes DIR/energy.json atomically, bound to the model's weights and closed by a digest.
+/* What a calibration is of. @own borrows both */
+typedef struct ebm_calibrated {
+    const char *model_sha256; /* of the weights */
+    const ebm_levels *levels;
+} ebm_calibrated;
+
+/* Writes DIR/energy.json atomically, bound to the model's weights and to the tables of its levels
+ * that densities depend on, and closed by a digest.
  * @err IO, NOMEM */
 EBM_API EBM_MUST_CHECK ebm_status ebm_calibration_write(const ebm_calibration *c,
-                                                        const char *model_sha256, const char *dir,
+                                                        const ebm_calibrated *of, const char *dir,
                                                         ebm_error *err);
 
-/* Reads it; nothing in it is trusted.
+/* Reads it; nothing in it is trusted. Files of earlier builds, which don't say what levels they are
+ * of, are taken for those of the model's.
  * @own *out as above
- * @err NOT_FOUND (no file, or one of other weights: training has gone on since), FORMAT (also an
- *      earlier format: calibrate again), LIMIT, RANGE (a number), SHAPE (another number of levels),
- * DIGEST (damaged), NOMEM, IO; err->where names file or field */
-EBM_API EBM_MUST_CHECK ebm_status ebm_calibration_read(const char *dir, const char *model_sha256,
-                                                       int32_t levels, ebm_calibration *out,
-                                                       ebm_error *err);
+ * @err NOT_FOUND (no file, or one of other weights or levels: training has gone on since), FORMAT
+ *      (also an earlier format: calibrate again), LIMIT, RANGE (a number), SHAPE (another number of
+ *      levels), DIGEST (damaged), NOMEM, IO; err->where names file or field */
+EBM_API EBM_MUST_CHECK ebm_status ebm_calibration_read(const char *dir, const ebm_calibrated *of,
+                                                       ebm_calibration *out, ebm_error *err);
 /* The same from bytes. */
 EBM_API EBM_MUST_CHECK ebm_status ebm_calibration_parse(const char *text, size_t size,
-                                                        const char *model_sha256, int32_t levels,
+                                                        const ebm_calibrated *of,
                                                         ebm_calibration *out, ebm_error *err);
 
 #endif

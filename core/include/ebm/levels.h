@@ -46,6 +46,10 @@ EBM_API EBM_MUST_CHECK ebm_status ebm_levels_copy(const ebm_levels *from, ebm_le
  * @err NOMEM */
 EBM_API EBM_MUST_CHECK ebm_status ebm_levels_digest(const ebm_levels *levels, char hex[65],
                                                     ebm_error *err);
+/* The same of the tables that densities depend on, all but `steps`: how they are sampled may change
+ * without another digest. */
+EBM_API EBM_MUST_CHECK ebm_status ebm_levels_density_digest(const ebm_levels *levels, char hex[65],
+                                                            ebm_error *err);
 
 /* The paper's schedule with T = count transitions ("T6" for 6).
  * @range count 2..501; 0 < beta_first <= beta_last < 1; base >= 2(count-1) and 3, so that no group

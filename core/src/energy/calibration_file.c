@@ -18,6 +18,7 @@
 #define MAX_DEPTH  3
 #define MAX_TOKENS 131072
 #define FORMAT     3
+#define LEVELS_KEY "levels_sha256"
 #define MAX_WEIGHT 1e6
 /* Of a covariance with diagonal 1 and ridge 0.01 the factor has rows of length sqrt(1.01) and, as
  * no eigenvalue is below the ridge, a diagonal of at least 0.1. Within these bounds a distance is
@@ -63,16 +64,19 @@ static bool digest_of(const json_t *document, char *hex)
     return text != NULL;
 }
 
-static char *text_of(const ebm_calibration *c, const char *model_sha256)
+static char *text_of(const ebm_calibration *c, const ebm_calibrated *of)
 {
-    char hex[65], *text = NULL;
+    char hex[65], levels[65], *text = NULL;
+    if (ebm_levels_density_digest(of->levels, levels, NULL) != EBM_OK)
+        return NULL;
     const size_t p = EBM_FEATURES * (size_t)c->bands;
-    json_t *o = json_pack(
-        "{s:i, s:s, s:I, s:i, s:I, s:o, s:o, s:o, s:o, s:o}", "format", FORMAT, "model_sha256",
-        model_sha256, "count", (json_int_t)c->count, "draws", (int)c->draws, "seed",
-        (json_int_t)c->seed, "mean", ebm__json_reals(c->mean, p), "sd", ebm__json_reals(c->sd, p),
-        "factor", ebm__json_reals(c->factor, ebm__triangle(p)), "weights",
-        ebm__json_reals(c->weight, EBM__COLUMNS(c->bands) + 1), "quantiles", quantile_rows(c));
+    json_t *o = json_pack("{s:i, s:s, s:s, s:I, s:i, s:I, s:o, s:o, s:o, s:o, s:o}", "format",
+                          FORMAT, "model_sha256", of->model_sha256, LEVELS_KEY, levels, "count",
+                          (json_int_t)c->count, "draws", (int)c->draws, "seed", (json_int_t)c->seed,
+                          "mean", ebm__json_reals(c->mean, p), "sd", ebm__json_reals(c->sd, p),
+                          "factor", ebm__json_reals(c->factor, ebm__triangle(p)), "weights",
+                          ebm__json_reals(c->weight, EBM__COLUMNS(c->bands) + 1), "quantiles",
+                          quantile_rows(c));
     bool ok = o && (!c->has_single || json_object_set_new(o, "single", single_rows(c)) == 0);
     if (ok && digest_of(o, hex) && json_object_set_new(o, "sha256", json_string(hex)) == 0)
         text = json_dumps(o, CANONICAL);
@@ -80,14 +84,14 @@ static char *text_of(const ebm_calibration *c, const char *model_sha256)
     return text;
 }
 
-ebm_status ebm_calibration_write(const ebm_calibration *c, const char *model_sha256,
+ebm_status ebm_calibration_write(const ebm_calibration *c, const ebm_calibrated *of,
                                  const char *dir, ebm_error *err)
 {
     char path[4096];
     int n = snprintf(path, sizeof path, "%s/" EBM_CALIBRATION_FILE, dir);
     if (n < 0 || (size_t)n >= sizeof path)
         return ebm_error_set(err, EBM_ERR_IO, EBM_CALIBRATION_FILE, "the path is too long");
-    char *text = text_of(c, model_sha256);
+    char *text = text_of(c, of);
     if (!text)
         return ebm_error_set(err, EBM_ERR_NOMEM, EBM_CALIBRATION_FILE, "no memory");
     ebm_status st = ebm_file_write(path, text, strlen(text), err);
@@ -236,6 +240,19 @@ static ebm_status check_format(const json_t *o, ebm_error *err)
     return st;
 }
 
+/* Densities of other levels are others, and so are their quantiles. */
+static ebm_status check_levels(const json_t *o, const ebm_levels *levels, ebm_error *err)
+{
+    const json_t *kept = json_object_get(o, LEVELS_KEY);
+    char hex[65];
+    if (!kept)
+        return EBM_OK;
+    ebm_status st = ebm_levels_density_digest(levels, hex, err);
+    if (st == EBM_OK && (!json_is_string(kept) || strcmp(json_string_value(kept), hex) != 0))
+        st = ebm_error_set(err, EBM_ERR_NOT_FOUND, LEVELS_KEY, "is that of other levels");
+    return st;
+}
+
 /* Takes the digest out of the document and holds it against the rest. */
 static ebm_status check_digest(json_t *o, const char *model_sha256, ebm_error *err)
 {
@@ -255,8 +272,8 @@ static ebm_status check_digest(json_t *o, const char *model_sha256, ebm_error *e
     return strcmp(hex, kept) == 0 ? EBM_OK : ebm_error_set(err, EBM_ERR_DIGEST, "sha256", damaged);
 }
 
-ebm_status ebm_calibration_parse(const char *text, size_t size, const char *model_sha256,
-                                 int32_t levels, ebm_calibration *out, ebm_error *err)
+ebm_status ebm_calibration_parse(const char *text, size_t size, const ebm_calibrated *of,
+                                 ebm_calibration *out, ebm_error *err)
 {
     json_t *o = NULL;
     *out = (ebm_calibration){0};
@@ -267,9 +284,11 @@ ebm_status ebm_calibration_parse(const char *text, size_t size, const char *mode
     if (st == EBM_OK)
         st = check_format(o, err);
     if (st == EBM_OK)
-        st = check_digest(o, model_sha256, err);
+        st = check_digest(o, of->model_sha256, err);
     if (st == EBM_OK)
-        st = ebm__calibration_init(levels, out, err);
+        st = check_levels(o, of->levels, err);
+    if (st == EBM_OK)
+        st = ebm__calibration_init(of->levels->count, out, err);
     if (st == EBM_OK)
         st = fields(o, out, err);
     if (st != EBM_OK)
@@ -278,8 +297,8 @@ ebm_status ebm_calibration_parse(const char *text, size_t size, const char *mode
     return st;
 }
 
-ebm_status ebm_calibration_read(const char *dir, const char *model_sha256, int32_t levels,
-                                ebm_calibration *out, ebm_error *err)
+ebm_status ebm_calibration_read(const char *dir, const ebm_calibrated *of, ebm_calibration *out,
+                                ebm_error *err)
 {
     unsigned char *data = NULL;
     size_t size = 0;
@@ -287,7 +306,7 @@ ebm_status ebm_calibration_read(const char *dir, const char *model_sha256, int32
     ebm_status st =
         ebm_file_read(dir, EBM_CALIBRATION_FILE, EBM_CALIBRATION_MAX_BYTES, &data, &size, err);
     if (st == EBM_OK)
-        st = ebm_calibration_parse((const char *)data, size, model_sha256, levels, out, err);
+        st = ebm_calibration_parse((const char *)data, size, of, out, err);
     ebm_free(data);
     return st;
 }

@@ -42,7 +42,7 @@ typedef struct ebmd_plan {
     int32_t n_models;
     ebm_compose_kind compose;
     char digest[65];       /* of all weights */
-    char chain_digest[65]; /* of all weights and levels: what a checkpoint is bound to */
+    char chain_digest[65]; /* of all weights and levels: what chains and energies are bound to */
     uint64_t seed;         /* of all noise */
     int64_t first_index;   /* of the first image in its seed */
     bool bare;             /* replies tell of pictures, and leave them out */

@@ -107,7 +107,7 @@ static ebm_status energy_document(const ebmd_plan *plan, const ebmd_facts *facts
         gradient = ebm_alloc(n * op->dim, sizeof(*gradient));
     scores.features = features;
     scores.gradient = gradient;
-    memcpy(scores.comparable_within, plan->digest, sizeof(scores.comparable_within));
+    memcpy(scores.comparable_within, plan->chain_digest, sizeof(scores.comparable_within));
     if (!features || (op->call.params.gradient && !gradient))
         st = ebm_error_set(err, EBM_ERR_NOMEM, facts->id, "no memory for a job object");
     else if (!gather(op, facts->results, plan->parts, features, gradient))

@@ -110,7 +110,7 @@ static ebm_status likelihood_document(const ebmd_plan *plan, const ebmd_facts *f
     a = ebmd_likelihood_arrays_of(op, o->data);
     l.ladder = a.ladder;
     l.bound = a.bound;
-    memcpy(l.comparable_within, plan->digest, sizeof(l.comparable_within));
+    memcpy(l.comparable_within, plan->chain_digest, sizeof(l.comparable_within));
     st = normalise(op, &a, &l, err);
     return st == EBM_OK ? ebmd_op_document(plan, facts, &results, json, size, err) : st;
 }

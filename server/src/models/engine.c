@@ -122,7 +122,7 @@ void ebmd_loaded_clear(ebmd_loaded *one)
     one->standard = NULL;
 }
 
-/* One of other weights counts as none: training has gone on since. */
+/* One of other weights or levels counts as none: training has gone on since. */
 static ebm_status read_standard(ebmd_loaded *one, const char *dir, const char *id, ebm_error *err)
 {
     const ebm_model_info *m = ebm_model_describe(one->model);
@@ -132,7 +132,8 @@ static ebm_status read_standard(ebmd_loaded *one, const char *dir, const char *i
 
     if (!s)
         return ebm_error_set(err, EBM_ERR_NOMEM, id, "no memory for a calibration");
-    st = ebm_calibration_read(dir, m->sha256, m->levels->count, &s->calibration, &cause);
+    st =
+        ebm_calibration_read(dir, &(ebm_calibrated){m->sha256, m->levels}, &s->calibration, &cause);
     if (st != EBM_OK) {
         ebm_free(s);
         return st == EBM_ERR_NOT_FOUND ? EBM_OK : blame(err, id, &cause);

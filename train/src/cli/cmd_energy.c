@@ -62,7 +62,7 @@ static ebm_status score_task(void *user, int32_t k, ebmt__bench *b, ebm_error *e
 static void print_head(const scoring *s)
 {
     char digest[65];
-    ebm_receipt_model_digest(&s->run.receipt, digest);
+    ebm_receipt_chain_digest(&s->run.receipt, digest);
     (void)printf("{\"comparable_within\":\"%s\",\"levels\":%d,\"draws\":%lld,\"seed\":%lld,",
                  digest, s->run.levels->count, (long long)s->run.call.params.draws,
                  (long long)s->run.call.params.seed);
@@ -149,8 +149,8 @@ static ebm_status read_calibration(scoring *s, ebm_error *err)
     ebm_status st = model_dir(s, dir, err);
     if (st != EBM_OK)
         return st;
-    st = ebm_calibration_read(dir, s->run.receipt.sha256[0], s->run.levels->count, &s->calibration,
-                              &inner);
+    const ebm_calibrated of = {s->run.receipt.sha256[0], s->run.levels};
+    st = ebm_calibration_read(dir, &of, &s->calibration, &inner);
     return st == EBM_OK || st == EBM_ERR_NOT_FOUND
                ? EBM_OK
                : ebm_error_set(err, st, EBM_CALIBRATION_FILE, "%s: %.200s", inner.where,
@@ -255,7 +255,8 @@ static ebm_status store(scoring *s, const ebm_scored *set, ebm_error *err)
         st = model_dir(s, dir, err);
     if (st != EBM_OK)
         return st;
-    return ebm_calibration_write(&s->calibration, s->run.receipt.sha256[0], dir, err);
+    const ebm_calibrated of = {s->run.receipt.sha256[0], s->run.levels};
+    return ebm_calibration_write(&s->calibration, &of, dir, err);
 }
 
 static ebm_status make_room(scoring *s, const char *flag, ebm_error *err)

@@ -138,8 +138,8 @@ static ebm_status read_calibration(evaluation *e, ebm_error *err)
 {
     const ebm_model_info *info = ebm_model_describe(e->model);
     ebm_error inner = {0};
-    ebm_status st = ebm_calibration_read(e->args->model, info->sha256, info->levels->count,
-                                         &e->calibration, &inner);
+    const ebm_calibrated of = {info->sha256, info->levels};
+    ebm_status st = ebm_calibration_read(e->args->model, &of, &e->calibration, &inner);
     if (st == EBM_ERR_NOT_FOUND)
         return ebm_error_set(err, st, "--ood",
                              "the model has no calibration: make one with ebm energy --calibrate");

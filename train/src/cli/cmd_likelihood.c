@@ -225,7 +225,7 @@ static void print_head(const estimate *e)
 {
     char digest[65];
     const ebm_op_params *p = &e->run.call.params;
-    ebm_receipt_model_digest(&e->run.receipt, digest);
+    ebm_receipt_chain_digest(&e->run.receipt, digest);
     (void)printf("{\"comparable_within\":\"%s\",\"seed\":%lld,\"temperatures\":%lld,\"moves\":%lld",
                  digest, (long long)p->seed, (long long)p->temperatures, (long long)p->moves);
     if (wants(e, EBM_METHOD_AIS)) {

@@ -250,8 +250,8 @@ static ebm_status read_calibration(ebmt__mcmc *m, ebm_error *err)
     int n = snprintf(dir, sizeof dir, "%s/%s", m->run.args->models, m->run.part[0].id);
     if (n < 0 || (size_t)n >= sizeof dir)
         return ebm_error_set(err, EBM_ERR_ARG, "--models", "the path is too long");
-    ebm_status st = ebm_calibration_read(dir, m->run.receipt.sha256[0], m->run.levels->count,
-                                         &m->calibration, &inner);
+    const ebm_calibrated of = {m->run.receipt.sha256[0], m->run.levels};
+    ebm_status st = ebm_calibration_read(dir, &of, &m->calibration, &inner);
     return st == EBM_OK || st == EBM_ERR_NOT_FOUND
                ? EBM_OK
                : ebm_error_set(err, st, EBM_CALIBRATION_FILE, "%s: %.200s", inner.where,

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,28 @@ enum { FACTOR = NUMBERS * (NUMBERS + 1) / 2, DISTANCE = 2 * NUMBERS };
 enum { TABLES = 4 * NUMBERS + FACTOR + 2 + (LEVELS + 1) * EBM_QUANTILES + 2 * LEVELS };
 
 static const char digest[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+/* Of a model, of one with a level more, of the largest, of other weights. */
+static ebm_levels some, one_more, largest;
+static const ebm_calibrated of = {digest, &some}, more = {digest, &one_more},
+                            most = {digest, &largest}, other = {digest + 1, &some};
+
+static int make_levels(void **state)
+{
+    (void)state;
+    return ebm_levels_init(LEVELS, &some, NULL) != EBM_OK ||
+           ebm_levels_init(LEVELS + 1, &one_more, NULL) != EBM_OK ||
+           ebm_levels_init(EBM_MAX_LEVELS, &largest, NULL) != EBM_OK;
+}
+
+static int clear_levels(void **state)
+{
+    (void)state;
+    ebm_levels_clear(&some);
+    ebm_levels_clear(&one_more);
+    ebm_levels_clear(&largest);
+    return 0;
+}
 
 /* Numbers with many digits, such as the file allows. */
 static void make(int32_t levels, ebm_calibration *c)
@@ -54,17 +77,74 @@ static void test_file_round_trip(void **state)
     ebm_calibration c, back;
     (void)state;
     make(LEVELS, &c);
-    assert_int_equal(ebm_calibration_read(dir, digest, LEVELS, &back, NULL), EBM_ERR_NOT_FOUND);
-    assert_int_equal(ebm_calibration_write(&c, digest, dir, NULL), EBM_OK);
-    assert_int_equal(ebm_calibration_read(dir, digest, LEVELS, &back, NULL), EBM_OK);
+    assert_int_equal(ebm_calibration_read(dir, &of, &back, NULL), EBM_ERR_NOT_FOUND);
+    assert_int_equal(ebm_calibration_write(&c, &of, dir, NULL), EBM_OK);
+    assert_int_equal(ebm_calibration_read(dir, &of, &back, NULL), EBM_OK);
     assert_int_equal(back.count, 400);
     assert_int_equal(back.draws, 4);
     assert_int_equal(back.seed, 11);
     assert_memory_equal(back.mean, c.mean, TABLES * sizeof(double));
     assert_true(ebm_calibration_band(&back, 3).high == c.single[7]);
     ebm_calibration_clear(&back);
-    assert_int_equal(ebm_calibration_read(dir, digest, LEVELS + 1, &back, NULL), EBM_ERR_SHAPE);
     ebm_calibration_clear(&c);
+}
+
+/* The text without one member and its comma, closed by its digest again. */
+static void drop_member(char *text, const char *name)
+{
+    char key[80], *at, *end;
+    snprintf(key, sizeof key, "\"%s\":\"", name);
+    at = strstr(text, key);
+    assert_non_null(at);
+    end = strchr(at + strlen(key), '"') + 2;
+    memmove(at, end, strlen(end) + 1);
+}
+
+static void close_again(char *text)
+{
+    char hex[65], *at;
+    drop_member(text, "sha256");
+    ebm_sha256_hex(text, strlen(text), hex);
+    at = strstr(text, "\"single\"");
+    assert_non_null(at);
+    memmove(at + 76, at, strlen(at) + 1);
+    memcpy(at, "\"sha256\":\"", 10);
+    memcpy(at + 10, hex, 64);
+    memcpy(at + 74, "\",", 2);
+}
+
+/* It belongs to levels whose densities are the same, however they are sampled. A file of earlier
+ * builds does not say to which. */
+static void test_levels(void **state)
+{
+    const char *dir = *state;
+    unsigned char *text;
+    size_t size;
+    ebm_calibration c, back;
+    ebm_error err = {0};
+    make(LEVELS, &c);
+    assert_int_equal(ebm_calibration_write(&c, &of, dir, NULL), EBM_OK);
+    assert_int_equal(ebm_calibration_read(dir, &more, &back, &err), EBM_ERR_NOT_FOUND);
+    assert_string_equal(err.where, "levels_sha256");
+    some.step2[0] = 0.5;
+    assert_int_equal(ebm_calibration_read(dir, &of, &back, NULL), EBM_ERR_NOT_FOUND);
+    some.step2[0] = 0;
+    some.noise_scale = 0.9;
+    some.stride = 0.5;
+    some.steps[2] = 7;
+    assert_int_equal(ebm_calibration_read(dir, &of, &back, NULL), EBM_OK);
+    ebm_calibration_clear(&back);
+    assert_int_equal(ebm_file_read(dir, EBM_CALIBRATION_FILE, 1 << 20, &text, &size, NULL), EBM_OK);
+    drop_member((char *)text, "levels_sha256");
+    close_again((char *)text);
+    some.step2[0] = 0.5;
+    size = strlen((char *)text);
+    assert_int_equal(ebm_calibration_parse((char *)text, size, &of, &back, &err), EBM_OK);
+    ebm_calibration_clear(&back);
+    assert_int_equal(ebm_calibration_parse((char *)text, size, &more, &back, NULL), EBM_ERR_SHAPE);
+    some.step2[0] = 0;
+    ebm_calibration_clear(&c);
+    ebm_free(text);
 }
 
 /* A file of earlier builds, which has no single draws, is read as ever, and has no band. */
@@ -76,10 +156,10 @@ static void test_file_without_band(void **state)
     ebm_calibration c, back;
     make(LEVELS, &c);
     c.has_single = false;
-    assert_int_equal(ebm_calibration_write(&c, digest, dir, NULL), EBM_OK);
+    assert_int_equal(ebm_calibration_write(&c, &of, dir, NULL), EBM_OK);
     assert_int_equal(ebm_file_read(dir, EBM_CALIBRATION_FILE, 1 << 20, &text, &size, NULL), EBM_OK);
     assert_null(strstr((char *)text, "single"));
-    assert_int_equal(ebm_calibration_read(dir, digest, LEVELS, &back, NULL), EBM_OK);
+    assert_int_equal(ebm_calibration_read(dir, &of, &back, NULL), EBM_OK);
     assert_false(back.has_single);
     assert_memory_equal(back.mean, c.mean, (TABLES - 2 * LEVELS) * sizeof(double));
     assert_true(ebm_calibration_band(&back, 3).low == 0 &&
@@ -93,7 +173,7 @@ static void test_file_without_band(void **state)
 static void check_changed(const char *text, size_t size, const ebm_calibration *original)
 {
     ebm_calibration c;
-    if (ebm_calibration_parse(text, size, digest, LEVELS, &c, NULL) == EBM_OK)
+    if (ebm_calibration_parse(text, size, &of, &c, NULL) == EBM_OK)
         assert_memory_equal(c.mean, original->mean, TABLES * sizeof(double));
     else
         assert_null(c.mean);
@@ -107,17 +187,16 @@ static void test_damaged_file(void **state)
     size_t size;
     ebm_calibration original, c;
     make(LEVELS, &original);
-    assert_int_equal(ebm_calibration_write(&original, digest, dir, NULL), EBM_OK);
+    assert_int_equal(ebm_calibration_write(&original, &of, dir, NULL), EBM_OK);
     assert_int_equal(ebm_file_read(dir, EBM_CALIBRATION_FILE, 1 << 20, &text, &size, NULL), EBM_OK);
     for (size_t i = 0; i < size; i += 61) {
         const unsigned char kept = text[i];
         text[i] = kept == '1' ? '2' : '1';
         check_changed((char *)text, size, &original);
         text[i] = kept;
-        assert_int_not_equal(ebm_calibration_parse((char *)text, i, digest, LEVELS, &c, NULL),
-                             EBM_OK);
+        assert_int_not_equal(ebm_calibration_parse((char *)text, i, &of, &c, NULL), EBM_OK);
     }
-    assert_int_equal(ebm_calibration_parse((char *)text, size, digest + 1, LEVELS, &c, NULL),
+    assert_int_equal(ebm_calibration_parse((char *)text, size, &other, &c, NULL),
                      EBM_ERR_NOT_FOUND);
     ebm_calibration_clear(&original);
     ebm_free(text);
@@ -153,8 +232,8 @@ static void test_refused_files(void **state)
         const double kept = *rows[i].at;
         *rows[i].at = rows[i].value;
         err = (ebm_error){0};
-        assert_int_equal(ebm_calibration_write(&c, digest, dir, NULL), EBM_OK);
-        assert_int_equal(ebm_calibration_read(dir, digest, LEVELS, &back, &err), rows[i].status);
+        assert_int_equal(ebm_calibration_write(&c, &of, dir, NULL), EBM_OK);
+        assert_int_equal(ebm_calibration_read(dir, &of, &back, &err), rows[i].status);
         assert_string_equal(err.where, rows[i].where);
         *rows[i].at = kept;
     }
@@ -170,7 +249,7 @@ static void test_earlier_format(void **state)
     for (int i = 0; i < 2; i++) {
         ebm_calibration c;
         ebm_error err = {0};
-        assert_int_equal(ebm_calibration_parse(text[i], strlen(text[i]), digest, LEVELS, &c, &err),
+        assert_int_equal(ebm_calibration_parse(text[i], strlen(text[i]), &of, &c, &err),
                          EBM_ERR_FORMAT);
         assert_string_equal(err.where, "format");
         assert_non_null(strstr(err.text, "calibrate the model again"));
@@ -203,8 +282,8 @@ static void test_largest_file(void **state)
     for (size_t i = 0; i < 2 * EBM_MAX_LEVELS; i++)
         c.single[i] = long_number * (double)(2 - i % 2);
     c.count = c.draws = 1;
-    assert_int_equal(ebm_calibration_write(&c, digest, dir, NULL), EBM_OK);
-    assert_int_equal(ebm_calibration_read(dir, digest, EBM_MAX_LEVELS, &back, NULL), EBM_OK);
+    assert_int_equal(ebm_calibration_write(&c, &most, dir, NULL), EBM_OK);
+    assert_int_equal(ebm_calibration_read(dir, &most, &back, NULL), EBM_OK);
     for (size_t i = 0; i < sizeof features / sizeof features[0]; i++)
         features[i] = 1e300;
     assert_true(ebm_calibration_score(&back, features) < -1e200);
@@ -216,9 +295,13 @@ static void test_largest_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_earlier_format), TEMP_DIR_TEST(test_file_round_trip),
-        TEMP_DIR_TEST(test_damaged_file),      TEMP_DIR_TEST(test_refused_files),
-        TEMP_DIR_TEST(test_largest_file),      TEMP_DIR_TEST(test_file_without_band),
+        cmocka_unit_test(test_earlier_format),
+        TEMP_DIR_TEST(test_file_round_trip),
+        TEMP_DIR_TEST(test_levels),
+        TEMP_DIR_TEST(test_damaged_file),
+        TEMP_DIR_TEST(test_refused_files),
+        TEMP_DIR_TEST(test_largest_file),
+        TEMP_DIR_TEST(test_file_without_band),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_levels, clear_levels);
 }
