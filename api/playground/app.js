@@ -165,6 +165,7 @@ async function start() {
   element('server').textContent = `${version.name} ${version.version} · ${version.kernel_class}`;
   tabs();
   choose('sample');
+  element('run').disabled = false;
   if (/^#job_\w+$/.test(location.hash)) await reopen(location.hash.slice(1));
 }
 
