@@ -162,8 +162,9 @@ static const ebmt_option rows[] = {
 
 const ebmt_command ebmt__train_command = {
     .name = "train",
-    .summary = "Trains a model by diffusion recovery likelihood. SIGINT and SIGTERM finish the\n"
-               "iteration, save a checkpoint and end with 0.",
+    .summary = "Trains a model by diffusion recovery likelihood, gradient matching, or both\n"
+               "(--objective). SIGINT and SIGTERM finish the iteration, save a checkpoint and end\n"
+               "with 0.",
     .options = rows,
     .n_options = sizeof rows / sizeof rows[0],
     .config = "--config",
