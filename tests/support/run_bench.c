@@ -97,6 +97,39 @@ void run_bench_submit(run_bench *b, int i, const char *body, const char *owner)
     ebmd_engine_unref(engine);
 }
 
+void run_bench_submit_stored(run_bench *b, int i, const char *kind, const char *request)
+{
+    const ebmd_spec spec = {.id = run_bench_id(i),
+                            .kind = kind,
+                            .owner = "",
+                            .idem = "",
+                            .digest = "",
+                            .created_ms = i,
+                            .work = 100,
+                            .parts = 3,
+                            .request = request,
+                            .request_size = strlen(request),
+                            .document = "{}",
+                            .document_size = 2};
+    ebmd_submit_outcome how;
+    char id[EBMD_ID_SIZE];
+
+    assert_int_equal(b->store->ops->submit(b->store, &spec, &how, id, NULL), EBM_OK);
+    assert_int_equal(how, EBMD_SUBMIT_ACCEPTED);
+    ebmd_sched_poke(b->sched);
+}
+
+ebmd_run *run_bench_take_up(run_bench *b)
+{
+    const ebmd_wish any = {.above_priority = -1, .below_work = INT64_MAX};
+    ebmd_run *run = NULL;
+    ebmd_lease lease;
+
+    assert_int_equal(b->store->ops->claim(b->store, &any, &lease, NULL), EBM_OK);
+    assert_int_equal(ebmd_run_create(&b->env, &lease, &run, NULL), EBM_OK);
+    return run;
+}
+
 int run_bench_step(run_bench *b, const ebmd_task *task, int64_t evals)
 {
     int number = (int)strtol(task->run->lease.id + 4, NULL, 10);

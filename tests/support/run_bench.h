@@ -25,6 +25,10 @@ void run_bench_close(run_bench *b);
 /* The id of job number i. @own static, good until the next call */
 const char *run_bench_id(int i);
 void run_bench_submit(run_bench *b, int i, const char *body, const char *owner);
+/* Of any kind, as an earlier daemon may have stored it: 100 units of work, 3 parts. */
+void run_bench_submit_stored(run_bench *b, int i, const char *kind, const char *request);
+/* Claims the next job, past the scheduler. @own ebmd_run_free() */
+ebmd_run *run_bench_take_up(run_bench *b);
 /* Runs a STEP of at most so many evaluations and reports it; returns the job's number. */
 int run_bench_step(run_bench *b, const ebmd_task *task, int64_t evals);
 /* Does any other duty and reports it. */

@@ -87,23 +87,34 @@ static double batch_mean(const ebmd_run *run)
     return run->quanta > 0 ? run->side_sum / (double)run->quanta : 0.0;
 }
 
-/* What the parts of a job that was stopped have come to, as results. May be repeated. Returns how
- * many there are from the first on. */
-static int32_t collect_all(ebmd_run *run)
+static ebm_status collect_part(ebmd_run *run, int32_t part, ebm_error *err)
 {
-    int32_t k = 0;
+    ebmd_part *p = &run->part[part];
+    ebm_status st = p->phase == EBMD_PART_NEW ? ebmd_run_begin(run, part, err) : EBM_OK;
 
-    for (; k < run->plan.parts; k++) {
-        ebmd_part *p = &run->part[k];
-        ebm_status st = p->phase == EBMD_PART_NEW ? ebmd_run_begin(run, k, NULL) : EBM_OK;
-
-        if (st == EBM_OK && p->phase == EBMD_PART_BEGUN)
-            st = ebmd_run_collect(run, k, NULL, NULL);
-        if (st != EBM_OK)
-            return 0; /* all together or nothing: none goes on while another has no start */
+    if (st == EBM_OK && p->phase == EBMD_PART_BEGUN)
+        st = ebmd_run_collect(run, part, NULL, err);
+    if (st == EBM_OK)
         p->phase = EBMD_PART_DONE;
-    }
-    return k;
+    return st;
+}
+
+/* What the parts of a job that was stopped have come to, as results: all together or nothing, for
+ * none goes on while another has no start. For want of memory nothing is given up: it is tried
+ * again, and goes on with the part that failed. *parts: how many there are from the first on */
+static ebm_status collect_all(ebmd_run *run, int32_t *parts, ebm_error *err)
+{
+    ebm_error cause = {0};
+    ebm_status st = EBM_OK;
+
+    *parts = 0;
+    for (int32_t k = 0; k < run->plan.parts && st == EBM_OK; k++)
+        st = collect_part(run, k, &cause);
+    if (st == EBM_ERR_NOMEM)
+        return ebm_error_set(err, st, run->lease.id, "%s", cause.text);
+    if (st == EBM_OK)
+        *parts = run->plan.parts;
+    return EBM_OK;
 }
 
 static int32_t count_first_done(const ebmd_run *run)
@@ -115,18 +126,21 @@ static int32_t count_first_done(const ebmd_run *run)
     return k;
 }
 
-/* Parts whose results the client gets, from the first on; 0: there is no result. */
-static int32_t parts_to_give(ebmd_run *run, ebmd_job_state end)
+/* *parts: those whose results the client gets, from the first on; 0: there is no result.
+ * @err NOMEM */
+static ebm_status parts_to_give(ebmd_run *run, ebmd_job_state end, int32_t *parts, ebm_error *err)
 {
     const ebmd_plan *plan = &run->plan;
 
-    if (end == EBMD_JOB_SUCCEEDED)
-        return plan->parts;
-    if (!run->part || (end == EBMD_JOB_FAILED && run->error != EBMA_DIVERGED))
-        return 0;
+    *parts = end == EBMD_JOB_SUCCEEDED ? plan->parts : 0;
+    if (end == EBMD_JOB_SUCCEEDED || !run->part ||
+        (end == EBMD_JOB_FAILED && run->error != EBMA_DIVERGED))
+        return EBM_OK;
     if (plan->kind->keeps)
-        return collect_all(run);
-    return plan->images > 0 && end == EBMD_JOB_CANCELED ? count_first_done(run) : 0;
+        return collect_all(run, parts, err);
+    if (plan->images > 0 && end == EBMD_JOB_CANCELED)
+        *parts = count_first_done(run);
+    return EBM_OK;
 }
 
 static ebm_status describe(const ebmd_run_env *env, const ebmd_run *run, int32_t parts,
@@ -247,10 +261,10 @@ ebm_status ebmd_run_finish(const ebmd_run_env *env, ebmd_run *run, ebm_error *er
     ebmd_outcome o = {.timings = timings_of(run), .code = "", .work_left = work_left(run)};
     ebmd_blob *blobs = NULL;
     ebmd_blob document = {EBMD_BLOB_DOCUMENT, 0, NULL, 0};
-    int32_t parts = parts_to_give(run, state_of(run->error));
-    ebm_status st = EBM_OK;
+    int32_t parts;
+    ebm_status st = parts_to_give(run, state_of(run->error), &parts, err);
 
-    if (parts > 0) {
+    if (st == EBM_OK && parts > 0) {
         blobs = ebm_alloc(blobs_max(run), sizeof(*blobs));
         st = blobs ? make_document(env, run, parts, &document, err)
                    : ebm_error_set(err, EBM_ERR_NOMEM, run->lease.id, "no memory for a result");

@@ -280,6 +280,7 @@ ebm_status ebmd_run_collect(ebmd_run *run, int32_t part, ebmd_tools *tools, ebm_
 {
     ebmd_part *p = &run->part[part];
 
+    ebmd_run_clear_result(&run->plan, &p->result); /* of a time before that failed on its way */
     if (ebmd_run_make_result(&run->plan, &p->result) != EBM_OK)
         return ebm_error_set(err, EBM_ERR_NOMEM, run->lease.id, "no memory for a result");
     return run->plan.kind->collect(&run->plan, part, p->state, tools, &p->result, err);

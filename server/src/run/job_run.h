@@ -97,7 +97,8 @@ void ebmd_run_give_back(const ebmd_run_env *env, const ebmd_lease *lease);
 
 /* Puts a new part at its beginning. @err NOMEM */
 EBM_MUST_CHECK ebm_status ebmd_run_begin(const ebmd_run *run, int32_t part, ebm_error *err);
-/* Makes the result of a part; without tools, of one that was stopped. @err as the kind's */
+/* Makes the result of a part; without tools, of one that was stopped. May be repeated after an
+ * error. @err as the kind's */
 EBM_MUST_CHECK ebm_status ebmd_run_collect(ebmd_run *run, int32_t part, ebmd_tools *tools,
                                            ebm_error *err);
 /* A line of the log about this run. */

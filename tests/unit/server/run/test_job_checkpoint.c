@@ -30,17 +30,6 @@ static int teardown(void **state)
     return 0;
 }
 
-static ebmd_run *take_up(run_bench *b)
-{
-    const ebmd_wish any = {.above_priority = -1, .below_work = INT64_MAX};
-    ebmd_run *run = NULL;
-    ebmd_lease lease;
-
-    assert_int_equal(b->store->ops->claim(b->store, &any, &lease, NULL), EBM_OK);
-    assert_int_equal(ebmd_run_create(&b->env, &lease, &run, NULL), EBM_OK);
-    return run;
-}
-
 /* Steps a part without a scheduler, to its end or by so many evaluations. */
 static void step(run_bench *b, ebmd_run *run, int32_t part, int64_t evals)
 {
@@ -68,7 +57,7 @@ static ebmd_run *half_done(run_bench *b)
     ebmd_run *run;
 
     run_bench_submit(b, 1, BODY, "");
-    run = take_up(b);
+    run = run_bench_take_up(b);
     step(b, run, 0, 1000);
     step(b, run, 1, 13);
     assert_int_equal(run->done, 1);
@@ -83,7 +72,7 @@ static void going_on(void **state)
 
     assert_int_equal(ebmd_run_save(&b->env, run, true, NULL), EBM_OK);
     ebmd_run_free(run);
-    run = take_up(b);
+    run = run_bench_take_up(b);
     assert_int_equal(run->done, 1);
     assert_int_equal(run->part[1].phase, EBMD_PART_BEGUN);
     assert_int_equal(run->grad_evals, 40 + 13);
@@ -115,7 +104,7 @@ static void a_result_that_changed(void **state)
     ebmd_run_free(run);
     assert_int_equal(b->store->ops->claim(b->store, &any, &lease, NULL), EBM_OK);
     assert_int_equal(b->store->ops->save(b->store, &lease, &save, NULL), EBM_OK);
-    run = take_up(b);
+    run = run_bench_take_up(b);
     assert_int_equal(run->done, 0);
     for (int32_t k = 0; k < 3; k++) {
         assert_int_equal(run->part[k].phase, EBMD_PART_NEW);
@@ -235,7 +224,7 @@ static void a_bad_checkpoint_is_dropped(void **state)
 
     assert_int_equal(b->store->ops->save(b->store, &run->lease, &save, NULL), EBM_OK);
     ebmd_run_free(run);
-    run = take_up(b);
+    run = run_bench_take_up(b);
     assert_int_equal(run->done, 0);
     assert_int_equal(run->part[1].phase, EBMD_PART_NEW);
     ebmd_run_free(run);

@@ -374,29 +374,6 @@ static void an_old_model_stays(void **state)
     assert_int_equal(run_bench_state(b, 1), EBMD_JOB_CANCELED);
 }
 
-/* As submitted by somebody else. */
-static void submit_stored(run_bench *b, int i, const char *kind, const char *request)
-{
-    const ebmd_spec spec = {.id = run_bench_id(i),
-                            .kind = kind,
-                            .owner = "",
-                            .idem = "",
-                            .digest = "",
-                            .created_ms = i,
-                            .work = 100,
-                            .parts = 3,
-                            .request = request,
-                            .request_size = strlen(request),
-                            .document = "{}",
-                            .document_size = 2};
-    ebmd_submit_outcome how;
-    char id[EBMD_ID_SIZE];
-
-    assert_int_equal(b->store->ops->submit(b->store, &spec, &how, id, NULL), EBM_OK);
-    assert_int_equal(how, EBMD_SUBMIT_ACCEPTED);
-    ebmd_sched_poke(b->sched);
-}
-
 /* What was small with the model it was asked of can be too large with the one in its place: the
  * kind refuses what is stored after it has counted its parts, and the job fails. */
 static void too_large_by_now(void **state)
@@ -410,7 +387,7 @@ static void too_large_by_now(void **state)
     run_bench *b = *state;
 
     for (int i = 0; i < 2; i++)
-        submit_stored(b, i + 1, cases[i].kind, cases[i].request);
+        run_bench_submit_stored(b, i + 1, cases[i].kind, cases[i].request);
     run_bench_finish_all(b, 10);
     for (int i = 0; i < 2; i++)
         assert_int_equal(run_bench_state(b, i + 1), EBMD_JOB_FAILED);
@@ -433,7 +410,8 @@ static void stopped_with_chains(void **state)
     size_t size;
     ebmd_view v;
 
-    submit_stored(b, 1, "mcmc", "{\"chains\":3,\"steps\":5,\"init\":\"samples\",\"seed\":1}");
+    run_bench_submit_stored(b, 1, "mcmc",
+                            "{\"chains\":3,\"steps\":5,\"init\":\"samples\",\"seed\":1}");
     for (int i = 0; i < 3; i++) {
         turn(b, 1000000); /* as much as a chain has, and more */
         assert_int_equal(progress_of_first(b).parts_done, 0);
