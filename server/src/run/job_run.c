@@ -56,8 +56,10 @@ static ebm_status parse(const ebmd_run_env *env, ebmd_run *run, ebm_error *err)
     size_t size;
     ebm_status st;
 
-    if (!kind)
+    if (!kind) {
+        run->error = EBMA_INTERNAL; /* of a later daemon's kind, say: no part is no success */
         return ebm_error_set(err, EBM_ERR_FORMAT, run->lease.id, "no such kind of job");
+    }
     st = env->store->ops->blob(env->store, run->lease.id, EBMD_BLOB_REQUEST, 0, &json, &size, err);
     if (st == EBM_OK) {
         ebmd_engine *engine = ebmd_catalog_take(env->catalog);

@@ -375,7 +375,8 @@ static void an_old_model_stays(void **state)
 }
 
 /* What was small with the model it was asked of can be too large with the one in its place: the
- * kind refuses what is stored after it has counted its parts, and the job fails. */
+ * kind refuses what is stored after it has counted its parts, and the job fails. So does one of a
+ * kind that there is not. */
 static void too_large_by_now(void **state)
 {
     static const struct {
@@ -383,13 +384,14 @@ static void too_large_by_now(void **state)
     } cases[] = {
         {"mcmc", "{\"chains\":10,\"steps\":100000,\"seed\":1}"}, /* 80 MB of traces */
         {"sample", "no request"},
+        {"dream", "{}"}, /* of another daemon */
     };
     run_bench *b = *state;
 
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 3; i++)
         run_bench_submit_stored(b, i + 1, cases[i].kind, cases[i].request);
     run_bench_finish_all(b, 10);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 3; i++)
         assert_int_equal(run_bench_state(b, i + 1), EBMD_JOB_FAILED);
 }
 
