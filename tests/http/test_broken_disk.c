@@ -150,6 +150,65 @@ static void a_start_without_room(void **state)
     assert_non_null(strstr(line, "full"));
 }
 
+/* Looks at the open jobs until they say so; fails the test if they never do. */
+static void wait_slots(const char *text)
+{
+    for (int i = 0; i < 6000; i++) {
+        http_reply r;
+        bool found;
+
+        assert_true(http_call(d.admin, "GET", "/v1/slots", "", NULL, &r));
+        found = r.status == 200 && strstr(r.body, text);
+        http_reply_clear(&r);
+        if (found)
+            return;
+        real_sleep_ms(10);
+    }
+    fail_msg("no job says %s", text);
+}
+
+/* A request that waits for its job. Returns the connection. */
+static int send_and_wait(const char *body)
+{
+    char text[256];
+    int fd = http_connect(d.port);
+
+    snprintf(text, sizeof(text),
+             "POST /v1/sample HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+             "Connection: close\r\nContent-Length: %zu\r\n\r\n%s",
+             strlen(body), body);
+    assert_true(fd >= 0 && http_send_text(fd, text));
+    return fd;
+}
+
+/* A job that has ended, and whose end there is no room to write, does not hold up a stop: who waits
+ * for it is answered, and the next process makes it again. */
+static void a_stop_without_room(void **state)
+{
+    http_reply r;
+    char id[64];
+    int fd = send_and_wait(SLOW);
+
+    (void)state;
+    wait_slots("\"parts_done\":0");
+    touch(full);
+    wait_slots("\"parts_done\":1"); /* and there it stays */
+    kill(d.pid, SIGTERM);
+    while (!daemon_logged(&d, "\"draining\""))
+        real_sleep_ms(10);
+    assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0); /* jobs are not waited for any more */
+    assert_true(http_read(fd, true, &r));
+    assert_int_equal(r.status, 503);
+    assert_non_null(strstr(r.body, "\"interrupted\""));
+    assert_non_null(http_header(&r, "X-Job-Id", id, sizeof(id)));
+    http_reply_clear(&r);
+    close(fd);
+    assert_int_equal(unlink(full), 0);
+    assert_true(start(true));
+    assert_true(is_in(id, "succeeded", 100));
+    assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
+}
+
 /* C9: after the first failed sync nobody knows what the disk holds. The end is 74, and the next
  * process finds every job whose id was given away. */
 static void one_lost_sync(void **state)
@@ -197,6 +256,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(no_room_for_a_while, setup, teardown),
         cmocka_unit_test_setup_teardown(a_start_without_room, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_stop_without_room, setup, teardown),
         cmocka_unit_test_setup_teardown(one_lost_sync, setup, teardown),
         cmocka_unit_test_setup_teardown(a_lost_sync_of_the_file, setup, teardown),
     };

@@ -343,21 +343,23 @@ void ebmd_sched_stepped(ebmd_sched *s, const ebmd_task *task, const ebmd_quantum
     pthread_mutex_unlock(&s->lock);
 }
 
-/* After an end that could not be written for want of memory or disk, it is tried again; whatever
- * else goes wrong, the store has the job and will give it to somebody. */
-static bool stays(const ebmd_task *task, ebm_status st)
+/* After an end that could not be written for want of memory or disk, it is tried again, unless we
+ * are closed: a stop does not wait for a disk. Whatever else goes wrong, the store has the job and
+ * will give it to somebody. */
+static bool stays(const ebmd_sched *s, const ebmd_task *task, ebm_status st)
 {
     if (task->duty == EBMD_SAVE)
         return st == EBM_OK || st == EBM_ERR_NOMEM || st == EBM_ERR_LIMIT;
-    return task->duty == EBMD_FINISH && (st == EBM_ERR_NOMEM || st == EBM_ERR_LIMIT);
+    return task->duty == EBMD_FINISH && !s->closed && (st == EBM_ERR_NOMEM || st == EBM_ERR_LIMIT);
 }
 
 void ebmd_sched_settled(ebmd_sched *s, const ebmd_task *task, ebm_status st)
 {
     ebmd_run *run = task->run;
-    bool keep = stays(task, st);
+    bool keep;
 
     pthread_mutex_lock(&s->lock);
+    keep = stays(s, task, st);
     run->in_service = false;
     if (keep) {
         ebmd_run_space_saves(run);
@@ -434,8 +436,10 @@ void ebmd_sched_close(ebmd_sched *s)
 {
     pthread_mutex_lock(&s->lock);
     s->closed = true;
-    for (ebmd_run *run = s->runs; run; run = run->next)
+    for (ebmd_run *run = s->runs; run; run = run->next) {
         run->release = true;
+        run->retry_at = 0.0; /* the last try is now */
+    }
     pthread_cond_broadcast(&s->more);
     pthread_mutex_unlock(&s->lock);
 }

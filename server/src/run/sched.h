@@ -70,7 +70,8 @@ bool ebmd_sched_uses(ebmd_sched *s, const ebm_model *model);
 /* Claims nothing, or again whatever there is: what is open goes on, what is queued waits. */
 void ebmd_sched_pause(ebmd_sched *s, bool paused);
 bool ebmd_sched_paused(ebmd_sched *s);
-/* Claims nothing more and gives every job back; workers end when that is done. */
+/* Claims nothing more and gives every job back; workers end when that is done. An end that cannot
+ * be written is left to the next process, which finds the job running. */
 void ebmd_sched_close(ebmd_sched *s);
 
 /* Jobs that may be open here side by side. */

@@ -341,6 +341,36 @@ static void closing(void **state)
         assert_int_equal(run_bench_state(b, i), EBMD_JOB_QUEUED);
 }
 
+/* The next duty of a job that somebody stops. */
+static ebmd_task next_finish(run_bench *b)
+{
+    ebmd_task task;
+
+    assert_true(ebmd_sched_next(b->sched, &b->seen, &task));
+    assert_int_equal(task.duty, EBMD_FINISH);
+    return task;
+}
+
+/* An end that there is no room to write is kept to be tried again, but not beyond a stop. */
+static void closing_without_room(void **state)
+{
+    run_bench *b = *state;
+    ebmd_task task;
+
+    run_bench_submit(b, 1, "{\"steps_per_level\":2000,\"seed\":1}", "");
+    turn(b, 10);
+    ebmd_sched_cancel(b->sched, run_bench_id(1));
+    task = next_finish(b);
+    ebmd_sched_settled(b->sched, &task, EBM_ERR_LIMIT);
+    assert_int_equal(ebmd_sched_open(b->sched), 1);
+    ebmd_sched_close(b->sched);
+    task = next_finish(b); /* at once, not a second later */
+    ebmd_sched_settled(b->sched, &task, EBM_ERR_LIMIT);
+    assert_int_equal(ebmd_sched_open(b->sched), 0);
+    assert_false(ebmd_sched_next(b->sched, &b->seen, &task));
+    assert_int_equal(run_bench_state(b, 1), EBMD_JOB_RUNNING); /* for the next process to find */
+}
+
 /* A run whose model has been replaced could only begin again elsewhere: it is not pushed out, and
  * workers are told to tidy once it has gone. */
 static void an_old_model_stays(void **state)
@@ -449,6 +479,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(slots_shown, setup, teardown),
         cmocka_unit_test_setup_teardown(readings, setup, teardown),
         cmocka_unit_test_setup_teardown(closing, setup, teardown),
+        cmocka_unit_test_setup_teardown(closing_without_room, setup, teardown),
         cmocka_unit_test_setup_teardown(an_old_model_stays, setup, teardown),
         cmocka_unit_test_setup_teardown(too_large_by_now, setup, teardown),
         cmocka_unit_test_setup_teardown(stopped_with_chains, setup, teardown),
