@@ -143,7 +143,8 @@ struct ebmd_kind {
      * beginning. No part goes on before all have come so far, so that whoever stops the job loses
      * no more than that. NULL: at once. */
     bool (*keepable)(const ebmd_plan *plan, int32_t part, const void *state);
-    /* Gradient evaluations that a part has behind it: work units, and usage. */
+    /* Gradient evaluations that a part has behind it, at most plan->part_work: work units, and
+     * usage. */
     int64_t (*spent)(const ebmd_plan *plan, int32_t part, const void *state);
 
     /* What the first outputs of parts are, e.g. "image/png"; NULL: nothing that a client is shown.

@@ -173,11 +173,16 @@ void ebmd_run_space_saves(ebmd_run *run)
     run->save_after_ms = fmin(EBMD_SAVE_MS, 2.0 * fmax(FIRST_SAVE_MS, run->save_after_ms));
 }
 
+/* Of the plan, not the work that was stored with the job: with a model of more levels in the place
+ * of the one it was asked of, that is another number. */
+static int64_t work_of(const ebmd_run *run)
+{
+    return run->plan.part_work * run->plan.parts;
+}
+
 int64_t ebmd_run_work_left(const ebmd_run *run)
 {
-    int64_t left = run->lease.work - spent(run);
-
-    return left > 0 ? left : 0;
+    return work_of(run) - spent(run);
 }
 
 /* The mean over the chains on their way that show something. */
@@ -201,7 +206,7 @@ static ebmd_reading mean_reading(const ebmd_run *run)
 
 ebmd_progress ebmd_run_progress(const ebmd_run *run)
 {
-    const double all = (double)run->lease.work;
+    const double all = (double)work_of(run);
     const ebmd_reading mean = mean_reading(run);
 
     return (ebmd_progress){.fraction = all > 0.0 ? (double)spent(run) / all : 1.0,

@@ -433,6 +433,22 @@ static ebmd_progress progress_of_first(run_bench *b)
     return slot.progress;
 }
 
+/* A job whose stored work, 100, is that of a model with fewer levels: 900 evaluations are the
+ * whole.
+ */
+static void more_levels_by_now(void **state)
+{
+    run_bench *b = *state;
+
+    run_bench_submit_stored(b, 1, "sample", "{\"n\":3,\"steps_per_level\":150,\"seed\":1}");
+    for (int i = 1; i < 9; i++) {
+        turn(b, 100);
+        assert_true(progress_of_first(b).fraction == i * 100.0 / 900.0);
+    }
+    run_bench_finish_all(b, 100);
+    assert_true(run_bench_is_done(b, 1));
+}
+
 /* Chains that start at samples: no chain goes on before all have their start, so that a stop finds
  * either no step to lose or something to keep of every chain. */
 static void stopped_with_chains(void **state)
@@ -482,6 +498,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(closing_without_room, setup, teardown),
         cmocka_unit_test_setup_teardown(an_old_model_stays, setup, teardown),
         cmocka_unit_test_setup_teardown(too_large_by_now, setup, teardown),
+        cmocka_unit_test_setup_teardown(more_levels_by_now, setup, teardown),
         cmocka_unit_test_setup_teardown(stopped_with_chains, setup, teardown),
     };
 
