@@ -368,6 +368,43 @@ static void pause_resume_and_kill(void **state)
     json_decref(whole);
 }
 
+static void restart(const char *const *more)
+{
+    assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
+    assert_true(daemon_start(&d, more));
+}
+
+/* Chains that go on are as long in the queue as what is ahead of them. */
+static void small_extensions(void **state)
+{
+    static const char wait[] = "{\"model\":\"a-tiny\",\"seed\":1}"; /* 3 levels of 5 steps */
+    const char *const few[] = {"--workers", "2", "--store", d.store, "--queue-work", "1000", NULL};
+    const char *const many[] = {"--workers", "2", "--store", d.store, NULL};
+    json_t *set = json_call(
+        d.port, "POST", "/mcmc",
+        "{\"model\":\"a-tiny\",\"chains\":2,\"steps\":2000,\"thin\":100,\"seed\":5}", 200);
+    char path[160], first[64], id[64];
+    json_t *queue, *job;
+
+    (void)state;
+    restart(few);
+    assert_int_equal(http_status(d.admin, "POST", "/v1/admin/pause", "", NULL), 200);
+    job_begin(d.port, "/sample", wait, first);
+    snprintf(path, sizeof(path), "/v1/chains/%s/extend", id_of(set));
+    assert_int_equal(job_send(d.port, path, "", "{\"steps\":1000}", id), 429);
+    assert_int_equal(job_send(d.port, path, "", "{\"steps\":1}", id), 202);
+    queue = json_call(d.port, "GET", "/v1/queue", NULL, 200);
+    assert_int_equal(json_integer_value(json_object_get(queue, "work")), 15 + 2);
+    json_decref(queue);
+    assert_int_equal(http_status(d.admin, "POST", "/v1/admin/resume", "", NULL), 200);
+    job = job_end(d.port, id);
+    assert_string_equal(json_string_value(json_object_get(job, "status")), "succeeded");
+    json_decref(job);
+    json_decref(job_end(d.port, first));
+    json_decref(set);
+    restart(many);
+}
+
 /* M05: what led to the end of a chain that left the finite numbers is kept. */
 static void divergence(void **state)
 {
@@ -462,6 +499,7 @@ int main(void)
         cmocka_unit_test(divergence),
         cmocka_unit_test(refusals),
         cmocka_unit_test(damaged_files),
+        cmocka_unit_test(small_extensions), /* the last: it starts the daemon anew */
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -85,7 +85,7 @@ void run_bench_submit(run_bench *b, int i, const char *body, const char *owner)
     plan.kind = &ebmd_kind_sample;
     assert_int_equal(ebmd_kind_sample.canon(&plan, &request, &spec.request_size, NULL), EBM_OK);
     spec.request = request;
-    spec.work = plan.part_work * plan.parts;
+    spec.work = ebmd_plan_work(&plan);
     spec.parts = plan.parts;
     spec.priority = plan.priority < 0 ? EBMA_PRIORITY_DEFAULT : plan.priority;
     spec.timeout_ms = plan.timeout_ms;

@@ -170,6 +170,8 @@ struct ebmd_kind {
     ebm_status (*restore)(const ebmd_plan *plan, int32_t part, const void *bytes, void *state);
 };
 
+/* Gradient evaluations that a job of this plan has ahead of it when it begins. */
+int64_t ebmd_plan_work(const ebmd_plan *plan);
 /* One after the other; NULL: there are no more. */
 const ebmd_kind *ebmd_kind_at(size_t i);
 /* @err NULL: no kind of this name */

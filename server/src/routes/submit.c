@@ -120,7 +120,7 @@ static ebmd_spec spec_of(const ebmd_app *app, const ebmd_request *r, const ebmd_
                        .digest = key->body,
                        .created_ms = d->created_ms,
                        .timeout_ms = plan->timeout_ms,
-                       .work = plan->part_work * plan->parts,
+                       .work = ebmd_plan_work(plan),
                        .parts = plan->parts,
                        .priority = priority_of(app, r, plan),
                        .request = d->request,

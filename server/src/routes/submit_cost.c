@@ -5,16 +5,10 @@
 
 #include "base/clock.h"
 
-/* What is still to be done: chains that go on bring what they have behind them. */
-static int64_t work_ahead(const ebmd_plan *plan)
-{
-    return plan->part_work * plan->parts - plan->behind;
-}
-
 /* Takes the job's work from its owner's quota, if there is enough. */
 ebmd_cost ebmd_cost_charge(const ebmd_app *app, const ebmd_request *r, const ebmd_plan *plan)
 {
-    ebmd_cost b = {.work = (double)work_ahead(plan), .seconds = 1};
+    ebmd_cost b = {.work = (double)ebmd_plan_work(plan), .seconds = 1};
 
     b.paid = !app->keys ||
              ebmd_keys_spend(app->keys, r->grant.owner, b.work, ebmd_clock_ms(), &b.seconds);
@@ -24,7 +18,7 @@ ebmd_cost ebmd_cost_charge(const ebmd_app *app, const ebmd_request *r, const ebm
 /* A request beyond the operator's bound could hold the machine for hours. */
 bool ebmd_cost_fits(const ebmd_app *app, ebmd_request *r, const ebmd_plan *plan)
 {
-    long long work = (long long)work_ahead(plan);
+    long long work = (long long)ebmd_plan_work(plan);
     ebma_problem problem = {.code = EBMA_OK};
     char detail[128];
     ebma_field_error e = {.code = "too_much_work", .detail = detail};

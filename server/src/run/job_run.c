@@ -23,6 +23,23 @@ void ebmd_run_log(const ebmd_run_env *env, const ebmd_run *run, const char *even
     ebmd_log_event(env->log, EBMD_WARN, event, fields, 3);
 }
 
+static int64_t spent(const ebmd_run *run)
+{
+    int64_t sum = (int64_t)run->first_open * run->plan.part_work;
+
+    for (int32_t k = run->first_open; k < run->plan.parts; k++)
+        sum += run->part[k].spent;
+    return sum;
+}
+
+/* What its parts have behind them and the job has not done: chains that go on bring it along. */
+static void count_behind(ebmd_run *run)
+{
+    int64_t behind = spent(run) - run->grad_evals;
+
+    run->plan.behind = behind > 0 ? behind : 0;
+}
+
 /* A checkpoint that cannot be used costs time, not the job. */
 static ebm_status resume(const ebmd_run_env *env, ebmd_run *run, ebm_error *err)
 {
@@ -45,7 +62,10 @@ static ebm_status resume(const ebmd_run_env *env, ebmd_run *run, ebm_error *err)
         run->done = 0;
         return EBM_OK;
     }
-    return st == EBM_OK ? EBM_OK : ebm_error_set(err, st, run->lease.id, "%s", cause.text);
+    if (st != EBM_OK)
+        return ebm_error_set(err, st, run->lease.id, "%s", cause.text);
+    count_behind(run);
+    return EBM_OK;
 }
 
 static ebm_status parse(const ebmd_run_env *env, ebmd_run *run, ebm_error *err)
@@ -149,15 +169,6 @@ void ebmd_run_free(ebmd_run *run)
 
 /* --- looking ------------------------------------------------------------------------------ */
 
-static int64_t spent(const ebmd_run *run)
-{
-    int64_t sum = (int64_t)run->first_open * run->plan.part_work;
-
-    for (int32_t k = run->first_open; k < run->plan.parts; k++)
-        sum += run->part[k].spent;
-    return sum;
-}
-
 size_t ebmd_run_bytes(const ebmd_run *run)
 {
     return ebm_arena_used(run->arena) + (size_t)run->plan.parts * run->plan.state_size;
@@ -173,16 +184,16 @@ void ebmd_run_space_saves(ebmd_run *run)
     run->save_after_ms = fmin(EBMD_SAVE_MS, 2.0 * fmax(FIRST_SAVE_MS, run->save_after_ms));
 }
 
-/* Of the plan, not the work that was stored with the job: with a model of more levels in the place
- * of the one it was asked of, that is another number. */
-static int64_t work_of(const ebmd_run *run)
+/* Of the work that the plan had ahead of it: that which was stored with the job is another number
+ * with a model of more levels in the place of the one it was asked of. */
+static int64_t done_of(const ebmd_run *run)
 {
-    return run->plan.part_work * run->plan.parts;
+    return spent(run) - run->plan.behind;
 }
 
 int64_t ebmd_run_work_left(const ebmd_run *run)
 {
-    return work_of(run) - spent(run);
+    return ebmd_plan_work(&run->plan) - done_of(run);
 }
 
 /* The mean over the chains on their way that show something. */
@@ -206,10 +217,10 @@ static ebmd_reading mean_reading(const ebmd_run *run)
 
 ebmd_progress ebmd_run_progress(const ebmd_run *run)
 {
-    const double all = (double)work_of(run);
+    const double all = (double)ebmd_plan_work(&run->plan);
     const ebmd_reading mean = mean_reading(run);
 
-    return (ebmd_progress){.fraction = all > 0.0 ? (double)spent(run) / all : 1.0,
+    return (ebmd_progress){.fraction = all > 0.0 ? (double)done_of(run) / all : 1.0,
                            .parts_done = run->done,
                            .level = run->sight.level,
                            .levels = run->sight.levels,

@@ -61,7 +61,7 @@ typedef struct ebmd_row {
     char model[EBMD_MODEL_SIZE]; /* id; "" if that was not noted */
     char code[EBMD_CODE_SIZE];   /* problem code of a job that did not succeed, else "" */
     int64_t seq;                 /* order of arrival */
-    int64_t work;                /* gradient evaluations of the whole job, known before it runs */
+    int64_t work;                /* gradient evaluations that the job began with ahead of it */
     int64_t fence;               /* lease epoch: grows with every claim */
     int64_t created_ms, started_ms, completed_ms; /* Unix milliseconds, 0 = not yet */
     int64_t deadline_ms;                          /* Unix milliseconds, 0 = none */

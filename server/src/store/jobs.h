@@ -136,7 +136,7 @@ typedef struct ebmd_lease {
 typedef enum ebmd_beat_verdict { EBMD_KEEP, EBMD_STOP, EBMD_LOST } ebmd_beat_verdict;
 
 typedef struct ebmd_progress {
-    double fraction; /* 0..1 of the work */
+    double fraction; /* 0..1 of the work that the job began with ahead of it */
     int32_t parts_done;
     /* where the part stands that was worked on last; levels 0: nowhere in particular */
     int32_t level, levels, step, steps;

@@ -90,6 +90,29 @@ static void going_on(void **state)
     ebm_free(undisturbed);
 }
 
+/* Chains that go on bring what they have behind them, and their job is not at work on that. */
+static void going_on_from_chains(void **state)
+{
+    run_bench *b = *state;
+    ebmd_run *run = half_done(b);
+
+    run->grad_evals = 0; /* as if others had done the 53 of 120 */
+    assert_int_equal(ebmd_run_save(&b->env, run, true, NULL), EBM_OK);
+    ebmd_run_free(run);
+    run = run_bench_take_up(b);
+    assert_true(ebmd_run_progress(run).fraction == 0.0);
+    assert_int_equal(ebmd_run_work_left(run), 67);
+    step(b, run, 1, 17);
+    ebmd_run_take_stock(run, 1);
+    assert_true(ebmd_run_progress(run).fraction == 17.0 / 67.0);
+    assert_int_equal(ebmd_run_work_left(run), 50);
+    assert_int_equal(ebmd_run_save(&b->env, run, true, NULL), EBM_OK);
+    ebmd_run_free(run);
+    run = run_bench_take_up(b);
+    assert_true(ebmd_run_progress(run).fraction == 17.0 / 67.0); /* in another process, too */
+    ebmd_run_free(run);
+}
+
 /* A result that is not the one that was saved is made again, with the same bytes. */
 static void a_result_that_changed(void **state)
 {
@@ -271,6 +294,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(going_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(going_on_from_chains, setup, teardown),
         cmocka_unit_test_setup_teardown(a_result_that_changed, setup, teardown),
         cmocka_unit_test_setup_teardown(every_change_is_noticed, setup, teardown),
         cmocka_unit_test_setup_teardown(forged_checkpoints, setup, teardown),
