@@ -13,6 +13,7 @@
 #define MAGIC       "EBMDCKP2"
 #define ORDER       0x01020304u
 #define DIGEST_SIZE 64u
+#define COUNT_MAX   EBMD_WORK_MAX /* of evaluations and quanta: no job comes to more */
 
 typedef struct head {
     char magic[8];
@@ -113,6 +114,13 @@ static bool digest_holds(const unsigned char *bytes, size_t size)
     return memcmp(bytes + size - DIGEST_SIZE, digest, DIGEST_SIZE) == 0;
 }
 
+/* Before anything is added to them. */
+static bool counts_ok(const head *h)
+{
+    return h->grad_evals >= 0 && h->grad_evals <= COUNT_MAX && h->quanta >= 0 &&
+           h->quanta <= COUNT_MAX && isfinite(h->side_sum) && h->side_sum >= 0.0;
+}
+
 /* A head of this very job: all but what it counts is known beforehand. Checkpoints of before name
  * the weights alone, and are taken as they are. */
 static bool head_fits(const head *h, const ebmd_run *run)
@@ -124,8 +132,7 @@ static bool head_fits(const head *h, const ebmd_run *run)
     same.grad_evals = h->grad_evals;
     same.quanta = h->quanta;
     same.side_sum = h->side_sum;
-    return memcmp(&same, h, sizeof(same)) == 0 && h->grad_evals >= 0 && h->quanta >= 0 &&
-           isfinite(h->side_sum) && h->side_sum >= 0.0;
+    return memcmp(&same, h, sizeof(same)) == 0 && counts_ok(h);
 }
 
 static bool entry_ok(const entry *e)

@@ -181,6 +181,8 @@ static void forged_checkpoints(void **state)
                 {12, INT32_MAX},               /* parts */
                 {16, 1},                       /* size of a state */
                 {24, 'x'},                     /* model */
+                {92, INT32_MAX},               /* evaluations that nothing can be added to */
+                {100, INT32_MAX},              /* quanta */
                 {112, 7},                      /* phase of part 0 */
                 {112, -1},                     /* phase of part 0 */
                 {112, EBMD_PART_BEGUN},        /* a state that is not there */
