@@ -202,6 +202,30 @@ static void canceled_and_late(void **state)
                 run_bench_state(b, 2) == EBMD_JOB_CANCELED);
 }
 
+/* Where a job stands in the queue of fair shares. */
+static double vtime_of(run_bench *b, int i)
+{
+    ebmd_view v;
+
+    assert_int_equal(b->store->ops->get(b->store, run_bench_id(i), NULL, &v), EBM_OK);
+    return v.row.vtime;
+}
+
+/* An owner pays for what was done of a job, and not for what was left. */
+static void canceled_is_given_back(void **state)
+{
+    run_bench *b = *state;
+
+    run_bench_submit(b, 1, "{\"steps_per_level\":2000,\"seed\":1}", "alice"); /* 4000 in all */
+    for (int i = 0; i < 3; i++)
+        turn(b, 10);
+    ebmd_sched_cancel(b->sched, run_bench_id(1));
+    run_bench_finish_all(b, 10);
+    assert_int_equal(run_bench_state(b, 1), EBMD_JOB_CANCELED);
+    run_bench_submit(b, 2, "{\"seed\":1}", "alice");
+    assert_true(vtime_of(b, 2) == 30.0);
+}
+
 /* Images that were done before the end are there, up to the first that was not. */
 static void canceled_with_images(void **state)
 {
@@ -488,6 +512,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(paused, setup, teardown),
         cmocka_unit_test_setup_teardown(too_many_open_jobs, setup, teardown),
         cmocka_unit_test(too_much_memory),
+        cmocka_unit_test_setup_teardown(canceled_is_given_back, setup, teardown),
         cmocka_unit_test_setup_teardown(canceled_with_images, setup, teardown),
         cmocka_unit_test_setup_teardown(a_worker_that_hangs, setup, teardown),
         cmocka_unit_test_setup_teardown(the_same_bytes, setup, teardown),
