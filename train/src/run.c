@@ -1,4 +1,5 @@
-/* A whole training run: start or resume, iterate, report, checkpoint, show samples, save. */
+/* A whole training run: start or resume, iterate, report, checkpoint, show samples. Its end is in
+ * run_end.c. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,51 +10,21 @@
 #include "ebm/io.h"
 #include "ebm/memory.h"
 #include "report/history_read.h"
-#include "report/metrics_log.h"
 #include "report/report_sheets.h"
-#include "report/run_report.h"
-#include "report/sheet.h"
 #include "save/checkpoint.h"
 #include "save/manifest_facts.h"
 #include "save/out_lock.h"
-#include "trainer.h"
+#include "run_internal.h"
 #include "validate.h"
-#include "watch.h"
 
 /* Images on a sheet of samples during training: a square, quick to make. */
-#define SHEET_IMAGES       36
-#define FINAL_SHEET_IMAGES 64
-
-typedef struct run {
-    const ebmt_run_options *opt;
-    int lock; /* on out_dir, for as long as it is open; -1: none */
-    ebmt__trainer *tr;
-    ebmt_metrics *metrics;
-    ebmt__history *history;
-    ebmt__watch watch;
-    double *validation; /* gap and its error [2,T] */
-    bool checkpoint_due;
-    char *config_json;
-    struct timespec begin;
-} run;
+#define SHEET_IMAGES 36
 
 static double seconds_since(const struct timespec *begin)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)(now.tv_sec - begin->tv_sec) + 1e-9 * (double)(now.tv_nsec - begin->tv_nsec);
-}
-
-/* In a group one process has to do with files and with people. */
-static bool leads(const run *r)
-{
-    return ebmt_group_rank(r->opt->group) == 0;
-}
-
-static void note(const run *r, const char *line)
-{
-    if (leads(r) && r->opt->hooks.note)
-        r->opt->hooks.note(r->opt->hooks.user, line);
 }
 
 /* The model's id is the last component of the output directory. */
@@ -65,7 +36,7 @@ static const char *id_of(const char *dir)
 
 /* --- resume --------------------------------------------------------------------------------- */
 
-static ebm_status resume(run *r, ebm_error *err)
+static ebm_status resume(ebmt__run *r, ebm_error *err)
 {
     char *saved = NULL, line[96];
     bool same_kernels = true;
@@ -74,19 +45,19 @@ static ebm_status resume(run *r, ebm_error *err)
     if (st == EBM_OK)
         st = ebmt__config_compare(saved, r->config_json, &same_kernels, err);
     if (st == EBM_OK && !same_kernels)
-        note(r,
-             "other kernels than the checkpoint's: from here on numbers are rounded differently");
+        ebmt__run_note(
+            r, "other kernels than the checkpoint's: from here on numbers are rounded differently");
     if (st == EBM_OK) {
         snprintf(line, sizeof line, "resuming at iteration %lld",
                  (long long)r->tr->state.iteration);
-        note(r, line);
+        ebmt__run_note(r, line);
     }
     ebm_free(saved);
     return st;
 }
 
 /* Everyone goes on from the leader's state; no other process needs the files. */
-static ebm_status share_state(run *r, ebm_error *err)
+static ebm_status share_state(ebmt__run *r, ebm_error *err)
 {
     ebmt_state *s = &r->tr->state;
     const struct {
@@ -110,81 +81,41 @@ static ebm_status share_state(run *r, ebm_error *err)
     return st;
 }
 
-static ebm_status restore(run *r, ebm_error *err)
+static ebm_status restore(ebmt__run *r, ebm_error *err)
 {
-    ebm_status st = leads(r) ? resume(r, err) : EBM_OK;
+    ebm_status st = ebmt__run_leads(r) ? resume(r, err) : EBM_OK;
     st = ebmt_group_agree(r->opt->group, st, NULL, err);
     return st == EBM_OK ? share_state(r, err) : st;
 }
 
-/* --- what is left behind on the way --------------------------------------------------------- */
+/* --- the way --------------------------------------------------------------------------------- */
 
-static ebm_status write_sheet(run *r, const char *name, int32_t images, ebm_error *err)
-{
-    char path[4096];
-    if (r->tr->g->channels == 2 &&
-        r->tr->g->height == 1) /* points make no pictures; `ebm eval2d` draws their density */
-        return EBM_OK;
-    int n = snprintf(path, sizeof path, "%s/%s", r->opt->out_dir, name);
-    if (n < 0 || (size_t)n >= sizeof path)
-        return ebm_error_set(err, EBM_ERR_ARG, "out", "the path is too long");
-    ebmt__trainer_average(r->tr);
-    return ebmt__sheet_write(r->tr->averaged, r->tr->pool, r->tr->config.seed, images, path, err);
-}
-
-/* The report is there to be looked at: a run goes on without it. */
-static void write_report(run *r, const char *outcome)
-{
-    char line[200];
-    ebm_error err = {0};
-    const ebmt__run_report report = {.history = r->history,
-                                     .dir = r->opt->out_dir,
-                                     .title = r->opt->title ? r->opt->title : "",
-                                     .config_json = r->config_json,
-                                     .outcome = outcome};
-    if (ebmt__run_report_write(&report, &err) == EBM_OK)
-        return;
-    snprintf(line, sizeof line, "no report written: %.150s", err.text);
-    note(r, line);
-}
-
-static ebm_status periodic_sheet(run *r, ebm_error *err)
+static ebm_status periodic_sheet(ebmt__run *r, ebm_error *err)
 {
     char name[64];
     int64_t i = r->tr->state.iteration;
     if (r->opt->samples_every == 0 || i % r->opt->samples_every != 0)
         return EBM_OK;
     snprintf(name, sizeof name, EBMT_SHEET_NAME, (long long)i);
-    ebm_status st = write_sheet(r, name, SHEET_IMAGES, err);
+    ebm_status st = ebmt__run_sheet(r, name, SHEET_IMAGES, err);
     if (st == EBM_ERR_DIVERGED) { /* early sheets may: the weights themselves are fine */
-        note(r, "samples diverged, no sheet written");
+        ebmt__run_note(r, "samples diverged, no sheet written");
         st = EBM_OK;
         *err = (ebm_error){0};
     }
     return st;
 }
 
-/* Machines of different kinds may round differently; better no model than a mixture of two. */
-static ebm_status check_weights(const run *r, ebm_error *err)
-{
-    const ebmt_state *s = &r->tr->state;
-    char hex[65];
-    if (ebmt_group_size(r->opt->group) == 1)
-        return EBM_OK;
-    ebm_sha256_hex(s->params, s->n_params * sizeof *s->params, hex);
-    return ebmt_group_check_same(r->opt->group, "the weights", hex, err);
-}
-
-static ebm_status save_checkpoint(run *r, ebm_error *err)
+static ebm_status save_checkpoint(ebmt__run *r, ebm_error *err)
 {
     ebm_status st = ebmt_checkpoint_save(r->opt->out_dir, &r->tr->state, r->config_json, err);
     if (st == EBM_OK)
-        write_report(r, "");
+        ebmt__run_page(r, "");
     return st;
 }
 
 /* Whether a checkpoint is to be saved now: in time, or late when the run was uneasy in between. */
-static bool checkpoint_is_due(run *r)
+static bool checkpoint_is_due(ebmt__run *r)
 {
     if (r->opt->checkpoint_every > 0 && r->tr->state.iteration % r->opt->checkpoint_every == 0)
         r->checkpoint_due = true;
@@ -196,7 +127,7 @@ static bool checkpoint_is_due(run *r)
 
 /* The sheet comes before the checkpoint: a run killed between the two draws it again when resumed,
    and none goes on from a checkpoint whose sheet nobody drew. */
-static ebm_status periodic(run *r, bool save, ebm_error *err)
+static ebm_status periodic(ebmt__run *r, bool save, ebm_error *err)
 {
     ebm_status st = periodic_sheet(r, err);
     if (st == EBM_OK && save)
@@ -204,14 +135,14 @@ static ebm_status periodic(run *r, bool save, ebm_error *err)
     return st;
 }
 
-static bool validation_is_due(const run *r)
+static bool validation_is_due(const ebmt__run *r)
 {
-    return leads(r) && r->opt->held_out && r->opt->validation_every > 0 &&
+    return ebmt__run_leads(r) && r->opt->held_out && r->opt->validation_every > 0 &&
            r->tr->state.iteration % r->opt->validation_every == 0;
 }
 
 /* Tells metrics and caller of the iteration; *go_on becomes false when the caller wants to stop. */
-static ebm_status report(run *r, bool *go_on, ebm_error *err)
+static ebm_status report(ebmt__run *r, bool *go_on, ebm_error *err)
 {
     const ebmt__trainer *tr = r->tr;
     double *gap = validation_is_due(r) ? r->validation : NULL;
@@ -235,11 +166,11 @@ static ebm_status report(run *r, bool *go_on, ebm_error *err)
                               .validation_error = error};
     ebmt__history_add(r->history, &line);
     *go_on = !r->opt->hooks.report || r->opt->hooks.report(r->opt->hooks.user, &line);
-    return leads(r) ? ebmt__metrics_append(r->metrics, &line, err) : EBM_OK;
+    return ebmt__run_leads(r) ? ebmt__metrics_append(r->metrics, &line, err) : EBM_OK;
 }
 
 /* One iteration, and whether it was a healthy one. */
-static ebm_status step(run *r, ebm_error *err)
+static ebm_status step(ebmt__run *r, ebm_error *err)
 {
     const ebmt__level_stats *s = &r->tr->stats;
     ebm_status st = ebmt__trainer_step(r->tr, err);
@@ -254,20 +185,20 @@ static ebm_status step(run *r, ebm_error *err)
 }
 
 /* What follows a step: first what all processes do together, then what may fail in one alone. */
-static ebm_status after_step(run *r, bool *stop, ebm_error *err)
+static ebm_status after_step(ebmt__run *r, bool *stop, ebm_error *err)
 {
     bool go_on = true, save = checkpoint_is_due(r);
-    ebm_status st = save ? check_weights(r, err) : EBM_OK;
+    ebm_status st = save ? ebmt__run_check_weights(r, err) : EBM_OK;
     if (st == EBM_OK)
         st = report(r, &go_on, err);
-    if (st == EBM_OK && leads(r))
+    if (st == EBM_OK && ebmt__run_leads(r))
         st = periodic(r, save, err);
     *stop = !go_on;
     return ebmt_group_agree(r->opt->group, st, stop, err);
 }
 
 /* A step ends alike in all processes. */
-static ebm_status iterate(run *r, ebm_error *err)
+static ebm_status iterate(ebmt__run *r, ebm_error *err)
 {
     bool stop = false;
     ebm_status st = EBM_OK;
@@ -279,102 +210,9 @@ static ebm_status iterate(run *r, ebm_error *err)
     return st;
 }
 
-/* --- the end -------------------------------------------------------------------------------- */
+/* --- the beginning --------------------------------------------------------------------------- */
 
-static ebm_status save_model(run *r, ebm_error *err)
-{
-    char version[32], *facts = NULL;
-    const char *command = r->opt->command_line ? r->opt->command_line : "";
-    ebm_status st =
-        ebmt__manifest_facts(command, r->tr->state.iteration, r->config_json, &facts, err);
-    if (st != EBM_OK)
-        return st;
-    snprintf(version, sizeof version, "%lld", (long long)r->tr->state.iteration);
-    const ebm_manifest_extra extra = {.version = version,
-                                      .title = r->opt->title,
-                                      .licence = r->opt->licence,
-                                      .training_json = facts};
-    ebmt__trainer_average(r->tr);
-    st = ebm_model_save(r->tr->averaged, &extra, r->opt->out_dir, err);
-    ebm_free(facts);
-    return st;
-}
-
-/* Goes back to the newest checkpoint. @err NOT_FOUND: there is none */
-static ebm_status step_back(run *r, ebm_error *err)
-{
-    char *saved = NULL, line[96];
-    ebm_status st = ebmt_checkpoint_load(r->opt->out_dir, &r->tr->state, &saved, r->opt->hooks.note,
-                                         r->opt->hooks.user, err);
-    if (st == EBM_OK) {
-        snprintf(line, sizeof line, "kept the weights of iteration %lld",
-                 (long long)r->tr->state.iteration);
-        note(r, line);
-    }
-    ebm_free(saved);
-    return st;
-}
-
-/* The checkpoint of the end, unless the signs are bad: then the one before is kept, if any. */
-static ebm_status last_checkpoint(run *r, ebm_error *err)
-{
-    int64_t newest = -1;
-    ebm_status st = EBM_OK;
-    if (ebmt__watch_uneasy(&r->watch))
-        st = ebmt__checkpoint_newest(r->opt->out_dir, &newest, err);
-    if (st != EBM_OK)
-        return st;
-    return newest >= 0 ? step_back(r, err)
-                       : ebmt_checkpoint_save(r->opt->out_dir, &r->tr->state, r->config_json, err);
-}
-
-/* A run that was told to stop draws no last sheet: somebody waits for it to end. */
-static ebm_status leave_model(run *r, ebm_error *err)
-{
-    bool complete = r->tr->state.iteration == r->tr->config.iterations;
-    ebm_status st = last_checkpoint(r, err);
-    if (st == EBM_OK)
-        st = save_model(r, err);
-    if (st == EBM_OK && complete)
-        st = write_sheet(r, "samples.png", FINAL_SHEET_IMAGES, err);
-    write_report(r, complete ? "The run is complete." : "Stopped on request.");
-    return st;
-}
-
-static ebm_status finish(run *r, ebm_error *err)
-{
-    ebm_status st = check_weights(r, err);
-    if (st == EBM_OK && leads(r))
-        st = leave_model(r, err);
-    return ebmt_group_agree(r->opt->group, st, NULL, err);
-}
-
-/* After a divergence: the model of the newest checkpoint, if there is one. */
-static void keep_last_good(run *r)
-{
-    char line[96];
-    ebm_error err = {0};
-    ebm_status st = step_back(r, &err);
-    if (st == EBM_OK)
-        st = save_model(r, &err);
-    if (st != EBM_OK) {
-        snprintf(line, sizeof line, "no earlier weights kept: %.64s", err.text);
-        note(r, line);
-    }
-    write_report(r, "The run diverged.");
-}
-
-/* All diverge together. Nobody leaves before the leader has saved what is good: the first process
-   to exit with an error would take it down. */
-static void end_diverged(run *r)
-{
-    if (leads(r))
-        keep_last_good(r);
-    ebm_status st = ebmt_group_agree(r->opt->group, EBM_OK, NULL, NULL);
-    (void)st; /* there is nothing left that could fail */
-}
-
-static ebm_status make_watch(run *r, ebm_error *err)
+static ebm_status make_watch(ebmt__run *r, ebm_error *err)
 {
     size_t levels = (size_t)r->tr->levels->count;
     r->validation = calloc(2 * levels, sizeof *r->validation);
@@ -408,19 +246,19 @@ static ebm_status check_held_out(const ebmt_run_options *opt, ebm_error *err)
 }
 
 /* Before anything in it is read or swept away: what looks left behind may be another run's. */
-static ebm_status take_out_dir(run *r, ebm_error *err)
+static ebm_status take_out_dir(ebmt__run *r, ebm_error *err)
 {
     ebm_status st = ebm_dir_make(r->opt->out_dir, err);
     return st == EBM_OK ? ebmt__out_lock(r->opt->out_dir, &r->lock, err) : st;
 }
 
 /* What every process has. */
-static ebm_status make_parts(run *r, ebm_error *err)
+static ebm_status make_parts(ebmt__run *r, ebm_error *err)
 {
     ebm_status st = check_texts(r->opt, err);
     if (st == EBM_OK)
         st = check_held_out(r->opt, err);
-    if (st == EBM_OK && leads(r))
+    if (st == EBM_OK && ebmt__run_leads(r))
         st = take_out_dir(r, err);
     if (st == EBM_OK)
         st = ebmt__trainer_create(r->opt, id_of(r->opt->out_dir), &r->tr, err);
@@ -433,7 +271,7 @@ static ebm_status make_parts(run *r, ebm_error *err)
     return st;
 }
 
-static ebm_status check_group(const run *r, ebm_error *err)
+static ebm_status check_group(const ebmt__run *r, ebm_error *err)
 {
     ebm_status st =
         ebmt_group_check_same(r->opt->group, "kernel class", r->opt->kernels->kernel_class, err);
@@ -442,7 +280,7 @@ static ebm_status check_group(const run *r, ebm_error *err)
     return st;
 }
 
-static ebm_status open_files(run *r, ebm_error *err)
+static ebm_status open_files(ebmt__run *r, ebm_error *err)
 {
     const char *dir = r->opt->out_dir;
     ebmt__checkpoint_sweep(dir);
@@ -452,7 +290,7 @@ static ebm_status open_files(run *r, ebm_error *err)
     return st;
 }
 
-static ebm_status prepare(run *r, ebm_error *err)
+static ebm_status prepare(ebmt__run *r, ebm_error *err)
 {
     ebm_status st = ebmt_group_agree(r->opt->group, make_parts(r, err), NULL, err);
     if (st == EBM_OK)
@@ -461,12 +299,13 @@ static ebm_status prepare(run *r, ebm_error *err)
         st = restore(r, err);
     if (st != EBM_OK)
         return st;
-    return ebmt_group_agree(r->opt->group, leads(r) ? open_files(r, err) : EBM_OK, NULL, err);
+    return ebmt_group_agree(r->opt->group, ebmt__run_leads(r) ? open_files(r, err) : EBM_OK, NULL,
+                            err);
 }
 
 ebm_status ebmt_run(const ebmt_run_options *opt, ebm_error *err)
 {
-    run r = {.opt = opt, .lock = -1};
+    ebmt__run r = {.opt = opt, .lock = -1};
     ebm_error own = {0};
     ebm_error *e = err ? err : &own;
     clock_gettime(CLOCK_MONOTONIC, &r.begin);
@@ -474,9 +313,9 @@ ebm_status ebmt_run(const ebmt_run_options *opt, ebm_error *err)
     if (st == EBM_OK)
         st = iterate(&r, e);
     if (st == EBM_OK)
-        st = finish(&r, e);
+        st = ebmt__run_finish(&r, e);
     else if (st == EBM_ERR_DIVERGED && r.tr)
-        end_diverged(&r);
+        ebmt__run_end_diverged(&r);
     ebmt__watch_clear(&r.watch);
     free(r.validation);
     ebmt__metrics_close(r.metrics);
