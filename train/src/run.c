@@ -36,24 +36,34 @@ static const char *id_of(const char *dir)
 
 /* --- resume --------------------------------------------------------------------------------- */
 
+/* What differs in the settings is named rather than the vector whose length it changes. */
+static ebm_status load_same(ebmt__run *r, bool *same_kernels, ebm_error *err)
+{
+    char *saved = NULL;
+    ebm_error loading = {0};
+    ebm_status st = ebmt_checkpoint_load(r->opt->out_dir, &r->tr->state, &saved, r->opt->hooks.note,
+                                         r->opt->hooks.user, &loading);
+    ebm_status same =
+        saved ? ebmt__config_compare(saved, r->config_json, same_kernels, err) : EBM_OK;
+    ebm_free(saved);
+    if (same != EBM_OK)
+        return same;
+    return st == EBM_OK ? EBM_OK : ebm_error_set(err, st, loading.where, "%s", loading.text);
+}
+
 static ebm_status resume(ebmt__run *r, ebm_error *err)
 {
-    char *saved = NULL, line[96];
+    char line[96];
     bool same_kernels = true;
-    ebm_status st = ebmt_checkpoint_load(r->opt->out_dir, &r->tr->state, &saved, r->opt->hooks.note,
-                                         r->opt->hooks.user, err);
-    if (st == EBM_OK)
-        st = ebmt__config_compare(saved, r->config_json, &same_kernels, err);
-    if (st == EBM_OK && !same_kernels)
-        ebmt__run_note(
-            r, "other kernels than the checkpoint's: from here on numbers are rounded differently");
-    if (st == EBM_OK) {
-        snprintf(line, sizeof line, "resuming at iteration %lld",
-                 (long long)r->tr->state.iteration);
-        ebmt__run_note(r, line);
-    }
-    ebm_free(saved);
-    return st;
+    ebm_status st = load_same(r, &same_kernels, err);
+    if (st != EBM_OK)
+        return st;
+    if (!same_kernels)
+        ebmt__run_note(r, "other kernels than the checkpoint's: from here on numbers are rounded "
+                          "differently");
+    snprintf(line, sizeof line, "resuming at iteration %lld", (long long)r->tr->state.iteration);
+    ebmt__run_note(r, line);
+    return EBM_OK;
 }
 
 /* Everyone goes on from the leader's state; no other process needs the files. */

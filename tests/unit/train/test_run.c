@@ -245,6 +245,12 @@ static void test_resume_is_exact(void **state)
     assert_int_equal(ebmt_run(&opt, &err), EBM_ERR_ARG);
     assert_string_equal(err.where, "resume");
     opt.config.lr = 1e-3;
+    err = (ebm_error){0};
+    opt.config.schedule.count++; /* changes the length of what a checkpoint holds, too */
+    assert_int_equal(ebmt_run(&opt, &err), EBM_ERR_ARG);
+    assert_string_equal(err.where, "resume");
+    assert_non_null(strstr(err.text, "num_levels is 7, was 6"));
+    opt.config.schedule.count--;
     opt.config.iterations = 9;
     assert_int_equal(ebmt_run(&opt, NULL), EBM_OK);
 }

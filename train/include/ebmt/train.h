@@ -126,10 +126,12 @@ typedef struct ebmt_state {
 EBM_API EBM_MUST_CHECK ebm_status ebmt_checkpoint_save(const char *dir, const ebmt_state *state,
                                                        const char *config_json, ebm_error *err);
 /* Loads the newest checkpoint of DIR that is whole into a state whose sizes are set and whose
- * vectors are allocated; damaged newer ones are named through `note` (may be NULL).
- * @own *config_json: ebm_free()
- * @err NOT_FOUND (none that is whole), SHAPE (of another network), NOMEM; IO: a file, or the
- *      directory, cannot be read now, which is no damage: try again rather than lose it */
+ * vectors are allocated; damaged newer ones are named through `note` (may be NULL). After an error
+ * the state is as it was.
+ * @own *config_json: ebm_free(); NULL after an error other than SHAPE
+ * @err NOT_FOUND (none that is whole), NOMEM; SHAPE: of another network or number of levels, of
+ *      which *config_json tells; IO: a file, or the directory, cannot be read now, which is no
+ *      damage: try again rather than lose it */
 EBM_API EBM_MUST_CHECK ebm_status ebmt_checkpoint_load(const char *dir, ebmt_state *state,
                                                        char **config_json,
                                                        void (*note)(void *user, const char *line),

@@ -354,7 +354,23 @@ static ebm_status check_digest(const ebm_safetensors *file, const vector *v, con
     return EBM_OK;
 }
 
-static ebm_status read_vector(const ebm_safetensors *file, const vector *v, ebm_error *err)
+static ebm_status check_finite(const ebm_st_tensor *t, ebm_error *err)
+{
+    float some[256];
+    ebm_status st = EBM_OK;
+    for (size_t at = 0; at < t->count && st == EBM_OK; at += sizeof some / sizeof *some) {
+        ebm_st_tensor part = *t;
+        part.data += at * sizeof *some;
+        part.count = t->count - at;
+        if (part.count > sizeof some / sizeof *some)
+            part.count = sizeof some / sizeof *some;
+        st = ebm_st_to_float(&part, part.count, some, err);
+    }
+    return st;
+}
+
+/* All that could be wrong with a vector, before any is taken. */
+static ebm_status check_vector(const ebm_safetensors *file, const vector *v, ebm_error *err)
 {
     const ebm_st_tensor *t = ebm_safetensors_find(file, v->name);
     ebm_status st;
@@ -370,21 +386,17 @@ static ebm_status read_vector(const ebm_safetensors *file, const vector *v, ebm_
         return ebm_error_set(err, EBM_ERR_SHAPE, v->name,
                              "%zu values, this network has %zu: another network's checkpoint",
                              t->count, v->count);
-    return ebm_st_to_float(t, v->count, v->values, err);
+    return check_finite(t, err);
 }
 
-static ebm_status read_whole(const ebm_safetensors *file, ebmt_state *state, char **config,
-                             ebm_error *err)
+static ebm_status take_vector(const ebm_safetensors *file, const vector *v, ebm_error *err)
 {
-    vector v[N_VECTORS];
-    list_vectors(state, v);
-    ebm_status st = check_format(file, err);
-    if (st == EBM_OK)
-        st = read_counters(file, state, err);
-    for (size_t i = 0; i < N_VECTORS && st == EBM_OK; i++)
-        st = read_vector(file, &v[i], err);
-    if (st != EBM_OK)
-        return st;
+    const ebm_st_tensor *t = ebm_safetensors_find(file, v->name);
+    return t ? ebm_st_to_float(t, v->count, v->values, err) : EBM_OK;
+}
+
+static ebm_status copy_config(const ebm_safetensors *file, char **config, ebm_error *err)
+{
     const char *text = ebm_safetensors_metadata(file, "config");
     *config = ebm_alloc(strlen(text) + 1, 1);
     if (!*config)
@@ -393,6 +405,31 @@ static ebm_status read_whole(const ebm_safetensors *file, ebmt_state *state, cha
     return EBM_OK;
 }
 
+/* The configuration comes before the vectors: it tells why those may have other lengths. The state
+ * is touched when nothing can fail any more: a run may still need what is in it. */
+static ebm_status read_whole(const ebm_safetensors *file, int64_t iteration, ebmt_state *state,
+                             char **config, ebm_error *err)
+{
+    vector v[N_VECTORS];
+    ebmt_state counted = *state;
+    list_vectors(state, v);
+    ebm_status st = check_format(file, err);
+    if (st == EBM_OK)
+        st = read_counters(file, &counted, err);
+    if (st == EBM_OK && counted.iteration != iteration)
+        st = damaged(err, "iteration", "the file's name and content name different iterations");
+    if (st == EBM_OK)
+        st = copy_config(file, config, err);
+    for (size_t i = 0; i < N_VECTORS && st == EBM_OK; i++)
+        st = check_vector(file, &v[i], err);
+    for (size_t i = 0; i < N_VECTORS && st == EBM_OK; i++)
+        st = take_vector(file, &v[i], err);
+    if (st == EBM_OK)
+        *state = counted;
+    return st;
+}
+
+/* *config: also with SHAPE, else NULL after an error */
 static ebm_status load_one(const char *path, int64_t iteration, ebmt_state *state, char **config,
                            ebm_error *err)
 {
@@ -405,11 +442,10 @@ static ebm_status load_one(const char *path, int64_t iteration, ebmt_state *stat
     st = ebm_safetensors_parse(data, size, &file, err);
     if (st != EBM_OK)
         goto out;
-    st = read_whole(file, state, config, err);
-    if (st == EBM_OK && state->iteration != iteration) {
+    st = read_whole(file, iteration, state, config, err);
+    if (st != EBM_OK && st != EBM_ERR_SHAPE) {
         ebm_free(*config);
         *config = NULL;
-        st = damaged(err, "iteration", "the file's name and content name different iterations");
     }
 out:
     ebm_safetensors_free(file);

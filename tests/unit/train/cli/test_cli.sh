@@ -223,8 +223,8 @@ says err "/network/attention: no maps of the network are 14 pixels high"
 attend 64 --attention -1
 says err "--attention"
 attend 0 --attention 28 --objective hybrid --warm-start 1
-attend 65 --attention 0 --objective hybrid --warm-start 1 --resume
-says err "another network's checkpoint"
+attend 64 --attention 0 --objective hybrid --warm-start 1 --resume
+says err "attention is absent, was 28"
 # shellcheck disable=SC2086
 expect 65 train --data "$work/data" --out "$work/plain" $small --iterations 2 --init-from "$work/attentive"
 says err "another network"

@@ -1,4 +1,5 @@
 /* Checkpoints: what was saved comes back, damage is found and passed over, two are kept. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,6 +22,7 @@
 #define N_PARAMS   5
 #define N_SPECTRAL 2
 #define N_WATCH    3
+#define BEFORE     1000 /* iteration of a state that nothing is loaded into */
 #define CONFIG     "{\"ch\":8,\"title\":\"a \\\"quoted\\\" one\"}"
 
 static void fill(float *v, size_t n, float from)
@@ -93,12 +95,13 @@ static void count_note(void *user, const char *line)
     ++*n;
 }
 
-/* Loads and returns the iteration, or -status. */
+/* Loads and returns the iteration, or -status. An error leaves the state as it was; one of another
+ * network has its configuration. */
 static int64_t load(const char *dir, int *notes, ebm_error *err)
 {
-    ebmt_state s;
+    ebmt_state s = make_state(N_PARAMS, N_SPECTRAL, BEFORE);
     char *config = NULL;
-    assert_int_equal(ebmt_state_init(N_PARAMS, N_SPECTRAL, N_WATCH, &s, NULL), EBM_OK);
+    fill(s.watch, N_WATCH, -7.0f);
     *notes = 0;
     ebm_status st = ebmt_checkpoint_load(dir, &s, &config, count_note, notes, err);
     int64_t result = -(int64_t)st;
@@ -109,7 +112,13 @@ static int64_t load(const char *dir, int *notes, ebm_error *err)
         result = s.iteration;
         ebmt_state_clear(&want);
     } else {
-        assert_null(config);
+        ebmt_state before = make_state(N_PARAMS, N_SPECTRAL, BEFORE);
+        fill(before.watch, N_WATCH, -7.0f);
+        assert_same_state(&s, &before);
+        ebmt_state_clear(&before);
+        assert_true((config != NULL) == (st == EBM_ERR_SHAPE));
+        if (config)
+            assert_string_equal(config, CONFIG);
     }
     ebm_free(config);
     ebmt_state_clear(&s);
@@ -290,18 +299,35 @@ static void test_none_is_whole(void **state)
     assert_int_equal(notes, 1);
 }
 
+static void expect_another(const char *dir, ebmt_state other, const char *where)
+{
+    ebm_error err = {0};
+    int notes;
+    assert_int_equal(ebmt_checkpoint_save(dir, &other, CONFIG, NULL), EBM_OK);
+    assert_int_equal(load(dir, &notes, &err), -EBM_ERR_SHAPE);
+    assert_string_equal(err.where, where);
+    assert_int_equal(notes, 0);
+    ebmt_state_clear(&other);
+}
+
 /* Another network's checkpoint is an error, not damage: an older one is not taken instead. */
 static void test_another_network(void **state)
 {
-    ebmt_state other = make_state(N_PARAMS + 1, N_SPECTRAL, 5);
-    ebm_error err = {0};
-    int notes;
     save(*state, 1);
-    assert_int_equal(ebmt_checkpoint_save(*state, &other, CONFIG, NULL), EBM_OK);
-    assert_int_equal(load(*state, &notes, &err), -EBM_ERR_SHAPE);
-    assert_string_equal(err.where, "params");
-    assert_int_equal(notes, 0);
-    ebmt_state_clear(&other);
+    expect_another(*state, make_state(N_PARAMS, N_SPECTRAL + 1, 5), "spectral_u");
+    expect_another(*state, make_state(N_PARAMS + 1, N_SPECTRAL, 6), "params");
+}
+
+/* A number that is none, in the last vector of a file that is whole otherwise. */
+static void test_not_finite(void **state)
+{
+    ebmt_state s = make_state(N_PARAMS, N_SPECTRAL, 5);
+    int notes;
+    s.watch[N_WATCH - 1] = NAN;
+    assert_int_equal(ebmt_checkpoint_save(*state, &s, CONFIG, NULL), EBM_OK);
+    assert_int_equal(load(*state, &notes, NULL), -EBM_ERR_NOT_FOUND);
+    assert_int_equal(notes, 1);
+    ebmt_state_clear(&s);
 }
 
 static void test_cannot_save(void **state)
@@ -373,6 +399,7 @@ int main(void)
         TEMP_DIR_TEST(test_unreadable_is_no_damage),
         TEMP_DIR_TEST(test_none_is_whole),
         TEMP_DIR_TEST(test_another_network),
+        TEMP_DIR_TEST(test_not_finite),
         TEMP_DIR_TEST(test_cannot_save),
         TEMP_DIR_TEST(test_half_written_files_go),
         TEMP_DIR_TEST(test_no_memory),
