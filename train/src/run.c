@@ -107,13 +107,7 @@ static ebm_status periodic_sheet(ebmt__run *r, ebm_error *err)
     if (r->opt->samples_every == 0 || i % r->opt->samples_every != 0)
         return EBM_OK;
     snprintf(name, sizeof name, EBMT_SHEET_NAME, (long long)i);
-    ebm_status st = ebmt__run_sheet(r, name, SHEET_IMAGES, err);
-    if (st == EBM_ERR_DIVERGED) { /* early sheets may: the weights themselves are fine */
-        ebmt__run_note(r, "samples diverged, no sheet written");
-        st = EBM_OK;
-        *err = (ebm_error){0};
-    }
-    return st;
+    return ebmt__run_sheet(r, name, SHEET_IMAGES, err);
 }
 
 static ebm_status save_checkpoint(ebmt__run *r, ebm_error *err)

@@ -3,7 +3,6 @@
 
 #include "ebm/memory.h"
 #include "run_internal.h"
-#include "save/checkpoint.h"
 #include "save/manifest_facts.h"
 
 /* Images on the sheet of a run that is complete. */
@@ -28,45 +27,96 @@ static ebm_status save_model(ebmt__run *r, ebm_error *err)
     return st;
 }
 
-/* Goes back to the newest checkpoint. @err NOT_FOUND: there is none */
-static ebm_status step_back(ebmt__run *r, ebm_error *err)
+/* Goes back to the newest checkpoint that is whole. False, with a note, if there is none: the state
+ * is then what it was. */
+static bool step_back(ebmt__run *r)
 {
-    char *saved = NULL, line[96];
+    char *saved = NULL, line[320];
+    ebm_error err = {0};
     ebm_status st = ebmt_checkpoint_load(r->opt->out_dir, &r->tr->state, &saved, r->opt->hooks.note,
-                                         r->opt->hooks.user, err);
-    if (st == EBM_OK) {
-        snprintf(line, sizeof line, "kept the weights of iteration %lld",
-                 (long long)r->tr->state.iteration);
-        ebmt__run_note(r, line);
-    }
+                                         r->opt->hooks.user, &err);
     ebm_free(saved);
-    return st;
+    if (st == EBM_OK)
+        return true;
+    snprintf(line, sizeof line, "no earlier weights to keep: %s", err.text);
+    ebmt__run_note(r, line);
+    return false;
 }
 
-/* The checkpoint of the end, unless the signs are bad: then the one before is kept, if any. */
+/* The checkpoint of the end, unless the signs are bad: then the one before is kept, if any. Weights
+ * that look bad are better than none: people can look at them. */
 static ebm_status last_checkpoint(ebmt__run *r, ebm_error *err)
 {
-    int64_t newest = -1;
-    ebm_status st = EBM_OK;
-    if (ebmt__watch_uneasy(&r->watch))
-        st = ebmt__checkpoint_newest(r->opt->out_dir, &newest, err);
+    if (ebmt__watch_uneasy(&r->watch)) {
+        if (step_back(r))
+            return EBM_OK;
+        ebmt__run_note(r, "signs of a divergence at the end: the weights are saved all the same");
+    }
+    return ebmt_checkpoint_save(r->opt->out_dir, &r->tr->state, r->config_json, err);
+}
+
+/* After a step back: people are told when the older model is there, not before. */
+static ebm_status save_kept(ebmt__run *r, ebm_error *err)
+{
+    char line[96];
+    ebm_status st = save_model(r, err);
     if (st != EBM_OK)
         return st;
-    return newest >= 0 ? step_back(r, err)
-                       : ebmt_checkpoint_save(r->opt->out_dir, &r->tr->state, r->config_json, err);
+    snprintf(line, sizeof line, "kept the weights of iteration %lld",
+             (long long)r->tr->state.iteration);
+    ebmt__run_note(r, line);
+    return EBM_OK;
+}
+
+/* What a run has come to. */
+typedef struct ending {
+    int64_t reached; /* iterations done, */
+    int64_t kept;    /* those of the weights that are left: fewer after a step back */
+    bool complete;
+} ending;
+
+/* What the report says of the end: of what has been done, not of what was meant to be. */
+static void tell_ending(ebmt__run *r, const ending *e, ebm_status st, const ebm_error *err)
+{
+    char line[512];
+    if (st != EBM_OK)
+        snprintf(line, sizeof line, "The run ended with an error: %s: %s", err->where, err->text);
+    else if (e->kept < e->reached)
+        snprintf(line, sizeof line,
+                 "Signs of a divergence at the end: the model is that of iteration %lld; --resume "
+                 "repeats from there.",
+                 (long long)e->kept);
+    else
+        snprintf(line, sizeof line, "%s",
+                 e->complete ? "The run is complete." : "Stopped on request.");
+    ebmt__run_page(r, line);
+}
+
+/* Somebody who asked for a stop takes what there is. Somebody who did not is told that the last
+ * iterations are missing, in a way that a script notices. */
+static ebm_status judge_ending(const ending *e, ebm_error *err)
+{
+    if (!e->complete || e->kept >= e->reached)
+        return EBM_OK;
+    return ebm_error_set(err, EBM_ERR_DIVERGED, "levels",
+                         "signs of a divergence at iteration %lld: the model is that of iteration "
+                         "%lld",
+                         (long long)e->reached, (long long)e->kept);
 }
 
 /* A run that was told to stop draws no last sheet: somebody waits for it to end. */
 static ebm_status leave_model(ebmt__run *r, ebm_error *err)
 {
-    bool complete = r->tr->state.iteration == r->tr->config.iterations;
+    ending e = {.reached = r->tr->state.iteration};
+    e.complete = e.reached >= r->tr->config.iterations;
     ebm_status st = last_checkpoint(r, err);
+    e.kept = r->tr->state.iteration;
     if (st == EBM_OK)
-        st = save_model(r, err);
-    if (st == EBM_OK && complete)
+        st = e.kept < e.reached ? save_kept(r, err) : save_model(r, err);
+    if (st == EBM_OK && e.complete)
         st = ebmt__run_sheet(r, "samples.png", FINAL_SHEET_IMAGES, err);
-    ebmt__run_page(r, complete ? "The run is complete." : "Stopped on request.");
-    return st;
+    tell_ending(r, &e, st, err);
+    return st == EBM_OK ? judge_ending(&e, err) : st;
 }
 
 ebm_status ebmt__run_finish(ebmt__run *r, ebm_error *err)
@@ -80,13 +130,10 @@ ebm_status ebmt__run_finish(ebmt__run *r, ebm_error *err)
 /* After a divergence: the model of the newest checkpoint, if there is one. */
 static void keep_last_good(ebmt__run *r)
 {
-    char line[96];
+    char line[320];
     ebm_error err = {0};
-    ebm_status st = step_back(r, &err);
-    if (st == EBM_OK)
-        st = save_model(r, &err);
-    if (st != EBM_OK) {
-        snprintf(line, sizeof line, "no earlier weights kept: %.64s", err.text);
+    if (step_back(r) && save_kept(r, &err) != EBM_OK) {
+        snprintf(line, sizeof line, "no model of earlier weights saved: %s", err.text);
         ebmt__run_note(r, line);
     }
     ebmt__run_page(r, "The run diverged.");

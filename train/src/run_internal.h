@@ -26,7 +26,8 @@ typedef struct ebmt__run {
 bool ebmt__run_leads(const ebmt__run *r);
 void ebmt__run_note(const ebmt__run *r, const char *line);
 
-/* Draws a sheet of samples of the averaged weights; none of points. @err DIVERGED, IO, NOMEM */
+/* Draws a sheet of samples of the averaged weights; none of points. Samples that diverge make none,
+ * and a note: the weights themselves may be fine. @err ARG, IO, NOMEM */
 EBM_MUST_CHECK ebm_status ebmt__run_sheet(ebmt__run *r, const char *name, int32_t images,
                                           ebm_error *err);
 

@@ -21,6 +21,7 @@ void ebmt__run_note(const ebmt__run *r, const char *line)
 ebm_status ebmt__run_sheet(ebmt__run *r, const char *name, int32_t images, ebm_error *err)
 {
     char path[4096];
+    ebm_error own = {0};
     if (r->tr->g->channels == 2 &&
         r->tr->g->height == 1) /* points make no pictures; `ebm eval2d` draws their density */
         return EBM_OK;
@@ -28,7 +29,13 @@ ebm_status ebmt__run_sheet(ebmt__run *r, const char *name, int32_t images, ebm_e
     if (n < 0 || (size_t)n >= sizeof path)
         return ebm_error_set(err, EBM_ERR_ARG, "out", "the path is too long");
     ebmt__trainer_average(r->tr);
-    return ebmt__sheet_write(r->tr->averaged, r->tr->pool, r->tr->config.seed, images, path, err);
+    ebm_status st =
+        ebmt__sheet_write(r->tr->averaged, r->tr->pool, r->tr->config.seed, images, path, &own);
+    if (st == EBM_ERR_DIVERGED) {
+        ebmt__run_note(r, "samples diverged, no sheet written");
+        return EBM_OK;
+    }
+    return st == EBM_OK ? EBM_OK : ebm_error_set(err, st, own.where, "%s", own.text);
 }
 
 void ebmt__run_page(ebmt__run *r, const char *outcome)

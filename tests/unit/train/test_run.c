@@ -253,6 +253,13 @@ static void test_resume_is_exact(void **state)
     opt.config.schedule.count--;
     opt.config.iterations = 9;
     assert_int_equal(ebmt_run(&opt, NULL), EBM_OK);
+
+    /* fewer than are done: there is nothing to do, and nobody asked for a stop */
+    opt.config.iterations = 5;
+    assert_int_equal(ebmt_run(&opt, NULL), EBM_OK);
+    read_file(split_dir, "report.html", &a, &na);
+    assert_non_null(strstr((const char *)a, "9 iterations. The run is complete."));
+    ebm_free(a);
 }
 
 /* What a run leaves behind opens as a model. */

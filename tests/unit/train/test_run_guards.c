@@ -1,10 +1,11 @@
-/* What guards a run: the stop before a divergence, the validation gap, a start from other weights.
- */
+/* What guards a run: the stop before a divergence, what is left and said at the end, the validation
+ * gap, a start from other weights. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,6 +20,7 @@
 #include "ebmt/train.h"
 #include "random_net.h"
 #include "run_scene.h"
+#include "save/checkpoint.h"
 #include "temp_dir.h"
 #include "trainer.h"
 #include "validate.h"
@@ -48,43 +50,221 @@ static void test_last_good_weights(void **state)
     ebm_model_unref(m);
 }
 
+/* What the hooks of a run on its way to a divergence know. */
+typedef struct burning {
+    char dir[TEMP_PATH_MAX];
+    int64_t last;     /* stops after this iteration */
+    int64_t damage;   /* flips a byte of every checkpoint after this one; 0: never */
+    char notes[4096]; /* what the run said */
+    uint8_t *pixels;  /* [RUN_IMAGES * RUN_DIM] */
+    ebmt_dataset data;
+    ebmt_run_options opt;
+    ebm_error err;
+} burning;
+
+static void flip_a_byte(const char *dir, int64_t iteration)
+{
+    char name[64], path[TEMP_PATH_MAX];
+    unsigned char *bytes;
+    size_t size;
+    (void)snprintf(name, sizeof name, "checkpoint-%lld.safetensors", (long long)iteration);
+    assert_true(temp_dir_join(dir, name, path));
+    if (access(path, F_OK) != 0)
+        return;
+    assert_int_equal(ebm_file_read(dir, name, 1 << 24, &bytes, &size, NULL), EBM_OK);
+    bytes[size / 2] ^= 1;
+    assert_true(temp_dir_write(dir, name, bytes, size));
+    ebm_free(bytes);
+}
+
 static bool stop_at(void *user, const ebmt_report *report)
 {
-    const int64_t *last = user;
-    return report->iteration < *last;
+    const burning *b = user;
+    if (report->iteration == b->damage)
+        for (int64_t i = 1; i <= report->iteration; i++)
+            flip_a_byte(b->dir, i);
+    return report->iteration < b->last;
+}
+
+static void keep_note(void *user, const char *line)
+{
+    burning *b = user;
+    size_t at = strlen(b->notes);
+    (void)snprintf(b->notes + at, sizeof b->notes - at, "%s\n", line);
+}
+
+/* A learning rate that ends in a divergence after some tens of iterations. */
+static void set_fire(burning *b, const char *parent, const char *name)
+{
+    *b = (burning){.last = 300};
+    b->pixels = malloc(RUN_IMAGES * RUN_DIM);
+    assert_non_null(b->pixels);
+    assert_true(temp_dir_join(parent, name, b->dir));
+    b->data = run_bars(b->pixels);
+    b->opt = (ebmt_run_options){.config = run_config(EBMT_HYBRID),
+                                .data = &b->data,
+                                .out_dir = b->dir,
+                                .checkpoint_every = 1,
+                                .hooks = {.user = b, .report = stop_at, .note = keep_note},
+                                .threads = 2,
+                                .kernels = kernel_set("blas")};
+    b->opt.config.iterations = 300;
+    b->opt.config.lr = b->opt.config.lr_warm_start = 0.002;
+}
+
+static ebm_status burn(burning *b)
+{
+    b->err = (ebm_error){0};
+    b->notes[0] = '\0';
+    return ebmt_run(&b->opt, &b->err);
+}
+
+/* Returns the iteration at which an undisturbed run diverges; the text is that of its error. */
+static int64_t find_divergence(const char *parent, char text[256])
+{
+    burning b;
+    set_fire(&b, parent, "whole");
+    b.opt.checkpoint_every = 0;
+    assert_int_equal(burn(&b), EBM_ERR_DIVERGED);
+    const char *at = strstr(b.err.text, "at iteration ");
+    assert_non_null(at);
+    if (text)
+        memcpy(text, b.err.text, sizeof b.err.text);
+    free(b.pixels);
+    return strtol(at + strlen("at iteration "), NULL, 10);
+}
+
+static int64_t model_version(const char *dir)
+{
+    ebm_model *m = NULL;
+    assert_int_equal(ebmm_model_open(dir, kernel_set("ref"), &m, NULL), EBM_OK);
+    int64_t version = strtol(ebm_model_describe(m)->version, NULL, 10);
+    ebm_model_unref(m);
+    return version;
+}
+
+static void expect_page(const char *dir, const char *text, bool there)
+{
+    unsigned char *page;
+    size_t size;
+    assert_int_equal(ebm_file_read(dir, "report.html", 1 << 24, &page, &size, NULL), EBM_OK);
+    if ((strstr((const char *)page, text) != NULL) != there)
+        fail_msg("the report %s \"%s\"", there ? "lacks" : "has", text);
+    ebm_free(page);
 }
 
 /* A run that is stopped and resumed on its way to a divergence diverges where it would have: what
- * the guard has seen is part of the checkpoint, and none is made of weights that look bad. */
+ * the guard has seen is part of the checkpoint. */
 static void test_guard_survives_a_stop(void **state)
 {
-    char dir[2][TEMP_PATH_MAX], said[200];
-    uint8_t pixels[RUN_IMAGES * RUN_DIM];
-    const ebmt_dataset data = run_bars(pixels);
-    ebm_error err = {0};
-    int64_t last = 0;
-    assert_true(temp_dir_join(*state, "whole", dir[0]) && temp_dir_join(*state, "cut", dir[1]));
-    ebmt_run_options opt = {.config = run_config(EBMT_HYBRID),
-                            .data = &data,
-                            .out_dir = dir[0],
-                            .checkpoint_every = 1,
-                            .hooks = {.user = &last, .report = stop_at},
-                            .threads = 2,
-                            .kernels = kernel_set("blas")};
-    opt.config.iterations = last = 300;
-    opt.config.lr = opt.config.lr_warm_start = 0.002;
-    assert_int_equal(ebmt_run(&opt, &err), EBM_ERR_DIVERGED);
-    const char *at = strstr(err.text, "at iteration ");
-    assert_non_null(at);
-    memcpy(said, err.text, sizeof said);
-    last = strtol(at + strlen("at iteration "), NULL, 10) - 1;
-    opt.out_dir = dir[1];
-    assert_int_equal(ebmt_run(&opt, NULL), EBM_OK);
-    opt.resume = true;
-    last = 300;
-    err = (ebm_error){0};
-    assert_int_equal(ebmt_run(&opt, &err), EBM_ERR_DIVERGED);
-    assert_string_equal(err.text, said);
+    char said[256];
+    burning b;
+    int64_t end = find_divergence(*state, said) - 1;
+    set_fire(&b, *state, "cut");
+    b.last = end;
+    assert_int_equal(burn(&b), EBM_OK); /* a stop that was asked for is no error */
+    assert_in_range(model_version(b.dir), 1, end - 1);
+    expect_page(b.dir, "Signs of a divergence at the end", true);
+    b.opt.resume = true;
+    b.last = 300;
+    assert_int_equal(burn(&b), EBM_ERR_DIVERGED);
+    assert_string_equal(b.err.text, said);
+    free(b.pixels);
+}
+
+/* All iterations done, with bad signs at the end: the model is that of the newest checkpoint, and
+ * neither the status nor the report says that all is well. */
+static void test_uneasy_end(void **state)
+{
+    int64_t newest = 0, end = find_divergence(*state, NULL) - 1;
+    char text[96];
+    burning b;
+    set_fire(&b, *state, "short");
+    b.opt.config.iterations = end;
+    assert_int_equal(burn(&b), EBM_ERR_DIVERGED);
+    assert_int_equal(ebmt__checkpoint_newest(b.dir, &newest, NULL), EBM_OK);
+    assert_in_range(newest, 1, end - 1);
+    assert_int_equal(model_version(b.dir), newest);
+    (void)snprintf(text, sizeof text, "the model is that of iteration %lld", (long long)newest);
+    assert_non_null(strstr(b.err.text, text));
+    expect_page(b.dir, text, true);
+    expect_page(b.dir, "The run is complete.", false);
+    (void)snprintf(text, sizeof text, "kept the weights of iteration %lld\n", (long long)newest);
+    assert_non_null(strstr(b.notes, text));
+    free(b.pixels);
+}
+
+/* Without a checkpoint to go back to, weights that look bad are better than none; it is said. */
+static void test_uneasy_end_without_checkpoints(void **state)
+{
+    static const char *const names[] = {"none", "damaged"};
+    int64_t end = find_divergence(*state, NULL) - 1;
+    for (int i = 0; i < 2; i++) {
+        burning b;
+        set_fire(&b, *state, names[i]);
+        b.opt.config.iterations = end;
+        b.opt.checkpoint_every = i;
+        b.damage = i ? end : 0;
+        assert_int_equal(burn(&b), EBM_OK);
+        assert_int_equal(model_version(b.dir), end);
+        assert_true((strstr(b.notes, "skipping damaged") != NULL) == (i == 1));
+        assert_non_null(strstr(b.notes, "no earlier weights to keep: no whole checkpoint"));
+        assert_non_null(strstr(b.notes, "saved all the same"));
+        assert_null(strstr(b.notes, "kept the weights"));
+        expect_page(b.dir, "The run is complete.", true);
+        free(b.pixels);
+    }
+}
+
+/* Puts a directory where the run wants to write a file. */
+static void block(const burning *b, const char *name)
+{
+    char path[TEMP_PATH_MAX];
+    assert_true(temp_dir_join(b->dir, name, path));
+    assert_true(mkdir(b->dir, 0700) == 0 && mkdir(path, 0700) == 0);
+}
+
+/* After a divergence that leaves no model nobody is told of weights that were kept. */
+static void test_nothing_kept(void **state)
+{
+    burning b;
+    set_fire(&b, *state, "full");
+    block(&b, "model.json");
+    assert_int_equal(burn(&b), EBM_ERR_DIVERGED);
+    assert_non_null(strstr(b.notes, "no model of earlier weights saved"));
+    assert_null(strstr(b.notes, "kept the weights"));
+    free(b.pixels);
+}
+
+/* The report of a run whose last file cannot be written tells of the error. */
+static void test_end_with_an_error(void **state)
+{
+    burning b;
+    set_fire(&b, *state, "torn");
+    b.opt.config.iterations = 2;
+    block(&b, "samples.png");
+    assert_int_equal(burn(&b), EBM_ERR_IO);
+    expect_page(b.dir, "The run ended with an error: ", true);
+    expect_page(b.dir, "The run is complete.", false);
+    free(b.pixels);
+}
+
+/* Samples that are no numbers make no sheet; the model is there all the same. */
+static void test_samples_that_diverge(void **state)
+{
+    char sheet[TEMP_PATH_MAX];
+    burning b;
+    set_fire(&b, *state, "wild");
+    b.opt.config.iterations = 2;
+    b.opt.config.sampling_factor = 16;
+    b.opt.config.stride = 16.0;
+    assert_int_equal(burn(&b), EBM_OK);
+    assert_non_null(strstr(b.notes, "samples diverged"));
+    assert_true(temp_dir_join(b.dir, "samples.png", sheet));
+    assert_int_equal(access(sheet, F_OK), -1);
+    assert_int_equal(model_version(b.dir), 2);
+    expect_page(b.dir, "The run is complete.", true);
+    free(b.pixels);
 }
 
 /* What the first look at held-out images would stumble over ends the run before it begins. */
@@ -257,6 +437,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEMP_DIR_TEST(test_last_good_weights),
         TEMP_DIR_TEST(test_guard_survives_a_stop),
+        TEMP_DIR_TEST(test_uneasy_end),
+        TEMP_DIR_TEST(test_uneasy_end_without_checkpoints),
+        TEMP_DIR_TEST(test_nothing_kept),
+        TEMP_DIR_TEST(test_end_with_an_error),
+        TEMP_DIR_TEST(test_samples_that_diverge),
         TEMP_DIR_TEST(test_held_out_of_another_shape),
         cmocka_unit_test(test_validation_gap),
         TEMP_DIR_TEST(test_start_from_a_model),

@@ -194,7 +194,9 @@ typedef struct ebmt_run_options {
 /* Trains until config.iterations are done, a hook says stop, or the run diverges: the loss is not
  * finite, or chains and gradients are beyond divergence_limit. Leaves the EMA model in out_dir as
  * a model directory; after DIVERGED that of the newest checkpoint, and none is saved while the
- * signs are bad, so that those weights are good ones.
+ * signs are bad, so that those weights are good ones. A run that ends in such a time leaves the
+ * model of the newest checkpoint too, with DIVERGED if it is complete, EBM_OK if it was stopped; if
+ * there is no checkpoint that is whole, its own weights, with a note. report.html tells which.
  * In a group the shards of the gradient are dealt out and added in the order that one process adds
  * them in, with the same bits; the leader alone reads and writes out_dir, and keeps other processes
  * from training in it by out_dir/.lock.
