@@ -132,8 +132,9 @@ static void test_other_schedules(void **state)
     }
 }
 
-/* The paper's loss goes where it should: after some steps net(y+) > net(y-) more often than not,
- * and matching gets better. A smoke test of signs, not of quality. */
+/* Matching gets better within some steps: a smoke test of the signs from the loss down to the
+ * update of the weights, not of quality. Those of the likelihood term are tested with the
+ * objective. */
 static void test_matching_improves(void **state)
 {
     uint8_t pixels[RUN_IMAGES * RUN_DIM];
