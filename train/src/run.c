@@ -290,7 +290,7 @@ static ebm_status open_files(ebmt__run *r, ebm_error *err)
     ebmt__checkpoint_sweep(dir);
     ebm_status st = ebmt__metrics_open(dir, r->tr->state.iteration, &r->metrics, err);
     if (st == EBM_OK && r->opt->resume)
-        st = ebmt__history_read(r->history, r->tr->levels->count, dir, err);
+        st = ebmt__history_read(r->history, r->tr->levels->count, dir, EBMT_HISTORY_BYTES, err);
     return st;
 }
 

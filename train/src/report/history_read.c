@@ -9,14 +9,12 @@
 #include "ebm/memory.h"
 #include "metrics_log.h"
 
-#define BYTES_READ ((int64_t)64 << 20)
-
 typedef struct reader {
     ebmt__history *h;
     int32_t levels;
-    int64_t line;
-    double *reals; /* [5, levels] */
-    int64_t *seen; /* [levels] */
+    int64_t line, bytes; /* lines met; bytes above which they are thinned */
+    double *reals;       /* [5, levels] */
+    int64_t *seen;       /* [levels] */
 } reader;
 
 static double real_of(const json_t *value)
@@ -71,7 +69,8 @@ static void add_object(const reader *r, const json_t *object)
 static void take_line(void *user, const char *line, int64_t file_bytes)
 {
     reader *r = user;
-    if (r->line++ % (1 + file_bytes / BYTES_READ) != 0)
+    bool turn = r->line++ % (1 + file_bytes / r->bytes) == 0;
+    if (!turn && !strstr(line, "\"validation_gap\""))
         return;
     json_t *object = json_loads(line, 0, NULL);
     if (object)
@@ -79,9 +78,10 @@ static void take_line(void *user, const char *line, int64_t file_bytes)
     json_decref(object);
 }
 
-ebm_status ebmt__history_read(ebmt__history *h, int32_t levels, const char *dir, ebm_error *err)
+ebm_status ebmt__history_read(ebmt__history *h, int32_t levels, const char *dir, int64_t bytes,
+                              ebm_error *err)
 {
-    reader r = {.h = h, .levels = levels};
+    reader r = {.h = h, .levels = levels, .bytes = bytes};
     ebm_status st = EBM_OK;
     r.reals = ebm_alloc(5 * (size_t)levels, sizeof *r.reals);
     r.seen = ebm_alloc((size_t)levels, sizeof *r.seen);

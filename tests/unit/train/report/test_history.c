@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -124,19 +125,66 @@ static void test_read_back(void **state)
     ebmt__history *h = make(LEVELS), *again = make(LEVELS), *other = make(LEVELS + 1);
     (void)state;
     assert_true(temp_dir_make(dir));
-    assert_int_equal(ebmt__history_read(again, LEVELS, dir, NULL), EBM_OK); /* no file yet */
+    assert_int_equal(ebmt__history_read(again, LEVELS, dir, EBMT_HISTORY_BYTES, NULL),
+                     EBM_OK); /* no file yet */
     assert_int_equal(ebmt__metrics_open(dir, 0, &log, NULL), EBM_OK);
     for (int64_t i = 1; i <= 700; i++)
         add(h, log, i);
     ebmt__metrics_close(log);
-    assert_int_equal(ebmt__history_read(again, LEVELS, dir, NULL), EBM_OK);
+    assert_int_equal(ebmt__history_read(again, LEVELS, dir, EBMT_HISTORY_BYTES, NULL), EBM_OK);
     expect_same(h, again);
     /* lines of another number of levels are not ours */
-    assert_int_equal(ebmt__history_read(other, LEVELS + 1, dir, NULL), EBM_OK);
+    assert_int_equal(ebmt__history_read(other, LEVELS + 1, dir, EBMT_HISTORY_BYTES, NULL), EBM_OK);
     assert_true(ebmt__history_last(other) == 0);
     ebmt__history_free(h);
     ebmt__history_free(again);
     ebmt__history_free(other);
+    temp_dir_remove(dir);
+}
+
+static void expect_same_points(const ebmt__history *a, const ebmt__history *b, ebmt__quantity what)
+{
+    for (int32_t row = 0; row < LEVELS; row++)
+        for (int32_t bin = 0; bin < EBMT_HISTORY_BINS; bin++) {
+            double x[2], mean[2];
+            bool there = ebmt__history_at(a, what, row, bin, &x[0], &mean[0]);
+            assert_true(there == ebmt__history_at(b, what, row, bin, &x[1], &mean[1]));
+            assert_true(!there || (x[0] == x[1] && mean[0] == mean[1]));
+        }
+}
+
+static int64_t size_of(const char *dir, const char *name)
+{
+    char path[TEMP_PATH_MAX];
+    struct stat s;
+    assert_true(temp_dir_join(dir, name, path));
+    assert_int_equal(stat(path, &s), 0);
+    return (int64_t)s.st_size;
+}
+
+/* Of a long file every second line is left out, but none of the few with a validation gap, whose
+ * iterations are all even. */
+static void test_thinned_reading(void **state)
+{
+    char dir[TEMP_PATH_MAX];
+    double x, mean;
+    ebmt_metrics *log = NULL;
+    ebmt__history *h = make(LEVELS), *again = make(LEVELS);
+    (void)state;
+    assert_true(temp_dir_make(dir));
+    assert_int_equal(ebmt__metrics_open(dir, 0, &log, NULL), EBM_OK);
+    for (int64_t i = 1; i <= 250; i++)
+        add(h, log, i);
+    ebmt__metrics_close(log);
+    int64_t bytes = size_of(dir, "metrics.jsonl");
+    assert_int_equal(ebmt__history_read(again, LEVELS, dir, bytes, NULL), EBM_OK);
+    expect_same_points(h, again, EBMT_LEVEL_VALIDATION);
+    expect_same_points(h, again, EBMT_LEVEL_VALIDATION_ERROR);
+    for (int32_t b = 0; b < 250; b++) /* odd iterations, and those with a validation */
+        assert_true(ebmt__history_at(again, EBMT_GRAD_NORM, 0, b, &x, &mean) ==
+                    (b % 2 == 0 || (b + 1) % 100 == 0));
+    ebmt__history_free(h);
+    ebmt__history_free(again);
     temp_dir_remove(dir);
 }
 
@@ -157,7 +205,7 @@ static void test_hostile_lines(void **state)
     (void)state;
     assert_true(temp_dir_make(dir));
     assert_true(temp_dir_write(dir, "metrics.jsonl", text, sizeof text - 1));
-    assert_int_equal(ebmt__history_read(h, 1, dir, NULL), EBM_OK);
+    assert_int_equal(ebmt__history_read(h, 1, dir, EBMT_HISTORY_BYTES, NULL), EBM_OK);
     assert_true(ebmt__history_last(h) == 3);
     assert_false(ebmt__history_at(h, EBMT_LEVEL_GAP, 0, 2, &x, &mean));
     assert_true(ebmt__history_at(h, EBMT_LEVEL_MATCHING, 0, 2, &x, &mean) && mean == 1.0);
@@ -176,7 +224,7 @@ static void test_no_memory(void **state)
         ebmt__history *h = NULL;
         ebm_status st = ebmt__history_create(LEVELS, &h, NULL);
         if (st == EBM_OK)
-            st = ebmt__history_read(h, LEVELS, dir, NULL);
+            st = ebmt__history_read(h, LEVELS, dir, EBMT_HISTORY_BYTES, NULL);
         assert_int_equal(st, fail_alloc_hit() ? EBM_ERR_NOMEM : EBM_OK);
         ebmt__history_free(h);
     }
@@ -186,9 +234,13 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_short_run_is_kept_whole), cmocka_unit_test(test_long_run_is_thinned),
-        cmocka_unit_test(test_levels_are_spread),       cmocka_unit_test(test_read_back),
-        cmocka_unit_test(test_hostile_lines),           cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_short_run_is_kept_whole),
+        cmocka_unit_test(test_long_run_is_thinned),
+        cmocka_unit_test(test_levels_are_spread),
+        cmocka_unit_test(test_read_back),
+        cmocka_unit_test(test_thinned_reading),
+        cmocka_unit_test(test_hostile_lines),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
