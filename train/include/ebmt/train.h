@@ -152,7 +152,7 @@ EBM_API EBM_MUST_CHECK ebm_status ebmt_config_to_json(const ebmt_config *config,
 typedef struct ebmt_report {
     int64_t iteration, iterations;
     double seconds;  /* since the run began */
-    double loss;     /* recovery loss, mean over the samples that had it */
+    double loss;     /* recovery loss, mean over the samples that had it; 0: none */
     double matching; /* matching loss; 0 when not used */
     double grad_norm, lr;
     int32_t levels;

@@ -97,10 +97,19 @@ static void put_level(ebmt__history *h, const ebmt_report *r, int32_t row, int32
     }
 }
 
+/* Whether some sample had a likelihood term: none has with matching alone, nor in a warm start. */
+static bool has_chains(const ebmt_report *r)
+{
+    for (int32_t t = 0; t < r->levels; t++)
+        if (r->seen[t] > 0)
+            return true;
+    return false;
+}
+
 void ebmt__history_add(ebmt__history *h, const ebmt_report *r)
 {
     int32_t bin = bin_of(h, r->iteration);
-    put(find(h, EBMT_LOSS, 0), bin, r->loss, 1.0);
+    put(find(h, EBMT_LOSS, 0), bin, r->loss, has_chains(r));
     put(find(h, EBMT_MATCHING_LOSS, 0), bin, r->matching, r->matching != 0.0);
     put(find(h, EBMT_GRAD_NORM, 0), bin, r->grad_norm, 1.0);
     put(find(h, EBMT_LR, 0), bin, r->lr, 1.0);

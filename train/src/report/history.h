@@ -33,7 +33,8 @@ void ebmt__history_free(ebmt__history *h); /* NULL allowed */
 
 /* Takes in one iteration: into the mean of its bin, means of a level weighted by its samples. Bins
  * depend on the number of the iteration alone, so that a resumed run has the points of an
- * undisturbed one. Numbers that are not finite, or of a level without samples, are left out.
+ * undisturbed one. Numbers that are not finite, or of a level without samples, are left out, and so
+ * is the loss of an iteration without chains, which has none.
  * @range report->iteration >= 1 */
 void ebmt__history_add(ebmt__history *h, const ebmt_report *report);
 

@@ -72,6 +72,32 @@ static void test_short_run_is_kept_whole(void **state)
     ebmt__history_free(h);
 }
 
+/* Iterations without chains, those of matching alone, have no loss: 0 would look like a good one.
+ */
+static void test_no_chains_no_loss(void **state)
+{
+    double none[LEVELS] = {0.0}, x, mean;
+    int64_t seen[LEVELS] = {0};
+    ebmt_report r = {.matching = 0.5,
+                     .levels = LEVELS,
+                     .gap = none,
+                     .displacement = none,
+                     .level_matching = none,
+                     .seen = seen};
+    ebmt__history *h = make(LEVELS);
+    (void)state;
+    for (r.iteration = 1; r.iteration <= 4; r.iteration++) {
+        seen[LEVELS - 1] = r.iteration == 4;
+        ebmt__history_add(h, &r);
+    }
+    for (int32_t b = 0; b < 3; b++) {
+        assert_false(ebmt__history_at(h, EBMT_LOSS, 0, b, &x, &mean));
+        assert_true(ebmt__history_at(h, EBMT_MATCHING_LOSS, 0, b, &x, &mean) && mean == 0.5);
+    }
+    assert_true(ebmt__history_at(h, EBMT_LOSS, 0, 3, &x, &mean) && mean == 0.0);
+    ebmt__history_free(h);
+}
+
 /* One iteration more halves the resolution; means are those of the pairs. */
 static void test_long_run_is_thinned(void **state)
 {
@@ -235,6 +261,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_short_run_is_kept_whole),
+        cmocka_unit_test(test_no_chains_no_loss),
         cmocka_unit_test(test_long_run_is_thinned),
         cmocka_unit_test(test_levels_are_spread),
         cmocka_unit_test(test_read_back),
