@@ -164,6 +164,7 @@ static ebm_status report(ebmt__run *r, bool *go_on, ebm_error *err)
                               .levels = tr->levels->count,
                               .gap = tr->stats.gap,
                               .displacement = tr->stats.displacement,
+                              .acceptance = tr->stats.acceptance,
                               .level_matching = tr->stats.matching,
                               .seen = tr->stats.seen,
                               .validation_gap = gap,

@@ -97,8 +97,8 @@ static void run_chain(void *user, int32_t i, int32_t worker)
 {
     ebmt__trainer *tr = user;
     int32_t b = tr->cost_order[i];
-    ebmt__negative(tr->session[worker], tr->levels, tr->iteration_seed, (uint32_t)b, &tr->pair[b],
-                   tr->work[worker]);
+    tr->outcome[b].moves = ebmt__negative(tr->session[worker], tr->levels, tr->iteration_seed,
+                                          (uint32_t)b, &tr->pair[b], tr->work[worker]);
     tr->outcome[b].displacement = rms_distance(tr->pair[b].y_minus, tr->pair[b].x_next, tr->dim);
 }
 
@@ -169,6 +169,8 @@ static void collect(ebmt__trainer *tr, int32_t likelihood)
     size_t levels = (size_t)tr->levels->count;
     memset(s->gap, 0, levels * sizeof *s->gap);
     memset(s->displacement, 0, levels * sizeof *s->displacement);
+    memset(s->acceptance, 0, levels * sizeof *s->acceptance);
+    memset(s->moves, 0, levels * sizeof *s->moves);
     memset(s->matching, 0, levels * sizeof *s->matching);
     memset(s->seen, 0, levels * sizeof *s->seen);
     memset(s->matched, 0, levels * sizeof *s->matched);
@@ -184,12 +186,15 @@ static void collect(ebmt__trainer *tr, int32_t likelihood)
         s->seen[t]++;
         s->gap[t] += o->gap;
         s->displacement[t] += o->displacement;
+        s->acceptance[t] += o->moves.accepted;
+        s->moves[t] += o->moves.n;
         tr->loss += o->loss / (double)likelihood;
     }
     for (size_t t = 0; t < levels; t++) {
         double seen = s->seen[t] > 0 ? (double)s->seen[t] : 1.0;
         s->gap[t] /= seen;
         s->displacement[t] /= seen;
+        s->acceptance[t] = s->moves[t] > 0 ? s->acceptance[t] / (double)s->moves[t] : NAN;
         s->matching[t] /= s->matched[t] > 0 ? (double)s->matched[t] : 1.0;
     }
 }

@@ -107,7 +107,7 @@ static ebm_status make_workers(ebmt__trainer *tr, ebm_error *err)
     if (!tr->session || !tr->work || !tr->data_error)
         return no_memory(err);
     for (size_t i = 0; i < n; i++) {
-        tr->work[i] = ebm_alloc(3 * tr->dim, sizeof *tr->work[i]);
+        tr->work[i] = ebm_alloc(4 * tr->dim, sizeof *tr->work[i]);
         if (!tr->work[i])
             return no_memory(err);
         ebm_status st = ebm_session_create(tr->model, &opt, &tr->session[i], err);
@@ -127,14 +127,16 @@ static ebm_status make_batch(ebmt__trainer *tr, ebm_error *err)
     tr->pair_floats = ebm_alloc(4 * batch, tr->dim * sizeof(float));
     tr->stats.gap = calloc(levels, sizeof(double));
     tr->stats.displacement = calloc(levels, sizeof(double));
+    tr->stats.acceptance = calloc(levels, sizeof(double));
     tr->stats.matching = calloc(levels, sizeof(double));
+    tr->stats.moves = calloc(levels, sizeof(int64_t));
     tr->stats.seen = calloc(levels, sizeof(int64_t));
     tr->stats.matched = calloc(levels, sizeof(int64_t));
     tr->used = ebm_alloc(tr->g->n_params, sizeof *tr->used);
     tr->grad = ebm_alloc(tr->g->n_params, sizeof *tr->grad);
     if (!tr->pair || !tr->outcome || !tr->index || !tr->cost_order || !tr->pair_floats ||
-        !tr->stats.gap || !tr->stats.displacement || !tr->stats.matching || !tr->stats.seen ||
-        !tr->stats.matched || !tr->used || !tr->grad)
+        !tr->stats.gap || !tr->stats.displacement || !tr->stats.acceptance || !tr->stats.matching ||
+        !tr->stats.moves || !tr->stats.seen || !tr->stats.matched || !tr->used || !tr->grad)
         return no_memory(err);
     for (size_t b = 0; b < batch; b++) {
         float *at = tr->pair_floats + 4 * b * tr->dim;
@@ -221,6 +223,8 @@ void ebmt__trainer_free(ebmt__trainer *tr)
     ebm_free(tr->pair_floats);
     free(tr->stats.gap);
     free(tr->stats.displacement);
+    free(tr->stats.acceptance);
+    free(tr->stats.moves);
     free(tr->stats.matching);
     free(tr->stats.seen);
     free(tr->stats.matched);

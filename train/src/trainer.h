@@ -6,19 +6,23 @@
 #include "ebmt/grad.h"
 #include "ebmt/pool.h"
 #include "ebmt/train.h"
+#include "loss/objective.h"
 #include "loss/pairs.h"
 #include "spectral.h"
 
 /* One sample's part of the statistics. */
 typedef struct ebmt__outcome {
     double loss, gap, displacement, matching;
+    ebmt__moves moves;
     int64_t level;
 } ebmt__outcome;
 
 /* Per level sums of one iteration; what a report shows. */
 typedef struct ebmt__level_stats {
     double *gap, *displacement, *matching; /* means over the samples seen */
+    double *acceptance;                    /* mean over the moves judged; NaN: none */
     int64_t *seen, *matched;               /* samples with a chain; with a matching term */
+    int64_t *moves;                        /* judged */
 } ebmt__level_stats;
 
 typedef struct ebmt__trainer {
@@ -37,7 +41,7 @@ typedef struct ebmt__trainer {
     float *used, *grad;    /* normalised parameters; gradient [n_params] */
     ebmt_grads *shard;     /* [config.shards] */
     ebm_session **session; /* per worker */
-    float **work;          /* per worker: 3*dim */
+    float **work;          /* per worker: 4*dim */
     ebm_error *data_error; /* per worker: first sample of the iteration that could not be read */
     ebmt__pair *pair;      /* [batch] */
     float *pair_floats;

@@ -110,6 +110,18 @@ static void test_data_that_vanish(void **state)
     ebmt_dataset_clear(&streamed);
 }
 
+/* All moves of all chains but the last of each are judged, and those of normal transitions, which
+ * are none, are not. */
+static void check_acceptance(const ebmt__trainer *tr)
+{
+    for (int32_t t = 0; t < tr->levels->count; t++) {
+        int64_t steps = tr->levels->steps[t];
+        double share = tr->stats.acceptance[t];
+        assert_int_equal(tr->stats.moves[t], steps > 1 ? tr->stats.seen[t] * (steps - 1) : 0);
+        assert_true(tr->stats.moves[t] > 0 ? share > 0.0 && share <= 1.0 : isnan(share));
+    }
+}
+
 /* Every objective runs on the other schedules too, with any number of levels. */
 static void test_other_schedules(void **state)
 {
@@ -128,6 +140,7 @@ static void test_other_schedules(void **state)
             assert_int_equal(ebmt__trainer_step(tr, NULL), EBM_OK);
         assert_int_equal(tr->levels->count, 5 + 11 * o);
         assert_true(tr->grad_norm > 0.0);
+        check_acceptance(tr);
         ebmt__trainer_free(tr);
     }
 }

@@ -158,6 +158,8 @@ typedef struct ebmt_report {
     int32_t levels;
     const double *gap;          /* per level: mean net(y+) - net(y-), net units */
     const double *displacement; /* per level: mean |y- - x~| / sqrt(D) */
+    const double *acceptance;   /* per level: mean probability that a Metropolis test would accept a
+                                   move of the chains; not finite where none was judged */
     const double *level_matching;
     const int64_t *seen;            /* per level: samples in this iteration */
     const double *validation_gap;   /* per level: logp of training images less that of held-out

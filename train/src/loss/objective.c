@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "acceptance.h"
 #include "ebm/rng.h"
 #include "ebm/sampler.h"
 
@@ -13,8 +14,36 @@ static size_t dim_of(const ebm_session *s)
     return (size_t)g->channels * (size_t)g->height * (size_t)g->width;
 }
 
-void ebmt__negative(ebm_session *s, const ebm_levels *levels, uint64_t iteration_seed,
-                    uint32_t slot, ebmt__pair *pair, float *work)
+/* Steps after the first know where the one before them began, so that it can be judged at no
+ * further pass. @shape work [4*D] */
+static ebmt__moves langevin_steps(ebm_session *s, const ebm_levels *levels, ebm_stream *stream,
+                                  ebmt__pair *pair, float *work)
+{
+    size_t n = dim_of(s);
+    float *noise = work, *before = work + n, *grad[2] = {work + 2 * n, work + 3 * n};
+    ebmt__stand stand[2] = {{before, grad[0], 0.0}, {pair->y_minus, grad[1], 0.0}};
+    ebmt__moves moves = {0};
+    for (int32_t k = 0; k < levels->steps[pair->level]; k++) {
+        float *here = grad[k % 2];
+        stream->step = (uint32_t)k;
+        stand[0].grad = grad[(k + 1) % 2];
+        stand[0].net = stand[1].net;
+        stand[1].grad = here;
+        stand[1].net = (double)ebm_session_gradient(s, pair->y_minus, pair->level, here);
+        if (k > 0) {
+            moves.accepted +=
+                ebmt__acceptance(levels, pair->level, n, pair->x_next, &stand[0], &stand[1]);
+            moves.n++;
+        }
+        memcpy(before, pair->y_minus, n * sizeof *before);
+        ebm_rng_normal(stream, 0, n, noise);
+        ebm_langevin_update(levels, pair->level, 1.0, n, pair->x_next, here, noise, pair->y_minus);
+    }
+    return moves;
+}
+
+ebmt__moves ebmt__negative(ebm_session *s, const ebm_levels *levels, uint64_t iteration_seed,
+                           uint32_t slot, ebmt__pair *pair, float *work)
 {
     size_t n = dim_of(s);
     float *grad = work, *noise = work + n;
@@ -28,12 +57,7 @@ void ebmt__negative(ebm_session *s, const ebm_levels *levels, uint64_t iteration
         ebm_rng_normal(&stream, 0, n, noise);
         ebm_normal_update(levels, pair->level, 1.0, n, grad, noise, pair->y_minus);
     }
-    for (int32_t k = 0; k < levels->steps[pair->level]; k++) {
-        stream.step = (uint32_t)k;
-        ebm_session_gradient(s, pair->y_minus, pair->level, grad);
-        ebm_rng_normal(&stream, 0, n, noise);
-        ebm_langevin_update(levels, pair->level, 1.0, n, pair->x_next, grad, noise, pair->y_minus);
-    }
+    return langevin_steps(s, levels, &stream, pair, work);
 }
 
 double ebmt__recovery_term(ebm_session *s, const ebmt__pair *pair, double weight, ebmt_grads *grads,

@@ -6,10 +6,17 @@
 #include "ebmt/grad.h"
 #include "pairs.h"
 
+/* Moves that were judged: the sum of their acceptance probabilities, and how many there were. */
+typedef struct ebmt__moves {
+    double accepted;
+    int64_t n;
+} ebmt__moves;
+
 /* Runs the chain of a pair from x_next to y_minus: K_t Langevin steps with the exact noise.
- * @shape work [2*D] */
-void ebmt__negative(ebm_session *s, const ebm_levels *levels, uint64_t iteration_seed,
-                    uint32_t slot, ebmt__pair *pair, float *work);
+ * Returns what a Metropolis test would have said of all but the last: it would cost another pass.
+ * A normal transition has none. @shape work [4*D] */
+ebmt__moves ebmt__negative(ebm_session *s, const ebm_levels *levels, uint64_t iteration_seed,
+                           uint32_t slot, ebmt__pair *pair, float *work);
 
 /* Adds weight * (net(y_minus) - net(y_plus)) and its gradient; y_minus is a constant.
  * @eq recovery likelihood, Gao et al. 2021, eq. of the learning gradient; reference code

@@ -89,6 +89,8 @@ static void put_level(ebmt__history *h, const ebmt_report *r, int32_t row, int32
     double seen = (double)r->seen[t];
     put(find(h, EBMT_LEVEL_GAP, row), bin, r->gap[t], seen);
     put(find(h, EBMT_LEVEL_DISPLACEMENT, row), bin, r->displacement[t], seen);
+    if (r->acceptance)
+        put(find(h, EBMT_LEVEL_ACCEPTANCE, row), bin, r->acceptance[t], seen);
     /* a report does not say how many samples were matched; 0 stands for none */
     put(find(h, EBMT_LEVEL_MATCHING, row), bin, r->level_matching[t], r->level_matching[t] != 0.0);
     if (r->validation_gap && r->validation_error) {

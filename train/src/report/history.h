@@ -19,6 +19,7 @@ typedef enum ebmt__quantity {
     EBMT_LR,
     EBMT_LEVEL_GAP, /* the first one per level */
     EBMT_LEVEL_DISPLACEMENT,
+    EBMT_LEVEL_ACCEPTANCE,
     EBMT_LEVEL_MATCHING,
     EBMT_LEVEL_VALIDATION,
     EBMT_LEVEL_VALIDATION_ERROR,

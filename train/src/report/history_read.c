@@ -13,7 +13,7 @@ typedef struct reader {
     ebmt__history *h;
     int32_t levels;
     int64_t line, bytes; /* lines met; bytes above which they are thinned */
-    double *reals;       /* [5, levels] */
+    double *reals;       /* [6, levels] */
     int64_t *seen;       /* [levels] */
 } reader;
 
@@ -47,6 +47,7 @@ static void add_object(const reader *r, const json_t *object)
 {
     double *gap = r->reals, *displacement = gap + r->levels, *matching = gap + 2 * r->levels;
     double *validation = gap + 3 * r->levels, *error = gap + 4 * r->levels;
+    double *acceptance = gap + 5 * r->levels;
     const ebmt_report report = {
         .iteration = json_integer_value(json_object_get(object, "iteration")),
         .loss = real_of(json_object_get(object, "loss")),
@@ -56,6 +57,7 @@ static void add_object(const reader *r, const json_t *object)
         .levels = r->levels,
         .gap = gap,
         .displacement = displacement,
+        .acceptance = read_list(r, object, "acceptance", acceptance) ? acceptance : NULL,
         .level_matching = matching,
         .seen = r->seen,
         .validation_gap = read_list(r, object, "validation_gap", validation) ? validation : NULL,
@@ -83,7 +85,7 @@ ebm_status ebmt__history_read(ebmt__history *h, int32_t levels, const char *dir,
 {
     reader r = {.h = h, .levels = levels, .bytes = bytes};
     ebm_status st = EBM_OK;
-    r.reals = ebm_alloc(5 * (size_t)levels, sizeof *r.reals);
+    r.reals = ebm_alloc(6 * (size_t)levels, sizeof *r.reals);
     r.seen = ebm_alloc((size_t)levels, sizeof *r.seen);
     if (r.reals && r.seen)
         st = ebmt__metrics_read(dir, take_line, &r, err);

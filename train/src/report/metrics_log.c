@@ -14,7 +14,7 @@
 
 #define FILE_NAME  "metrics.jsonl"
 #define LINE_START "{\"iteration\":"
-/* Far above the longest line: EBM_MAX_LEVELS numbers in each of six lists. */
+/* Far above the longest line: EBM_MAX_LEVELS numbers in each of seven lists. */
 #define LINE_MAX_BYTES (1 << 18)
 
 struct ebmt_metrics {
@@ -146,6 +146,7 @@ ebm_status ebmt__metrics_append(ebmt_metrics *m, const ebmt_report *r, ebm_error
     put_real(f, "lr", r->lr);
     put_reals(f, "gap", r->gap, r->levels);
     put_reals(f, "displacement", r->displacement, r->levels);
+    put_reals(f, "acceptance", r->acceptance, r->levels);
     put_reals(f, "level_matching", r->level_matching, r->levels);
     put_counts(f, "seen", r->seen, r->levels);
     put_reals(f, "validation_gap", r->validation_gap, r->levels);

@@ -27,6 +27,9 @@ static const graph graphs[] = {
      "net(data) less net(chains); near 0 when chains look like data to the network"},
     {EBMT_LEVEL_DISPLACEMENT, true, "Displacement per level",
      "root mean square way of the chains; steady in a healthy run"},
+    {EBMT_LEVEL_ACCEPTANCE, true, "Acceptance per level",
+     "what a Metropolis test, which the chains do not make, would let pass of their moves, 0 to 1; "
+     "near 0 the steps are too long for the density"},
     {EBMT_LEVEL_VALIDATION, true, "Validation gap per level",
      "log density of training images less that of held-out ones, nats; grows when images are "
      "learned by heart"},
@@ -114,12 +117,14 @@ static void put_cell(FILE *f, const ebmt__history *h, ebmt__quantity what, int32
 static void put_table(FILE *f, const ebmt__history *h)
 {
     (void)fputs("<table><tr><th>level</th><th>energy gap</th><th>displacement</th>"
+                "<th>acceptance</th>"
                 "<th>matching</th><th>validation gap, nats</th></tr>\n",
                 f);
     for (int32_t row = 0; row < ebmt__history_rows(h); row++) {
         (void)fprintf(f, "<tr><td>%d</td>", ebmt__history_level(h, row));
         put_cell(f, h, EBMT_LEVEL_GAP, row);
         put_cell(f, h, EBMT_LEVEL_DISPLACEMENT, row);
+        put_cell(f, h, EBMT_LEVEL_ACCEPTANCE, row);
         put_cell(f, h, EBMT_LEVEL_MATCHING, row);
         put_cell(f, h, EBMT_LEVEL_VALIDATION, row);
         (void)fputs("</tr>\n", f);

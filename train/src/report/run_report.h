@@ -16,8 +16,9 @@ typedef struct ebmt__run_report {
     const char *outcome;     /* one line about how the run ended, or NULL */
 } ebmt__run_report;
 
-/* Writes the page: curves of loss, matching, energy gap, displacement and validation gap per level,
- * sheets of samples spread over the run. The old page is there until the new one is whole.
+/* Writes the page: curves of loss, matching, energy gap, displacement, acceptance and validation
+ * gap per level, sheets of samples spread over the run. The old page is there until the new one is
+ * whole.
  * @err IO, NOMEM */
 EBM_MUST_CHECK ebm_status ebmt__run_report_write(const ebmt__run_report *report, ebm_error *err);
 

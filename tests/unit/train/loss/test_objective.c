@@ -14,6 +14,7 @@
 #include "ebm/memory.h"
 #include "ebm/rng.h"
 #include "ebm/sampler.h"
+#include "loss/acceptance.h"
 #include "loss/objective.h"
 #include "random_net.h"
 
@@ -27,7 +28,7 @@ typedef struct rig {
     ebm_levels normal; /* the same noise, every transition normal */
     ebmt_grads grads;
     float *got, *want;
-    float clean[DIM], y_plus[DIM], x_next[DIM], y_minus[DIM], work[3 * DIM];
+    float clean[DIM], y_plus[DIM], x_next[DIM], y_minus[DIM], work[4 * DIM];
     ebmt__pair pair;
 } rig;
 
@@ -115,6 +116,40 @@ static void test_negative_is_the_samplers_chain(void **state)
             y[i] *= (float)r->levels->scale[t];
         assert_rel_l2(r->y_minus, y, DIM, 1e-6);
     }
+    free_rig(r);
+}
+
+/* What it says of its moves is what the places say between which the sampler moves. */
+static void test_moves_are_judged(void **state)
+{
+    rig *r = make_rig();
+    const int32_t t = 2, steps = r->levels->steps[t];
+    const ebm_langevin how = {.noise_scale = 1.0};
+    const ebm_density density = ebm_density_of_session(r->s);
+    float at[2][DIM], grad[2][DIM], anchor[DIM], work[2 * DIM];
+    ebmt__stand stand[2];
+    double accepted = 0.0;
+    (void)state;
+    memcpy(at[0], r->x_next, sizeof at[0]);
+    memcpy(anchor, r->x_next, sizeof anchor);
+    for (int32_t k = 0; k < steps; k++) {
+        float *here = at[k % 2], *next = at[(k + 1) % 2];
+        ebm_chain chain = {
+            .seed = 77, .index = 5, .level = t, .step = k, .y = next, .anchor = anchor};
+        double net = (double)ebm_session_gradient(r->s, here, t, grad[k % 2]);
+        stand[k % 2] = (ebmt__stand){here, grad[k % 2], net};
+        if (k > 0)
+            accepted +=
+                ebmt__acceptance(r->levels, t, DIM, r->x_next, &stand[(k + 1) % 2], &stand[k % 2]);
+        memcpy(next, here, sizeof at[0]);
+        assert_int_equal(ebm_chain_advance(&chain, &density, r->levels, &how, 1, work, NULL),
+                         EBM_OK);
+    }
+    r->pair.level = t;
+    const ebmt__moves moves = ebmt__negative(r->s, r->levels, 77, 5, &r->pair, r->work);
+    assert_int_equal(moves.n, steps - 1);
+    assert_close(moves.accepted, accepted, 1e-3);
+    assert_true(accepted > 0.0 && accepted < steps - 1);
     free_rig(r);
 }
 
@@ -247,6 +282,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_recovery_term),
         cmocka_unit_test(test_negative_is_the_samplers_chain),
+        cmocka_unit_test(test_moves_are_judged),
         cmocka_unit_test(test_normal_negative),
         cmocka_unit_test(test_matching_of_normal_transitions),
         cmocka_unit_test(test_matching_loss_by_hand),

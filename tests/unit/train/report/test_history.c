@@ -22,7 +22,7 @@ enum { LEVELS = 3 };
 static void add(ebmt__history *h, ebmt_metrics *log, int64_t i)
 {
     double gap[LEVELS], displacement[LEVELS] = {0.5, 0.5, 0.5}, matching[LEVELS] = {0.0, 0.25, 0.0};
-    double validation[LEVELS] = {1.0, 2.0, 3.0};
+    double validation[LEVELS] = {1.0, 2.0, 3.0}, acceptance[LEVELS] = {0.5, 0.75, (double)NAN};
     int64_t seen[LEVELS] = {0, 2, 3};
     for (int t = 0; t < LEVELS; t++)
         gap[t] = 10.0 * t + (double)i;
@@ -33,6 +33,7 @@ static void add(ebmt__history *h, ebmt_metrics *log, int64_t i)
                            .levels = LEVELS,
                            .gap = gap,
                            .displacement = displacement,
+                           .acceptance = acceptance,
                            .level_matching = matching,
                            .seen = seen,
                            .validation_gap = i % 100 == 0 ? validation : NULL,
@@ -67,6 +68,9 @@ static void test_short_run_is_kept_whole(void **state)
     assert_false(ebmt__history_at(h, EBMT_LEVEL_GAP, 0, 6, &x, &mean)); /* no samples */
     assert_true(ebmt__history_at(h, EBMT_LEVEL_VALIDATION, 1, 99, &x, &mean) && mean == 2.0);
     assert_false(ebmt__history_at(h, EBMT_LEVEL_VALIDATION, 1, 98, &x, &mean));
+    assert_true(ebmt__history_at(h, EBMT_LEVEL_ACCEPTANCE, 1, 0, &x, &mean) && mean == 0.75);
+    assert_false(ebmt__history_at(h, EBMT_LEVEL_ACCEPTANCE, 0, 0, &x, &mean)); /* no samples */
+    assert_false(ebmt__history_at(h, EBMT_LEVEL_ACCEPTANCE, 2, 0, &x, &mean)); /* no moves */
     assert_true(ebmt__history_at(h, EBMT_LEVEL_MATCHING, 1, 0, &x, &mean) && mean == 0.25);
     assert_false(ebmt__history_at(h, EBMT_LEVEL_MATCHING, 2, 0, &x, &mean));
     ebmt__history_free(h);
