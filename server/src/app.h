@@ -3,7 +3,7 @@
 #ifndef EBMD_APP_H
 #define EBMD_APP_H
 
-#include "http/budget.h"
+#include "base/budget.h"
 #include "models/catalog.h"
 #include "http/keys.h"
 #include "watch/live.h"

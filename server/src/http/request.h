@@ -8,7 +8,7 @@
 
 #include "base/ids.h"
 #include "ebma/api.h"
-#include "http/budget.h"
+#include "base/budget.h"
 #include "http/keys.h"
 #include "http/prefer.h"
 #include "http/proxies.h"
