@@ -140,9 +140,10 @@ static ssize_t read_stream(void *cls, uint64_t at, char *out, size_t room)
     } while (n == 0 && !park(x) && !is_sealed(h));
     if (n > 0) {
         x->r.reply.size += (size_t)n;
-        /* we are asked for more when the kernel has taken the last piece */
         ebmd_reaper_phase(h->reaper, conn_of(x->conn), EBMD_CONN_REPLY);
-        ebmd_reaper_renew(h->reaper, conn_of(x->conn));
+        /* we are asked for more when the kernel has taken the last piece */
+        if (x->r.stream.strides)
+            ebmd_reaper_renew(h->reaper, conn_of(x->conn));
     }
     return n == EBMD_STREAM_END ? MHD_CONTENT_READER_END_OF_STREAM : n;
 }

@@ -17,7 +17,7 @@ typedef enum ebmd_conn_phase {
     EBMD_CONN_HEAD,  /* the client sends a head: 5 s */
     EBMD_CONN_BODY,  /* the client sends a body: opt->body_ms */
     EBMD_CONN_WORK,  /* we work: no deadline here */
-    EBMD_CONN_REPLY, /* the client reads the reply, or the next piece of a stream: 60 s */
+    EBMD_CONN_REPLY, /* the client reads the reply, or a stride of a stream: 60 s */
     EBMD_CONN_IDLE   /* between two requests: 15 s */
 } ebmd_conn_phase;
 

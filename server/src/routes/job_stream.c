@@ -39,6 +39,7 @@ bool ebmd_job_stream_admit(const ebmd_app *app, ebmd_request *r)
     memcpy(w->owner, r->grant.owner, strlen(r->grant.owner) + 1);
     w->gone = &r->waiter.gone;
     w->last_seen = last_seen(r);
+    r->stream.replies = r->replies;
     switch (ebmd_live_admit(app->live, w)) {
     case EBMD_ADMITTED:
         return true;

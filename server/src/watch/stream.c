@@ -17,17 +17,40 @@ static int retry_of(const ebmd_stream *s)
     return RETRY_MS + (int)(((uintptr_t)s >> 6) % (RETRY_MS / 2));
 }
 
-static bool put_text(ebmd_stream *s, const char *text)
+static void drop_text(ebmd_stream *s)
 {
-    s->size = strlen(text);
-    s->sent = 0;
-    s->text = ebm_alloc(s->size + 1, 1);
-    if (s->text)
-        memcpy(s->text, text, s->size + 1);
-    return s->text != NULL;
+    ebm_free(s->text);
+    s->text = NULL;
+    s->size = s->sent = 0;
+    ebmd_budget_give(s->replies, s->reserved);
+    s->reserved = 0;
 }
 
-/* data is one line: JSON without blanks, in which every line feed is escaped. */
+static bool put_text(ebmd_stream *s, const char *text)
+{
+    size_t size = strlen(text);
+
+    s->text = ebm_alloc(size + 1, 1);
+    if (!s->text)
+        return false;
+    memcpy(s->text, text, size + 1);
+    s->size = size;
+    return true;
+}
+
+/* Takes memory for a large event from what all large replies share. */
+static bool reserve(ebmd_stream *s, size_t size)
+{
+    if (size <= EBMD_REPLY_SMALL)
+        return true;
+    if (!ebmd_budget_take(s->replies, size))
+        return false;
+    s->reserved = size;
+    return true;
+}
+
+/* data is one line: JSON without blanks, in which every line feed is escaped.
+ * @err false: no memory; what was reserved is given back with the stream */
 static bool put_event(ebmd_stream *s, int64_t number, ebma_event_type type, const char *data,
                       size_t size)
 {
@@ -42,7 +65,6 @@ static bool put_event(ebmd_stream *s, int64_t number, ebma_event_type type, cons
     memcpy(text + (size_t)n + size, "\n\n", 2);
     s->text = text;
     s->size = (size_t)n + size + 2;
-    s->sent = 0;
     return true;
 }
 
@@ -74,16 +96,26 @@ static ebma_event_type end_of(ebmd_job_state state)
     }
 }
 
+/* An event that may be large. While other clients have all the memory that there is for those the
+ * stream ends instead, and its client comes back with the number of its last event. */
+static bool put_large(ebmd_stream *s, int64_t number, ebma_event_type type, const char *data,
+                      size_t size)
+{
+    if (!reserve(s, size))
+        return put_parting(s, EBMA_EVENT_BYE);
+    return put_event(s, number, type, data, size);
+}
+
 static bool put_job(ebmd_stream *s, int64_t number, bool end)
 {
     ebmd_job_state state = EBMD_JOB_FAILED;
     char *json = NULL;
     size_t size = 0;
-    bool ok = ebmd_live_describe(s->watch.home, s->watch.id, &state, &json, &size) == EBM_OK &&
-              put_event(s, number, end ? end_of(state) : EBMA_EVENT_RESET, json, size);
+    bool ok = ebmd_live_describe(s->watch.home, s->watch.id, &state, &json, &size) == EBM_OK;
 
-    ebm_free(json);
     s->last = end;
+    ok = ok && put_large(s, number, end ? end_of(state) : EBMA_EVENT_RESET, json, size);
+    ebm_free(json);
     return ok;
 }
 
@@ -113,7 +145,7 @@ static bool refill(ebmd_stream *s)
         ok = put_job(s, next.number, false);
         break;
     case EBMD_TURN_EVENT:
-        ok = put_event(s, next.item->id, next.item->type, next.item->data, next.item->size);
+        ok = put_large(s, next.item->id, next.item->type, next.item->data, next.item->size);
         ebm_free(next.item);
         break;
     case EBMD_TURN_BEAT:
@@ -140,22 +172,19 @@ ssize_t ebmd_stream_read(ebmd_stream *s, char *out, size_t room)
 {
     size_t n;
 
-    if (s->sent == s->size) {
-        ebm_free(s->text);
-        s->text = NULL;
-        s->size = s->sent = 0;
-        if (s->last || !refill(s))
-            return s->last ? EBMD_STREAM_END : 0;
-    }
+    if (!s->text && (s->last || !refill(s)))
+        return s->last ? EBMD_STREAM_END : 0;
     n = s->size - s->sent < room ? s->size - s->sent : room;
     memcpy(out, s->text + s->sent, n);
+    s->strides = s->sent == 0 || s->sent / EBMD_STREAM_STRIDE < (s->sent + n) / EBMD_STREAM_STRIDE;
     s->sent += n;
+    if (s->sent == s->size)
+        drop_text(s);
     return (ssize_t)n;
 }
 
 void ebmd_stream_clear(ebmd_stream *s)
 {
     ebmd_live_leave(&s->watch);
-    ebm_free(s->text);
-    s->text = NULL;
+    drop_text(s);
 }

@@ -15,6 +15,7 @@
 static store_bench *b;
 static ebmd_live *live;
 static atomic_bool gone;
+static size_t padding; /* bytes that make a job object large */
 
 static void hear(void *arg, ebmd_event event, const ebmd_row *row)
 {
@@ -34,16 +35,19 @@ static void wake(void *arg)
     (void)arg;
 }
 
-/* A job object that is longer than most reads. */
+/* A job object that is longer than most reads, and blank behind its end. */
 static ebm_status describe(void *arg, const char *id, ebmd_job_state *state, char **json,
                            size_t *size)
 {
+    int n;
+
     (void)arg;
-    *size = strlen("{\"id\":\"\"}") + strlen(id);
+    *size = strlen("{\"id\":\"\"}") + strlen(id) + padding;
     *json = ebm_alloc(*size + 1, 1);
     if (!*json)
         return EBM_ERR_NOMEM;
-    snprintf(*json, *size + 1, "{\"id\":\"%s\"}", id);
+    n = snprintf(*json, *size + 1, "{\"id\":\"%s\"}", id);
+    memset(*json + n, ' ', padding);
     *state = EBMD_JOB_CANCELED;
     return EBM_OK;
 }
@@ -53,6 +57,7 @@ static int setup(void **state)
     ebmd_live_options opt = {
         .seconds = seconds, .describe = describe, .streams = 8, .beat_ms = 1e9};
 
+    padding = 0;
     if (bench_setup_memory(state) != 0)
         return -1;
     b = *state;
@@ -177,6 +182,118 @@ static void when_we_go_away(void **state)
     ebmd_stream_clear(&s);
 }
 
+/* --- large events ---------------------------------------------------------------------------- */
+
+#define LARGE_MAX (3u << 20)
+
+/* Reads on to the end; returns how many bytes came. */
+static size_t swallow(ebmd_stream *s)
+{
+    static char piece[65536];
+    size_t n = 0;
+    ssize_t got;
+
+    while ((got = ebmd_stream_read(s, piece, sizeof(piece))) > 0)
+        n += (size_t)got;
+    assert_int_equal(got, EBMD_STREAM_END);
+    return n;
+}
+
+/* That the stream has ended without the event, and its client is to come again for it. */
+static void expect_bye(ebmd_stream *s)
+{
+    char text[1024];
+
+    assert_int_equal(drain(s, 512, text), EBMD_STREAM_END);
+    take_number(text, "\"retry_ms\":");
+    assert_string_equal(text, "event: bye\ndata: {\"retry_ms\":}\n\n");
+    assert_true(s->stays);
+    ebmd_stream_clear(s);
+}
+
+/* A stream that has come to its pause, of which large events come out of the budget. */
+static void begin_within(ebmd_stream *s, ebmd_budget *budget)
+{
+    char text[1024];
+
+    begin(s);
+    s->replies = budget;
+    assert_int_equal(drain(s, 512, text), 0);
+}
+
+/* Job objects of many megabytes, of as many streams as there may be, for clients that do not read:
+ * one of these has its object, the next one is told to come again. */
+static void large_events_share_a_budget(void **state)
+{
+    const size_t object = strlen("{\"id\":\"\"}") + strlen(bench_id_of(1)) + LARGE_MAX;
+    ebmd_budget budget = {.max = object + object / 2};
+    ebmd_stream first, second;
+    char piece[512];
+
+    (void)state;
+    begin_within(&first, &budget);
+    begin_within(&second, &budget);
+    assert_int_equal(atomic_load(&budget.used), 0); /* small ones cost nothing */
+    padding = LARGE_MAX;
+    cancel();
+    assert_int_equal(ebmd_stream_read(&first, piece, sizeof(piece)), sizeof(piece));
+    assert_int_equal(atomic_load(&budget.used), object);
+    expect_bye(&second);
+    assert_int_equal(atomic_load(&budget.used), object);
+    assert_in_range(swallow(&first), object - sizeof(piece) + 1, object);
+    assert_false(first.stays);
+    assert_int_equal(atomic_load(&budget.used), 0); /* it is sent, */
+    ebmd_stream_clear(&first);
+    begin(&second);
+    second.replies = &budget;
+    while (atomic_load(&budget.used) == 0)
+        assert_true(ebmd_stream_read(&second, piece, sizeof(piece)) > 0);
+    ebmd_stream_clear(&second); /* or its client has left */
+    assert_int_equal(atomic_load(&budget.used), 0);
+}
+
+/* Not only the end of a job is large: so is what stands in for events that were missed, and an
+ * image of a large model. */
+static void other_large_events(void **state)
+{
+    static unsigned char png[EBMD_REPLY_SMALL];
+    const ebma_event event = {.type = EBMA_EVENT_IMAGE, .png = png, .png_size = sizeof(png)};
+    ebmd_budget none = {.max = 0};
+    ebmd_stream s;
+    char text[1024];
+
+    (void)state;
+    bench_claim(b, 1);
+    begin_within(&s, &none);
+    ebmd_live_show(live, bench_id_of(1), &event);
+    expect_bye(&s);
+    begin(&s);
+    s.replies = &none;
+    s.watch.missed = true;
+    padding = LARGE_MAX;
+    assert_true(ebmd_stream_read(&s, text, sizeof(text)) > 0); /* the rules */
+    expect_bye(&s);
+}
+
+/* Who reads earns new time with every event, and with every stride of a long one: not with every
+ * piece, or a few bytes a minute would do. */
+static void strides(void **state)
+{
+    static char piece[EBMD_STREAM_STRIDE / 4];
+    ebmd_stream s;
+
+    (void)state;
+    begin_within(&s, NULL);
+    assert_true(s.strides);
+    padding = LARGE_MAX;
+    cancel();
+    for (int i = 0; i < 11; i++) {
+        assert_int_equal(ebmd_stream_read(&s, piece, sizeof(piece)), sizeof(piece));
+        assert_int_equal(s.strides, i == 0 || i == 3 || i == 7);
+    }
+    ebmd_stream_clear(&s);
+}
+
 /* Never half an event: either all of it, or the end, and the client comes back. */
 static void without_memory(void **state)
 {
@@ -207,6 +324,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_stands_on_the_wire, setup, teardown),
         cmocka_unit_test_setup_teardown(how_it_ends, setup, teardown),
         cmocka_unit_test_setup_teardown(when_we_go_away, setup, teardown),
+        cmocka_unit_test_setup_teardown(large_events_share_a_budget, setup, teardown),
+        cmocka_unit_test_setup_teardown(other_large_events, setup, teardown),
+        cmocka_unit_test_setup_teardown(strides, setup, teardown),
         cmocka_unit_test_setup_teardown(without_memory, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
