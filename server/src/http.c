@@ -25,6 +25,7 @@
 #define MEMORY_PER_CONNECTION (32u * 1024u)
 #define IDLE_TIMEOUT_S        15u
 #define BODY_MS               30e3
+#define REPLY_MS              60e3
 #define BODY_TIMEOUT_S        60u /* beyond that: the reaper comes first */
 #define BACKLOG               1024u
 #define ARRIVING_MS           300.0
@@ -441,7 +442,11 @@ ebm_status ebmd_http_start(const ebmd_http_options *opt, ebmd_http **out, ebm_er
 {
     ebmd_http *h = ebm_alloc(1, sizeof(*h));
     char late[EBMD_LATE_MAX] = "";
-    const ebmd_reaper_options reaper = {1e3, BODY_MS, 2e3, late};
+    const ebmd_reaper_options reaper = {.look_ms = 1e3,
+                                        .body_ms = BODY_MS,
+                                        .reply_ms = opt->reply_ms > 0 ? opt->reply_ms : REPLY_MS,
+                                        .cut_off_ms = 2e3,
+                                        .late = late};
 
     *out = NULL;
     if (!opt->tls)

@@ -18,6 +18,7 @@ typedef struct ebmd_http_options {
     unsigned threads;
     unsigned connections;
     const ebmd_tls *tls; /* NULL: plain HTTP; must outlive the listener */
+    double reply_ms; /* how long a client may take for a reply, or a stride of a stream; 0: 60 s */
 } ebmd_http_options;
 
 /* Starts the threads of a listener.

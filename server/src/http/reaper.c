@@ -35,14 +35,13 @@ struct ebmd_reaper {
 
 static double limit_ms(const ebmd_reaper *r, ebmd_conn_phase phase)
 {
-    static const double table[] = {
-        [EBMD_CONN_HEAD] = 5e3,
-        [EBMD_CONN_WORK] = 1e300,
-        [EBMD_CONN_REPLY] = 60e3,
+    const double table[] = {
+        [EBMD_CONN_HEAD] = 5e3,   [EBMD_CONN_BODY] = r->opt.body_ms,
+        [EBMD_CONN_WORK] = 1e300, [EBMD_CONN_REPLY] = r->opt.reply_ms,
         [EBMD_CONN_IDLE] = 15e3,
     };
 
-    return phase == EBMD_CONN_BODY ? r->opt.body_ms : table[phase];
+    return table[phase];
 }
 
 #define HALF_CLOSED_MS 10e3

@@ -17,7 +17,7 @@ typedef enum ebmd_conn_phase {
     EBMD_CONN_HEAD,  /* the client sends a head: 5 s */
     EBMD_CONN_BODY,  /* the client sends a body: opt->body_ms */
     EBMD_CONN_WORK,  /* we work: no deadline here */
-    EBMD_CONN_REPLY, /* the client reads the reply, or a stride of a stream: 60 s */
+    EBMD_CONN_REPLY, /* the client reads the reply, or a stride of a stream: opt->reply_ms */
     EBMD_CONN_IDLE   /* between two requests: 15 s */
 } ebmd_conn_phase;
 
@@ -28,7 +28,7 @@ typedef enum ebmd_conn_phase {
  * has not come in time, before the connection ends; NULL: none, as on a connection whose bytes are
  * not plain. @own late is copied */
 typedef struct ebmd_reaper_options {
-    double look_ms, body_ms, cut_off_ms;
+    double look_ms, body_ms, reply_ms, cut_off_ms;
     const char *late;
 } ebmd_reaper_options;
 

@@ -160,6 +160,23 @@ static void bodies_share_a_budget(void **state)
     assert_int_equal(atomic_load(&budget.used), 0);
 }
 
+/* What the application has for all requests, each request takes from. */
+static void budgets_come_from_the_application(void **state)
+{
+    ebmd_budget bodies = {.max = 1}, replies = {.max = 2};
+    ebmd_app app = make_app();
+    ebmd_request *r = make_request("GET", "/healthz");
+
+    (void)state;
+    app.bodies = &bodies;
+    app.replies = &replies;
+    add(r, "Host", "t");
+    ebmd_exchange_head(&app, r, EBMD_ON_MAIN, false);
+    assert_ptr_equal(r->budget, &bodies);
+    assert_ptr_equal(r->replies, &replies);
+    ebmd_request_free(r);
+}
+
 /* The line that a client wrote comes before the one that our proxy added. */
 static void lists_in_several_lines(void **state)
 {
@@ -413,6 +430,7 @@ int main(void)
         cmocka_unit_test(lists_in_several_lines),
         cmocka_unit_test(bodies_share_a_budget),
         cmocka_unit_test(large_replies_share_a_budget),
+        cmocka_unit_test(budgets_come_from_the_application),
         cmocka_unit_test(common_headers),
         cmocka_unit_test(a_drain_closes_connections),
         cmocka_unit_test(a_handler_without_an_answer),
