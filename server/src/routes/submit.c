@@ -188,9 +188,31 @@ void ebmd_submit_await(const ebmd_app *app, ebmd_request *r, const char *id)
         ebmd_waiters_end(app->waiters, id);
 }
 
+/* The key of a retry may have made a job whose result is gone by now: its stream would tell of an
+ * end without what it came to. */
+static bool is_gone(const ebmd_app *app, const ebmd_request *r, const char *id)
+{
+    ebmd_view view;
+
+    return app->store->ops->get(app->store, id, ebmd_request_owner(r), &view) != EBM_OK ||
+           view.row.purged;
+}
+
+static void answer_events(const ebmd_app *app, ebmd_request *r, const char *id, bool replayed)
+{
+    if (replayed && is_gone(app, r, id)) {
+        ebmd_reply_code(r, EBMA_JOB_GONE);
+        return;
+    }
+    ebmd_reply_addf(r, "Location", "/v1/jobs/%s", id);
+    ebmd_job_stream_join(app, r, id);
+}
+
 static void answer(const ebmd_app *app, ebmd_request *r, ebmd_submit_outcome how, const char *id,
                    int seconds)
 {
+    const bool replayed = how == EBMD_SUBMIT_REPLAYED;
+
     if (how == EBMD_SUBMIT_FULL) {
         ebmd_submit_refuse_full(app, r);
     } else if (how == EBMD_SUBMIT_UNKNOWN) {
@@ -202,14 +224,12 @@ static void answer(const ebmd_app *app, ebmd_request *r, ebmd_submit_outcome how
     } else if (how == EBMD_SUBMIT_CONFLICT) {
         ebmd_reply_code(r, EBMA_IDEMPOTENCY_MISMATCH);
     } else {
-        if (how == EBMD_SUBMIT_REPLAYED)
+        if (replayed)
             ebmd_reply_add(r, "Idempotency-Replayed", "true");
         if (r->wants_events)
-            ebmd_reply_addf(r, "Location", "/v1/jobs/%s", id);
-        if (r->wants_events)
-            ebmd_job_stream_join(app, r, id);
+            answer_events(app, r, id, replayed);
         else if (!will_wait(r))
-            reply_async(app, r, id, how == EBMD_SUBMIT_REPLAYED);
+            reply_async(app, r, id, replayed);
         else
             r->waits = true;
     }
