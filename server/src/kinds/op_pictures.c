@@ -7,6 +7,9 @@
 #include "ebm/memory.h"
 #include "kinds/op_plan.h"
 
+/* Bytes of all pictures as tensors: what else a plan holds, files and text, has the rest. */
+#define TENSORS_MAX (EBMD_PLAN_ARENA / 4 * 3)
+
 typedef struct desk {
     ebmd_op *op;
     ebm_arena *arena;
@@ -165,12 +168,14 @@ static ebm_status load_list(desk *d)
     const int32_t n = d->op->request.n_images;
     ebm_status st = EBM_OK;
 
+    size_t kept = 0;
+
     if (n == 0)
         return EBM_OK;
     d->op->images = ebm_arena_alloc(d->arena, (size_t)n * d->op->dim, sizeof(float));
     if (!d->op->images)
         return no_memory(d);
-    for (int32_t i = 0; i < n && st != EBM_ERR_NOMEM; i++) {
+    for (int32_t i = 0; i < n && st != EBM_ERR_NOMEM && kept <= EBMA_UPLOAD_MAX; i++) {
         char row[] = "images.00";
 
         row[7] = (char)('0' + i / 10);
@@ -178,6 +183,7 @@ static ebm_status load_list(desk *d)
         if (i < 10)
             memmove(row + 7, row + 8, 2);
         st = load(d, row, &d->op->request.images[i], d->op->images + (size_t)i * d->op->dim);
+        kept += d->op->request.images[i].size;
     }
     return st;
 }
@@ -192,15 +198,34 @@ static size_t kept_bytes(const ebma_op_request *r)
     return sum;
 }
 
+/* Pictures of a model whose images are so large that the arena would have no room for them as
+ * tensors: it never will have, so that is no want of memory, which would be worth another try. */
+static bool have_room(desk *d, const char *row, bool inpaint)
+{
+    const ebma_op_request *r = &d->op->request;
+    const size_t n = (size_t)r->n_images + (r->image.size > 0 ? 1 : 0) +
+                     (r->image_b.size > 0 ? 1 : 0) + (inpaint ? 1 : 0);
+    size_t bytes;
+
+    if (ebm_size_mul(n, d->op->dim, &bytes) && ebm_size_mul(bytes, sizeof(float), &bytes) &&
+        bytes <= TENSORS_MAX)
+        return true;
+    ebma_problem_row(d->problem, d->arena, r->n_images > 0 ? "images" : row, "picture_too_large",
+                     "pictures of the model's size are over 48 MiB in all, as 4 bytes a number");
+    return false;
+}
+
 ebm_status ebmd_op_pictures(ebmd_op *op, ebm_arena *arena, ebma_problem *problem)
 {
-    const bool between = op->call.operation->kind == EBM_OP_INTERPOLATE;
     const bool inpaint = op->call.operation->kind == EBM_OP_INPAINT;
+    const char *row = op->call.operation->kind == EBM_OP_INTERPOLATE ? "from.image" : "image";
     desk d = {op, arena, problem};
     ebma_picture mask = op->request.mask.size > 0 ? op->request.mask : op->request.image;
-    ebm_status st =
-        load_one(&d, between ? "from.image" : "image", &op->request.image, &op->call.image);
+    ebm_status st;
 
+    if (!have_room(&d, row, inpaint))
+        return EBM_ERR_RANGE;
+    st = load_one(&d, row, &op->request.image, &op->call.image);
     if (st != EBM_ERR_NOMEM)
         st = load_one(&d, "to.image", &op->request.image_b, &op->call.image_b);
     if (st != EBM_ERR_NOMEM && inpaint)

@@ -29,9 +29,9 @@ static void make_noise(int32_t side, ebma_picture *out)
     free(image.pixels);
 }
 
-/* Hands a picture to a model with images of so many pixels a side. */
-static ebm_status hand_in(int32_t side, ebma_picture picture, ebm_arena *arena, ebmd_op **out,
-                          ebma_problem *problem)
+/* Hands a picture, n times, to a model with images of so many pixels a side. */
+static ebm_status hand_in_all(int32_t side, ebma_picture picture, int32_t n, ebm_arena *arena,
+                              ebmd_op **out, ebma_problem *problem)
 {
     ebmd_op *op = *out = ebm_arena_alloc(arena, 1, sizeof(*op));
 
@@ -39,11 +39,18 @@ static ebm_status hand_in(int32_t side, ebma_picture picture, ebm_arena *arena, 
     memset(op, 0, sizeof(*op));
     op->request.operation = op->call.operation = ebm_operation_of(EBM_OP_ENERGY);
     op->request.params.fit = EBM_FIT_RESIZE;
-    op->request.images[0] = picture;
-    op->request.n_images = 1;
+    for (int32_t i = 0; i < n; i++)
+        op->request.images[i] = picture;
+    op->request.n_images = n;
     op->shape = (ebm_shape){3, side, side};
     op->dim = 3u * (size_t)side * (size_t)side;
     return ebmd_op_pictures(op, arena, problem);
+}
+
+static ebm_status hand_in(int32_t side, ebma_picture picture, ebm_arena *arena, ebmd_op **out,
+                          ebma_problem *problem)
+{
+    return hand_in_all(side, picture, 1, arena, out, problem);
 }
 
 static void what_is_kept_is_a_picture(void **state)
@@ -82,6 +89,51 @@ static void too_large_when_resized(void **state)
     assert_string_equal(problem.first->pointer, "/images/0");
     assert_string_equal(problem.first->code, "picture_too_large");
     assert_non_null(strstr(problem.first->detail, "model's size"));
+    ebm_free((void *)(uintptr_t)sent.png);
+    ebm_arena_free(arena);
+}
+
+static void assert_too_large(const ebma_problem *problem, const char *what)
+{
+    assert_int_equal(problem->n_errors, 1);
+    assert_string_equal(problem->first->pointer, "/images");
+    assert_string_equal(problem->first->code, "picture_too_large");
+    assert_non_null(strstr(problem->first->detail, what));
+}
+
+/* 64 pictures of 512x512 pixels are 192 MiB of numbers, more than a plan may have: that is no want
+ * of memory, which would be tried again and again, but the request's fault. */
+static void too_many_as_numbers(void **state)
+{
+    ebm_arena *arena = ebm_arena_create(EBMD_PLAN_ARENA);
+    ebma_problem problem;
+    ebma_picture sent;
+    ebmd_op *op;
+
+    (void)state;
+    make_noise(1, &sent);
+    assert_int_equal(hand_in_all(512, sent, 64, arena, &op, &problem), EBM_ERR_RANGE);
+    assert_too_large(&problem, "48 MiB");
+    assert_int_equal(hand_in_all(256, sent, 64, arena, &op, &problem), EBM_OK); /* just fit */
+    ebm_free((void *)(uintptr_t)sent.png);
+    ebm_arena_free(arena);
+}
+
+/* Of pictures that are too large as files only those up to the first that is too much are made:
+ * all of them would not fit beside the numbers, and the request itself. */
+static void too_many_as_files(void **state)
+{
+    ebm_arena *arena = ebm_arena_create(EBMD_PLAN_ARENA);
+    ebma_problem problem;
+    ebma_picture sent;
+    ebmd_op *op;
+
+    (void)state;
+    make_noise(256, &sent);
+    assert_in_range(sent.size, 196608, 200000);
+    assert_non_null(ebm_arena_alloc(arena, EBMA_UPLOAD_MAX, 1));
+    assert_int_equal(hand_in_all(256, sent, 64, arena, &op, &problem), EBM_ERR_RANGE);
+    assert_too_large(&problem, "4 MiB");
     ebm_free((void *)(uintptr_t)sent.png);
     ebm_arena_free(arena);
 }
@@ -136,6 +188,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_kept_is_a_picture),
         cmocka_unit_test(too_large_when_resized),
+        cmocka_unit_test(too_many_as_numbers),
+        cmocka_unit_test(too_many_as_files),
         cmocka_unit_test(points),
     };
 
