@@ -40,6 +40,8 @@ static ebm_status build(const tiny_model *what, ebm_model **out, ebm_error *err)
 
     if (what->side > 0)
         config.width = config.height = what->side;
+    if (what->channels > 0)
+        config.channels = what->channels;
     schedule.count = what->levels;
     schedule.steps = what->steps;
     st = ebm_kernels_select("ref", &kernels, err);

@@ -8,11 +8,12 @@
 
 #include "ebm/model.h"
 
-/* What to make: gray pixels, `levels` levels of `steps` Langevin steps. */
+/* What to make: `levels` levels of `steps` Langevin steps. */
 typedef struct tiny_model {
     const char *id;
     int32_t levels, steps;
-    int32_t side; /* of the square, in pixels; 0: 8 */
+    int32_t side;     /* of the square, in pixels; 0: 8 */
+    int32_t channels; /* of a pixel; 0: gray */
     uint64_t seed;
     bool denoise;      /* drawing ends with a denoising step */
     double step_scale; /* factor on the squared Langevin step; a huge one makes chains diverge */

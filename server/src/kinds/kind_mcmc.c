@@ -29,19 +29,34 @@ static int32_t outputs_of_chain(const ebmd_op *op)
 
 /* --- requests ------------------------------------------------------------------------------ */
 
+/* What traces project on. A model whose images are so large that the arena has no room for it will
+ * never have it: that is no want of memory, which would be worth another try. */
+static ebm_status take_directions(ebmd_op *op, ebm_arena *arena, ebma_problem *problem)
+{
+    const size_t each = EBM_TRACE_DIRECTIONS * sizeof(float);
+    float *directions = ebm_arena_alloc(arena, op->dim, each);
+
+    if (directions) {
+        ebm_trace_directions(EBM_TRACE_DIRECTIONS, op->dim, directions);
+        op->directions = directions;
+        return EBM_OK;
+    }
+    if (op->dim > (EBMD_PLAN_ARENA - ebm_arena_used(arena)) / each) {
+        ebma_problem_row(problem, arena, "model", "model_too_large",
+                         "traces of images of this size need more memory than a request may have");
+        return EBM_ERR_RANGE;
+    }
+    problem->code = EBMA_OUT_OF_MEMORY;
+    return EBM_ERR_NOMEM;
+}
+
 ebm_status ebmd_mcmc_measure(ebm_arena *arena, ebmd_plan *plan, ebma_problem *problem)
 {
     ebmd_op *op = plan->request;
-    float *directions = ebm_arena_alloc(arena, op->dim, EBM_TRACE_DIRECTIONS * sizeof(float));
     ebmd_chain_layout l;
     int32_t chains = (int32_t)op->call.params.chains;
+    ebm_status st;
 
-    if (!directions) {
-        problem->code = EBMA_OUT_OF_MEMORY;
-        return EBM_ERR_NOMEM;
-    }
-    ebm_trace_directions(EBM_TRACE_DIRECTIONS, op->dim, directions);
-    op->directions = directions;
     op->together = has_rule(&op->call.params);
     l = ebmd_mcmc_layout(plan, 0);
     plan->parts = op->together ? 1 : chains;
@@ -50,8 +65,9 @@ ebm_status ebmd_mcmc_measure(ebm_arena *arena, ebmd_plan *plan, ebma_problem *pr
     plan->part_work = l.chains * (l.origin_steps + l.total * l.cost);
     plan->state_size = l.size;
     plan->work = 5 * op->dim; /* of any sampler, and an image */
-    return ebmd_op_bound(arena, "thin", (double)l.slot * chains,
-                         (double)l.total * (double)l.cost * chains, problem);
+    st = ebmd_op_bound(arena, "thin", (double)l.slot * chains,
+                       (double)l.total * (double)l.cost * chains, problem);
+    return st == EBM_OK ? take_directions(op, arena, problem) : st;
 }
 
 static ebm_status mcmc_parse(const ebmd_engine *engine, const char *json, size_t size,

@@ -469,12 +469,43 @@ static void pictures_too_large_by_now(void **state)
     ebm_arena_free(arena);
 }
 
+/* The directions of traces are eight images. Of two channels and 1020x1020 pixels that is nearly
+ * all that a plan may have, and the chain itself is just small enough; it is not with 1024x1024.
+ * Neither is a want of memory. */
+static void traces_too_large(void **state)
+{
+    static const struct {
+        int32_t side;
+        const char *pointer, *code;
+    } cases[] = {{1020, "/model", "model_too_large"}, {1024, "/thin", "result_too_large"}};
+    tiny_model large = {.id = "wide", .levels = 2, .steps = 3, .seed = 1, .step_scale = 1.0};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        ebm_arena *arena = ebm_arena_create(EBMD_PLAN_ARENA);
+        ebma_problem problem;
+
+        large.side = cases[i].side;
+        large.channels = 2;
+        assert_true(tiny_model_write(b.dir, &large));
+        assert_int_equal(ebmd_catalog_load(b.catalog, "wide", NULL), EBM_OK);
+        assert_non_null(ebm_arena_alloc(arena, 1u << 20, 1)); /* what else there may be */
+        assert_int_equal(
+            parse_with("mcmc", "{\"model\":\"wide\",\"chains\":1,\"steps\":9}", arena, &problem),
+            EBM_ERR_RANGE);
+        assert_string_equal(problem.first->pointer, cases[i].pointer);
+        assert_string_equal(problem.first->code, cases[i].code);
+        ebm_arena_free(arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(stored_requests), cmocka_unit_test(going_on_anywhere),
-        cmocka_unit_test(changed_bytes),   cmocka_unit_test(counts_beyond_all),
-        cmocka_unit_test(said_on_the_way), cmocka_unit_test(pictures_too_large_by_now),
+        cmocka_unit_test(stored_requests),  cmocka_unit_test(going_on_anywhere),
+        cmocka_unit_test(changed_bytes),    cmocka_unit_test(counts_beyond_all),
+        cmocka_unit_test(said_on_the_way),  cmocka_unit_test(pictures_too_large_by_now),
+        cmocka_unit_test(traces_too_large),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
