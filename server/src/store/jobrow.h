@@ -18,6 +18,7 @@
 #define EBMD_WORK_MAX   (INT64_C(1) << 48)
 #define EBMD_SEQ_MAX    (INT64_C(1) << 53) /* what cursors of lists may hold */
 #define EBMD_PARTS_MAX  4096
+#define EBMD_BLOB_MAX   (128u << 20) /* bytes of one blob, and what a store keeps beside it */
 
 /* queued -> running -> one of the others; running -> queued when a lease is lost or given back;
  * the last four never change. The numbers are stored: never renumber. */

@@ -43,7 +43,8 @@ typedef struct ebmd_change {
 typedef struct ebmd_backend ebmd_backend;
 typedef struct ebmd_backend_ops {
     /* Writes the whole change or nothing; durable when it returns EBM_OK.
-     * @err NOMEM, LIMIT (disk full): nothing was written; anything else: nobody knows */
+     * @err NOMEM, LIMIT (disk full, or a blob over EBMD_BLOB_MAX): nothing was written; anything
+     * else: nobody knows */
     ebm_status (*write)(ebmd_backend *b, const ebmd_change *change, ebm_error *err);
     /* @own *data: ebm_free(), a zero byte follows @err NOT_FOUND, IO, NOMEM, FORMAT */
     ebm_status (*read)(ebmd_backend *b, const char *id, ebmd_blob_type type, int32_t index,

@@ -91,6 +91,10 @@ static ebm_status memory_write(ebmd_backend *b, const ebmd_change *c, ebm_error 
     item *fresh = NULL;
 
     for (size_t k = 0; k < c->n_blobs; k++) {
+        if (c->blobs[k].size > EBMD_BLOB_MAX)
+            return ebm_error_set(err, EBM_ERR_LIMIT, c->row->id, "a blob is too long");
+    }
+    for (size_t k = 0; k < c->n_blobs; k++) {
         item *i = item_make(c->row->id, &c->blobs[k]);
 
         if (!i)

@@ -13,7 +13,6 @@
 #include "store/store.h"
 #include "store/store_columns.h"
 
-#define BLOB_MAX  (128 * 1024 * 1024)
 #define LOG_PAGES 1000 /* in the log, until they are copied into the file */
 
 /* --- the columns of a row ------------------------------------------------------------------ */
@@ -174,7 +173,13 @@ static bool put_blob(sqlite_backend *m, const ebmd_row *row, const ebmd_blob *bl
     sqlite3_bind_text(q, 1, row->id, -1, SQLITE_STATIC);
     sqlite3_bind_int(q, 2, (int)blob->type);
     sqlite3_bind_int(q, 3, blob->index);
-    sqlite3_bind_blob64(q, 4, blob->size > 0 ? blob->data : "", blob->size, SQLITE_STATIC);
+    /* one that is too long would leave NULL behind, and a broken rule of the table, which looks
+     * like a broken disk */
+    if (sqlite3_bind_blob64(q, 4, blob->size > 0 ? blob->data : "", blob->size, SQLITE_STATIC) !=
+        SQLITE_OK) {
+        sqlite3_clear_bindings(q);
+        return false;
+    }
     return run(m, Q_PUT);
 }
 
@@ -224,7 +229,7 @@ static ebm_status sqlite_read(ebmd_backend *b, const char *id, ebmd_blob_type ty
         const void *bytes = sqlite3_column_blob(q, 0);
 
         *size = (size_t)sqlite3_column_bytes(q, 0);
-        *data = ebm_alloc(*size + 1, 1); /* at most BLOB_MAX */
+        *data = ebm_alloc(*size + 1, 1); /* at most EBMD_BLOB_MAX */
         if (!*data)
             st = ebm_error_set(err, EBM_ERR_NOMEM, id, "no memory for a job record");
         else if (bytes)
@@ -395,7 +400,7 @@ static ebm_status open_file(sqlite_backend *m, const char *path, ebm_error *err)
         return fail(m, path, "cannot open the job store", err);
     sqlite3_extended_result_codes(m->db, 0);
     sqlite3_db_config(m->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    sqlite3_limit(m->db, SQLITE_LIMIT_LENGTH, BLOB_MAX);
+    sqlite3_limit(m->db, SQLITE_LIMIT_LENGTH, EBMD_BLOB_MAX);
     sqlite3_busy_timeout(m->db, 200);
     sqlite3_wal_hook(m->db, checkpoint_log, NULL);
     st = settle_pragmas(m, path, err);

@@ -41,6 +41,28 @@ static void life_of_a_job(void **state)
     assert_int_equal(bench_finish(f, &lease), EBM_ERR_BAD_STATE);
 }
 
+/* What is too long to be kept is refused, the job goes on without, and the store is as sound as it
+ * was. */
+static void a_blob_that_is_too_long(void **state)
+{
+    static char bytes[EBMD_BLOB_MAX + 1];
+    const ebmd_blob blob = {EBMD_BLOB_CHECKPOINT, 0, bytes, sizeof(bytes)};
+    const ebmd_save save = {.blobs = &blob, .n_blobs = 1};
+    store_bench *f = *state;
+    ebm_error err = {0};
+    ebmd_lease lease;
+
+    bench_accept(f, 1);
+    lease = bench_claim(f, 1);
+    assert_int_equal(bench_save(f, &lease, "here", false), EBM_OK);
+    assert_int_equal(f->store->ops->save(f->store, &lease, &save, &err), EBM_ERR_LIMIT);
+    assert_true(err.text[0] != '\0');
+    bench_expect_blob(f, 1, EBMD_BLOB_CHECKPOINT, 0, "here", 4);
+    bench_accept(f, 2);
+    assert_int_equal(bench_save(f, &lease, "there", false), EBM_OK);
+    assert_int_equal(bench_finish(f, &lease), EBM_OK);
+}
+
 static void ids_and_owners(void **state)
 {
     store_bench *f = *state;
@@ -473,6 +495,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BENCH_BOTH(life_of_a_job),
+        BENCH_BOTH(a_blob_that_is_too_long),
         BENCH_BOTH(ids_and_owners),
         BENCH_BOTH(one_key_one_job),
         BENCH_BOTH(bounds_of_the_queue),
