@@ -28,6 +28,10 @@
 /* Bytes of the arena that a plan is parsed into: pictures as files and as tensors, for the most. */
 #define EBMD_PLAN_ARENA (64u << 20)
 
+/* Bytes that the states of parts may have in a checkpoint, which is one blob: the rest is what it
+ * says of all parts. */
+#define EBMD_STATES_MAX (EBMD_BLOB_MAX - (1u << 20))
+
 /* Most gradient evaluations that one job may ask for: weeks on one machine. */
 #define EBMD_JOB_WORK_MAX 1e9
 

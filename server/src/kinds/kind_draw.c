@@ -65,6 +65,9 @@ static ebm_status draw_parse(const ebmd_engine *engine, const char *json, size_t
     if (op->request.sheet && plan->parts > SHEET_SIDE / op->shape.width)
         ebma_problem_row(problem, arena, "sheet", "result_too_large",
                          "so many images are wider than 16384 pixels side by side");
+    if (plan->state_size > EBMD_STATES_MAX)
+        ebma_problem_row(problem, arena, "model", "state_too_large",
+                         "chains of images of this size could not be saved on their way");
     return ebmd_op_bound(arena, plan->kind->operation == EBM_OP_INTERPOLATE ? "frames" : "n",
                          outputs * (double)op->dim, (double)plan->part_work * plan->parts, problem);
 }

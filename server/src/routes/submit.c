@@ -295,7 +295,8 @@ static void accept_ready(const ebmd_app *app, ebmd_request *r, const ebmd_ready 
     ebm_status st;
     ebmd_cost cost;
 
-    if (!ebmd_cost_fits(app, r, plan) || !ebmd_cost_may_rank(app, r, plan) ||
+    if (!ebmd_cost_fits(app, r, plan) || !ebmd_cost_can_be_saved(app, r, plan) ||
+        !ebmd_cost_may_rank(app, r, plan) ||
         !ebmd_idem_read(r, plan->kind->name, ready->subject, &key) ||
         (r->wants_events && !ebmd_job_stream_admit(app, r)))
         return;

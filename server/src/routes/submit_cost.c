@@ -32,6 +32,26 @@ bool ebmd_cost_fits(const ebmd_app *app, ebmd_request *r, const ebmd_plan *plan)
     return false;
 }
 
+/* Parts are begun as workers come to them, and what is begun at once is one checkpoint. A job for
+ * which that is too long would lose all that it has come to at the next stop. */
+bool ebmd_cost_can_be_saved(const ebmd_app *app, ebmd_request *r, const ebmd_plan *plan)
+{
+    const size_t at_once = (size_t)plan->parts < app->workers ? (size_t)plan->parts : app->workers;
+    ebma_problem problem = {.code = EBMA_OK};
+    char detail[96];
+    ebma_field_error e = {.code = "state_too_large", .detail = detail, .bounded = true, .min = 1};
+
+    if (at_once == 0 || plan->state_size <= EBMD_STATES_MAX / at_once)
+        return true;
+    e.max = (double)(EBMD_STATES_MAX / plan->state_size);
+    snprintf(detail, sizeof(detail), "more than %.0f of this size could not be saved on their way",
+             e.max);
+    ebma_problem_field(&problem, r->arena,
+                       plan->kind->operation == EBM_OP_INTERPOLATE ? "frames" : "n", &e);
+    ebmd_reply_problem(r, &problem);
+    return false;
+}
+
 /* Priorities come before fair shares: a key that may use all of them could keep others out. */
 bool ebmd_cost_may_rank(const ebmd_app *app, ebmd_request *r, const ebmd_plan *plan)
 {

@@ -12,9 +12,10 @@ typedef struct ebmd_cost {
     int seconds; /* until it could be, if not */
 } ebmd_cost;
 
-/* False for a request beyond the operator's bound, or of a priority that its key may not ask for;
- * it is answered. */
+/* False for a request beyond the operator's bound, whose chains together no checkpoint can keep, or
+ * of a priority that its key may not ask for; it is answered. */
 bool ebmd_cost_fits(const ebmd_app *app, ebmd_request *r, const ebmd_plan *plan);
+bool ebmd_cost_can_be_saved(const ebmd_app *app, ebmd_request *r, const ebmd_plan *plan);
 bool ebmd_cost_may_rank(const ebmd_app *app, ebmd_request *r, const ebmd_plan *plan);
 /* Takes the job's work from its owner's quota, if there is enough. */
 ebmd_cost ebmd_cost_charge(const ebmd_app *app, const ebmd_request *r, const ebmd_plan *plan);

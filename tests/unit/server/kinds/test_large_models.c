@@ -169,11 +169,44 @@ static void traces_too_large(void **state)
     }
 }
 
+/* An inpainting chain holds three images and one for each level, 4 bytes a number: at 1024x1024
+ * pixels of three colours that are 120 MiB with seven levels, and 132 MiB with eight, which no
+ * checkpoint can keep. */
+static void chains_too_large_to_be_saved(void **state)
+{
+    tiny_model large = {
+        .id = "wide", .steps = 3, .side = 1024, .channels = 3, .seed = 1, .step_scale = 1.0};
+    char body[BODY];
+    int n = snprintf(body, sizeof(body),
+                     "{\"model\":\"wide\",\"fit\":\"resize\",\"image\":\"%s\",\"mask\":\"%s\"}",
+                     mask, mask);
+
+    (void)state;
+    assert_in_range(n, 1, sizeof(body) - 1);
+    for (int32_t levels = 7; levels <= 8; levels++) {
+        ebm_arena *arena = ebm_arena_create(EBMD_PLAN_ARENA);
+        ebma_problem problem;
+        ebm_status st;
+
+        large.levels = levels;
+        assert_true(tiny_model_write(b.dir, &large));
+        assert_int_equal(ebmd_catalog_load(b.catalog, "wide", NULL), EBM_OK);
+        st = parse_with("inpaint", body, arena, &problem);
+        assert_int_equal(st, levels == 7 ? EBM_OK : EBM_ERR_RANGE);
+        if (st != EBM_OK) {
+            assert_string_equal(problem.first->pointer, "/model");
+            assert_string_equal(problem.first->code, "state_too_large");
+        }
+        ebm_arena_free(arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pictures_too_large_by_now),
         cmocka_unit_test(traces_too_large),
+        cmocka_unit_test(chains_too_large_to_be_saved),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

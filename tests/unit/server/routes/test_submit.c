@@ -11,6 +11,7 @@
 #include "fail_alloc.h"
 #include "routes/submit.h"
 #include "run_bench.h"
+#include "tiny_model.h"
 
 #define SALT   "000102030405060708090a0b0c0d0e0f"
 #define DIGEST "355cdbe611519477dfe934e5707a13b91de04201300dc1c9507369164fa60839"
@@ -47,8 +48,8 @@ static int teardown(void **state)
     return 0;
 }
 
-/* A request of the key's for one image later, or NULL without memory. */
-static ebmd_request *make_request(void)
+/* A request of the key's for images later, or NULL without memory. */
+static ebmd_request *make_request(const char *body)
 {
     static const ebmd_header later = {"Prefer", 6, "respond-async", 13};
     ebm_arena *arena = ebm_arena_create(1u << 20);
@@ -61,9 +62,10 @@ static ebmd_request *make_request(void)
     r->arena = arena;
     r->head = (ebmd_head){.method = "POST", .target = "/sample", .n_headers = 1, .header = {later}};
     r->grant = (ebmd_grant){.owner = "a", .scopes = EBMD_SCOPE_SAMPLE, .priority = 5};
-    r->body = ebm_alloc(2, 1);
+    r->body_size = r->body_room = strlen(body);
+    r->body = ebm_alloc(r->body_size, 1);
     if (r->body)
-        memcpy(r->body, "{}", r->body_size = r->body_room = 2);
+        memcpy(r->body, body, r->body_size);
     return r;
 }
 
@@ -83,7 +85,7 @@ static void refusals_cost_nothing(void **state)
     (void)state;
     FOR_EACH_ALLOC_FAILURE
     {
-        ebmd_request *r = make_request();
+        ebmd_request *r = make_request("{}");
 
         if (r && r->body) {
             ebmd_submit(&app, r, &ebmd_kind_sample);
@@ -101,10 +103,54 @@ static void refusals_cost_nothing(void **state)
     assert_int_equal(jobs(), 1);
 }
 
+/* Each of four images of 1024x1024 pixels with four channels takes 32 MiB on its way. Three of them
+ * fit one checkpoint, four do not, unless there are fewer workers to begin them. */
+static void chains_that_could_not_be_saved(void **state)
+{
+    static const struct {
+        const char *body;
+        unsigned workers;
+        int status;
+    } cases[] = {
+        {"{\"model\":\"wide\",\"n\":4}", 8, 422},
+        {"{\"model\":\"wide\",\"n\":3}", 8, 202},
+        {"{\"model\":\"wide\",\"n\":4}", 3, 202},
+        {"{\"model\":\"wide\",\"from\":{\"seed\":1},\"to\":{\"seed\":2},\"frames\":4}", 4, 422}};
+    static const tiny_model wide = {.id = "wide",
+                                    .levels = 2,
+                                    .steps = 1,
+                                    .side = 1024,
+                                    .channels = 4,
+                                    .seed = 1,
+                                    .step_scale = 1.0};
+
+    (void)state;
+    ebmd_keys_close(app.keys);
+    app.keys = NULL;
+    assert_true(tiny_model_write(b.dir, &wide));
+    assert_int_equal(ebmd_catalog_load(b.catalog, "wide", NULL), EBM_OK);
+    for (int i = 0; i < 4; i++) {
+        ebmd_request *r = make_request(cases[i].body);
+
+        assert_true(r && r->body);
+        app.workers = cases[i].workers;
+        ebmd_submit(&app, r, i < 3 ? &ebmd_kind_sample : &ebmd_kind_interpolate);
+        if (r->reply.status != cases[i].status)
+            fail_msg("%s: %d %s", cases[i].body, r->reply.status, r->reply.body);
+        if (cases[i].status == 422) {
+            assert_non_null(strstr(r->reply.body, i < 3 ? "\"/n\"" : "\"/frames\""));
+            assert_non_null(strstr(r->reply.body, "\"state_too_large\""));
+            assert_non_null(strstr(r->reply.body, "\"max\":3"));
+        }
+        ebmd_request_free(r);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(refusals_cost_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(chains_that_could_not_be_saved, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
