@@ -12,11 +12,15 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "daemon_metrics.h"
 #include "daemon_models.h"
 #include "http_client.h"
+#include "job_client.h"
 #include "real_time.h"
 
 #define SLOW "{\"model\":\"slow\",\"steps_per_level\":20,\"seed\":1}"
+
+#define LONG "{\"model\":\"slow\",\"steps_per_level\":2000,\"seed\":1}"
 
 static daemon_process d;
 static char full[TEMP_PATH_MAX], lost[TEMP_PATH_MAX], base[TEMP_PATH_MAX];
@@ -117,6 +121,24 @@ static void no_room_for_a_while(void **state)
     assert_true(is_in(id, "succeeded", 60));
     assert_true(is_in(running, "succeeded", 60));
     assert_int_equal(d.pid, pid);
+    assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
+}
+
+/* Each checkpoint that finds no room is counted, and the first of them is told of. The job goes on.
+ */
+static void unsaved_is_said_once(void **state)
+{
+    char id[64];
+
+    (void)state;
+    assert_int_equal(send_later(LONG, id), 202);
+    job_wait(d.port, id, "running");
+    touch(full);
+    real_sleep_ms(4000); /* three times 1.5 s of work take longer */
+    daemon_metrics_wait(&d, "ebm_store_errors_total 3");
+    assert_int_equal(daemon_count_logged(&d, "\"store_failed\""), 1);
+    assert_int_equal(unlink(full), 0);
+    assert_true(is_in(id, "running", 0));
     assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
 }
 
@@ -255,6 +277,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(no_room_for_a_while, setup, teardown),
+        cmocka_unit_test_setup_teardown(unsaved_is_said_once, setup, teardown),
         cmocka_unit_test_setup_teardown(a_start_without_room, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stop_without_room, setup, teardown),
         cmocka_unit_test_setup_teardown(one_lost_sync, setup, teardown),

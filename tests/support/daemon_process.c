@@ -209,11 +209,18 @@ int daemon_stop(daemon_process *d, int signal_no, int timeout_ms)
 
 bool daemon_logged(const daemon_process *d, const char *text)
 {
-    char *log = read_log(d);
-    bool found = log && strstr(log, text);
+    return daemon_count_logged(d, text) > 0;
+}
 
+int daemon_count_logged(const daemon_process *d, const char *text)
+{
+    char *log = read_log(d);
+    int n = 0;
+
+    for (const char *at = log; at && (at = strstr(at, text)) != NULL; at += strlen(text))
+        n++;
     free(log);
-    return found;
+    return n;
 }
 
 int daemon_try(daemon_process *d, const char *const *more, char *line, size_t size)

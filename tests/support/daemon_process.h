@@ -36,6 +36,8 @@ void daemon_clean(daemon_process *d);
 int daemon_end(daemon_process *d, int timeout_ms);
 /* True if the log holds the text. */
 bool daemon_logged(const daemon_process *d, const char *text);
+/* How often. */
+int daemon_count_logged(const daemon_process *d, const char *text);
 /* Memory of the process; fails the test if it is not there. @unit KiB */
 long daemon_resident_kib(const daemon_process *d);
 

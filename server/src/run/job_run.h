@@ -58,6 +58,7 @@ struct ebmd_run {
     double started_at;    /* ebmd_clock_ms() */
     double unsaved_ms;    /* work since the last checkpoint */
     double save_after_ms; /* work until the next one */
+    bool unsaved_told;    /* the last one could not be written, which has been logged */
     ebmd_sight sight;     /* where a part stood when a quantum last came back */
     ebmd_diagnosis found; /* what the chains told at the last checkpoint */
     ebmd_diagnosis told;  /* the same, once the scheduler has passed it on */

@@ -146,6 +146,17 @@ static void step(worker *w, const ebmd_task *task)
     ebmd_sched_stepped(w->all->opt.sched, task, &q, ms, problem_of(st));
 }
 
+/* A job that cannot be saved tries it again after every 1.5 s of work, maybe to its end: that is
+ * said once, until it can. */
+static bool is_told(const ebmd_task *task, ebm_status st)
+{
+    ebmd_run *run = task->run;
+    const bool told = run->unsaved_told;
+
+    run->unsaved_told = task->duty == EBMD_SAVE && (st == EBM_ERR_NOMEM || st == EBM_ERR_LIMIT);
+    return told && run->unsaved_told;
+}
+
 /* An error of the disk means that earlier successes may be lost too: stop taking work. */
 static void judge(const worker *w, const ebmd_task *task, ebm_status st, const ebm_error *err)
 {
@@ -155,6 +166,7 @@ static void judge(const worker *w, const ebmd_task *task, ebm_status st, const e
         {.key = "status", .text = ebm_status_name(st)},
         {.key = "text", .text = err->text},
     };
+    const bool told = is_told(task, st);
 
     if (st == EBM_OK)
         return;
@@ -163,7 +175,8 @@ static void judge(const worker *w, const ebmd_task *task, ebm_status st, const e
         return;
     }
     ebmd_metrics_count(opt->env->metrics, EBMD_COUNT_STORE_ERRORS, 1);
-    ebmd_log_event(opt->env->log, EBMD_ERROR, "store_failed", fields, 3);
+    if (!told)
+        ebmd_log_event(opt->env->log, EBMD_ERROR, "store_failed", fields, 3);
     if (st != EBM_ERR_NOMEM && st != EBM_ERR_LIMIT)
         ebmd_state_set(opt->state, EBMD_BROKEN);
 }
