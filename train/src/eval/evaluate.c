@@ -160,9 +160,10 @@ static void summarise(nearness *d, int64_t n, int64_t n_test, double unit, ebmt_
 {
     double threshold = ebmt_quantile(d->test, n_test, 0.01);
     double test_median = ebmt_quantile(d->test, n_test, 0.5);
+    double median = ebmt_quantile(d->samples, n, 0.5); /* sorts; what follows reads sorted lists */
     double below = (double)count_below(d->samples, n, threshold) / (double)n;
     *out = (ebmt_memorisation){
-        .median = ebmt_quantile(d->samples, n, 0.5) * unit,
+        .median = median * unit,
         .test_median = test_median * unit,
         .closest = d->samples[0] * unit,
         .test_closest = d->test[0] * unit,

@@ -153,6 +153,19 @@ static void scene_clear(scene *s)
     ebmt_pool_free(s->pool);
 }
 
+/* From the sample that comes closest by pixels to its training image. @unit as
+ * ebmt_memorisation */
+static double closest_distance(const scene *s, const ebmt_eval_report *r)
+{
+    double sum = 0;
+    for (int i = 0; i < 64; i++) {
+        double d = (double)s->samples.pixels[r->closest_sample[0] * 64 + i] -
+                   (double)s->train.pixels[r->closest_train[0] * 64 + i];
+        sum += d * d;
+    }
+    return sqrt(sum / 64);
+}
+
 /* Samples of the test images' own law are near, the Gaussian fit is far; planted copies of
  * training images are found. */
 static void test_known_relations(void **state)
@@ -181,6 +194,8 @@ static void test_known_relations(void **state)
         assert_in_range(r.closest_sample[i], 10, 14);
         assert_int_equal(r.closest_train[i], r.closest_sample[i] + 30);
     }
+    assert_close(r.pixels.closest, closest_distance(&s, &r), 1e-12);
+    assert_true(r.pixels.closest > 0 && r.pixels.closest < r.pixels.median);
     s.options.distance_only = true;
     double before = r.ruler[0].samples.frechet.value;
     assert_int_equal(ebmt_evaluate(&s.options, &r, NULL), EBM_OK);
