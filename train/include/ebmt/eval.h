@@ -80,7 +80,8 @@ typedef struct ebmt_ood_row {
     ebmt_number auroc; /* chance that a test image scores above one of these; NaN for test images */
 } ebmt_ood_row;
 
-/* Rows: test images, foreign images, test images mirrored, test images upside down. */
+/* Rows: test images, foreign images, test images mirrored, test images upside down. Of the last two
+ * the standard error is that of pairs. */
 typedef struct ebmt_ood_report {
     int32_t n_rows; /* 0: not measured */
     ebmt_ood_row row[EBMT_OOD_ROWS];

@@ -85,11 +85,22 @@ EBM_API EBM_MUST_CHECK ebm_status ebmt_class_figures_measure(const double *probs
                                                              ebm_error *err);
 
 /* Area under the ROC curve: the chance that a positive scores above a negative, ties half.
- * @note  standard error: DeLong, DeLong, Clarke-Pearson 1988; NaN if a side has one score
+ * @note  standard error of independent scores: DeLong, DeLong, Clarke-Pearson 1988; NaN if a side
+ *        has one score
  * @shape positive [n_pos], negative [n_neg]; both at least 1 @err RANGE (empty, NaN), NOMEM */
 EBM_API EBM_MUST_CHECK ebm_status ebmt_auroc(const double *positive, int64_t n_pos,
                                              const double *negative, int64_t n_neg,
                                              ebmt_number *out, ebm_error *err);
+
+/* The same area of n pairs: negative i was made from what positive i was made from, so that their
+ * scores go together. Pairs are independent of each other.
+ * @eq    v_i = share of negatives under positive i, u_i = share of positives under negative i, ties
+ *        half: se^2 = Var(v_i - u_i) / n, the variance of clusters of one positive and one negative
+ *        in Obuchowski 1997, whose placements are DeLong's; docs/evaluation.md
+ * @note  standard error NaN for one pair
+ * @shape positive [n], negative [n] @err as ebmt_auroc() */
+EBM_API EBM_MUST_CHECK ebm_status ebmt_auroc_pairs(const double *positive, const double *negative,
+                                                   int64_t n, ebmt_number *out, ebm_error *err);
 
 /* Quantile q in [0,1] of values, linear between order statistics; sorts them in place.
  * @range n >= 1 */

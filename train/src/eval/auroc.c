@@ -1,5 +1,5 @@
-/* Ranks: the area under the ROC curve with DeLong's standard error, and quantiles. Knows numbers
- * only. */
+/* Ranks: the area under the ROC curve with standard errors of independent sets and of pairs, and
+ * quantiles. Knows numbers only. */
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -38,21 +38,30 @@ static int64_t count_under(const double *sorted, int64_t n, double v, bool or_eq
     return low;
 }
 
-/* Mean and variance of the placements: for each of x, the share of `sorted` under it, ties half. */
-static void placements(const double *x, int64_t n, const double *sorted, int64_t m, double *mean,
-                       double *variance)
+/* For each of x, how many of `sorted` are under it, ties half: twice that number, which is whole
+ * and sums without rounding. @shape v [n] */
+static void placements(const double *x, int64_t n, const double *sorted, int64_t m, double *v)
 {
-    double sum = 0.0, squares = 0.0;
-    for (int64_t i = 0; i < n; i++) {
-        double under = (double)count_under(sorted, m, x[i], false);
-        double upto = (double)count_under(sorted, m, x[i], true);
-        double v = 0.5 * (under + upto) / (double)m;
-        sum += v;
-        squares += (v - 0.5) * (v - 0.5);
-    }
-    *mean = sum / (double)n;
-    double centre = *mean - 0.5;
-    *variance = n > 1 ? (squares - (double)n * centre * centre) / (double)(n - 1) : NAN;
+    for (int64_t i = 0; i < n; i++)
+        v[i] = (double)(count_under(sorted, m, x[i], false) + count_under(sorted, m, x[i], true));
+}
+
+static double mean_of(const double *v, int64_t n)
+{
+    double sum = 0.0;
+    for (int64_t i = 0; i < n; i++)
+        sum += v[i];
+    return sum / (double)n;
+}
+
+/* Of the mean of n independent values; NaN for one value. */
+static double variance_of_mean(const double *v, int64_t n)
+{
+    const double mean = mean_of(v, n);
+    double squares = 0.0;
+    for (int64_t i = 0; i < n; i++)
+        squares += (v[i] - mean) * (v[i] - mean);
+    return n > 1 ? squares / (double)(n - 1) / (double)n : NAN;
 }
 
 static bool any_nan(const double *x, int64_t n)
@@ -63,30 +72,74 @@ static bool any_nan(const double *x, int64_t n)
     return false;
 }
 
-ebm_status ebmt_auroc(const double *positive, int64_t n_pos, const double *negative, int64_t n_neg,
-                      ebmt_number *out, ebm_error *err)
+/* Placements of both sides, doubled counts, and room to sort scores. */
+typedef struct ranking {
+    double *sorted, *positive, *negative; /* [larger side], [n_pos], [n_neg] */
+} ranking;
+
+static void ranking_clear(ranking *r)
 {
-    double area, other, v_pos, v_neg;
+    ebm_free(r->sorted);
+    ebm_free(r->positive);
+    ebm_free(r->negative);
+}
+
+static void sort_copy(const double *x, int64_t n, double *out)
+{
+    memcpy(out, x, (size_t)n * sizeof *out);
+    qsort(out, (size_t)n, sizeof *out, by_value);
+}
+
+/* @own *out: ranking_clear(), on errors too */
+static ebm_status rank(const double *positive, int64_t n_pos, const double *negative, int64_t n_neg,
+                       ranking *out, ebm_error *err)
+{
+    *out = (ranking){NULL, NULL, NULL};
     if (n_pos < 1 || n_neg < 1)
         return ebm_error_set(err, EBM_ERR_RANGE, "auroc", "%lld against %lld scores",
                              (long long)n_pos, (long long)n_neg);
     if (any_nan(positive, n_pos) || any_nan(negative, n_neg))
         return ebm_error_set(err, EBM_ERR_RANGE, "auroc", "a score is not a number");
-    double *p = ebm_alloc((size_t)n_pos, sizeof *p), *q = ebm_alloc((size_t)n_neg, sizeof *q);
-    if (!p || !q) {
-        ebm_free(p);
-        ebm_free(q);
+    out->sorted = ebm_alloc((size_t)(n_pos > n_neg ? n_pos : n_neg), sizeof(double));
+    out->positive = ebm_alloc((size_t)n_pos, sizeof(double));
+    out->negative = ebm_alloc((size_t)n_neg, sizeof(double));
+    if (!out->sorted || !out->positive || !out->negative)
         return ebm_error_set(err, EBM_ERR_NOMEM, "auroc", "no memory");
-    }
-    memcpy(p, positive, (size_t)n_pos * sizeof *p);
-    memcpy(q, negative, (size_t)n_neg * sizeof *q);
-    qsort(p, (size_t)n_pos, sizeof *p, by_value);
-    qsort(q, (size_t)n_neg, sizeof *q, by_value);
-    placements(p, n_pos, q, n_neg, &area, &v_pos);
-    placements(q, n_neg, p, n_pos, &other, &v_neg);
-    double variance = v_pos / (double)n_pos + v_neg / (double)n_neg;
-    *out = (ebmt_number){area, isnan(variance) ? NAN : sqrt(variance), n_pos + n_neg};
-    ebm_free(p);
-    ebm_free(q);
+    sort_copy(negative, n_neg, out->sorted);
+    placements(positive, n_pos, out->sorted, n_neg, out->positive);
+    sort_copy(positive, n_pos, out->sorted);
+    placements(negative, n_neg, out->sorted, n_pos, out->negative);
     return EBM_OK;
+}
+
+ebm_status ebmt_auroc(const double *positive, int64_t n_pos, const double *negative, int64_t n_neg,
+                      ebmt_number *out, ebm_error *err)
+{
+    ranking r;
+    ebm_status st = rank(positive, n_pos, negative, n_neg, &r, err);
+    if (st == EBM_OK) {
+        const double of_pos = 2.0 * (double)n_neg, of_neg = 2.0 * (double)n_pos;
+        double variance = variance_of_mean(r.positive, n_pos) / (of_pos * of_pos) +
+                          variance_of_mean(r.negative, n_neg) / (of_neg * of_neg);
+        *out = (ebmt_number){mean_of(r.positive, n_pos) / of_pos, sqrt(variance), n_pos + n_neg};
+    }
+    ranking_clear(&r);
+    return st;
+}
+
+/* To first order the area is its mean plus the mean over pairs of what x_i and y_i each add. A
+ * negative adds the share of positives above it: one less its placement, hence the minus. */
+ebm_status ebmt_auroc_pairs(const double *positive, const double *negative, int64_t n,
+                            ebmt_number *out, ebm_error *err)
+{
+    ranking r;
+    ebm_status st = rank(positive, n, negative, n, &r, err);
+    if (st == EBM_OK) {
+        const double whole = 2.0 * (double)n, area = mean_of(r.positive, n) / whole;
+        for (int64_t i = 0; i < n; i++)
+            r.positive[i] -= r.negative[i];
+        *out = (ebmt_number){area, sqrt(variance_of_mean(r.positive, n)) / whole, 2 * n};
+    }
+    ranking_clear(&r);
+    return st;
 }

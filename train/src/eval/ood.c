@@ -108,6 +108,7 @@ static void turn(ebmt_dataset *set, bool upside_down)
             }
 }
 
+/* Sorts the scores. */
 static void summarise(const char *name, double *scores, int64_t n, ebmt_ood_row *row)
 {
     static const double at[EBMT_OOD_QUANTILES] = {0.01, 0.05, 0.5, 0.95, 0.99};
@@ -117,18 +118,21 @@ static void summarise(const char *name, double *scores, int64_t n, ebmt_ood_row 
         row->quantile[i] = ebmt_quantile(scores, n, at[i]);
 }
 
-/* One foreign set against the scores of the test images. */
+/* One foreign set against the scores of the test images.
+ * @param pairs: image k of the set is made from test image k, and scored with the same noise */
 static ebm_status add_row(ebm_model *m, const ebmt_ood_options *opt, const ebmt_dataset *images,
-                          const char *name, const double *test, ebmt_ood_report *out,
+                          const char *name, bool pairs, const double *test, ebmt_ood_report *out,
                           ebm_error *err)
 {
+    const int64_t n = out->row[0].n;
     ebmt_ood_row *row = &out->row[out->n_rows];
     double *scores = ebm_alloc((size_t)images->count, sizeof *scores);
     if (!scores)
         return ebm_error_set(err, EBM_ERR_NOMEM, "ood", "no memory for scores");
     ebm_status st = ebmt_ood_scores(m, opt, images, scores, err);
     if (st == EBM_OK)
-        st = ebmt_auroc(test, out->row[0].n, scores, images->count, &row->auroc, err);
+        st = pairs ? ebmt_auroc_pairs(test, scores, n, &row->auroc, err)
+                   : ebmt_auroc(test, n, scores, images->count, &row->auroc, err);
     if (st == EBM_OK) {
         summarise(name, scores, images->count, row);
         out->n_rows++;
@@ -146,11 +150,11 @@ static ebm_status add_turned(ebm_model *m, const ebmt_ood_options *opt, const do
         return st;
     memcpy(set.pixels, opt->test->pixels, (size_t)set.count * ebmt__image_bytes(&set));
     turn(&set, false);
-    st = add_row(m, opt, &set, "test images mirrored", test, out, err);
+    st = add_row(m, opt, &set, "test images mirrored", true, test, out, err);
     if (st == EBM_OK) {
         turn(&set, false);
         turn(&set, true);
-        st = add_row(m, opt, &set, "test images upside down", test, out, err);
+        st = add_row(m, opt, &set, "test images upside down", true, test, out, err);
     }
     ebmt_dataset_clear(&set);
     return st;
@@ -166,13 +170,14 @@ ebm_status ebmt_ood_test(ebm_model *m, const ebmt_ood_options *opt, ebmt_ood_rep
         return ebm_error_set(err, EBM_ERR_NOMEM, "ood", "no memory for scores");
     ebm_status st = ebmt_ood_scores(m, opt, opt->test, test, err);
     if (st == EBM_OK) {
-        summarise("test images", test, n, &out->row[0]);
-        out->row[0].auroc = (ebmt_number){NAN, NAN, n};
+        out->row[0] = (ebmt_ood_row){.n = n, .auroc = {NAN, NAN, n}};
         out->n_rows = 1;
-        st = add_row(m, opt, opt->foreign, "foreign images", test, out, err);
+        st = add_row(m, opt, opt->foreign, "foreign images", false, test, out, err);
     }
     if (st == EBM_OK)
         st = add_turned(m, opt, test, out, err);
+    if (st == EBM_OK) /* at last, since it sorts: pairs go by number */
+        summarise("test images", test, n, &out->row[0]);
     ebm_free(test);
     return st;
 }

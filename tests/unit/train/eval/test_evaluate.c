@@ -412,7 +412,8 @@ static void calibrate(ebm_model *m, ebm_calibration *out)
 }
 
 /* The same images as test and as foreign ones have the same scores, so the area is 1/2 exactly; so
- * have images that are their own mirror image. Upside down they differ. */
+ * have images that are their own mirror image, each the score of its test image, so that the error
+ * of pairs is 0. Upside down they differ. */
 static void test_ood(void **state)
 {
     const ebm_network_config network = small_network();
@@ -436,7 +437,10 @@ static void test_ood(void **state)
     assert_int_equal(r.n_rows, EBMT_OOD_ROWS);
     assert_true(isnan(r.row[0].auroc.value));
     assert_close(r.row[1].auroc.value, 0.5, 0);
+    assert_true(r.row[1].auroc.se > 0.05);
     assert_close(r.row[2].auroc.value, 0.5, 0);
+    assert_close(r.row[2].auroc.se, 0, 0);
+    assert_true(r.row[3].auroc.se > 0);
     assert_true(r.row[3].quantile[2] != r.row[0].quantile[2]);
     assert_close(r.row[0].quantile[2], ebmt_quantile(a, 12, 0.5), 0);
     small = images;
