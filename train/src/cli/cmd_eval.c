@@ -197,33 +197,39 @@ static ebm_status get_samples(evaluation *e, ebm_error *err)
 /* At most --n of each set: the command's time stays in one flag's hands. */
 static ebm_status measure_ood(evaluation *e, ebmt_ood_report *out, ebm_error *err)
 {
-    ebmt_dataset foreign = e->foreign, test = e->test;
-    foreign.count = foreign.count < e->args->n ? foreign.count : e->args->n;
-    test.count = test.count < e->args->n ? test.count : e->args->n;
+    ebmt_dataset foreign = {0}, test = {0};
     const ebmt_ood_options opt = {.test = &test,
                                   .foreign = &foreign,
                                   .calibration = &e->calibration,
                                   .pool = e->pool,
                                   .seed = (uint64_t)e->args->seed};
-    ebm_status st = ebmt_ood_test(e->model, &opt, out, err);
+    ebm_status st = ebmt__images_spread(&e->foreign, e->args->n, &foreign, err);
+    if (st == EBM_OK)
+        st = ebmt__images_spread(&e->test, e->args->n, &test, err);
+    if (st == EBM_OK)
+        st = ebmt_ood_test(e->model, &opt, out, err);
     if (st == EBM_OK)
         ebmt__print_ood(out);
+    ebmt_dataset_clear(&foreign);
+    ebmt_dataset_clear(&test);
     return st;
 }
 
 static ebm_status measure_bits(evaluation *e, ebmt_bits_report *out, ebm_error *err)
 {
-    ebmt_dataset test = e->test;
+    ebmt_dataset test = {0};
     ebmt_bits_options opt = ebmt_bits_options_default();
-    test.count = test.count < e->args->likelihood ? test.count : e->args->likelihood;
     opt.images = &test;
     opt.pool = e->pool;
     opt.seed = (uint64_t)e->args->seed;
     opt.particles = e->args->ais_particles;
     opt.temperatures = e->args->ais_temperatures;
-    ebm_status st = ebmt_bits_per_dim(e->model, &opt, out, err);
+    ebm_status st = ebmt__images_spread(&e->test, e->args->likelihood, &test, err);
+    if (st == EBM_OK)
+        st = ebmt_bits_per_dim(e->model, &opt, out, err);
     if (st == EBM_OK)
         ebmt__print_bits(out);
+    ebmt_dataset_clear(&test);
     return st;
 }
 

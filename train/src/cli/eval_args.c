@@ -46,10 +46,10 @@ static const ebmt_option rows[] = {
      false},
     {"--ood", EBMT_OPT_STRING, AT(ood), 0, 0, NULL, "PATH",
      "foreign images, any kind of data, to tell from test images by the model's score, which `ebm "
-     "energy --calibrate` has made",
+     "energy --calibrate` has made; at most --n of each set, evenly spread",
      false},
     {"--likelihood", EBMT_OPT_INT, AT(likelihood), 0, 1000000, NULL, "images",
-     "bits per dimension of so many test images; 0: not measured", false},
+     "bits per dimension of so many test images, evenly spread; 0: not measured", false},
     {"--ais-particles", EBMT_OPT_INT, AT(ais_particles), 2, 1000000, NULL, "particles",
      "of the normaliser, each way", false},
     {"--ais-temperatures", EBMT_OPT_INT, AT(ais_temperatures), 1, 1000000, NULL, "",

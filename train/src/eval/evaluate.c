@@ -219,26 +219,14 @@ static void pick_closest(const nearness *d, int64_t n, ebmt_eval_report *out)
     }
 }
 
-/* n images from all over a set, which may be sorted: image i is image floor(i count / n) of it. */
-static ebm_status spread_images(const ebmt_dataset *images, int64_t n, ebmt_dataset *out,
-                                ebm_error *err)
-{
-    const size_t bytes = ebmt__image_bytes(images);
-    ebm_status st = ebmt__images_init(images, n, out, err);
-    for (int64_t i = 0; i < n && st == EBM_OK; i++)
-        memcpy(out->pixels + (size_t)i * bytes,
-               images->pixels + (size_t)(i * images->count / n) * bytes, bytes);
-    return st;
-}
-
 /* As many test images as samples, so that the search costs twice a sample's and no more. */
 static ebm_status compare_pixels(const ebmt_eval_options *opt, ebmt_eval_report *out,
                                  ebm_error *err)
 {
-    const int64_t n = opt->samples->count, all = opt->test->count;
+    const int64_t n = opt->samples->count;
     ebmt_dataset test;
     nearness d = {0};
-    ebm_status st = spread_images(opt->test, all < n ? all : n, &test, err);
+    ebm_status st = ebmt__images_spread(opt->test, n, &test, err);
     if (st == EBM_OK) {
         const trio t = {pixels_of(opt->samples), pixels_of(&test), pixels_of(opt->train),
                         out->test_is_train};

@@ -41,6 +41,19 @@ ebm_status ebmt__images_init(const ebmt_dataset *like, int64_t n, ebmt_dataset *
     return EBM_OK;
 }
 
+ebm_status ebmt__images_spread(const ebmt_dataset *images, int64_t n, ebmt_dataset *out,
+                               ebm_error *err)
+{
+    const size_t bytes = ebmt__image_bytes(images);
+    if (n > images->count)
+        n = images->count;
+    ebm_status st = ebmt__images_init(images, n, out, err);
+    for (int64_t i = 0; i < n && st == EBM_OK; i++)
+        memcpy(out->pixels + (size_t)i * bytes,
+               images->pixels + (size_t)(i * images->count / n) * bytes, bytes);
+    return st;
+}
+
 void ebmt__image_from_hwc(const uint8_t *hwc, ebmt_dataset *set, int64_t index)
 {
     const size_t c = (size_t)set->channels, pixels = ebmt__image_bytes(set) / c;

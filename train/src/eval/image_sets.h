@@ -18,6 +18,12 @@ EBM_MUST_CHECK ebm_status ebmt__images_alike(const ebmt_dataset *set, const char
 EBM_MUST_CHECK ebm_status ebmt__images_init(const ebmt_dataset *like, int64_t n, ebmt_dataset *out,
                                             ebm_error *err);
 
+/* Copies n images, or all if there are fewer, from all over a set, which may be sorted: image i is
+ * image floor(i count / n) of it. Labels stay behind.
+ * @own *out: ebmt_dataset_clear() @err RANGE (n < 1), NOMEM */
+EBM_MUST_CHECK ebm_status ebmt__images_spread(const ebmt_dataset *images, int64_t n,
+                                              ebmt_dataset *out, ebm_error *err);
+
 /* Between [H,W,C], as PNG has it, and image `index` of a set, [C,H,W]. @shape hwc [H,W,C] */
 void ebmt__image_from_hwc(const uint8_t *hwc, ebmt_dataset *set, int64_t index);
 void ebmt__image_to_hwc(const ebmt_dataset *set, int64_t index, uint8_t *hwc);

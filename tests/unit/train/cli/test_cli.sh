@@ -286,6 +286,41 @@ says out "bits per dimension, recovery bound"
 grep -q '"ladder_high"' "$work/l.json" || { echo "no likelihood in the report"; failed=1; }
 evaluate 64 --samples "$work/d.npy" --likelihood 2
 says err "--likelihood"
+# --- sets may be sorted: what is measured of them comes from all over ---
+# idx N : N images of 28 x 28, at most 255 and from stdin, as an IDX file
+idx() {
+    count=$(printf '\\%03o' "$1")
+    # shellcheck disable=SC2059  # an octal escape
+    printf "\000\000\010\003\000\000\000$count\000\000\000\034\000\000\000\034"
+    head -c $(($1 * 784))
+}
+# images K... : those of the test part
+images() {
+    for k in "$@"; do
+        tail -c +$((17 + k * 784)) "$work/data/t10k-images-idx3-ubyte" | head -c 784
+    done
+}
+for set in many halves mixture four; do
+    mkdir "$work/$set"
+done
+yes 'an image like any other: 0123456789' | tr -d '\n' | idx 104 >"$work/many/train-images-idx3-ubyte"
+expect 0 energy --models "$work" --model demo --calibrate "$work/many" --draws 1 --seed 1 --kernels ref
+{ images 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 && head -c 15680 /dev/zero; } |
+    idx 40 >"$work/halves/train-images-idx3-ubyte"
+{ images 0 2 4 6 8 10 12 14 16 18 && head -c 7840 /dev/zero; } | idx 20 >"$work/mixture/train-images-idx3-ubyte"
+evaluate 0 --model "$work/demo" --n 20 --distance-only --ood "$work/halves"
+cp "$work/out" "$work/of_halves"
+evaluate 0 --model "$work/demo" --n 20 --distance-only --ood "$work/mixture"
+cmp -s "$work/out" "$work/of_halves" || { echo "foreign images are not from all over their set"; failed=1; }
+images 0 0 5 5 10 10 15 15 | idx 8 >"$work/four/train-images-idx3-ubyte"
+likelihood() {
+    evaluate 0 --model "$work/demo" --n 8 --distance-only --likelihood 4 --ais-particles 2 --ais-temperatures 2 "$@"
+    grep 'bits per dimension' "$work/out"
+}
+likelihood >"$work/of_all"
+likelihood --test-data "$work/four" | cmp -s - "$work/of_all" ||
+    { echo "bits per dimension are not of images from all over the test part"; failed=1; }
+
 evaluate 0 --model "$work/demo" --n 9 --distance-only --long-chains 8 --long-steps 3 --long-burn-in 2 \
     --long-sampler hmc --json "$work/h.json" --html "$work/h.html"
 says out "^as drawn"

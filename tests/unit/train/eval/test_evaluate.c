@@ -16,6 +16,7 @@
 #include "ebm/memory.h"
 #include "ebm/rng.h"
 #include "ebmt/eval.h"
+#include "eval/image_sets.h"
 #include "fail_alloc.h"
 #include "random_net.h"
 
@@ -86,6 +87,24 @@ static void test_choice(void **state)
         assert_int_equal(seen[i], 1);
     ebmt_dataset_clear(&out);
     assert_int_equal(ebmt_choose_images(&set, 11, 3, &out, NULL), EBM_ERR_RANGE);
+}
+
+/* Of seven images three from all over, or all of them. */
+static void test_spread(void **state)
+{
+    static uint8_t pixels[] = {0, 10, 20, 30, 40, 50, 60};
+    const ebmt_dataset set = {.count = 7, .channels = 1, .height = 1, .width = 1, .pixels = pixels};
+    ebmt_dataset out;
+    (void)state;
+    assert_int_equal(ebmt__images_spread(&set, 3, &out, NULL), EBM_OK);
+    assert_int_equal(out.count, 3);
+    assert_memory_equal(out.pixels, ((const uint8_t[]){0, 20, 40}), 3);
+    ebmt_dataset_clear(&out);
+    assert_int_equal(ebmt__images_spread(&set, 8, &out, NULL), EBM_OK);
+    assert_int_equal(out.count, 7);
+    assert_memory_equal(out.pixels, pixels, 7);
+    ebmt_dataset_clear(&out);
+    assert_int_equal(ebmt__images_spread(&set, 0, &out, NULL), EBM_ERR_RANGE);
 }
 
 /* Images 0..6 in one go on two threads, and 3..6 alone on one. */
@@ -486,17 +505,12 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gaussian_moments),
-        cmocka_unit_test(test_choice),
-        cmocka_unit_test(test_drawing_in_parts),
-        cmocka_unit_test(test_known_relations),
-        cmocka_unit_test(test_two_rulers),
-        cmocka_unit_test(test_no_ruler),
-        cmocka_unit_test(test_training_images_as_test),
-        cmocka_unit_test(test_other_shapes),
-        cmocka_unit_test(test_reports),
-        cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_ood),
+        cmocka_unit_test(test_gaussian_moments), cmocka_unit_test(test_choice),
+        cmocka_unit_test(test_spread),           cmocka_unit_test(test_drawing_in_parts),
+        cmocka_unit_test(test_known_relations),  cmocka_unit_test(test_two_rulers),
+        cmocka_unit_test(test_no_ruler),         cmocka_unit_test(test_training_images_as_test),
+        cmocka_unit_test(test_other_shapes),     cmocka_unit_test(test_reports),
+        cmocka_unit_test(test_no_memory),        cmocka_unit_test(test_ood),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
