@@ -96,12 +96,26 @@ static ebm_status draw_seeds(const ebm_operation *op, ebm_op_params *p, ebm_erro
     return st;
 }
 
+/* What only this machine can do, or takes from files of its own. */
+static const char *const flags_of_here[] = {
+    "--models",   "--threads", "--kernels", "--grid",       "--sheet",  "--animation",
+    "--delay-ms", "--limit",   "--traces",  "--checkpoint", "--resume", "--calibrate"};
+
+/* A daemon would ignore them. A command has some of these flags. */
+static ebm_status check_server(const ebmt_command *words, const ebmt_parsed *parsed, ebm_error *err)
+{
+    for (size_t i = 0; i < sizeof flags_of_here / sizeof flags_of_here[0]; i++)
+        if (ebmt__option_given(words, parsed, flags_of_here[i]))
+            return ebm_error_set(err, EBM_ERR_ARG, flags_of_here[i], "is not for --server");
+    return EBM_OK;
+}
+
 /* Without a server the models are here. */
 static ebm_status check_models(const ebmt__op_args *args, ebm_error *err)
 {
-    if (!args->server && !args->models)
+    if (!args->models)
         return ebm_error_set(err, EBM_ERR_ARG, "--models", "is required");
-    if (!args->server && !args->model)
+    if (!args->model)
         return ebm_error_set(err, EBM_ERR_ARG, "--model", "is required");
     return EBM_OK;
 }
@@ -121,7 +135,8 @@ bool ebmt__op_args_parse(const ebmt__op_command *command, int argc, char **argv,
         .name = op->name, .summary = op->summary, .options = t.rows, .n_options = t.n};
     if (!ebmt__cli_parse(&words, argc, argv, args, &parsed, code))
         return false;
-    if (check_models(args, &err) != EBM_OK) {
+    ebm_status st = args->server ? check_server(&words, &parsed, &err) : check_models(args, &err);
+    if (st != EBM_OK) {
         *code = ebmt__cli_usage(op->name, &err);
         return false;
     }

@@ -208,28 +208,11 @@ static ebm_status run_all(const ebmt__remote *r, const ebm_operation *op, ebmt__
     return st;
 }
 
-/* What only this machine can do. */
-static ebm_status check_flags(const ebmt__op_args *a, ebm_error *err)
-{
-    const struct {
-        const char *flag, *value;
-    } rows[] = {
-        {"--models", a->models}, {"--kernels", a->kernels},       {"--grid", a->grid},
-        {"--sheet", a->sheet},   {"--animation", a->animation},   {"--calibrate", a->calibrate},
-        {"--traces", a->traces}, {"--checkpoint", a->checkpoint}, {"--resume", a->resume}};
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        if (rows[i].value)
-            return ebm_error_set(err, EBM_ERR_ARG, rows[i].flag, "is not for --server");
-    return EBM_OK;
-}
-
 static int run(const ebm_operation *op, ebmt__op_args *args)
 {
     ebm_error err = {0};
     ebmt__remote r;
-    ebm_status st = check_flags(args, &err);
-    if (st == EBM_OK)
-        st = ebmt__remote_open(&r, args->server, args->api_key_file, &err);
+    ebm_status st = ebmt__remote_open(&r, args->server, args->api_key_file, &err);
     if (st == EBM_ERR_ARG)
         return ebmt__cli_usage(op->name, &err);
     if (st == EBM_OK && args->out)

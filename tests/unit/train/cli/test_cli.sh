@@ -102,6 +102,26 @@ expect 64 sample --models x --model ../x --out y
 says err "--model"
 expect 64 sample --models x --model x --out y --n 100001
 expect 64 sample --models x --model x --out y --n 2 --first-index 2147483647
+# what a daemon would ignore: refused before it is asked
+server() {
+    command=$1 flag=$2
+    shift
+    expect 64 "$command" --server http://127.0.0.1:1/ "$@"
+    says err "$flag: is not for --server"
+}
+server sample --models x --out y
+server sample --threads 1 --out y
+server sample --kernels ref --out y
+server sample --grid x --out y
+server sample --sheet x --out y
+server sample --animation x --out y
+server sample --delay-ms 40 --out y
+server mcmc --traces x --out y
+server mcmc --checkpoint x --out y
+server mcmc --resume x --out y
+server energy --calibrate x
+server energy --limit 1 --images x.png
+server likelihood --limit 1 --images x.png
 expect 64 check --kernels none "$golden/tiny-gray28"
 says err "--kernels"
 expect 64 probe --url ftp://127.0.0.1/
