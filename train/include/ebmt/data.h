@@ -95,6 +95,11 @@ EBM_API bool ebmt_format_labelled(ebmt_format format);
 EBM_API EBM_MUST_CHECK ebm_status ebmt_data_format(const ebmt_data_options *options,
                                                    ebmt_format *out, ebm_error *err);
 
+/* Tells whether the data have a training and a test part of their own: IDX and CIFAR-10 files, a
+ * folder with train/ or test/ in it. A file of one part may be missing. @err as above */
+EBM_API EBM_MUST_CHECK ebm_status ebmt_data_has_parts(const ebmt_data_options *options, bool *out,
+                                                      ebm_error *err);
+
 /* Parses one IDX image file (idx3, unsigned bytes) already in memory. @own as above
  * @err FORMAT (magic, dimensions, count against size), LIMIT, NOMEM */
 EBM_API EBM_MUST_CHECK ebm_status ebmt_idx_images(const unsigned char *bytes, size_t size,

@@ -22,6 +22,7 @@ static const ebmt_option rows[] = {
      false},
     {"--limit", EBMT_OPT_INT64, AT(limit), 1, 1000000, NULL, "images",
      "use only the first images of the data; absent: all, to calibrate 2000 evenly spread", false},
+    EBMT_OP_PART_ROW,
 };
 
 typedef struct scoring {
@@ -63,14 +64,15 @@ static void print_head(const scoring *s)
 {
     char digest[65];
     ebm_receipt_chain_digest(&s->run.receipt, digest);
-    (void)printf("{\"comparable_within\":\"%s\",\"levels\":%d,\"draws\":%lld,\"seed\":%lld,",
-                 digest, s->run.levels->count, (long long)s->run.call.params.draws,
+    (void)printf("{\"comparable_within\":\"%s\",\"levels\":%d,\"draws\":%lld,\"seed\":%lld", digest,
+                 s->run.levels->count, (long long)s->run.call.params.draws,
                  (long long)s->run.call.params.seed);
+    ebmt__op_print_part(&s->images);
     if (s->calibration.mean)
-        (void)printf("\"calibration\":{\"count\":%lld,\"draws\":%d}}\n",
+        (void)printf(",\"calibration\":{\"count\":%lld,\"draws\":%d}}\n",
                      (long long)s->calibration.count, s->calibration.draws);
     else
-        (void)printf("\"calibration\":null}\n");
+        (void)printf(",\"calibration\":null}\n");
 }
 
 /* An average over another number of draws spreads differently: no percentiles then. */

@@ -16,6 +16,7 @@ static const ebmt_option rows[] = {
      "a PNG file, or data in any format of docs/data.md", true},
     {"--limit", EBMT_OPT_INT64, AT(limit), 1, 100000, NULL, "images",
      "use only the first images of the data; absent: all", false},
+    EBMT_OP_PART_ROW,
 };
 
 typedef struct outcome {
@@ -228,6 +229,7 @@ static void print_head(const estimate *e)
     ebm_receipt_chain_digest(&e->run.receipt, digest);
     (void)printf("{\"comparable_within\":\"%s\",\"seed\":%lld,\"temperatures\":%lld,\"moves\":%lld",
                  digest, (long long)p->seed, (long long)p->temperatures, (long long)p->moves);
+    ebmt__op_print_part(&e->images);
     if (wants(e, EBM_METHOD_AIS)) {
         print_log_z("log_partition_forward", &e->forward);
         print_log_z("log_partition_reverse", &e->reverse);

@@ -12,6 +12,8 @@ typedef struct ebmt__op_args {
     const char *traces, *checkpoint, *resume, *file;
     const char *server, *api_key_file; /* NULL: here */
     int32_t threads, delay_ms;
+    int32_t part; /* CHOICE: ebmt_split */
+    bool part_given;
     int64_t limit;
     ebm_op_params params;
 } ebmt__op_args;

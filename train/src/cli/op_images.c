@@ -1,6 +1,7 @@
 /* One picture or many. See op_images.h. */
 #include "cli/op_images.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "ebm/memory.h"
@@ -13,14 +14,33 @@ static bool is_png(const char *path)
     return n > 4 && strcmp(path + n - 4, ".png") == 0;
 }
 
+static ebm_status no_parts(ebm_error *err)
+{
+    return ebm_error_set(err, EBM_ERR_ARG, "--part", "these images have no parts");
+}
+
 static ebm_status open_one(const ebmt__op_run *run, const char *flag, const char *path,
                            ebmt__op_images *out, ebm_error *err)
 {
+    if (run->args->part_given)
+        return no_parts(err);
     out->count = 1;
     out->one = ebm_alloc(run->dim, sizeof *out->one);
     if (!out->one)
         return ebm_error_set(err, EBM_ERR_NOMEM, flag, "no memory for a picture");
     return ebmt__op_picture(run, flag, path, out->one, err);
+}
+
+/* A number of images that the model was trained on is another one than that of new images: what is
+ * printed says which part they are from. */
+static ebm_status find_part(const ebmt__op_args *args, const ebmt_data_options *opt,
+                            const char **part, ebm_error *err)
+{
+    bool has = false;
+    ebm_status st = ebmt_data_has_parts(opt, &has, err);
+    if (st == EBM_OK && has)
+        *part = args->part == EBMT_TEST ? "test" : "train";
+    return st;
 }
 
 static ebm_status open_data(const ebmt__op_run *run, const char *flag, const char *path,
@@ -29,7 +49,7 @@ static ebm_status open_data(const ebmt__op_run *run, const char *flag, const cha
     const ebm_shape *s = &run->shape;
     const ebm_fit rule = (ebm_fit)run->args->params.fit;
     ebmt_data_options opt = {.path = path,
-                             .split = EBMT_TRAIN,
+                             .split = (ebmt_split)run->args->part,
                              .crop = rule == EBM_FIT_CROP ? EBMT_CROP_CENTER : EBMT_CROP_NONE,
                              .cache_bytes = EBMT_DATA_CACHE_DEFAULT};
     if (rule != EBM_FIT_EXACT && s->width == s->height) {
@@ -37,7 +57,11 @@ static ebm_status open_data(const ebmt__op_run *run, const char *flag, const cha
         opt.channels = s->channels;
     }
     ebm_error inner = {0};
-    ebm_status st = ebmt_dataset_open(&opt, &out->data, &inner);
+    ebm_status st = find_part(run->args, &opt, &out->part, &inner);
+    if (st == EBM_OK && run->args->part_given && !out->part)
+        return no_parts(err);
+    if (st == EBM_OK)
+        st = ebmt_dataset_open(&opt, &out->data, &inner);
     if (st == EBM_ERR_ARG)
         return ebm_error_set(err, st, flag,
                              "pictures in a folder have no common size: give --fit resize or crop");
@@ -89,4 +113,10 @@ ebm_status ebmt__op_images_get(const ebmt__op_images *images, int64_t index, flo
         return ebmt_dataset_get(&images->data, index, 0, x, err);
     memcpy(x, images->one, images->dim * sizeof *x);
     return EBM_OK;
+}
+
+void ebmt__op_print_part(const ebmt__op_images *images)
+{
+    if (images->part)
+        (void)printf(",\"part\":\"%s\"", images->part);
 }

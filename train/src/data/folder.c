@@ -221,6 +221,11 @@ static ebm_status read_file(void *self, int64_t i, ebm_image *image, ebm_error *
     return ebmt__name_file(st, &inner, f->root, f->file[i], err);
 }
 
+bool ebmt__folder_has_parts(const char *path)
+{
+    return ebmt__input_exists(path, "train") || ebmt__input_exists(path, "test");
+}
+
 /* A folder with train/ or test/ in it has parts: without train/, what is not in test/ is training
  * data. Any other is all training data. */
 static ebm_status choose_root(folder *f, const char *path, ebmt_split split, ebm_error *err)

@@ -109,6 +109,15 @@ ebm_status ebmt_data_format(const ebmt_data_options *options, ebmt_format *out, 
     return *out == EBMT_FORMAT_AUTO ? detect(options->path, out, err) : EBM_OK;
 }
 
+ebm_status ebmt_data_has_parts(const ebmt_data_options *options, bool *out, ebm_error *err)
+{
+    ebmt_format format;
+    ebm_status st = ebmt_data_format(options, &format, err);
+    *out = st == EBM_OK && formats[format].parts &&
+           (format != EBMT_FORMAT_IMAGES || ebmt__folder_has_parts(options->path));
+    return st;
+}
+
 ebm_status ebmt__source_open(const ebmt_data_options *options, ebmt__source *out, ebm_error *err)
 {
     ebmt_format format;

@@ -35,6 +35,9 @@ EBM_MUST_CHECK ebmt__source_opener ebmt__lmdb_open;
 EBM_MUST_CHECK ebmt__source_opener ebmt__npy_open;
 EBM_MUST_CHECK ebmt__source_opener ebmt__cbdt_open;
 
+/* True if a folder of images has parts: train/ or test/. */
+bool ebmt__folder_has_parts(const char *path);
+
 /* Opens the format asked for, or finds out which one it is: by the names in a directory, by the
  * first bytes of a file. @err as ebmt_dataset_open() */
 EBM_MUST_CHECK ebm_status ebmt__source_open(const ebmt_data_options *options, ebmt__source *out,

@@ -122,6 +122,7 @@ server mcmc --resume x --out y
 server energy --calibrate x
 server energy --limit 1 --images x.png
 server likelihood --limit 1 --images x.png
+server energy --part test --images x.png
 expect 64 check --kernels none "$golden/tiny-gray28"
 says err "--kernels"
 expect 64 probe --url ftp://127.0.0.1/
@@ -324,7 +325,30 @@ for set in many halves mixture four; do
     mkdir "$work/$set"
 done
 yes 'an image like any other: 0123456789' | tr -d '\n' | idx 104 >"$work/many/train-images-idx3-ubyte"
+# --- energies of the part that is asked for: black training images, white test images ---
+mkdir "$work/parts" "$work/white"
+head -c 1568 /dev/zero | idx 2 >"$work/parts/train-images-idx3-ubyte"
+head -c 1568 /dev/zero | tr '\000' '\377' | idx 2 >"$work/parts/t10k-images-idx3-ubyte"
+cp "$work/parts/t10k-images-idx3-ubyte" "$work/white/train-images-idx3-ubyte"
+energies() {
+    expect 0 energy --models "$work" --model demo --seed 1 --draws 1 --kernels ref "$@"
+    grep '"index"' "$work/out"
+}
+energies --images "$work/white" >"$work/of_white"
+energies --images "$work/parts" >"$work/of_train"
+says out '"seed":1,"part":"train",'
+energies --images "$work/parts" --part test | cmp -s - "$work/of_white" ||
+    { echo "the test part has another energy than its picture"; failed=1; }
+cmp -s "$work/of_train" "$work/of_white" && { echo "both parts have one energy"; failed=1; }
+expect 0 likelihood --models "$work" --model demo --images "$work/parts" --part test --limit 1 --seed 1 --kernels ref \
+    --particles 2 --temperatures 2 --warmup 2 --paths 2
+says out '"part":"test"'
+expect 64 energy --models "$work" --model demo --images "$work/d.npy" --part test
+says err "--part"
+expect 66 energy --models "$work" --model demo --images "$work/white" --part test
+says err "t10k-images-idx3-ubyte"
 expect 0 energy --models "$work" --model demo --calibrate "$work/many" --draws 1 --seed 1 --kernels ref
+says out '"part":"train"'
 { images 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 && head -c 15680 /dev/zero; } |
     idx 40 >"$work/halves/train-images-idx3-ubyte"
 { images 0 2 4 6 8 10 12 14 16 18 && head -c 7840 /dev/zero; } | idx 20 >"$work/mixture/train-images-idx3-ubyte"

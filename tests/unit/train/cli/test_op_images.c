@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -17,6 +18,26 @@
 enum { COUNT = 25, SIDE = 8, DIM = SIDE * SIDE };
 
 static char dir[TEMP_PATH_MAX], path[TEMP_PATH_MAX];
+
+static bool write_idx(const char *name, int level)
+{
+    unsigned char bytes[16 + 2 * DIM] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, SIDE, 0, 0, 0, SIDE};
+    memset(bytes + 16, level, 2 * DIM);
+    return temp_dir_write(dir, name, bytes, sizeof bytes);
+}
+
+/* parts/ with black training images and white test images, folder/ and with-test/, the latter with
+ * a part, both without images. */
+static bool make_folders(void)
+{
+    static const char *const names[] = {"parts", "folder", "with-test", "with-test/test"};
+    char made[TEMP_PATH_MAX];
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (!temp_dir_join(dir, names[i], made) || mkdir(made, 0700) != 0)
+            return false;
+    return write_idx("parts/train-images-idx3-ubyte", 0) &&
+           write_idx("parts/t10k-images-idx3-ubyte", 255);
+}
 
 /* Stands in for the reader of a single picture: what is tested has many. */
 ebm_status ebmt__op_picture(const ebmt__op_run *run, const char *flag, const char *file, float *x,
@@ -39,7 +60,7 @@ static int setup(void **state)
     f = npy_make(1, "{'descr': '|u1', 'fortran_order': False, 'shape': (25, 8, 8, 1), }", pixels,
                  sizeof pixels);
     if (!temp_dir_make(dir) || !temp_dir_write(dir, "a.npy", f.bytes, f.size) ||
-        !temp_dir_join(dir, "a.npy", path))
+        !temp_dir_join(dir, "a.npy", path) || !make_folders())
         return -1;
     free(f.bytes);
     return 0;
@@ -85,8 +106,61 @@ static void picks(void **state)
     }
 }
 
+/* @param part the flag's choice, -1: not given */
+static ebm_status open_part(const char *name, int part, ebmt__op_images *out, ebm_error *err)
+{
+    char where[TEMP_PATH_MAX];
+    ebmt__op_args args = {.part = part > 0, .part_given = part >= 0};
+    const ebmt__op_run run = {.args = &args, .shape = {1, SIDE, SIDE}, .dim = DIM};
+    assert_true(temp_dir_join(dir, name, where));
+    return ebmt__op_images_open(&run, "--x", where, (ebmt__op_pick){0, 0}, out, err);
+}
+
+/* Black ones are those of training, white ones those of the test; without the flag the former. */
+static void parts(void **state)
+{
+    static const float level[] = {-1, -1, 1};
+    static const char *const name[] = {"train", "train", "test"};
+    ebmt__op_images images;
+    float x[DIM];
+    (void)state;
+    for (int part = -1; part <= 1; part++) {
+        assert_int_equal(open_part("parts", part, &images, NULL), EBM_OK);
+        assert_int_equal(ebmt__op_images_get(&images, 1, x, NULL), EBM_OK);
+        assert_close((double)x[7], (double)level[part + 1], 0);
+        assert_string_equal(images.part, name[part + 1]);
+        ebmt__op_images_clear(&images);
+    }
+    assert_int_equal(open_part("a.npy", -1, &images, NULL), EBM_OK);
+    assert_null(images.part);
+    ebmt__op_images_clear(&images);
+}
+
+/* A part of what has none is a mistake; a folder has parts when it has a folder of one's name. */
+static void no_parts(void **state)
+{
+    static const struct {
+        const char *name;
+        ebm_status status;
+    } rows[] = {{"a.npy", EBM_ERR_ARG},
+                {"one.png", EBM_ERR_ARG},
+                {"folder", EBM_ERR_ARG},
+                {"with-test", EBM_ERR_FORMAT}, /* no images in it */
+                {"nothing", EBM_ERR_NOT_FOUND}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        for (int part = 0; part <= 1; part++) {
+            ebmt__op_images images;
+            ebm_error err = {0};
+            assert_int_equal(open_part(rows[i].name, part, &images, &err), rows[i].status);
+            assert_string_equal(err.where, rows[i].status == EBM_ERR_ARG ? "--part" : "--x");
+            ebmt__op_images_clear(&images);
+        }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(picks)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(picks), cmocka_unit_test(parts),
+                                       cmocka_unit_test(no_parts)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
