@@ -97,13 +97,53 @@ static ebm_status check_model_args(const ebmt__eval_args *a, ebm_error *err)
         return ebm_error_set(err, EBM_ERR_ARG, "--long-chains", "needs a --model");
     if (a->long_chains > 0 && a->long_chains < 8)
         return ebm_error_set(err, EBM_ERR_ARG, "--long-chains", "must be 0, or 8 and more");
-    if (a->long_chains == 0 && (a->long_images || a->long_checkpoint))
-        return ebm_error_set(err, EBM_ERR_ARG,
-                             a->long_images ? "--long-images" : "--long-checkpoint",
-                             "there are no --long-chains");
     if ((int64_t)a->first_index + a->long_chains > INT32_MAX)
         return ebm_error_set(err, EBM_ERR_ARG, "--first-index", "the last index is over %ld",
                              (long)INT32_MAX - 1);
+    return EBM_OK;
+}
+
+/* Flags that say how something is done, and what they are idle without. */
+typedef enum need { NEED_MODEL, NEED_LONG, NEED_LIKELIHOOD, NEED_INCEPTION } need;
+
+static const struct {
+    const char *flag;
+    need need;
+} dependent[] = {
+    {"--n", NEED_MODEL},
+    {"--first-index", NEED_MODEL},
+    {"--steps-per-level", NEED_MODEL},
+    {"--noise-scale", NEED_MODEL},
+    {"--begin", NEED_MODEL},
+    {"--save-samples", NEED_MODEL},
+    {"--long-steps", NEED_LONG},
+    {"--long-sampler", NEED_LONG},
+    {"--long-burn-in", NEED_LONG},
+    {"--long-checkpoint", NEED_LONG},
+    {"--long-images", NEED_LONG},
+    {"--ais-particles", NEED_LIKELIHOOD},
+    {"--ais-temperatures", NEED_LIKELIHOOD},
+    {"--inception-input", NEED_INCEPTION},
+};
+
+/* What is given and changes nothing is most often a mistake. */
+static ebm_status check_dependent(const ebmt__eval_args *a, const ebmt_parsed *parsed,
+                                  ebm_error *err)
+{
+    const struct {
+        bool met;
+        const char *lack;
+    } needs[] = {
+        [NEED_MODEL] = {a->model != NULL, "nothing is drawn with --samples"},
+        [NEED_LONG] = {a->long_chains > 0, "there are no --long-chains"},
+        [NEED_LIKELIHOOD] = {a->likelihood > 0, "there is no --likelihood"},
+        [NEED_INCEPTION] = {a->inception != NULL, "there is no --inception"},
+    };
+    for (size_t i = 0; i < sizeof dependent / sizeof dependent[0]; i++)
+        if (!needs[dependent[i].need].met &&
+            ebmt__option_given(&command, parsed, dependent[i].flag))
+            return ebm_error_set(err, EBM_ERR_ARG, dependent[i].flag, "%s",
+                                 needs[dependent[i].need].lack);
     return EBM_OK;
 }
 
@@ -114,12 +154,12 @@ static bool is_empty(const ebmt__eval_args *a)
            a->long_chains == 0;
 }
 
-static ebm_status check_args(const ebmt__eval_args *a, ebm_error *err)
+static ebm_status check_args(const ebmt__eval_args *a, const ebmt_parsed *parsed, ebm_error *err)
 {
     if (!a->model == !a->samples)
         return ebm_error_set(err, EBM_ERR_ARG, "--model", "give either --model or --samples");
-    if (a->samples && a->save_samples)
-        return ebm_error_set(err, EBM_ERR_ARG, "--save-samples", "nothing is drawn with --samples");
+    if (check_dependent(a, parsed, err) != EBM_OK)
+        return EBM_ERR_ARG;
     if (is_empty(a))
         return ebm_error_set(err, EBM_ERR_ARG, "--distance-only",
                              "leaves nothing to measure without --classifier or --inception");
@@ -146,7 +186,7 @@ bool ebmt__eval_args_parse(int argc, char **argv, ebmt__eval_args *out, int *cod
                              .ais_temperatures = bits.temperatures};
     if (!ebmt__cli_parse(&command, argc, argv, out, &parsed, code))
         return false;
-    if (check_args(out, &err) == EBM_OK)
+    if (check_args(out, &parsed, &err) == EBM_OK)
         return true;
     *code = ebmt__cli_usage(command.name, &err);
     return false;

@@ -387,13 +387,43 @@ evaluate 64 --model "$work/demo" --n 9 --distance-only --long-chains 8 --long-st
     --long-checkpoint "$work/long"
 says err "other data or settings"
 evaluate 64 --model "$work/demo" --long-chains 7
-evaluate 64 --model "$work/demo" --long-images "$work/none"
-says err "long-images"
-evaluate 64 --model "$work/demo" --long-checkpoint "$work/none"
-says err "long-checkpoint"
 evaluate 64 --model "$work/demo" --long-chains 8 --long-sampler nuts
 says err "--long-sampler"
 evaluate 64 --samples "$work/d.npy" --long-chains 8
+
+# --- a flag without what it is about is refused, and named ---
+# idle TEXT WORDS... : with each FLAG VALUE of stdin behind the words
+idle() {
+    text=$1
+    shift
+    while read -r flag value; do
+        evaluate 64 "$@" "$flag" "$value"
+        says err "$flag: $text"
+    done
+}
+idle "nothing is drawn with --samples" --samples "$work/d.npy" <<END
+--n 9
+--first-index 1
+--steps-per-level 2
+--noise-scale 1
+--begin model
+--save-samples $work/none
+END
+idle "there are no --long-chains" --model "$work/demo" --n 8 --distance-only <<END
+--long-steps 10000
+--long-sampler mala
+--long-burn-in 1000
+--long-checkpoint $work/none
+--long-images $work/none
+END
+idle "there is no --likelihood" --model "$work/demo" --n 8 --distance-only <<END
+--ais-particles 16
+--ais-temperatures 100
+END
+idle "there is no --inception" --model "$work/demo" --n 8 --distance-only <<END
+--inception-input bilinear
+END
+[ ! -e "$work/none" ] || { echo "a refused command made a file"; failed=1; }
 
 # Inception alone, and what it refuses
 fixtures=$golden/../fixtures
@@ -431,9 +461,9 @@ expect 0 train --data "$work/cifar" --out "$work/colour" $small --iterations 1
 colour() {
     want=$1
     shift
-    expect "$want" eval --data "$work/cifar" --n 9 --kernels ref "$@"
+    expect "$want" eval --data "$work/cifar" --kernels ref "$@"
 }
-colour 0 --model "$work/colour" --classifier "$work/cc" --save-samples "$work/colour.npy" --json "$work/r.json"
+colour 0 --model "$work/colour" --n 9 --classifier "$work/cc" --save-samples "$work/colour.npy" --json "$work/r.json"
 says out "^Gaussian fit"
 colour 0 --samples "$work/colour.npy" --classifier "$work/cc" --json "$work/own.json"
 colour 0 --samples "$work/colour.npy" --classifier "$work/cc" --test-data "$work/cifar" --json "$work/given.json"
@@ -445,18 +475,18 @@ grep -q '"rulers": \[\]' "$work/r.json" || { echo "rulers from nowhere"; failed=
 grep -q '"test_is_train": false' "$work/r.json" || { echo "the test images are taken for others"; failed=1; }
 colour 0 --samples "$work/colour.npy" --held-out 9
 says out "no ruler was given.*; 9 test images"
-colour 0 --model "$work/colour" --distance-only --likelihood 2 --ais-particles 2 --ais-temperatures 2 \
+colour 0 --model "$work/colour" --n 9 --distance-only --likelihood 2 --ais-particles 2 --ais-temperatures 2 \
     --long-chains 8 --long-steps 3 --long-burn-in 2 --json "$work/r.json"
 says out "distances by no ruler"
 says out "bits per dimension"
 grep -q '"ruler": null' "$work/r.json" || { echo "long chains with a ruler from nowhere"; failed=1; }
-colour 64 --model "$work/colour" --distance-only
+colour 64 --model "$work/colour" --n 9 --distance-only
 says err "--distance-only"
 colour 65 --samples "$work/d.npy"
 says err "samples: 28x28x1, but 32x32x3"
 colour 65 --samples "$work/colour.npy" --classifier "$work/c"
 says err "made for 28x28x1, the images are 32x32x3"
-colour 65 --model "$work/colour" --channels gray
+colour 65 --model "$work/colour" --n 9 --channels gray
 says err "32x32x3, but 32x32x1"
 colour 65 --samples "$work/colour.npy" --cache-mib 0
 says err "MiB"
