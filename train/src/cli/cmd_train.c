@@ -15,11 +15,28 @@
 #include "report/progress.h"
 #include "save/checkpoint.h"
 
-/* An earlier run's checkpoints are hours of work: nobody overwrites them by a forgotten flag. */
+/* Points are read from no file, and have a network of their own. */
+static ebm_status check_toy(const ebmt_train_args *a, ebm_error *err)
+{
+    static const char *const flags[] = {"--architecture", "--data-format", "--image-size",
+                                        "--channels",     "--crop",        "--strict",
+                                        "--cache-mib"};
+    if (!ebmt__train_data_is_toy(a->data.options.path))
+        return EBM_OK;
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
+        if (ebmt__option_given(&ebmt__train_command, &a->parsed, flags[i]))
+            return ebm_error_set(err, EBM_ERR_ARG, flags[i], "is for images, not for points");
+    return EBM_OK;
+}
+
+/* An earlier run's checkpoints are hours of work: nobody overwrites them by a forgotten flag. A run
+ * that goes on is held to what it has recorded, idle flags of earlier builds among it. */
 static ebm_status check_out(const ebmt_train_args *a, ebm_error *err)
 {
     int64_t newest = -1;
     ebm_status st = ebmt__checkpoint_newest(a->out, &newest, err);
+    if (st == EBM_OK && newest < 0)
+        return check_toy(a, err);
     if (st == EBM_OK && !a->resume && newest >= 0)
         return ebm_error_set(err, EBM_ERR_ARG, "--out",
                              "holds a checkpoint of iteration %lld: give --resume, or another "

@@ -13,6 +13,11 @@
 #define TOY_HELD_OUT 1000
 #define TOY_SEED     1
 
+bool ebmt__train_data_is_toy(const char *path)
+{
+    return strncmp(path, TOY_PREFIX, strlen(TOY_PREFIX)) == 0;
+}
+
 /* "toy:NAME": points of a known density, as many as anyone needs to learn it. */
 static ebm_status draw_points(const ebmt_data_options *options, ebmt_train_data *out,
                               ebm_error *err)
@@ -33,7 +38,7 @@ static ebm_status draw_points(const ebmt_data_options *options, ebmt_train_data 
 ebm_status ebmt__train_data_open(const ebmt_data_options *options, bool held_out,
                                  ebmt_train_data *out, ebm_error *err)
 {
-    if (strncmp(options->path, TOY_PREFIX, strlen(TOY_PREFIX)) == 0)
+    if (ebmt__train_data_is_toy(options->path))
         return draw_points(options, out, err);
     ebm_error none = {0};
     ebmt_data_options test = *options;

@@ -9,6 +9,9 @@ typedef struct ebmt_train_data {
     ebmt_dataset train, held_out;
 } ebmt_train_data;
 
+/* True if a path means points of a known density, toy:NAME, and no files. */
+bool ebmt__train_data_is_toy(const char *path);
+
 /* options->path may be toy:NAME. @own ebmt__train_data_clear(), also after an error
  * @err as ebmt_dataset_open() and ebmt_toy_find() */
 EBM_MUST_CHECK ebm_status ebmt__train_data_open(const ebmt_data_options *options, bool held_out,

@@ -53,7 +53,9 @@ static const ebmt_option rows[] = {
 
     EBMT_GROUP("Network"),
     {"--architecture", EBMT_OPT_CHOICE, AT(architecture), 0, 0, "drl-resnet|drl-unet", "",
-     "the paper's network, or the same led back to full size with an energy of squares", false},
+     "the paper's network, or the same led back to full size with an energy of squares; points "
+     "have another one",
+     false},
     {"--ch", EBMT_OPT_INT, CFG(network.ch), 4, 1024, NULL, "channels",
      "base width of the network, even", false},
     {"--ch-mult", EBMT_OPT_INTS, AT(ch_mult), 1, 64, NULL, "",

@@ -158,6 +158,32 @@ expect 0 eval2d "$work/points" --toy rings --grid 32 --png "$work/rings.png" --j
 says out '"kl":'
 [ -s "$work/rings.png" ] || { echo "eval2d drew nothing"; failed=1; }
 expect 66 eval2d "$work/points" --toy chess
+while read -r flag value; do # what points have no use for; --strict is alone
+    # shellcheck disable=SC2086  # no value is no word
+    expect 64 train --data toy:rings --out "$work/no-points" --ch 4 --iterations 1 "$flag" $value
+    says err "$flag: is for images"
+done <<END
+--architecture drl-unet
+--data-format auto
+--image-size 16
+--channels rgb
+--crop center
+--strict
+--cache-mib 1
+END
+printf '{"data": "toy:rings", "image-size": 16}' >"$work/run.json"
+expect 64 train --out "$work/no-points" --ch 4 --iterations 1 --config "$work/run.json"
+says err "--image-size: is for images"
+[ ! -e "$work/no-points" ] || { echo "a refused run made its directory"; failed=1; }
+# a run goes on with the words it was started with, by whatever build
+points="--data toy:rings --out $work/points --schedule geometric --levels 3 --langevin-steps 2 --ch 4 --ch-mult 1 --blocks 1
+    --activation silu --objective hybrid --warm-start 2 --batch 4 --resume"
+# shellcheck disable=SC2086  # words
+{
+    expect 0 train $points --iterations 5 --architecture drl-resnet
+    expect 64 train $points --iterations 6 --image-size 16
+}
+says err "image_size is 16, was 0"
 expect 0 sample --models "$work" --model points --n 2 --seed 1 --out "$work/two-points"
 
 # --- measuring networks that are nowhere on disk, and requests line by line ---
