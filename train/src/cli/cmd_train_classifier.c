@@ -1,4 +1,5 @@
 /* `ebm train-classifier`: makes the ruler that `ebm eval` measures with. No mathematics here. */
+#include <math.h>
 #include <stdio.h>
 
 #include "cli/cli.h"
@@ -48,6 +49,17 @@ static void on_note(void *user, const char *line)
     (void)fprintf(stderr, "%s\n", line);
 }
 
+static void tell(const char *out, const ebmt_classifier_info *info)
+{
+    (void)printf("%s: %d classes, accuracy %.4f (train) ", out, info->classes,
+                 info->train_accuracy);
+    if (isfinite(info->test_accuracy))
+        (void)printf("%.4f (test)", info->test_accuracy);
+    else
+        (void)printf("- (test)"); /* of images without labels */
+    (void)printf(", weights %s\n", info->sha256);
+}
+
 static ebm_status train(const classifier_args *a, const ebmt_dataset *data,
                         const ebmt_dataset *test, ebm_error *err)
 {
@@ -67,10 +79,7 @@ static ebm_status train(const classifier_args *a, const ebmt_dataset *data,
     if (st == EBM_OK)
         st = ebmt_classifier_save(c, a->out, err);
     if (st == EBM_OK)
-        (void)printf(
-            "%s: %d classes, accuracy %.4f (train) %.4f (test), weights %s\n", a->out,
-            ebmt_classifier_describe(c)->classes, ebmt_classifier_describe(c)->train_accuracy,
-            ebmt_classifier_describe(c)->test_accuracy, ebmt_classifier_describe(c)->sha256);
+        tell(a->out, ebmt_classifier_describe(c));
     ebmt_classifier_free(c);
     ebmt_pool_free(pool);
     return st;

@@ -45,9 +45,11 @@ static void print_memorisation(const char *name, const ebmt_memorisation *m)
 /* What the numbers of a table are measured with. */
 static void print_ruler(const ebmt_ruler_report *r, const ebmt_eval_facts *f)
 {
-    if (r->of_the_data)
+    if (r->of_the_data && isfinite(f->classifier->test_accuracy))
         (void)printf("features of a classifier with test accuracy %.4f",
                      f->classifier->test_accuracy);
+    else if (r->of_the_data)
+        (void)printf("features of a classifier of unknown test accuracy");
     else
         (void)printf("Inception-v3, graph %s, input %s, %d features: FID, KID, Inception Score",
                      ebmt_inception_graph_name(f->inception->graph),

@@ -230,6 +230,17 @@ static ebm_status put_closest(FILE *f, const ebmt_eval_report *r, const ebmt_eva
 
 /* --- the page ------------------------------------------------------------------------------ */
 
+/* Without labels of test images nobody knows how good the ruler is. */
+static void put_classifier(FILE *f, const ebmt_classifier_info *c)
+{
+    (void)fprintf(f, "<br>Classifier: weights %.16s, test accuracy ", c->sha256);
+    if (isfinite(c->test_accuracy))
+        (void)fprintf(f, "%.4f", c->test_accuracy);
+    else
+        (void)fputs("&ndash;", f);
+    (void)fprintf(f, ", %d features", c->features);
+}
+
 static void put_facts(FILE *f, const ebmt_eval_facts *facts)
 {
     (void)fputs("<p>Samples: ", f);
@@ -247,9 +258,7 @@ static void put_facts(FILE *f, const ebmt_eval_facts *facts)
     if (!facts->classifier && !facts->inception)
         (void)fputs("<br>No ruler was given: no distances, precision or recall", f);
     if (facts->classifier)
-        (void)fprintf(f, "<br>Classifier: weights %.16s, test accuracy %.4f, %d features",
-                      facts->classifier->sha256, facts->classifier->test_accuracy,
-                      facts->classifier->features);
+        put_classifier(f, facts->classifier);
     if (facts->inception)
         (void)fprintf(f, "<br>Inception: weights %.16s, graph %s, input %s, %d features",
                       facts->inception->sha256, ebmt_inception_graph_name(facts->inception->graph),

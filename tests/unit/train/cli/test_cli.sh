@@ -280,6 +280,18 @@ says out "1 blocks, leaky_relu, attention at 28 pixels"
 expect 0 inspect --json "$work/attentive"
 says out '"attention": 28'
 expect 0 sample --models "$work" --model attentive --n 1 --seed 1 --out "$work/attended"
+# --- a classifier that meets no test labels: its accuracy is unknown, and no number ---
+mkdir "$work/untried"
+cp "$work/data/train-images-idx3-ubyte" "$work/untried/train-images-idx3-ubyte"
+cp "$work/data/train-images-idx3-ubyte" "$work/untried/t10k-images-idx3-ubyte"
+{
+    printf '\000\000\010\001\000\000\000\024'
+    printf '\000\001\002\003\004\005\006\007\010\011\000\001\002\003\004\005\006\007\010\011'
+} >"$work/untried/train-labels-idx1-ubyte"
+expect 0 train-classifier --data "$work/untried" --out "$work/u" --epochs 1 --batch 16 --threads 1
+says out " - (test), weights"
+expect 0 eval --model "$work/demo" --n 8 --kernels ref --distance-only --data "$work/untried" --classifier "$work/u"
+says out "of unknown test accuracy"
 # --- from a model to a report: labels 0..9, the training images are the test images ---
 for part in train t10k; do
     [ "$part" = train ] || cp "$work/data/train-images-idx3-ubyte" "$work/data/$part-images-idx3-ubyte"

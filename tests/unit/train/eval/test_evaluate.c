@@ -375,6 +375,24 @@ static void check_json(const char *text, const ebmt_eval_report *r)
     json_decref(o);
 }
 
+/* A classifier that met no test labels: JSON has null, the page a dash, neither a NaN. */
+static void check_unknown_accuracy(const scene *s, const ebmt_eval_report *r)
+{
+    ebmt_classifier_info info = *ebmt_classifier_describe(s->classifier);
+    const ebmt_eval_facts facts = {.classifier = &info};
+    char *text = NULL;
+    info.test_accuracy = NAN;
+    assert_int_equal(ebmt_eval_json(r, &facts, &text, NULL), EBM_OK);
+    json_t *o = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    assert_true(json_is_null(json_object_get(json_object_get(o, "classifier"), "test_accuracy")));
+    json_decref(o);
+    ebm_free(text);
+    assert_int_equal(ebmt_eval_html(r, &facts, &s->options, &text, NULL), EBM_OK);
+    assert_non_null(strstr(text, "test accuracy &ndash;, "));
+    assert_null(strstr(text, "accuracy nan"));
+    ebm_free(text);
+}
+
 static void test_reports(void **state)
 {
     static ebmt_eval_report r;
@@ -396,6 +414,7 @@ static void test_reports(void **state)
     assert_null(strstr(text, "http")); /* nothing is fetched */
     assert_non_null(strstr(text, "data:image/png;base64,iVBOR"));
     ebm_free(text);
+    check_unknown_accuracy(&s, &r);
     FOR_EACH_ALLOC_FAILURE
     {
         ebm_status st = ebmt_eval_html(&r, &facts, &s.options, &text, NULL);
