@@ -220,11 +220,11 @@ typedef struct ebmt_comparison {
 /* How near the samples come to training images, against how near test images come.
  * @unit pixels: root mean square difference in gray levels 0..255; features: Euclidean */
 typedef struct ebmt_memorisation {
-    double median, test_median; /* distance to the nearest training image */
+    ebmt_number median, test_median; /* distance to the nearest training image */
     double closest, test_closest;
-    double threshold;            /* 1 % quantile of the test images' distances */
-    ebmt_number below;           /* share of samples under it; 0.01 if they are like test images */
-    int64_t copies, test_copies; /* closer than a quarter of test_median */
+    double threshold;  /* 1 % quantile of the test images' distances */
+    ebmt_number below; /* share of samples under it; 0.01 if they are like test images */
+    ebmt_number copies, test_copies; /* how many are closer than a quarter of test_median */
 } ebmt_memorisation;
 
 /* What one ruler says. */

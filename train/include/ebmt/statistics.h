@@ -78,6 +78,10 @@ typedef struct ebmt_class_figures {
     double entropy;                      /* of the shares; log(classes) when all are equal */
 } ebmt_class_figures;
 
+/* The entropy of the shares with its standard error. @unit nats
+ * @eq se^2 = (sum p log^2 p - H^2) / n, by the delta method; 0 for equal shares: there the error is
+ *     of second order. Basharin 1959 */
+EBM_API ebmt_number ebmt_class_entropy(const ebmt_class_figures *figures);
 /* @shape probs [n, classes], rows sum to 1 @range n >= 1; classes 1..EBMT_CLASSES_MAX @err RANGE */
 EBM_API EBM_MUST_CHECK ebm_status ebmt_class_figures_measure(const double *probs, int64_t n,
                                                              int32_t classes,
@@ -105,5 +109,11 @@ EBM_API EBM_MUST_CHECK ebm_status ebmt_auroc_pairs(const double *positive, const
 /* Quantile q in [0,1] of values, linear between order statistics; sorts them in place.
  * @range n >= 1 */
 EBM_API double ebmt_quantile(double *values, int64_t n, double q);
+/* Median of n values, which are sorted by it.
+ * @note  standard error: half of the way between the values sqrt(n)/2 ranks below and above, which
+ *        hold the law's median between them with a chance of 68 %; David, Nagaraja 2003, section
+ *        7.1. NaN for fewer than four values
+ * @range n >= 1, no NaN */
+EBM_API ebmt_number ebmt_median(double *values, int64_t n);
 
 #endif

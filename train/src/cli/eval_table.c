@@ -29,17 +29,22 @@ static void print_shares(const ebmt_class_figures *c)
     (void)printf("\nclass shares, per cent:");
     for (int32_t i = 0; i < c->classes; i++)
         (void)printf(" %.1f", 100.0 * c->share[i].value);
-    (void)printf(" (+- up to %.1f); entropy %.3f of %.3f nats\n",
-                 50.0 / sqrt((double)c->share[0].n), c->entropy, log((double)c->classes));
+    const ebmt_number entropy = ebmt_class_entropy(c);
+    (void)printf(" (+- up to %.1f); entropy %.3f +- %.3f of %.3f nats; %lld images\n",
+                 50.0 / sqrt((double)c->share[0].n), entropy.value, entropy.se,
+                 log((double)c->classes), (long long)entropy.n);
 }
 
 static void print_memorisation(const char *name, const ebmt_memorisation *m)
 {
-    (void)printf("nearest training image, %s: median %.4g (test images %.4g), closest %.4g (%.4g), "
-                 "%.2f +- %.2f %% under the test images' 1 %% quantile, copies %lld (%lld)\n",
-                 name, m->median, m->test_median, m->closest, m->test_closest,
-                 100.0 * m->below.value, 100.0 * m->below.se, (long long)m->copies,
-                 (long long)m->test_copies);
+    (void)printf(
+        "nearest training image, %s: median %.4g +- %.2g (%lld test images %.4g +- %.2g), "
+        "closest %.4g (%.4g), %.2f +- %.2f %% of %lld under the test images' 1 %% quantile, "
+        "copies %.0f +- %.1f (%.0f +- %.1f)\n",
+        name, m->median.value, m->median.se, (long long)m->test_median.n, m->test_median.value,
+        m->test_median.se, m->closest, m->test_closest, 100.0 * m->below.value, 100.0 * m->below.se,
+        (long long)m->below.n, m->copies.value, m->copies.se, m->test_copies.value,
+        m->test_copies.se);
 }
 
 /* What the numbers of a table are measured with. */

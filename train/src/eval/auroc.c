@@ -14,14 +14,29 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* Linear between sorted values. @range at 0..n-1 */
+static double value_at(const double *sorted, int64_t n, double at)
+{
+    int64_t low = (int64_t)at;
+    if (low >= n - 1)
+        return sorted[n - 1];
+    return sorted[low] + (at - (double)low) * (sorted[low + 1] - sorted[low]);
+}
+
 double ebmt_quantile(double *values, int64_t n, double q)
 {
     qsort(values, (size_t)n, sizeof *values, by_value);
-    double at = q * (double)(n - 1);
-    int64_t low = (int64_t)at;
-    if (low >= n - 1)
-        return values[n - 1];
-    return values[low] + (at - (double)low) * (values[low + 1] - values[low]);
+    return value_at(values, n, q * (double)(n - 1));
+}
+
+ebmt_number ebmt_median(double *values, int64_t n)
+{
+    const double middle = ebmt_quantile(values, n, 0.5); /* sorts */
+    const double half = 0.5 * (double)(n - 1), ranks = 0.5 * sqrt((double)n);
+    if (n < 4)
+        return (ebmt_number){middle, NAN, n};
+    return (ebmt_number){
+        middle, 0.5 * (value_at(values, n, half + ranks) - value_at(values, n, half - ranks)), n};
 }
 
 /* How many of the sorted values are under v, or not over it. */

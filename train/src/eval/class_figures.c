@@ -58,6 +58,18 @@ static void count_shares(const double *probs, int64_t n, ebmt_class_figures *out
     }
 }
 
+ebmt_number ebmt_class_entropy(const ebmt_class_figures *figures)
+{
+    const int64_t n = figures->share[0].n;
+    double squares = 0.0;
+    for (int32_t c = 0; c < figures->classes; c++) {
+        double p = figures->share[c].value, term = entropy_term(p);
+        squares += p > 0.0 ? term * term / p : 0.0;
+    }
+    const double variance = fmax(0.0, squares - figures->entropy * figures->entropy) / (double)n;
+    return (ebmt_number){figures->entropy, sqrt(variance), n};
+}
+
 ebm_status ebmt_class_figures_measure(const double *probs, int64_t n, int32_t classes,
                                       ebmt_class_figures *out, ebm_error *err)
 {

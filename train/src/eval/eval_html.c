@@ -55,10 +55,13 @@ static void put_distances(FILE *f, const ebmt_ruler_report *r, bool complete)
 static void put_shares(FILE *f, const ebmt_class_figures *c)
 {
     const double scale = 600.0, equal = scale / c->classes;
-    (void)fprintf(f,
-                  "<h2>Classes</h2><p>Entropy of the shares %.3f nats, at most %.3f.</p>"
-                  "<svg width=\"760\" height=\"%d\" font-size=\"13\">\n",
-                  c->entropy, log((double)c->classes), 20 * c->classes + 4);
+    const ebmt_number entropy = ebmt_class_entropy(c);
+    (void)fprintf(
+        f,
+        "<h2>Classes</h2><p>Of %lld images. Entropy of the shares %.3f &plusmn; %.3f nats, "
+        "at most %.3f.</p><svg width=\"760\" height=\"%d\" font-size=\"13\">\n",
+        (long long)entropy.n, entropy.value, entropy.se, log((double)c->classes),
+        20 * c->classes + 4);
     for (int32_t i = 0; i < c->classes; i++)
         (void)fprintf(f,
                       "<text x=\"0\" y=\"%d\">%d</text><rect x=\"30\" y=\"%d\" width=\"%.1f\" "
@@ -73,17 +76,20 @@ static void put_shares(FILE *f, const ebmt_class_figures *c)
 
 static void put_memory_row(FILE *f, const char *name, const ebmt_memorisation *m)
 {
-    (void)fprintf(f,
-                  "<tr><td>%s</td><td>%.4g</td><td>%.4g</td><td>%.4g</td><td>%.4g</td>"
-                  "<td>%.2f %% <small>&plusmn; %.2f</small></td><td>%lld</td><td>%lld</td></tr>\n",
-                  name, m->median, m->test_median, m->closest, m->test_closest,
-                  100.0 * m->below.value, 100.0 * m->below.se, (long long)m->copies,
-                  (long long)m->test_copies);
+    (void)fprintf(f, "<tr><td>%s</td><td>%lld / %lld</td>", name, (long long)m->median.n,
+                  (long long)m->test_median.n);
+    put_number(f, &m->median);
+    put_number(f, &m->test_median);
+    (void)fprintf(f, "<td>%.4g</td><td>%.4g</td><td>%.2f %% <small>&plusmn; %.2f</small></td>",
+                  m->closest, m->test_closest, 100.0 * m->below.value, 100.0 * m->below.se);
+    put_number(f, &m->copies);
+    put_number(f, &m->test_copies);
+    (void)fputs("</tr>\n", f);
 }
 
 static void put_memorisation(FILE *f, const ebmt_eval_report *r)
 {
-    (void)fputs("<h2>Nearest training images</h2><table><tr><th>space</th><th>median</th>"
+    (void)fputs("<h2>Nearest training images</h2><table><tr><th>space</th><th>n</th><th>median</th>"
                 "<th>median, test</th><th>closest</th><th>closest, test</th>"
                 "<th>under the test's 1 % quantile</th><th>copies</th><th>copies, test</th></tr>\n",
                 f);
@@ -241,6 +247,20 @@ static void put_classifier(FILE *f, const ebmt_classifier_info *c)
     (void)fprintf(f, ", %d features", c->features);
 }
 
+/* What the samples can be drawn again with. */
+static void put_draw(FILE *f, const ebmt_eval_facts *facts)
+{
+    static const char *const begin[] = {"", ", begun above", ", begun where predicted"};
+    const ebmt_draw *d = facts->draw;
+    (void)fprintf(f, ", seed %llu, chains from %d", (unsigned long long)d->seed, d->first_index);
+    if (d->steps_per_level > 0)
+        (void)fprintf(f, ", %d steps a level", d->steps_per_level);
+    if (d->noise_scale > 0.0)
+        (void)fprintf(f, ", noise factor %.6g", d->noise_scale);
+    (void)fprintf(f, "%s, kernel class %s, drawn in %.0f s", begin[d->begin],
+                  facts->kernel_class ? facts->kernel_class : "unknown", facts->seconds);
+}
+
 static void put_facts(FILE *f, const ebmt_eval_facts *facts)
 {
     (void)fputs("<p>Samples: ", f);
@@ -248,9 +268,7 @@ static void put_facts(FILE *f, const ebmt_eval_facts *facts)
     if (facts->model_sha256)
         (void)fprintf(f, " (weights %.16s)", facts->model_sha256);
     if (facts->draw)
-        (void)fprintf(f, ", seed %llu, chains from %d, drawn in %.0f s",
-                      (unsigned long long)facts->draw->seed, facts->draw->first_index,
-                      facts->seconds);
+        put_draw(f, facts);
     (void)fputs("<br>Data: ", f);
     ebmt__html_text(f, facts->data);
     (void)fprintf(f, "<br>Test images: %lld, ", (long long)facts->n_test);

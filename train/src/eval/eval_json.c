@@ -49,18 +49,19 @@ static json_t *comparison(const ebmt_comparison *c, bool with_shares)
                   number(&c->recall), "class_score", number(&c->classes.score));
     if (object && with_shares) {
         (void)json_object_set_new(object, "class_shares", shares(&c->classes));
-        (void)json_object_set_new(object, "class_entropy", real(c->classes.entropy));
+        const ebmt_number entropy = ebmt_class_entropy(&c->classes);
+        (void)json_object_set_new(object, "class_entropy", number(&entropy));
     }
     return object;
 }
 
 static json_t *memorisation(const ebmt_memorisation *m)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I}", "median", real(m->median),
-                     "test_median", real(m->test_median), "closest", real(m->closest),
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "median", number(&m->median),
+                     "test_median", number(&m->test_median), "closest", real(m->closest),
                      "test_closest", real(m->test_closest), "threshold", real(m->threshold),
-                     "below_threshold", number(&m->below), "copies", (json_int_t)m->copies,
-                     "test_copies", (json_int_t)m->test_copies);
+                     "below_threshold", number(&m->below), "copies", number(&m->copies),
+                     "test_copies", number(&m->test_copies));
 }
 
 static json_t *drawing(const ebmt_eval_facts *f)
@@ -184,7 +185,7 @@ static json_t *long_chains(const ebmt_long_report *r)
 ebm_status ebmt_eval_json(const ebmt_eval_report *report, const ebmt_eval_facts *facts, char **text,
                           ebm_error *err)
 {
-    json_t *object = json_pack("{s:i, s:o, s:o, s:o, s:o}", "format", 2, "source", source(facts),
+    json_t *object = json_pack("{s:i, s:o, s:o, s:o, s:o}", "format", 3, "source", source(facts),
                                "classifier", classifier(facts->classifier), "inception",
                                inception(facts->inception), "rulers", rulers(report));
     *text = NULL;

@@ -155,22 +155,34 @@ static int64_t count_below(const double *v, int64_t n, double limit)
     return count;
 }
 
+static ebmt_number scaled(ebmt_number v, double unit)
+{
+    return (ebmt_number){v.value * unit, v.se * unit, v.n};
+}
+
+/* A binomial count. */
+static ebmt_number count_of(const double *v, int64_t n, double limit)
+{
+    const double k = (double)count_below(v, n, limit);
+    return (ebmt_number){k, sqrt(k * (1.0 - k / (double)n)), n};
+}
+
 /* Sorts both lists of distances. `unit` turns them into what the report shows. */
 static void summarise(nearness *d, int64_t n, int64_t n_test, double unit, ebmt_memorisation *out)
 {
-    double threshold = ebmt_quantile(d->test, n_test, 0.01);
-    double test_median = ebmt_quantile(d->test, n_test, 0.5);
-    double median = ebmt_quantile(d->samples, n, 0.5); /* sorts; what follows reads sorted lists */
-    double below = (double)count_below(d->samples, n, threshold) / (double)n;
+    const double threshold = ebmt_quantile(d->test, n_test, 0.01);
+    const ebmt_number test_median = ebmt_median(d->test, n_test);
+    const ebmt_number median = ebmt_median(d->samples, n); /* sorts, as what follows expects */
+    const double copy = 0.25 * test_median.value;
     *out = (ebmt_memorisation){
-        .median = median * unit,
-        .test_median = test_median * unit,
+        .median = scaled(median, unit),
+        .test_median = scaled(test_median, unit),
         .closest = d->samples[0] * unit,
         .test_closest = d->test[0] * unit,
         .threshold = threshold * unit,
-        .below = {below, sqrt(below * (1.0 - below) / (double)n), n},
-        .copies = count_below(d->samples, n, 0.25 * test_median),
-        .test_copies = count_below(d->test, n_test, 0.25 * test_median),
+        .below = scaled(count_of(d->samples, n, threshold), 1.0 / (double)n),
+        .copies = count_of(d->samples, n, copy),
+        .test_copies = count_of(d->test, n_test, copy),
     };
 }
 

@@ -206,15 +206,15 @@ static void test_known_relations(void **state)
     assert_int_equal(r.ruler[0].samples.n, 90);
     assert_int_equal(r.ruler[0].halves.n, 75);
     assert_close(r.ruler[0].samples.classes.entropy, log(3), 0.1);
-    assert_int_equal(r.pixels.copies, 5);
-    assert_int_equal(r.pixels.test_copies, 0);
+    assert_true(r.pixels.copies.value == 5 && r.pixels.copies.n == 90);
+    assert_true(r.pixels.test_copies.value == 0 && r.pixels.test_copies.se == 0);
     assert_int_equal(r.n_closest, EBMT_CLOSEST);
     for (int i = 0; i < 5; i++) {
         assert_in_range(r.closest_sample[i], 10, 14);
         assert_int_equal(r.closest_train[i], r.closest_sample[i] + 30);
     }
     assert_close(r.pixels.closest, closest_distance(&s, &r), 1e-12);
-    assert_true(r.pixels.closest > 0 && r.pixels.closest < r.pixels.median);
+    assert_true(r.pixels.closest > 0 && r.pixels.closest < r.pixels.median.value);
     s.options.distance_only = true;
     double before = r.ruler[0].samples.frechet.value;
     assert_int_equal(ebmt_evaluate(&s.options, &r, NULL), EBM_OK);
@@ -310,10 +310,10 @@ static void test_training_images_as_test(void **state)
     s.options.test = &s.train;
     assert_int_equal(ebmt_evaluate(&s.options, &r, NULL), EBM_OK);
     assert_true(r.test_is_train);
-    assert_int_equal(r.pixels.test_copies, 1);
+    assert_true(r.pixels.test_copies.value == 1);
     assert_close(r.pixels.test_closest, 0, 0);
-    assert_true(r.pixels.test_median > 10);
-    assert_int_equal(r.ruler[0].features.test_copies, 2);
+    assert_true(r.pixels.test_median.value > 10);
+    assert_true(r.ruler[0].features.test_copies.value == 2);
     s.options.n_rulers = 0;
     s.options.test = &s.test; /* all but one byte is the same: these are others */
     ebmt_dataset_clear(&s.test);
@@ -322,7 +322,7 @@ static void test_training_images_as_test(void **state)
     s.test.pixels[480 * 64 - 1] ^= 1;
     assert_int_equal(ebmt_evaluate(&s.options, &other, NULL), EBM_OK);
     assert_false(other.test_is_train);
-    assert_close(other.pixels.test_median, 0, 0);
+    assert_close(other.pixels.test_median.value, 0, 0);
     scene_clear(&s);
 }
 
