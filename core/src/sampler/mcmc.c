@@ -106,13 +106,28 @@ static bool noise_is_paired(const run *r)
     return s->levels->paired_noise && !normal;
 }
 
+/* Which noise of the level closes the present step: that which the next one begins with. The state
+ * at the end of a pass becomes the anchor of the next pass, whose first step must not meet the same
+ * noise again: each of these has a place behind all steps of the level, as the end of the level
+ * has. */
+static int64_t closing_place(const run *r)
+{
+    const ebm_mcmc *c = r->chain;
+    const int64_t next = c->step + 1;
+    if (!r->setup->plan->ladder)
+        return next;
+    const int64_t pass = steps_of_pass(r->setup, c->level),
+                  end = steps_of_level(r->setup, c->level);
+    return next < end && next % pass == 0 ? end + (end - next) / pass : next;
+}
+
 /* Adds half of the noise that the next step will begin with; the gradient has been used up. */
 static void add_next_noise(run *r, ebm__langevin_coef c, ebm_draw draw)
 {
     ebm_mcmc *chain = r->chain;
     const size_t dim = r->setup->density->dim;
     const ebm__langevin_coef noise_only = {.spread = c.spread};
-    draw.step++;
+    draw.step = closing_place(r);
     ebm_noise_normal(&chain->noise, draw, 0, dim, r->noise);
     memset(r->grad, 0, dim * sizeof *r->grad);
     ebm__langevin_move(noise_only, dim, chain->anchor, r->grad, r->noise, chain->mask, chain->y);
