@@ -127,11 +127,10 @@ EBM_API EBM_MUST_CHECK ebm_status ebm_levels_match_variance(ebm_levels *levels, 
 EBM_API EBM_MUST_CHECK ebm_status ebm_levels_match_curvature(ebm_levels *levels, double share,
                                                              int32_t steps, ebm_error *err);
 
-/* Checks tables that came from outside: finite, a and sigma in (0,1] with a^2+sigma^2 = 1 to
- * 1e-6, step2 > 0, steps 1..10000 or EBM_STEPS_NORMAL (with tether 1), tether 0 or 1, scale in
- * (0,1], stride 0.01..16, denoise not with a normal transition at t = 0, predict not
- * with any. @err RANGE names table
- * and index. */
+/* Checks tables that came from outside: a in (0,1), sigma 1e-6..1 and sigma^2 = 1-a^2 to 1e-6 of it
+ * (to 1e-12 at least), step2 1e-12..1e6, steps 1..10000 or EBM_STEPS_NORMAL (with tether 1), tether
+ * 0 or 1, scale 1e-6..1, stride 0.01..16, denoise not with a normal transition at t = 0, predict
+ * not with any. @err RANGE names table and index. */
 EBM_API EBM_MUST_CHECK ebm_status ebm_levels_check(const ebm_levels *levels, ebm_error *err);
 
 #endif

@@ -78,6 +78,18 @@ static ebm_status bad_entry(ebm_error *err, const char *table, int32_t i, const 
     return ebm_error_set(err, EBM_ERR_RANGE, where, "%s", rule);
 }
 
+/* Its square divides: the pull to the level above and the curvature that steps are sized by. That
+ * of beta 1e-9, the least of any schedule, is 30 times as large. */
+#define SIGMA_LEAST 1e-6
+
+/* Compares squares relative to their size: beside 1 any small sigma is as good as any other. An a
+ * near 1 has lost the digits of 1-a^2 below 1e-16. */
+static bool belong_together(double a, double sigma)
+{
+    const double square = sigma * sigma;
+    return fabs(square - (1.0 - a) * (1.0 + a)) <= 1e-6 * fmax(square, 1e-6);
+}
+
 /* Comparisons are written so that NaN fails them. With a of 1 a level would have no noise, and
  * sbar, by which others divide, could be 0; below 1 it is at least 1e-8 in doubles. */
 static ebm_status check_noise(const ebm_levels *l, int32_t i, ebm_error *err)
@@ -85,7 +97,9 @@ static ebm_status check_noise(const ebm_levels *l, int32_t i, ebm_error *err)
     double a = l->a[i], s = l->sigma[i];
     if (!(a > 0.0 && a < 1.0))
         return bad_entry(err, "a", i, "must lie between 0 and 1");
-    if (!(s > 0.0 && s <= 1.0 && fabs(a * a + s * s - 1.0) <= 1e-6))
+    if (!(s >= SIGMA_LEAST && s <= 1.0))
+        return bad_entry(err, "sigma", i, "must be 1e-6..1");
+    if (!belong_together(a, s))
         return bad_entry(err, "sigma", i, "must be sqrt(1-a^2)");
     return EBM_OK;
 }
