@@ -138,7 +138,8 @@ static void seeds(void **state)
 
 /* --- other operations ----------------------------------------------------------------------- */
 
-#define PNG "iVBORw0KGgo=" /* the eight bytes that a PNG file begins with */
+#define PNG  "iVBORw0KGgo=" /* the eight bytes that a PNG file begins with */
+#define PNG2 "iVBORw0KGgoB" /* and one more */
 
 /* Bodies of each operation; pointer NULL: accepted. */
 static const struct {
@@ -269,30 +270,110 @@ static void what_is_no_png(void **state)
     }
 }
 
-/* A request of any operation that is written and read again is the same; seeds are drawn. */
+/* A body of each operation whose other members are none of their defaults, and with which each
+ * parameter alone may be any. */
+#define MODELS   "{\"model\":[{\"id\":\"a\",\"weight\":1.5},{\"id\":\"b\",\"weight\":-0.5}]"
+#define METADATA ",\"metadata\":{\"a\":[1,null,\"b\"]}"
+#define SIZED    ",\"width\":8,\"height\":9,\"response_format\":\"url\""
+#define JOINT    ",\"sheet\":true,\"animation\":true,\"delay_ms\":7}"
+static const struct {
+    ebm_op_kind kind;
+    const char *body;
+} whole[] = {
+    {EBM_OP_SAMPLE, MODELS METADATA SIZED ",\"image\":\"" PNG "\"" JOINT},
+    {EBM_OP_INPAINT,
+     MODELS METADATA SIZED ",\"n\":3,\"image\":\"" PNG "\",\"mask\":\"" PNG2 "\"" JOINT},
+    {EBM_OP_INTERPOLATE, MODELS METADATA SIZED ",\"from\":{\"image\":\"" PNG
+                                               "\"},\"to\":{\"image\":\"" PNG2 "\"}" JOINT},
+    {EBM_OP_MCMC, MODELS METADATA SIZED "}"},
+    {EBM_OP_MCMC, MODELS METADATA SIZED ",\"init\":\"image\",\"image\":\"" PNG "\"}"},
+    {EBM_OP_ENERGY, MODELS METADATA ",\"images\":[\"" PNG "\",\"" PNG2 "\"]}"},
+    {EBM_OP_LIKELIHOOD, MODELS METADATA ",\"images\":[\"" PNG "\",\"" PNG2 "\"]}"},
+};
+
+/* Some value of a row that is allowed, and not its default. */
+static double another(const ebm_param *row)
+{
+    if (row->type == EBM_PARAM_BOOL)
+        return row->preset == 0.0;
+    if (row->type == EBM_PARAM_REAL)
+        return row->min + (row->max - row->min) / 3.0;
+    return row->preset < row->min   ? row->min
+           : row->preset < row->max ? row->preset + 1.0
+                                    : row->preset - 1.0;
+}
+
+static void assert_same_picture(const ebma_picture *a, const ebma_picture *b)
+{
+    assert_int_equal(a->size, b->size);
+    if (a->size > 0)
+        assert_memory_equal(a->png, b->png, a->size);
+}
+
+/* What of a request is none of core's parameters, and belongs to its result. */
+static void assert_same_rest(const ebma_op_request *a, const ebma_op_request *b)
+{
+    assert_int_equal(a->n_models, b->n_models);
+    for (int32_t i = 0; i < a->n_models; i++) {
+        assert_string_equal(a->model[i].id, b->model[i].id);
+        assert_true(a->model[i].weight == b->model[i].weight);
+    }
+    assert_same_picture(&a->image, &b->image);
+    assert_same_picture(&a->mask, &b->mask);
+    assert_same_picture(&a->image_b, &b->image_b);
+    assert_int_equal(a->n_images, b->n_images);
+    for (int32_t i = 0; i < a->n_images; i++)
+        assert_same_picture(&a->images[i], &b->images[i]);
+    assert_true(a->width == b->width && a->height == b->height && a->format == b->format);
+    assert_true(a->sheet == b->sheet && a->animation == b->animation);
+    assert_int_equal(a->delay_ms, b->delay_ms);
+    assert_string_equal(a->metadata, b->metadata);
+}
+
+static void check_written_again(const ebma_op_request *r, const char *changed)
+{
+    const ebm_operation *op = r->operation;
+    ebm_arena *arena = ebm_arena_create(ARENA);
+    ebma_op_request back;
+    ebma_problem p;
+    char *text;
+    size_t size;
+
+    assert_int_equal(ebma_op_encode(r, true, &text, &size, NULL), EBM_OK);
+    if (ebma_op_decode(op, text, size, arena, &back, &p) != EBM_OK)
+        fail_msg("%s of %s: refused at %s", changed, op->name, p.first ? p.first->pointer : "-");
+    for (size_t i = 0; i < op->n_params; i++) {
+        const ebm_param *row = &op->params[i];
+
+        if (ebm_param_number(row, &back.params) != ebm_param_number(row, &r->params))
+            fail_msg("%s of %s is lost", row->name, op->name);
+    }
+    assert_same_rest(r, &back);
+    ebm_free(text);
+    ebm_arena_free(arena);
+}
+
+/* A request of any operation that is written and read again is the same, whichever of its rows has
+ * another value than its default. */
 static void written_and_read_again(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+    for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) {
         ebm_arena *arena = ebm_arena_create(ARENA);
-        const ebm_operation *op = ebm_operation_of(others[i].kind);
-        char *text, *again;
-        size_t size, again_size;
-        ebma_op_request r, back;
+        const ebm_operation *op = ebm_operation_of(whole[i].kind);
+        ebma_op_request r;
         ebma_problem p;
 
-        if (!others[i].pointer) {
-            assert_int_equal(
-                ebma_op_decode(op, others[i].body, strlen(others[i].body), arena, &r, &p), EBM_OK);
-            if (r.n_models == 0) /* the server's part */
-                r.model[r.n_models++] = (ebm_weighted){.id = "m", .weight = 1.0};
-            assert_int_equal(ebma_op_encode(&r, true, &text, &size, NULL), EBM_OK);
-            assert_int_equal(ebma_op_decode(op, text, size, arena, &back, &p), EBM_OK);
-            assert_int_equal(ebma_op_encode(&back, true, &again, &again_size, NULL), EBM_OK);
-            assert_string_equal(text, again);
-            assert_true(back.params.seed == r.params.seed && r.params.seed >= 0);
-            ebm_free(text);
-            ebm_free(again);
+        assert_int_equal(ebma_op_decode(op, whole[i].body, strlen(whole[i].body), arena, &r, &p),
+                         EBM_OK);
+        for (size_t k = 0; k < op->n_params; k++) {
+            const ebm_param *row = &op->params[k];
+            ebma_op_request changed = r;
+
+            if (row->type == EBM_PARAM_IMAGE || strcmp(row->name, "init") == 0)
+                continue; /* the body has them */
+            ebm_param_store(row, another(row), &changed.params);
+            check_written_again(&changed, row->name);
         }
         ebm_arena_free(arena);
     }
@@ -458,7 +539,8 @@ static void many_errors_fit(void **state)
 
 static void without_memory(void **state)
 {
-    static const char body[] = "{\"model\":\"m\",\"n\":0,\"seed\":1}";
+    static const char body[] = "{\"model\":[{\"id\":\"m\"}],\"image\":\"" PNG "\",\"mask\":\"" PNG
+                               "\",\"metadata\":{\"k\":[1,\"v\"]},\"seed\":1}";
 
     (void)state;
     FOR_EACH_ALLOC_FAILURE
@@ -468,8 +550,12 @@ static void without_memory(void **state)
         ebma_problem p;
 
         if (arena) {
-            assert_true(decode(body, arena, &r, &p) != EBM_OK);
-            assert_true(p.code != EBMA_OK);
+            ebm_status st =
+                ebma_op_decode(ebm_operation_of(EBM_OP_INPAINT), body, strlen(body), arena, &r, &p);
+            const bool hit = fail_alloc_hit();
+
+            assert_int_equal(st, hit ? EBM_ERR_NOMEM : EBM_OK);
+            assert_int_equal(p.code, hit ? EBMA_OUT_OF_MEMORY : EBMA_OK);
         }
         ebm_arena_free(arena);
     }
