@@ -245,7 +245,6 @@ static void test_steps_beyond_the_level(void **state)
     ebm_levels_clear(&w.levels);
 }
 
-/* Any flipped bit and any other length is noticed; the caller's chain stays as it was. */
 /* Goes on with a chain on levels that have changed in one thing. */
 static ebm_status go_on(const unsigned char *data, size_t size, world *w, ebm_error *err)
 {
@@ -306,6 +305,7 @@ static void test_version_1(void **state)
     ebm_levels_clear(&w.levels);
 }
 
+/* Any flipped bit and any other length is noticed; the caller's chain stays as it was. */
 static void test_damage(void **state)
 {
     world w;
