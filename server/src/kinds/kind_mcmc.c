@@ -99,7 +99,7 @@ typedef struct story {
     ebm_mcmc *chain;   /* [n] */
     ebm_trace *trace;  /* [n] */
     double *scalars;   /* of all traces */
-    ebmd_kept last;    /* of the last chain that was read */
+    ebmd_kept least;   /* of the chain with the fewest snapshots */
     ebm_chains_report report;
 } story;
 
@@ -118,12 +118,15 @@ static ebm_status take_chain(const ebmd_plan *plan, const ebmd_result *results, 
     const ebmd_output *kept = output_of(plan, results, outputs_of_chain(ebmd_op_of(plan)) - 1, k);
     const ebmd_output *png = output_of(plan, results, 0, k);
     ebm_chain_part part;
-    ebm_status st = ebmd_kept_read(kept->data, kept->size, &s->last, &part, err);
-    const ebmd_chain_slot *slot = &s->last.slot;
+    ebmd_kept head;
+    ebm_status st = ebmd_kept_read(kept->data, kept->size, &head, &part, err);
+    const ebmd_chain_slot *slot = &head.slot;
 
     if (st != EBM_OK)
         return st;
-    s->image[k].logp = s->last.logp;
+    if (k == 0 || head.snapshots < s->least.snapshots)
+        s->least = head;
+    s->image[k].logp = head.logp;
     ebm_sha256_hex(png->data, png->size, s->image[k].sha256);
     s->chain[k] = (ebm_mcmc){.level = slot->level,
                              .total = slot->total,
@@ -182,10 +185,11 @@ ebm_status ebmd_mcmc_document(const ebmd_plan *plan, const ebmd_facts *facts, ch
         return ebmd_op_document(plan, facts, NULL, json, size, err);
     st = tell(plan, facts->results, &s, err);
     drawn.image = s.image;
-    drawn.snapshots = s.last.snapshots;
-    drawn.mark = s.last.mark;
+    /* a stop may find chains at different places: what only some have come to is not shown */
+    drawn.snapshots = s.least.snapshots;
+    drawn.mark = s.least.mark;
     chains.chain = s.chain;
-    chains.stopped = s.last.stopped;
+    chains.stopped = s.least.stopped;
     if (st == EBM_OK)
         st = ebmd_op_document(plan, facts, &results, json, size, err);
     story_clear(&s);

@@ -1,0 +1,176 @@
+/* Long chains as jobs: what is shown of those that were stopped. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "ebma/op_request.h"
+#include "kinds/chain_state.h"
+#include "kinds/kind_mcmc.h"
+#include "run_bench.h"
+
+static run_bench b;
+
+static int setup(void **state)
+{
+    (void)state;
+    return run_bench_open(&b, 4, SIZE_MAX) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    run_bench_close(&b);
+    return 0;
+}
+
+typedef struct job {
+    ebm_arena *arena;
+    ebmd_engine *engine;
+    ebmd_plan plan;
+    ebma_problem problem;
+} job;
+
+/* Plans a job of the kind "mcmc" with the models that are served now. */
+static ebm_status job_open(job *j, const char *body)
+{
+    memset(j, 0, sizeof(*j));
+    j->arena = ebm_arena_create(EBMD_PLAN_ARENA);
+    j->engine = ebmd_catalog_take(b.catalog);
+    j->plan.kind = &ebmd_kind_mcmc;
+    return ebmd_kind_mcmc.parse(j->engine, body, strlen(body), j->arena, &j->plan, &j->problem);
+}
+
+static void job_close(job *j)
+{
+    ebm_arena_free(j->arena);
+    ebmd_engine_unref(j->engine);
+}
+
+/* --- stopped chains ------------------------------------------------------------------------ */
+
+/* A part of a job, driven until it has made so many snapshots. */
+static void *part_until(const job *j, int32_t part, int32_t snapshots)
+{
+    void *state = ebm_alloc(j->plan.state_size, 1);
+    const ebmd_chain_head *h = state;
+
+    assert_non_null(state);
+    memset(state, 0, j->plan.state_size);
+    j->plan.kind->start(&j->plan, part, state);
+    while (h->snapshots < snapshots) {
+        ebmd_quantum q = {.max_evals = 1};
+
+        assert_int_equal(j->plan.kind->advance(&j->plan, part, state, &b.tools, &q, NULL), EBM_OK);
+    }
+    return state;
+}
+
+static ebmd_result result_of(const job *j, int32_t part, int32_t snapshots)
+{
+    void *state = part_until(j, part, snapshots);
+    ebmd_result r = {.output = ebm_alloc((size_t)j->plan.outputs, sizeof(*r.output))};
+
+    assert_non_null(r.output);
+    memset(r.output, 0, (size_t)j->plan.outputs * sizeof(*r.output));
+    assert_int_equal(j->plan.kind->collect(&j->plan, part, state, &b.tools, &r, NULL), EBM_OK);
+    ebm_free(state);
+    return r;
+}
+
+/* The outputs of two parts, as a store numbers them. */
+static ebm_status read_output(void *self, int32_t index, char **data, size_t *size, ebm_error *err)
+{
+    const ebmd_result *results = self;
+    const ebmd_output *output = &results[index % 2].output[index / 2];
+
+    (void)err;
+    *size = output->size;
+    *data = ebm_alloc(output->size, 1);
+    assert_non_null(*data);
+    memcpy(*data, output->data, output->size);
+    return EBM_OK;
+}
+
+/* The job object of two parts that were stopped, as a client reads it. */
+static json_t *shown(const job *j, ebmd_result results[2])
+{
+    const ebmd_facts facts = {.id = "job_0", .build = "t", .results = results, .partial = true};
+    const ebma_images images = {.read = read_output, .self = results, .n = 2};
+    const ebma_job_state canceled = {
+        .status = EBMA_JOB_CANCELED, .error = EBMA_CANCELED, .images = &images};
+    char *json, *text;
+    size_t size;
+    json_t *root;
+
+    assert_int_equal(j->plan.kind->document(&j->plan, &facts, &json, &size, NULL), EBM_OK);
+    assert_int_equal(ebma_job_present(json, size, &canceled, &text, &size, NULL), EBM_OK);
+    root = json_loadb(text, size, 0, NULL);
+    assert_non_null(root);
+    ebm_free(json);
+    ebm_free(text);
+    return root;
+}
+
+static void assert_snapshots(const json_t *root, size_t chain, size_t n)
+{
+    const json_t *item = json_array_get(json_object_get(root, "data"), chain), *all;
+    static const char png[] = "iVBORw0KGgo"; /* its first eight bytes in base64 */
+
+    all = json_object_get(item, "snapshots");
+    assert_int_equal(json_array_size(all), n);
+    for (size_t k = 0; k < n; k++) {
+        const char *text = json_string_value(json_array_get(all, k));
+
+        assert_non_null(text);
+        assert_memory_equal(text, png, strlen(png) < strlen(text) ? strlen(png) : strlen(text) + 1);
+    }
+}
+
+/* Chains are parts of their own and may be stopped anywhere: shown are the snapshots that all of
+ * them have made, whichever is behind. */
+static void snapshots_of_stopped_chains(void **state)
+{
+    (void)state;
+    for (int32_t behind = 0; behind < 2; behind++) {
+        job j;
+        ebmd_result results[2];
+        json_t *root, *marks;
+
+        assert_int_equal(
+            job_open(&j, "{\"model\":\"tiny\",\"chains\":2,\"steps\":40,\"keep\":4,\"seed\":4}"),
+            EBM_OK);
+        assert_int_equal(j.plan.parts, 2);
+        for (int32_t k = 0; k < 2; k++)
+            results[k] = result_of(&j, k, k == behind ? 2 : 4);
+        root = shown(&j, results);
+        marks = json_object_get(root, "snapshot_steps");
+        assert_int_equal(json_array_size(marks), 2);
+        assert_int_equal(json_integer_value(json_array_get(marks, 0)), 10);
+        assert_int_equal(json_integer_value(json_array_get(marks, 1)), 20);
+        assert_snapshots(root, 0, 2);
+        assert_snapshots(root, 1, 2);
+        json_decref(root);
+        for (int32_t k = 0; k < 2; k++) {
+            for (int32_t i = 0; i < j.plan.outputs; i++)
+                ebm_free(results[k].output[i].data);
+            ebm_free(results[k].output);
+        }
+        job_close(&j);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(snapshots_of_stopped_chains),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
