@@ -60,6 +60,10 @@ static const ebma_problem_info problems[EBMA_PROBLEM_COUNT] = {
     [EBMA_NO_CHAINS] = {"no_chains", 409, "No chains",
                         "Nothing is kept of these chains: their job ended before all had begun.",
                         false},
+    [EBMA_OTHER_MODEL] = {"other_model", 409, "Other model",
+                          "The model of this id has other weights, noise levels or ways of "
+                          "sampling than the one these chains were begun with.",
+                          false},
     [EBMA_METHOD_NOT_ALLOWED] = {"method_not_allowed", 405, "Method not allowed",
                                  "The Allow header lists the methods of this resource.", false},
     [EBMA_NOT_ACCEPTABLE] =

@@ -28,18 +28,12 @@ ebm_status ebmd_chains_plan(const ebmd_engine *engine, const ebma_chains_request
 {
     const ebma_op_request request = request_of(chains);
     ebmd_op *op;
-    ebm_status st = ebmd_op_plan(engine, &request, arena, plan, problem);
+    ebm_status st = ebmd_op_plan(engine, &request, &chains->run, arena, plan, problem);
 
     if (st != EBM_OK)
         return st;
     op = plan->request;
-    /* with other weights or levels behind the name it would be another model */
-    if (ebm_receipt_same_models(&op->receipt, &chains->run, NULL) != EBM_OK) {
-        problem->code = EBMA_MODEL_NOT_FOUND;
-        return EBM_ERR_NOT_FOUND;
-    }
     op->forked = chains->forked;
-    op->continued = true;
     op->receipt.params.init = chains->run.params.init;
     op->receipt.inputs = chains->run.inputs;
     op->request.params.init = chains->run.params.init;

@@ -162,13 +162,27 @@ static ebm_status out_of_memory(ebma_problem *problem)
     return EBM_ERR_NOMEM;
 }
 
+/* Chains that went on with other weights or levels would be those of another model. */
+static ebm_status check_run(const ebmd_plan *plan, const ebm_receipt *run, ebma_problem *problem)
+{
+    ebm_receipt now = {.n_models = 0};
+
+    for (int32_t i = 0; i < plan->n_models; i++)
+        ebm_receipt_add_model(&now, ebm_model_describe(plan->model[i]), plan->weight[i]);
+    if (ebm_receipt_same_models(&now, run, NULL) == EBM_OK)
+        return EBM_OK;
+    problem->code = EBMA_OTHER_MODEL;
+    return EBM_ERR_DIGEST;
+}
+
 /* Everything behind the reading of op->request. */
-static ebm_status plan_op(const ebmd_engine *engine, ebmd_op *op, ebm_arena *arena, ebmd_plan *plan,
-                          ebma_problem *problem)
+static ebm_status plan_op(const ebmd_engine *engine, ebmd_op *op, const ebm_receipt *run,
+                          ebm_arena *arena, ebmd_plan *plan, ebma_problem *problem)
 {
     const ebm_calibration *calibration = NULL;
 
     op->call.operation = op->request.operation;
+    op->continued = run != NULL;
     plan->request = op;
     plan->priority = op->request.priority;
     plan->timeout_ms = (int64_t)(op->request.timeout_s * 1e3);
@@ -176,21 +190,28 @@ static ebm_status plan_op(const ebmd_engine *engine, ebmd_op *op, ebm_arena *are
         problem->code = EBMA_MODEL_NOT_FOUND;
         return EBM_ERR_NOT_FOUND;
     }
+    if (run) {
+        ebm_status st = check_run(plan, run, problem);
+
+        if (st != EBM_OK)
+            return st;
+    }
     /* a job may outlive the set of models that it was asked of */
     if (calibration && !ebm_calibration_copy(calibration, arena, &op->calibration))
         return out_of_memory(problem);
     return fill(op, arena, plan, problem);
 }
 
-ebm_status ebmd_op_plan(const ebmd_engine *engine, const ebma_op_request *request, ebm_arena *arena,
-                        ebmd_plan *plan, ebma_problem *problem)
+ebm_status ebmd_op_plan(const ebmd_engine *engine, const ebma_op_request *request,
+                        const ebm_receipt *run, ebm_arena *arena, ebmd_plan *plan,
+                        ebma_problem *problem)
 {
     ebmd_op *op = ebm_arena_alloc(arena, 1, sizeof(*op));
 
     if (!op)
         return out_of_memory(problem);
     op->request = *request;
-    return plan_op(engine, op, arena, plan, problem);
+    return plan_op(engine, op, run, arena, plan, problem);
 }
 
 ebm_status ebmd_op_parse(const ebmd_engine *engine, const char *json, size_t size, ebm_arena *arena,
@@ -204,7 +225,7 @@ ebm_status ebmd_op_parse(const ebmd_engine *engine, const char *json, size_t siz
     if (!op)
         return out_of_memory(problem);
     st = ebma_op_decode(operation, json, size, arena, &op->request, problem);
-    return st == EBM_OK ? plan_op(engine, op, arena, plan, problem) : st;
+    return st == EBM_OK ? plan_op(engine, op, NULL, arena, plan, problem) : st;
 }
 
 ebm_status ebmd_op_bound(ebm_arena *arena, const char *row, double bytes, double work,

@@ -36,9 +36,11 @@ typedef struct ebmd_op {
 EBM_MUST_CHECK ebm_status ebmd_op_parse(const ebmd_engine *engine, const char *json, size_t size,
                                         ebm_arena *arena, ebmd_plan *plan, ebma_problem *problem);
 /* The same for a request that somebody has made: everything behind the reading of JSON. The request
- * is copied, its pictures are borrowed. */
+ * is copied, its pictures are borrowed. run: what is gone on with, whose models have to be those of
+ * the request; NULL: nothing. */
 EBM_MUST_CHECK ebm_status ebmd_op_plan(const ebmd_engine *engine, const ebma_op_request *request,
-                                       ebm_arena *arena, ebmd_plan *plan, ebma_problem *problem);
+                                       const ebm_receipt *run, ebm_arena *arena, ebmd_plan *plan,
+                                       ebma_problem *problem);
 /* Refuses what the kind's numbers make too large: its results, its work.
  * @unit bytes of all results; work in gradient evaluations @err RANGE */
 EBM_MUST_CHECK ebm_status ebmd_op_bound(ebm_arena *arena, const char *row, double bytes,

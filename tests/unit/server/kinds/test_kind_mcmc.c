@@ -1,4 +1,5 @@
-/* Long chains as jobs: what is shown of those that were stopped. */
+/* Long chains as jobs: what is shown of those that were stopped, and that chains go on with their
+ * own model alone. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,8 +13,9 @@
 
 #include "ebma/op_request.h"
 #include "kinds/chain_state.h"
-#include "kinds/kind_mcmc.h"
+#include "kinds/kind_chains.h"
 #include "run_bench.h"
+#include "tiny_model.h"
 
 static run_bench b;
 
@@ -166,10 +168,65 @@ static void snapshots_of_stopped_chains(void **state)
     }
 }
 
+/* --- going on ------------------------------------------------------------------------------ */
+
+/* The run of a request, to go on with. */
+static ebm_receipt run_of(const char *body)
+{
+    job j;
+    ebm_receipt run;
+
+    assert_int_equal(job_open(&j, body), EBM_OK);
+    run = ebmd_op_of(&j.plan)->receipt;
+    job_close(&j);
+    return run;
+}
+
+/* Plans a job that goes on with chains. */
+static ebm_status go_on(job *j, const ebm_receipt *run)
+{
+    const ebma_chains_request chains = {.run = *run};
+
+    memset(j, 0, sizeof(*j));
+    j->arena = ebm_arena_create(EBMD_PLAN_ARENA);
+    j->engine = ebmd_catalog_take(b.catalog);
+    j->plan.kind = &ebmd_kind_chains;
+    return ebmd_chains_plan(j->engine, &chains, j->arena, &j->plan, &j->problem);
+}
+
+/* Behind the model's name there are other weights, or fewer levels, by now. */
+static void another_model(void **state)
+{
+    static const tiny_model before = {
+        .id = "again", .levels = 3, .steps = 3, .seed = 1, .step_scale = 1.0};
+    const tiny_model now[] = {
+        {.id = "again", .levels = 3, .steps = 3, .seed = 2, .step_scale = 1.0},
+        {.id = "again", .levels = 3, .steps = 4, .seed = 1, .step_scale = 1.0},
+        {.id = "again", .levels = 2, .steps = 3, .seed = 1, .step_scale = 1.0}};
+    ebm_receipt run;
+    job j;
+
+    (void)state;
+    assert_true(tiny_model_write(b.dir, &before));
+    assert_int_equal(ebmd_catalog_load(b.catalog, "again", NULL), EBM_OK);
+    run = run_of("{\"model\":\"again\",\"chains\":2,\"steps\":20,\"level\":2}");
+    assert_int_equal(go_on(&j, &run), EBM_OK);
+    job_close(&j);
+    for (size_t i = 0; i < sizeof(now) / sizeof(now[0]); i++) {
+        assert_true(tiny_model_write(b.dir, &now[i]));
+        assert_int_equal(ebmd_catalog_load(b.catalog, "again", NULL), EBM_OK);
+        assert_int_equal(go_on(&j, &run), EBM_ERR_DIGEST);
+        assert_int_equal(j.problem.code, EBMA_OTHER_MODEL);
+        assert_int_equal(ebma_problem_describe(j.problem.code)->status, 409);
+        job_close(&j);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(snapshots_of_stopped_chains),
+        cmocka_unit_test(another_model),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
