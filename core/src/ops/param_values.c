@@ -91,7 +91,7 @@ ebm_status ebm__trace_rows_check(const ebm_op_params *p, int64_t steps, ebm_erro
 {
     if (p->chains * (steps / p->thin) <= MAX_TRACE_ROWS)
         return EBM_OK;
-    return ebm_error_set(err, EBM_ERR_RANGE, "thin", "traces of over %d steps in all: raise thin",
+    return ebm_error_set(err, EBM_ERR_RANGE, "thin", "traces would have over %d rows in all",
                          MAX_TRACE_ROWS);
 }
 

@@ -50,6 +50,26 @@ static ebm_status take_directions(ebmd_op *op, ebm_arena *arena, ebma_problem *p
     return EBM_ERR_NOMEM;
 }
 
+/* The field that makes what is kept of a chain as large as it is: its snapshots or its trace, which
+ * grows with the steps; chains that go on have the `thin` they began with. */
+static const char *largest(const ebmd_chain_layout *l)
+{
+    const size_t snapshots = (size_t)l->op->call.params.keep * l->op->dim;
+
+    if (snapshots > l->room * EBMD_TRACE_COLUMNS * sizeof(double))
+        return "keep";
+    return l->op->continued ? "steps" : "thin";
+}
+
+static ebm_status bound(const ebmd_chain_layout *l, int32_t chains, ebm_arena *arena,
+                        ebma_problem *problem)
+{
+    const double work = (double)l->total * (double)l->cost * chains;
+    ebm_status st = ebmd_op_bound(arena, largest(l), (double)l->slot * chains, 0.0, problem);
+
+    return st == EBM_OK ? ebmd_op_bound(arena, "steps", 0.0, work, problem) : st;
+}
+
 ebm_status ebmd_mcmc_measure(ebm_arena *arena, ebmd_plan *plan, ebma_problem *problem)
 {
     ebmd_op *op = plan->request;
@@ -65,8 +85,7 @@ ebm_status ebmd_mcmc_measure(ebm_arena *arena, ebmd_plan *plan, ebma_problem *pr
     plan->part_work = l.chains * (l.origin_steps + l.total * l.cost);
     plan->state_size = l.size;
     plan->work = 5 * op->dim; /* of any sampler, and an image */
-    st = ebmd_op_bound(arena, "thin", (double)l.slot * chains,
-                       (double)l.total * (double)l.cost * chains, problem);
+    st = bound(&l, chains, arena, problem);
     return st == EBM_OK ? take_directions(op, arena, problem) : st;
 }
 

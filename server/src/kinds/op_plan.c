@@ -108,6 +108,12 @@ static ebm_status check_size(const ebmd_op *op, ebm_arena *arena, ebma_problem *
 
 /* --- parameters ---------------------------------------------------------------------------- */
 
+/* The field that can help: chains that go on have the `thin` they began with. */
+static const char *field_of(const ebmd_op *op, const char *where)
+{
+    return op->continued && strcmp(where, "thin") == 0 ? "steps" : where;
+}
+
 /* What the model decides is filled in, what depends on it is checked. */
 static ebm_status resolve(ebmd_op *op, ebm_arena *arena, ebma_problem *problem)
 {
@@ -117,7 +123,7 @@ static ebm_status resolve(ebmd_op *op, ebm_arena *arena, ebma_problem *problem)
     op->call.params = op->request.params;
     st = ebm_call_resolve(&op->call, op->levels, &err);
     if (st != EBM_OK) {
-        ebma_problem_row(problem, arena, err.where,
+        ebma_problem_row(problem, arena, field_of(op, err.where),
                          st == EBM_ERR_RANGE ? "out_of_range" : "invalid_combination", err.text);
         return EBM_ERR_RANGE;
     }

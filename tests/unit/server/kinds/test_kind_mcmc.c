@@ -1,5 +1,5 @@
-/* Long chains as jobs: what is shown of those that were stopped, and that chains go on with their
- * own model alone. */
+/* Long chains as jobs: what is shown of those that were stopped, which field a refusal names, and
+ * that chains go on with their own model alone. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,8 +21,14 @@ static run_bench b;
 
 static int setup(void **state)
 {
+    static const tiny_model wide = {
+        .id = "wide", .levels = 4, .steps = 3, .side = 128, .seed = 1, .step_scale = 1.0};
+
     (void)state;
-    return run_bench_open(&b, 4, SIZE_MAX) ? 0 : -1;
+    return run_bench_open(&b, 4, SIZE_MAX) && tiny_model_write(b.dir, &wide) &&
+                   ebmd_catalog_load(b.catalog, "wide", NULL) == EBM_OK
+               ? 0
+               : -1;
 }
 
 static int teardown(void **state)
@@ -168,7 +174,41 @@ static void snapshots_of_stopped_chains(void **state)
     }
 }
 
-/* --- going on ------------------------------------------------------------------------------ */
+/* --- which field is to blame --------------------------------------------------------------- */
+
+static void assert_problem(const job *j, size_t row, const char *pointer, const char *code)
+{
+    if (j->problem.n_errors != 1 || strcmp(j->problem.first->pointer, pointer) != 0 ||
+        strcmp(j->problem.first->code, code) != 0)
+        fail_msg("row %zu: %d errors, the first at %s: %s", row, (int)j->problem.n_errors,
+                 j->problem.n_errors > 0 ? j->problem.first->pointer : "-",
+                 j->problem.n_errors > 0 ? j->problem.first->code : "-");
+}
+
+static void refused_requests(void **state)
+{
+    static const struct {
+        const char *body, *pointer, *code;
+    } rows[] = {
+        {"{\"model\":\"tiny\",\"chains\":64,\"steps\":15000}", "/thin", "result_too_large"},
+        {"{\"model\":\"tiny\",\"chains\":64,\"steps\":100000}", "/thin", "out_of_range"},
+        {"{\"model\":\"wide\",\"chains\":64,\"steps\":100,\"keep\":64}", "/keep",
+         "result_too_large"},
+        /* four levels, 50 gradients a step */
+        {"{\"model\":\"wide\",\"chains\":64,\"steps\":100000,\"thin\":1000,\"sampler\":\"hmc\","
+         "\"leapfrog\":50,\"ladder\":true}",
+         "/steps", "too_much_work"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        job j;
+
+        assert_int_equal(job_open(&j, rows[i].body), EBM_ERR_RANGE);
+        assert_problem(&j, i, rows[i].pointer, rows[i].code);
+        job_close(&j);
+    }
+}
 
 /* The run of a request, to go on with. */
 static ebm_receipt run_of(const char *body)
@@ -193,6 +233,35 @@ static ebm_status go_on(job *j, const ebm_receipt *run)
     j->plan.kind = &ebmd_kind_chains;
     return ebmd_chains_plan(j->engine, &chains, j->arena, &j->plan, &j->problem);
 }
+
+/* Who goes on with chains names steps, snapshots and rules; the rest is as it was. */
+static void refused_extensions(void **state)
+{
+    static const struct {
+        const char *body;
+        int64_t steps, keep;
+        const char *pointer, *code;
+    } rows[] = {
+        {"{\"model\":\"tiny\",\"chains\":64,\"steps\":100}", 15000, 0, "/steps",
+         "result_too_large"},
+        {"{\"model\":\"tiny\",\"chains\":64,\"steps\":100}", 100000, 0, "/steps", "out_of_range"},
+        {"{\"model\":\"wide\",\"chains\":64,\"steps\":100}", 200, 64, "/keep", "result_too_large"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        ebm_receipt run = run_of(rows[i].body);
+        job j;
+
+        run.params.steps = rows[i].steps;
+        run.params.keep = rows[i].keep;
+        assert_int_equal(go_on(&j, &run), EBM_ERR_RANGE);
+        assert_problem(&j, i, rows[i].pointer, rows[i].code);
+        job_close(&j);
+    }
+}
+
+/* --- going on ------------------------------------------------------------------------------ */
 
 /* Behind the model's name there are other weights, or fewer levels, by now. */
 static void another_model(void **state)
@@ -226,6 +295,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(snapshots_of_stopped_chains),
+        cmocka_unit_test(refused_requests),
+        cmocka_unit_test(refused_extensions),
         cmocka_unit_test(another_model),
     };
 
