@@ -441,6 +441,8 @@ static void refusals(void **state)
                 {"extend", "{\"seed\":1}", 422, "/seed"},
                 {"extend", "{\"until\":{\"ess\":0}}", 422, "/until/ess"},
                 {"extend", "{\"keep\":65}", 422, "/keep"},
+                {"extend", "{\"steps\":5,\"keep\":6}", 422, "/keep"},
+                {"resume", "{\"keep\":1}", 422, "/keep"}, /* nothing is ahead */
                 {"fork", "{\"seed\":-2}", 422, "/seed"},
                 {"resume", "{\"steps\":5}", 422, "/steps"},
                 {"resume", "[]", 422, ""},

@@ -97,7 +97,7 @@ static void snapshots_with_rules(void **state)
     json_decref(job);
     picture_command(&p, "mcmc --model a-tiny --chains 2 --steps 40 --keep 4 --seed 3");
     assert_chains(more, 2);
-    assert_snapshots(more, 2, json_array_size(json_object_get(more, "snapshot_steps")));
+    assert_snapshots(more, 2, 2); /* at 30 and 40: what is ahead is divided */
     json_decref(more);
 }
 

@@ -79,7 +79,7 @@ typedef struct ebm_call {
 /* Fills in what the model decides (noise_scale, begin, start_level, level) and checks what depends
  * on it; afterwards the parameters are the effective ones. params.seed is set by the caller.
  * @err RANGE (a level beyond the model's, a beginning that it cannot have, a warm-up as long as the
- *      chains, more rows of traces than a million), ARG */
+ *      chains, more snapshots than steps behind it, more rows of traces than a million), ARG */
 EBM_API EBM_MUST_CHECK ebm_status ebm_call_resolve(ebm_call *op, const ebm_levels *levels,
                                                    ebm_error *err);
 
@@ -144,6 +144,10 @@ EBM_API EBM_MUST_CHECK ebm_status ebm_chains_report_of(const ebm_trace *traces, 
  *        one */
 EBM_API int64_t ebm_until_next(const ebm_op_params *params, int64_t total, int64_t at,
                                bool *snapshot);
+/* The same for chains that go on from step `from`: the `keep` snapshots divide what is ahead of
+ * them. @range from 0..total; as many steps ahead as snapshots, or there are fewer of them */
+EBM_API int64_t ebm_until_next_from(const ebm_op_params *params, int64_t from, int64_t total,
+                                    int64_t at, bool *snapshot);
 
 /* True when the rules of `until` are met: ess and rhat both where both are given, or max_seconds.
  * Without rules it is false. */

@@ -65,6 +65,10 @@ static ebm_status check_length(const ebm_call *op, const ebm_levels *levels, ebm
         return ebm_error_set(err, EBM_ERR_RANGE, "warmup",
                              "must be less than the %lld steps of a chain of this model",
                              (long long)total);
+    if (p->keep > total - p->warmup)
+        return ebm_error_set(err, EBM_ERR_RANGE, "keep",
+                             "must be at most the %lld steps of a chain behind its warm-up",
+                             (long long)(total - p->warmup));
     return ebm__trace_rows_check(p, total, err);
 }
 

@@ -116,10 +116,11 @@ static int64_t lesser(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-int64_t ebm_until_next(const ebm_op_params *p, int64_t total, int64_t at, bool *snapshot)
+int64_t ebm_until_next_from(const ebm_op_params *p, int64_t from, int64_t total, int64_t at,
+                            bool *snapshot)
 {
-    const int64_t span = total - p->warmup;
-    const int64_t mark = place_behind(at, p->warmup, span, p->keep);
+    const int64_t first = from > p->warmup ? from : p->warmup, span = total - p->warmup;
+    const int64_t mark = place_behind(at, first, total - first, p->keep);
     int64_t next = lesser(total, mark);
     if (p->until_ess > 0 || p->until_rhat > 0 || p->until_max_seconds > 0)
         next = lesser(next, place_behind(at, p->warmup, span, ROUNDS));
@@ -127,6 +128,11 @@ int64_t ebm_until_next(const ebm_op_params *p, int64_t total, int64_t at, bool *
         next = lesser(next, place_behind(at, 0, p->warmup, ROUNDS));
     *snapshot = mark == next;
     return next;
+}
+
+int64_t ebm_until_next(const ebm_op_params *p, int64_t total, int64_t at, bool *snapshot)
+{
+    return ebm_until_next_from(p, 0, total, at, snapshot);
 }
 
 bool ebm_until_met(const ebm_op_params *p, const ebm_chains_report *r, double seconds)

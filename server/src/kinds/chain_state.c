@@ -255,7 +255,8 @@ bool ebmd_chain_state_ok(const ebmd_chain_layout *l, void *state)
     const ebmd_chain_head *h = state;
     bool ok = h->at >= 0 && h->at <= l->total && isfinite(h->seconds) && h->seconds >= 0.0 &&
               h->snapshots >= 0 && h->snapshots <= l->op->call.params.keep &&
-              (h->stopped == 0 || h->stopped == 1);
+              (h->stopped == 0 || h->stopped == 1) && h->from >= 0 && h->from <= l->total &&
+              (h->begun == 0 || h->begun == 1);
 
     for (int32_t j = 0; ok && j < h->snapshots; j++)
         ok = h->mark[j] >= 0 && h->mark[j] <= l->total;

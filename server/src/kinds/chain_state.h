@@ -31,7 +31,9 @@ typedef struct ebmd_chain_head {
     int64_t mark[EBMD_SNAPSHOTS_MAX]; /* steps at which snapshots were made */
     int32_t snapshots;                /* made so far */
     int32_t stopped;                  /* by a rule of `until` */
-    char pad[EBM_ALIGN - sizeof(int64_t) - sizeof(double) - 2 * sizeof(int32_t)];
+    int64_t from;  /* snapshots divide what is behind it: where the job's chains went on, or 0 */
+    int32_t begun; /* chains that go on: `from` is known */
+    char pad[EBM_ALIGN - 2 * sizeof(int64_t) - sizeof(double) - 3 * sizeof(int32_t)];
 } ebmd_chain_head;
 
 /* The numbers of a chain. */

@@ -1,6 +1,7 @@
 /* Going on with chains, see kind_chains.h. */
 #include "kinds/kind_chains.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "kinds/chain_traces.h"
@@ -38,6 +39,21 @@ ebm_status ebmd_chains_plan(const ebmd_engine *engine, const ebma_chains_request
     op->receipt.inputs = chains->run.inputs;
     op->request.params.init = chains->run.params.init;
     return ebmd_mcmc_measure(arena, plan, problem);
+}
+
+ebm_status ebmd_chains_check_keep(const ebmd_plan *plan, ebm_arena *arena, ebma_problem *problem)
+{
+    const ebmd_chain_layout l = ebmd_mcmc_layout(plan, 0);
+    const int64_t done = plan->behind / l.cost / plan->images; /* of a chain, on average */
+    const int64_t keep = ebmd_op_of(plan)->call.params.keep;
+    char text[80];
+
+    if (keep == 0 || keep <= l.total - done)
+        return EBM_OK;
+    snprintf(text, sizeof(text), "only %lld steps are ahead of the chains",
+             (long long)(l.total - done));
+    ebma_problem_row(problem, arena, "keep", "out_of_range", text);
+    return EBM_ERR_RANGE;
 }
 
 static ebm_status chains_parse(const ebmd_engine *engine, const char *json, size_t size,
@@ -84,8 +100,14 @@ static void chains_start(const ebmd_plan *plan, int32_t part, void *state)
 static ebm_status chains_advance(const ebmd_plan *plan, int32_t part, void *state,
                                  ebmd_tools *tools, ebmd_quantum *q, ebm_error *err)
 {
-    if (((const ebmd_chain_head *)state)->at < 0)
+    ebmd_chain_head *h = state;
+
+    if (h->at < 0)
         return ebm_error_set(err, EBM_ERR_FORMAT, "chains", "the chains to go on with are lost");
+    if (!h->begun) {
+        h->begun = 1;
+        h->from = h->at; /* the job's snapshots divide what is ahead */
+    }
     return ebmd_kind_mcmc.advance(plan, part, state, tools, q, err);
 }
 

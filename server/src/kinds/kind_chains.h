@@ -13,5 +13,9 @@ extern const ebmd_kind ebmd_kind_chains;
 EBM_MUST_CHECK ebm_status ebmd_chains_plan(const ebmd_engine *engine,
                                            const ebma_chains_request *chains, ebm_arena *arena,
                                            ebmd_plan *plan, ebma_problem *problem);
+/* Refuses more snapshots than steps are ahead of the chains, once plan->behind is known.
+ * @err RANGE */
+EBM_MUST_CHECK ebm_status ebmd_chains_check_keep(const ebmd_plan *plan, ebm_arena *arena,
+                                                 ebma_problem *problem);
 
 #endif

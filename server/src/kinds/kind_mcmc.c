@@ -309,7 +309,8 @@ static ebm_status move(const ebmd_chain_layout *l, void *state, ebmd_tools *tool
 {
     ebmd_chain_head *h = state;
     bool snapshot;
-    const int64_t boundary = ebm_until_next(&l->op->call.params, l->total, h->at, &snapshot);
+    const int64_t boundary =
+        ebm_until_next_from(&l->op->call.params, h->from, l->total, h->at, &snapshot);
     const int32_t i = next_chain(l, state, boundary);
 
     if (i >= 0)

@@ -167,7 +167,8 @@ static void submit(const ebmd_app *app, ebmd_request *r, const ebmd_chains_order
     ebma_problem problem;
     size_t size = 0;
 
-    if (ebmd_chains_open(engine, order, arena, &plan, &checkpoint, &size, &problem) != EBM_OK) {
+    if (ebmd_chains_open(engine, order, arena, &plan, &checkpoint, &size, &problem) != EBM_OK ||
+        ebmd_chains_check_keep(&plan, arena, &problem) != EBM_OK) {
         ebmd_reply_problem(r, &problem);
     } else {
         const ebmd_ready ready = {&plan, subject, checkpoint, size};

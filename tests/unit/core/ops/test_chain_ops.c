@@ -456,6 +456,83 @@ static void test_looks(void **state)
     assert_false(snapshot);
 }
 
+/* Snapshots of a chain on its way, gone on with at `from`. */
+static int snapshots_from(const ebm_op_params *p, int64_t from, int64_t total)
+{
+    int n = 0;
+    for (int64_t at = from; at < total;) {
+        bool snapshot;
+        at = ebm_until_next_from(p, from, total, at, &snapshot);
+        n += snapshot;
+    }
+    return n;
+}
+
+/* As many snapshots as are asked for, of every run that is accepted; those with too few steps
+ * behind the warm-up are refused. */
+static void check_snapshots(world *w, int64_t most)
+{
+    static const int64_t keeps[] = {0, 1, 2, 3, 5, 7, 10, 11, 63, 64};
+    const ebm_op_params *p = &w->op.params;
+    for (size_t i = 0; i < sizeof keeps / sizeof keeps[0]; i++) {
+        ebm_error err = {0};
+        int n;
+        w->op.params.keep = keeps[i];
+        ebm_status st = ebm_call_resolve(&w->op, &w->levels, &err);
+        assert_int_equal(st, keeps[i] <= most ? EBM_OK : EBM_ERR_RANGE);
+        if (st != EBM_OK) {
+            assert_string_equal(err.where, "keep");
+            continue;
+        }
+        const ebm_mcmc_plan plan = ebm_call_plan(&w->op);
+        const int64_t total = ebm_mcmc_total_steps(&plan, &w->levels, (int32_t)p->level);
+        (void)looks_of(p, total, 0, &n);
+        assert_int_equal(n, p->keep);
+    }
+}
+
+static void test_snapshots(void **state)
+{
+    static const int64_t rows[][2] = {{100, 90}, {100, 0}, {64, 0}, {7, 4}, {100000, 50000}};
+    world w;
+    (void)state;
+    init(&w, EBM_OP_MCMC);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        w.op.params.steps = rows[i][0];
+        w.op.params.warmup = rows[i][1];
+        check_snapshots(&w, rows[i][0] - rows[i][1]);
+    }
+    w.op.params.ladder = true; /* six levels that are drawn in a step each */
+    w.op.params.steps = 5000;
+    w.op.params.warmup = 0;
+    w.op.params.level = -1;
+    ebm_levels_use_normal(&w.levels);
+    check_snapshots(&w, 6);
+    w.op.params.warmup = 3;
+    check_snapshots(&w, 3);
+    ebm_levels_clear(&w.levels);
+}
+
+/* Chains that go on: what is ahead of them is divided, not what they have behind them. */
+static void test_snapshots_of_going_on(void **state)
+{
+    ebm_op_params p = {.keep = 4};
+    bool snapshot;
+    (void)state;
+    assert_int_equal(snapshots_from(&p, 10000, 10100), 4);
+    assert_int_equal(ebm_until_next_from(&p, 10000, 10100, 10000, &snapshot), 10025);
+    assert_true(snapshot);
+    assert_int_equal(ebm_until_next_from(&p, 10000, 10100, 10025, &snapshot), 10050);
+    assert_int_equal(snapshots_from(&p, 10096, 10100), 4);
+    p.warmup = 10080; /* they were stopped in the warm-up */
+    assert_int_equal(snapshots_from(&p, 10000, 10100), 4);
+    assert_int_equal(ebm_until_next_from(&p, 10000, 10100, 10000, &snapshot), 10085);
+    p.warmup = 200; /* rules divide the whole run: looks do not depend on where it was stopped */
+    p.until_ess = 1;
+    assert_int_equal(ebm_until_next_from(&p, 1000, 2200, 1000, &snapshot), 1100);
+    assert_false(snapshot);
+}
+
 /* Kept chains of before may have a warm-up that is longer than they are. */
 static void test_looks_advance(void **state)
 {
@@ -507,6 +584,8 @@ int main(void)
         cmocka_unit_test(test_warmup_of_ladders),
         cmocka_unit_test(test_rows_of_ladders),
         cmocka_unit_test(test_looks),
+        cmocka_unit_test(test_snapshots),
+        cmocka_unit_test(test_snapshots_of_going_on),
         cmocka_unit_test(test_looks_advance),
         cmocka_unit_test(test_short_reports),
     };

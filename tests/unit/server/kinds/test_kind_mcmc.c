@@ -1,5 +1,5 @@
 /* Long chains as jobs: what is shown of those that were stopped, which field a refusal names, and
- * that chains go on with their own model alone. */
+ * chains that go on: with their own model alone, their snapshots ahead of where they stood. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -194,6 +194,7 @@ static void refused_requests(void **state)
         {"{\"model\":\"tiny\",\"chains\":64,\"steps\":100000}", "/thin", "out_of_range"},
         {"{\"model\":\"wide\",\"chains\":64,\"steps\":100,\"keep\":64}", "/keep",
          "result_too_large"},
+        {"{\"model\":\"tiny\",\"steps\":100,\"warmup\":90,\"keep\":11}", "/keep", "out_of_range"},
         /* four levels, 50 gradients a step */
         {"{\"model\":\"wide\",\"chains\":64,\"steps\":100000,\"thin\":1000,\"sampler\":\"hmc\","
          "\"leapfrog\":50,\"ladder\":true}",
@@ -291,6 +292,69 @@ static void another_model(void **state)
     }
 }
 
+/* Ten chains at step 1000 of 1040: as many snapshots as steps are ahead, no more. */
+static void snapshots_ahead(void **state)
+{
+    ebm_receipt run = run_of("{\"model\":\"tiny\",\"chains\":10,\"steps\":1000}");
+
+    (void)state;
+    run.params.steps = 1040;
+    for (int64_t keep = 39; keep <= 41; keep++) {
+        job j;
+
+        run.params.keep = keep;
+        assert_int_equal(go_on(&j, &run), EBM_OK);
+        j.plan.behind = 10 * 1000;
+        assert_int_equal(ebmd_chains_check_keep(&j.plan, j.arena, &j.problem),
+                         keep <= 40 ? EBM_OK : EBM_ERR_RANGE);
+        if (keep > 40)
+            assert_problem(&j, 0, "/keep", "out_of_range");
+        job_close(&j);
+    }
+}
+
+/* The four snapshots of a job that goes on from step 200 to 300, through its bytes each time. */
+static void marks_ahead(void **state)
+{
+    ebm_receipt run = run_of("{\"model\":\"tiny\",\"chains\":1,\"steps\":200,\"seed\":4}");
+    job j;
+    void *room;
+    ebmd_chain_layout l;
+    ebmd_chain_head *h;
+    unsigned char *bytes;
+    ebmd_quantum q = {0};
+
+    (void)state;
+    run.params.keep = 4;
+    run.params.steps = 300;
+    assert_int_equal(go_on(&j, &run), EBM_OK);
+    l = ebmd_mcmc_layout(&j.plan, 0);
+    room = ebm_alloc(j.plan.state_size, 1);
+    bytes = ebm_alloc(j.plan.state_size, 1);
+    memset(room, 0, j.plan.state_size);
+    h = room;
+    ebmd_kind_mcmc.start(&j.plan, 0, room);
+    while (ebmd_chain_slot_at(&l, room, 0)->total < 200) {
+        q = (ebmd_quantum){.max_evals = 1};
+        assert_int_equal(ebmd_kind_mcmc.advance(&j.plan, 0, room, &b.tools, &q, NULL), EBM_OK);
+    }
+    memset(h, 0, sizeof(*h)); /* as the job begins that goes on */
+    h->at = 200;
+    while (!q.finished) {
+        q = (ebmd_quantum){.max_evals = 7};
+        assert_int_equal(ebmd_kind_chains.advance(&j.plan, 0, room, &b.tools, &q, NULL), EBM_OK);
+        ebmd_kind_chains.checkpoint(&j.plan, 0, room, bytes);
+        memset(room, 0x55, j.plan.state_size);
+        assert_int_equal(ebmd_kind_chains.restore(&j.plan, 0, bytes, room), EBM_OK);
+    }
+    assert_int_equal(h->snapshots, 4);
+    for (int32_t i = 0; i < 4; i++)
+        assert_int_equal(h->mark[i], 200 + 25 * (i + 1));
+    ebm_free(room);
+    ebm_free(bytes);
+    job_close(&j);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -298,6 +362,8 @@ int main(void)
         cmocka_unit_test(refused_requests),
         cmocka_unit_test(refused_extensions),
         cmocka_unit_test(another_model),
+        cmocka_unit_test(snapshots_ahead),
+        cmocka_unit_test(marks_ahead),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
