@@ -99,7 +99,9 @@ static ebm_status parse(const ebmd_run_env *env, ebmd_run *run, ebm_error *err)
     if (st == EBM_ERR_NOMEM || st == EBM_ERR_IO)
         return st;
     /* the client is told this code when the job fails */
-    run->error = problem.code == EBMA_MODEL_NOT_FOUND ? EBMA_MODEL_NOT_FOUND : EBMA_INTERNAL;
+    run->error = problem.code == EBMA_MODEL_NOT_FOUND || problem.code == EBMA_OTHER_MODEL
+                     ? problem.code
+                     : EBMA_INTERNAL;
     return ebm_error_set(err, EBM_ERR_FORMAT, run->lease.id, "the stored request: %s",
                          ebma_problem_describe(problem.code)->code);
 }

@@ -224,10 +224,12 @@ static ebm_status run_rounds(ebmt__mcmc *m, ebm_error *err)
 {
     const double start = ebmt__cli_now();
     ebm_status st = EBM_OK;
-    int64_t at = least_done(m);
+    const int64_t from = least_done(m);
+    int64_t at = from;
     while (st == EBM_OK && at < m->total && !m->stopped) {
         bool snapshot;
-        m->boundary = at = ebm_until_next(&m->run.call.params, m->total, at, &snapshot);
+        m->boundary = at =
+            ebm_until_next_from(&m->run.call.params, from, m->total, at, &snapshot);
         st = ebmt__op_each(&m->run, m->n, advance_task, m, err);
         if (st == EBM_OK && snapshot)
             st = snapshots(m, err);
