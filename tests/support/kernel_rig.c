@@ -202,10 +202,7 @@ void rig_backward_weights(const rig *r, const float *x, const float *dy, float *
 
 void for_each_set(void (*check)(const ebm_kernels *k))
 {
-    bool supported;
-    for (int32_t i = 0; ebm_kernels_name(i, &supported); i++)
-        if (supported)
-            check(kernel_set(ebm_kernels_name(i, NULL)));
+    for_each_own_set(check);
     if (emulated_amx())
         check(emulated_amx());
 }

@@ -46,6 +46,14 @@ const ebm_kernels *kernel_set(const char *name)
     return k;
 }
 
+void for_each_own_set(void (*check)(const ebm_kernels *set))
+{
+    bool supported;
+    for (int32_t i = 0; ebm_kernels_name(i, &supported); i++)
+        if (supported)
+            check(kernel_set(ebm_kernels_name(i, NULL)));
+}
+
 void random_floats(uint64_t seed, uint32_t which, size_t n, float *out)
 {
     const ebm_stream stream = {.seed = seed, .purpose = EBM_PURPOSE_TEST, .chain = which};

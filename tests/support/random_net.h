@@ -20,6 +20,9 @@ ebm_model *random_net(const ebm_network_config *network, const ebm_kernels *kern
 /* The kernel set of a name, or NULL when this CPU lacks it. */
 const ebm_kernels *kernel_set(const char *name);
 
+/* Calls check with every kernel set that this CPU can run. */
+void for_each_own_set(void (*check)(const ebm_kernels *set));
+
 /* n standard normals that depend on seed and which only. */
 void random_floats(uint64_t seed, uint32_t which, size_t n, float *out);
 
