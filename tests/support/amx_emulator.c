@@ -165,9 +165,7 @@ static void on_illegal(int number, siginfo_t *info, void *user)
 const ebm_kernels *emulated_amx(void)
 {
     struct sigaction action = {.sa_sigaction = on_illegal, .sa_flags = SA_SIGINFO | SA_NODEFER};
-    bool rest = ebm__kernels_amx() && __builtin_cpu_supports("avx512f") &&
-                __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
-                __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bf16");
+    bool rest = ebm__kernels_amx() && ebm__cpu_has_avx512() && ebm__cpu_has_bf16();
     if (!rest || ebm__cpu_has_amx())
         return NULL;
     return sigaction(SIGILL, &action, NULL) == 0 ? ebm__kernels_amx() : NULL;

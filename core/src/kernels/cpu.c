@@ -1,4 +1,4 @@
-/* Whether this CPU, and the kernel of this machine, let us use tiles (AMX). */
+/* What this CPU, and the kernel of this machine, let us use. Knows nothing of kernel sets. */
 #define _GNU_SOURCE
 #include "kernels/kernel_sets.h"
 
@@ -25,6 +25,50 @@ bool ebm__cpu_has_amx(void)
 }
 #else
 bool ebm__cpu_has_amx(void)
+{
+    return false;
+}
+#endif
+
+/* OS support for the wide registers is part of gcc's answers. */
+#if defined(__x86_64__)
+bool ebm__cpu_has_avx2(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+bool ebm__cpu_has_avx512(void)
+{
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
+}
+
+bool ebm__cpu_has_bf16(void)
+{
+    return __builtin_cpu_supports("avx512bf16");
+}
+
+bool ebm__cpu_is_amd(void)
+{
+    return __builtin_cpu_is("amd");
+}
+#else
+bool ebm__cpu_has_avx2(void)
+{
+    return false;
+}
+
+bool ebm__cpu_has_avx512(void)
+{
+    return false;
+}
+
+bool ebm__cpu_has_bf16(void)
+{
+    return false;
+}
+
+bool ebm__cpu_is_amd(void)
 {
     return false;
 }

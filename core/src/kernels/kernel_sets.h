@@ -20,7 +20,14 @@ const ebm_kernels *ebm__kernels_avx2(void);
  * of tiles. NULL when not compiled in. */
 const ebm_kernels *ebm__kernels_avx512bf16(void);
 const ebm_kernels *ebm__kernels_amx(void);
-bool ebm__cpu_has_amx(void);
+
+/* What this CPU has, and the kernel of this machine lets us use. Apart from the choice among sets,
+ * so that its tests can put another CPU here. */
+bool ebm__cpu_has_avx2(void);   /* with fused multiply-add */
+bool ebm__cpu_has_avx512(void); /* F, VL, BW and DQ: a guest may lack some of them */
+bool ebm__cpu_has_bf16(void);   /* dot products of vectors of bfloat16 */
+bool ebm__cpu_has_amx(void);    /* products of tiles of bfloat16 */
+bool ebm__cpu_is_amd(void);
 
 /* Maps without padding (ref/map_ref.c), for the sets ref and blas. */
 size_t ebm__dense_floats(const ebm_map_shape *m);

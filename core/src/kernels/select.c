@@ -12,25 +12,14 @@ static const ebm_kernels *ref_set(void)
     return &ebm__kernels_ref;
 }
 
-/* What the set needs; OS support for the wide registers is part of gcc's answer. */
 static bool has_avx512(void)
 {
-#if defined(__x86_64__)
-    return ebm__kernels_avx512() && __builtin_cpu_supports("avx512f") &&
-           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq"); /* a guest may lack some of them */
-#else
-    return false;
-#endif
+    return ebm__kernels_avx512() && ebm__cpu_has_avx512();
 }
 
 static bool has_avx512bf16(void)
 {
-#if defined(__x86_64__)
-    return ebm__kernels_avx512bf16() && has_avx512() && __builtin_cpu_supports("avx512bf16");
-#else
-    return false;
-#endif
+    return ebm__kernels_avx512bf16() && has_avx512() && ebm__cpu_has_bf16();
 }
 
 static bool has_amx(void)
@@ -40,11 +29,7 @@ static bool has_amx(void)
 
 static bool has_avx2(void)
 {
-#if defined(__x86_64__)
-    return ebm__kernels_avx2() && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-#else
-    return false;
-#endif
+    return ebm__kernels_avx2() && ebm__cpu_has_avx2();
 }
 
 static bool always(void)
@@ -55,11 +40,7 @@ static bool always(void)
 /* Intel's CPUs do dot products of bfloat16 at half the rate of float32 ones, AMD's at twice. */
 static bool fast_avx512bf16(void)
 {
-#if defined(__x86_64__)
-    return __builtin_cpu_is("amd");
-#else
-    return false;
-#endif
+    return ebm__cpu_is_amd();
 }
 
 static const struct {
