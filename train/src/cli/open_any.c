@@ -78,11 +78,23 @@ static ebm_status get_activation(const json_t *root, ebm_act *out, ebm_error *er
     return EBM_OK;
 }
 
+/* Whether there is such an architecture is for models to say. */
+static ebm_status get_architecture(const json_t *root, ebm_network_config *n, ebm_error *err)
+{
+    const json_t *value = json_object_get(root, "architecture");
+    const char *name = value ? json_string_value(value) : "drl-resnet";
+    if (!name || strlen(name) >= sizeof n->architecture)
+        return bad_field(err, "architecture", "must be a short string");
+    (void)snprintf(n->architecture, sizeof n->architecture, "%s", name);
+    return EBM_OK;
+}
+
 static ebm_status get_network(const json_t *root, ebm_network_config *n, ebm_error *err)
 {
     double slope = 0.0;
-    (void)snprintf(n->architecture, sizeof n->architecture, "drl-resnet");
-    ebm_status st = get_int(root, "image_size", &n->width, err);
+    ebm_status st = get_architecture(root, n, err);
+    if (st == EBM_OK)
+        st = get_int(root, "image_size", &n->width, err);
     n->height = n->width;
     if (st == EBM_OK)
         st = get_int(root, "channels", &n->channels, err);
@@ -122,7 +134,7 @@ static ebm_status check_fields(json_t *root, ebm_error *err)
 {
     static const char known[] = "|image_size|channels|ch|ch_mult|num_res_blocks|activation|"
                                 "num_levels|beta_start|beta_end|schedule_base|langevin_steps|"
-                                "b_squared|leaky_slope|attention|";
+                                "b_squared|leaky_slope|attention|architecture|";
     const char *key;
     json_t *value;
     if (!json_is_object(root))

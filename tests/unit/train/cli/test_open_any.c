@@ -66,6 +66,12 @@ static const struct {
     {"\"ch\": 8", "\"ch\": 8, \"attention\": 0", NULL},
     {"\"ch\": 8", "\"ch\": 8, \"attention\": 15", "/network/attention"},
     {"\"ch\": 8", "\"ch\": 8, \"attention\": \"14\"", "attention"},
+    {"\"ch\": 8", "\"ch\": 8, \"architecture\": \"drl-resnet\"", NULL},
+    {"\"ch\": 8", "\"ch\": 8, \"architecture\": \"none\"", "/architecture"},
+    {"\"ch\": 8", "\"ch\": 8, \"architecture\": 1", "architecture"},
+    {"\"ch\": 8",
+     "\"ch\": 8, \"architecture\": \"a-name-that-has-more-letters-than-there-is-room\"",
+     "architecture"},
     {"\"ch\": 8", "\"ch\": 8.0", "ch"},
     {"\"ch\": 8", "\"ch\": \"8\"", "ch"},
     {"\"ch\": 8", "\"ch\": -8", "ch"},
@@ -101,12 +107,14 @@ static void test_configurations(void **state)
     }
 }
 
-/* A network of another width, or with another number of blocks, than the weights are for. */
+/* A network of another width, number of blocks or architecture than the weights are for. */
 static void test_weights_must_fit(void **state)
 {
     static const struct {
         const char *from, *to;
-    } cases[] = {{"\"ch\": 8", "\"ch\": 16"}, {"\"num_res_blocks\": 1", "\"num_res_blocks\": 2"}};
+    } cases[] = {{"\"ch\": 8", "\"ch\": 16"},
+                 {"\"num_res_blocks\": 1", "\"num_res_blocks\": 2"},
+                 {"\"ch\": 8", "\"ch\": 8, \"architecture\": \"drl-unet\""}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char dir[TEMP_PATH_MAX];
