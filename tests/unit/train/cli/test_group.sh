@@ -69,6 +69,8 @@ same() {
     group 2 "$ebm" train $small --out "$work/two" --iterations 8 || fail "two processes"
     [ "$(grep -c '^data:' "$work/log")" -eq 1 ] || fail "not one process talks"
     same images one two
+    group 4 "$ebm" train $small --out "$work/four" --iterations 8 || fail "four processes"
+    same images one four
     group 3 "$ebm" train $small --out "$work/three" --iterations 5 || fail "three processes"
     group 2 "$ebm" train $small --out "$work/three" --iterations 8 --resume || fail "resuming"
     same resumed one three
