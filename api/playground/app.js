@@ -1,6 +1,7 @@
 /* The page: a model, an operation, its form, and the job that comes of it. Talks to the public API
  * alone; the address of the page names the job that is shown. */
 import {get, Refused, submit, useKey} from './client.js';
+import {button, element} from './dom.js';
 import {Fields} from './form.js';
 import {JobView} from './job.js';
 import {Picture} from './picture.js';
@@ -51,8 +52,6 @@ const OPERATIONS = {
   },
 };
 
-const element = (id) => document.getElementById(id);
-
 const page = {schemas: null, models: [], name: 'sample', fields: null, pictures: new Map()};
 
 function model() {
@@ -83,11 +82,8 @@ function choose(name) {
 
 function tabs() {
   element('operations').replaceChildren(...Object.entries(OPERATIONS).map(([name, {title}]) => {
-    const tab = document.createElement('button');
-    tab.type = 'button';
+    const tab = button(title, () => choose(name));
     tab.dataset.name = name;
-    tab.textContent = title;
-    tab.addEventListener('click', () => choose(name));
     return tab;
   }));
 }

@@ -2,25 +2,16 @@
  * done with them next. */
 import {follow, get, getBlob, post, Refused, submit} from './client.js';
 import {showPercentiles, Traces} from './charts.js';
+import {button, element} from './dom.js';
 
 const TRACE_PAGE = 5000;
 const ENDED = new Set(['succeeded', 'failed', 'canceled', 'expired']);
 const HAS_CHAINS = new Set(['mcmc', 'chains']);
 
-const element = (id) => document.getElementById(id);
-
 const dataUrl = (base64) => `data:image/png;base64,${base64}`;
 
 const number = (value, digits = 4) =>
   (value === null || value === undefined ? '-' : Number(value.toPrecision(digits)).toString());
-
-function button(text, action) {
-  const made = document.createElement('button');
-  made.type = 'button';
-  made.textContent = text;
-  made.addEventListener('click', action);
-  return made;
-}
 
 /* By hand, because the page may not connect to data URLs. */
 function blobOf(url) {

@@ -1,4 +1,5 @@
 /* A picture that goes into a request, in the model's size, and a mask that is painted over it. */
+import {button} from './dom.js';
 
 function canvasOf({width, height}) {
   const canvas = document.createElement('canvas');
@@ -18,14 +19,6 @@ function drawCropped(bitmap, canvas) {
   context.imageSmoothingQuality = 'high';
   context.drawImage(bitmap, (bitmap.width - w) / 2, (bitmap.height - h) / 2, w, h, 0, 0, canvas.width,
     canvas.height);
-}
-
-function button(text, action) {
-  const element = document.createElement('button');
-  element.type = 'button';
-  element.textContent = text;
-  element.addEventListener('click', action);
-  return element;
 }
 
 /* Field of the request that holds one picture. */

@@ -18,6 +18,7 @@ EMBEDDED(ebma__page_app_js)
 EMBEDDED(ebma__page_chart_js)
 EMBEDDED(ebma__page_charts_js)
 EMBEDDED(ebma__page_client_js)
+EMBEDDED(ebma__page_dom_js)
 EMBEDDED(ebma__page_form_js)
 EMBEDDED(ebma__page_job_js)
 EMBEDDED(ebma__page_picture_js)
@@ -31,8 +32,8 @@ static const ebma_page pages[] = {
     ROW("index.html", HTML, ebma__page_index_html), ROW("style.css", CSS, ebma__page_style_css),
     ROW("app.js", JS, ebma__page_app_js),           ROW("chart.js", JS, ebma__page_chart_js),
     ROW("charts.js", JS, ebma__page_charts_js),     ROW("client.js", JS, ebma__page_client_js),
-    ROW("form.js", JS, ebma__page_form_js),         ROW("job.js", JS, ebma__page_job_js),
-    ROW("picture.js", JS, ebma__page_picture_js),
+    ROW("dom.js", JS, ebma__page_dom_js),           ROW("form.js", JS, ebma__page_form_js),
+    ROW("job.js", JS, ebma__page_job_js),           ROW("picture.js", JS, ebma__page_picture_js),
 };
 
 const ebma_page *ebma_playground(const char *name)

@@ -282,24 +282,7 @@ static void streams_share_the_replies_memory(void **state)
 /* Four chains, of whose traces 640,000 bytes are kept. */
 static void run_chains(run_bench *b, int i)
 {
-    static const char request[] = "{\"chains\":4,\"steps\":2000,\"seed\":1}";
-    const ebmd_spec spec = {.id = run_bench_id(i),
-                            .kind = "mcmc",
-                            .owner = "",
-                            .idem = "",
-                            .digest = "",
-                            .created_ms = i,
-                            .work = 8000,
-                            .parts = 4,
-                            .request = request,
-                            .request_size = strlen(request),
-                            .document = "{}",
-                            .document_size = 2};
-    ebmd_submit_outcome how;
-    char id[EBMD_ID_SIZE];
-
-    assert_int_equal(b->store->ops->submit(b->store, &spec, &how, id, NULL), EBM_OK);
-    assert_int_equal(how, EBMD_SUBMIT_ACCEPTED);
+    run_bench_submit_stored(b, i, "mcmc", "{\"chains\":4,\"steps\":2000,\"seed\":1}");
     run_bench_finish_all(b, 100000);
     assert_true(run_bench_is_done(b, i));
 }

@@ -74,27 +74,6 @@ static void sixty_four_pictures(char *body, size_t size)
     assert_true(n < size);
 }
 
-static void submit_stored(int i, const char *kind, const char *request)
-{
-    const ebmd_spec spec = {.id = run_bench_id(i),
-                            .kind = kind,
-                            .owner = "",
-                            .idem = "",
-                            .digest = "",
-                            .created_ms = i,
-                            .work = 100,
-                            .parts = 3,
-                            .request = request,
-                            .request_size = strlen(request),
-                            .document = "{}",
-                            .document_size = 2};
-    ebmd_submit_outcome how;
-    char id[EBMD_ID_SIZE];
-
-    assert_int_equal(b.store->ops->submit(b.store, &spec, &how, id, NULL), EBM_OK);
-    assert_int_equal(how, EBMD_SUBMIT_ACCEPTED);
-}
-
 /* Claims what waits, which is not fit to run, and ends it. */
 static void claim_and_end(void)
 {
@@ -126,7 +105,7 @@ static void pictures_too_large_by_now(void **state)
     assert_true(tiny_model_write(b.dir, &small));
     assert_int_equal(ebmd_catalog_load(b.catalog, "wide", NULL), EBM_OK);
     assert_int_equal(parse_with("energy", body, arena, &problem), EBM_OK);
-    submit_stored(1, "energy", body);
+    run_bench_submit_stored(&b, 1, "energy", body);
     large.side = 512;
     assert_true(tiny_model_write(b.dir, &large));
     assert_int_equal(ebmd_catalog_load(b.catalog, "wide", NULL), EBM_OK);
