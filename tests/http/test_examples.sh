@@ -57,7 +57,7 @@ done <examples
 sed -n 's|^    "\(/[^"]*\)": {$|\1|p' "$top/api/openapi.yaml" >routes
 [ "$(wc -l <routes)" -ge 25 ] || { echo "routes are missing"; failed=1; }
 sed -n -e "s/'\{0,1\}\$(sed .* out\/[a-z]*\.json)'\{0,1\}/{id}/" -e 's/images\/0/images\/{k}/' \
-    -e 's/models\/fashion-mnist/models\/{id}/' \
+    -e 's/models\/fashion-mnist/models\/{id}/' -e 's/playground\/app.js/playground\/{file}/' \
     -e "s/^    curl .*localhost:8080\([^ ?'\"]*\).*/\1/p" "$top/docs/operations.md" >asked
 while read -r route; do
     grep -qxF -e "$route" asked || { echo "$route has no example"; failed=1; }
