@@ -228,8 +228,7 @@ static ebm_status run_rounds(ebmt__mcmc *m, ebm_error *err)
     int64_t at = from;
     while (st == EBM_OK && at < m->total && !m->stopped) {
         bool snapshot;
-        m->boundary = at =
-            ebm_until_next_from(&m->run.call.params, from, m->total, at, &snapshot);
+        m->boundary = at = ebm_until_next_from(&m->run.call.params, from, m->total, at, &snapshot);
         st = ebmt__op_each(&m->run, m->n, advance_task, m, err);
         if (st == EBM_OK && snapshot)
             st = snapshots(m, err);

@@ -12,7 +12,6 @@
 
 #include "amx_emulator.h"
 #include "assert_numbers.h"
-#include "ebm/sampler.h"
 #include "ebm/session.h"
 #include "fail_alloc.h"
 #include "random_net.h"
@@ -331,24 +330,6 @@ static void test_sessions_agree(void **state)
     ebm_session_free(t);
 }
 
-static void test_sampling_allocates_nothing(void **state)
-{
-    const ebm_network_config c = small_network();
-    const ebm_langevin how = {.steps_per_level = 2, .noise_scale = 1.0};
-    float y[DIM], anchor[DIM], work[2 * DIM];
-    ebm_chain chain = {.y = y, .anchor = anchor};
-    ebm_session *s = open_session(&c, "blas", false);
-    const ebm_levels *levels = ebm_model_describe(ebm_session_model(s))->levels;
-    const ebm_density density = ebm_density_of_session(s);
-    (void)state;
-    fail_alloc_reset();
-    ebm_chain_start(&chain, levels, DIM, 1, 0);
-    ebm_status st = ebm_chain_advance(&chain, &density, levels, &how, INT64_MAX, work, NULL);
-    assert_int_equal(fail_alloc_count(), 0);
-    assert_int_equal(st, EBM_OK);
-    ebm_session_free(s);
-}
-
 /* The announced bytes are what a session takes, workspace and tables. */
 static void test_announced_bytes(void **state)
 {
@@ -394,7 +375,6 @@ int main(void)
         cmocka_unit_test(test_tangent_is_the_directional_derivative),
         cmocka_unit_test(test_no_memory_of_the_past),
         cmocka_unit_test(test_sessions_agree),
-        cmocka_unit_test(test_sampling_allocates_nothing),
         cmocka_unit_test(test_announced_bytes),
         cmocka_unit_test(test_every_allocation_may_fail),
     };
