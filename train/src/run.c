@@ -74,13 +74,14 @@ static ebm_status share_state(ebmt__run *r, ebm_error *err)
         void *data;
         size_t bytes;
     } parts[] = {
-        {s->params, s->n_params * sizeof(float)},
-        {s->ema, s->n_params * sizeof(float)},
-        {s->adam_m, s->n_params * sizeof(float)},
-        {s->adam_v, s->n_params * sizeof(float)},
-        {s->spectral_u, s->n_spectral * sizeof(float)},
-        {s->ema_spectral_u, s->n_spectral * sizeof(float)},
-        {s->watch, s->n_watch * sizeof(float)},
+        {s->params, s->size.params * sizeof(float)},
+        {s->ema, s->size.params * sizeof(float)},
+        {s->adam_m, s->size.params * sizeof(float)},
+        {s->adam_v, s->size.params * sizeof(float)},
+        {s->spectral_u, s->size.spectral * sizeof(float)},
+        {s->ema_spectral_u, s->size.spectral * sizeof(float)},
+        {s->watch, s->size.watch * sizeof(float)},
+        {s->chains, s->size.chains * sizeof(float)},
         {&s->iteration, sizeof s->iteration},
         {&s->adam_step, sizeof s->adam_step},
         {&s->grad_norm_mean, sizeof s->grad_norm_mean},
@@ -166,6 +167,9 @@ static ebm_status report(ebmt__run *r, bool *go_on, ebm_error *err)
                               .displacement = tr->stats.displacement,
                               .acceptance = tr->stats.acceptance,
                               .level_matching = tr->stats.matching,
+                              .persistent = tr->config.persistent_chains > 0,
+                              .persistent_gap = tr->stats.persistent_gap,
+                              .persistent_acceptance = tr->stats.persistent_acceptance,
                               .seen = tr->stats.seen,
                               .validation_gap = gap,
                               .validation_error = error};

@@ -59,6 +59,6 @@ ebm_status ebmt__run_check_weights(const ebmt__run *r, ebm_error *err)
     char hex[65];
     if (ebmt_group_size(r->opt->group) == 1)
         return EBM_OK;
-    ebm_sha256_hex(s->params, s->n_params * sizeof *s->params, hex);
+    ebm_sha256_hex(s->params, s->size.params * sizeof *s->params, hex);
     return ebmt_group_check_same(r->opt->group, "the weights", hex, err);
 }

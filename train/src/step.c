@@ -7,6 +7,7 @@
 #include "loss/objective.h"
 #include "optim/adam.h"
 #include "trainer.h"
+#include "visits.h"
 
 /* Power iterations that bring the averaged vectors, already close, to the averaged weights. */
 #define AVERAGE_ITERATIONS 20
@@ -17,7 +18,7 @@ static int32_t owner_of(const ebmt__trainer *tr, int32_t shard)
     return shard % ebmt_group_size(tr->group);
 }
 
-static bool is_ours(const ebmt__trainer *tr, int32_t b)
+bool ebmt__trainer_owns(const ebmt__trainer *tr, int32_t b)
 {
     return owner_of(tr, b % tr->config.shards) == ebmt_group_rank(tr->group);
 }
@@ -71,13 +72,15 @@ static void draw_pair(void *user, int32_t b, int32_t worker)
                              .flip = tr->config.flip,
                              .shared = tr->config.shared_noise};
     ebm_error *err = &tr->data_error[worker];
-    if (!is_ours(tr, b))
+    if (!ebmt__trainer_owns(tr, b))
         return;
     if (err->status == EBM_OK)
         (void)(ebmt__pair_make(&draw, tr->index[b], (uint32_t)b, tr->work[worker], &tr->pair[b],
                                err) == EBM_OK);
     tr->pair[b].mix *= tr->config.matching_reach;
     tr->outcome[b].level = tr->pair[b].level;
+    if (err->status == EBM_OK && b < ebmt__visits(&tr->config))
+        (void)(ebmt__visit_draw(tr, b, worker, err) == EBM_OK);
 }
 
 static ebm_status draw_pairs(ebmt__trainer *tr, ebm_error *err)
@@ -102,12 +105,20 @@ static void run_chain(void *user, int32_t i, int32_t worker)
     tr->outcome[b].displacement = rms_distance(tr->pair[b].y_minus, tr->pair[b].x_next, tr->dim);
 }
 
+/* The slots of this process are every n-th; ebmt_pool_run() asks for all. */
+static void visit_chain(void *user, int32_t b, int32_t worker)
+{
+    ebmt__trainer *tr = user;
+    if (ebmt__trainer_owns(tr, b))
+        ebmt__visit_move(tr, b, worker);
+}
+
 static void sum_shard(void *user, int32_t i, int32_t worker)
 {
     ebmt__trainer *tr = user;
     int32_t shard = ebmt_group_rank(tr->group) + i * ebmt_group_size(tr->group);
     ebmt_grads *grads = &tr->shard[shard];
-    int32_t likelihood = n_likelihood(tr);
+    int32_t likelihood = n_likelihood(tr), visits = ebmt__visits(&tr->config);
     double share = 1.0 / (double)tr->config.batch;
     ebmt_grads_zero(grads);
     for (int32_t b = shard; b < tr->config.batch; b += tr->config.shards) {
@@ -116,6 +127,8 @@ static void sum_shard(void *user, int32_t i, int32_t worker)
         if (b < likelihood)
             o->loss = weight * ebmt__recovery_term(tr->session[worker], &tr->pair[b],
                                                    weight * share, grads, &o->gap);
+        if (b < visits)
+            ebmt__visit_term(tr, b, worker, grads);
         if (tr->config.objective != EBMT_RECOVERY)
             o->matching = ebmt__matching_term(tr->session[worker], tr->levels, &tr->pair[b], share,
                                               grads, tr->work[worker]);
@@ -128,7 +141,7 @@ static int32_t order_by_cost(ebmt__trainer *tr, int32_t likelihood)
 {
     int32_t n = 0;
     for (int32_t b = 0; b < likelihood; b++) {
-        if (!is_ours(tr, b))
+        if (!ebmt__trainer_owns(tr, b))
             continue;
         int32_t at = n++, steps = tr->levels->steps[tr->pair[b].level];
         for (; at > 0 && tr->levels->steps[tr->pair[tr->cost_order[at - 1]].level] < steps; at--)
@@ -143,6 +156,7 @@ static void sum_shards(ebmt__trainer *tr, int32_t likelihood)
 {
     int32_t size = ebmt_group_size(tr->group), rank = ebmt_group_rank(tr->group);
     ebmt_pool_run(tr->pool, order_by_cost(tr, likelihood), run_chain, tr);
+    ebmt_pool_run(tr->pool, ebmt__visits(&tr->config), visit_chain, tr);
     ebmt_pool_run(tr->pool, (tr->config.shards - rank + size - 1) / size, sum_shard, tr);
 }
 
@@ -152,6 +166,8 @@ static ebm_status exchange(ebmt__trainer *tr, ebm_error *err)
     uint64_t *words = (uint64_t *)(void *)tr->outcome;
     size_t n = (size_t)tr->config.batch * (sizeof *tr->outcome / sizeof *words);
     ebm_status st = ebmt_group_merge(tr->group, words, n, err);
+    if (st == EBM_OK)
+        st = ebmt__visits_exchange(tr, err);
     for (int32_t i = 0; i < tr->config.shards && st == EBM_OK; i++) {
         ebmt_grads *s = &tr->shard[i];
         int32_t owner = owner_of(tr, i);
@@ -199,6 +215,18 @@ static void collect(ebmt__trainer *tr, int32_t likelihood)
     }
 }
 
+static void collect_visits(ebmt__trainer *tr)
+{
+    const int32_t n = ebmt__visits(&tr->config);
+    double gap = 0.0, acceptance = 0.0;
+    for (int32_t b = 0; b < n; b++) {
+        gap += tr->outcome[b].visit_gap;
+        acceptance += tr->outcome[b].visit_acceptance;
+    }
+    tr->stats.persistent_gap = n > 0 ? gap / (double)n / tr->levels->step2[0] : 0.0;
+    tr->stats.persistent_acceptance = n > 0 ? acceptance / (double)n : 0.0;
+}
+
 /* Adds the shards in order and goes through gains, time embedding and spectral norm. */
 static ebm_status gradient_of_batch(ebmt__trainer *tr, ebm_error *err)
 {
@@ -233,6 +261,7 @@ static void clip_gradient(ebmt__trainer *tr)
 static ebm_status check_finite(const ebmt__trainer *tr, ebm_error *err)
 {
     if (isfinite(tr->loss) && isfinite(tr->matching) && isfinite(tr->grad_norm) &&
+        isfinite(tr->stats.persistent_gap) && isfinite(tr->stats.persistent_acceptance) &&
         fabs(tr->loss) < 1e6)
         return EBM_OK;
     return ebm_error_set(err, EBM_ERR_DIVERGED, "loss",
@@ -246,6 +275,7 @@ static void update(ebmt__trainer *tr)
     clip_gradient(tr);
     tr->lr = ebmt__learning_rate(&tr->config, tr->state.iteration, tr->state.adam_step);
     ebmt__adam_step(&tr->config, tr->lr, tr->grad, &tr->state);
+    ebmt__visits_keep(tr);
     tr->state.iteration++;
     ebmt__ema_step(&tr->config, &tr->state);
     if (tr->config.objective == EBMT_HYBRID && tr->state.iteration == tr->config.warm_start)
@@ -270,6 +300,7 @@ ebm_status ebmt__trainer_step(ebmt__trainer *tr, ebm_error *err)
     if (st != EBM_OK)
         return st;
     collect(tr, likelihood);
+    collect_visits(tr);
     st = gradient_of_batch(tr, err);
     if (st == EBM_OK)
         st = check_finite(tr, err);

@@ -4,24 +4,23 @@
 #include "ebm/memory.h"
 #include "ebmt/train.h"
 
-ebm_status ebmt_state_init(size_t n_params, size_t n_spectral, size_t n_watch, ebmt_state *out,
-                           ebm_error *err)
+ebm_status ebmt_state_init(const ebmt_state_sizes *size, ebmt_state *out, ebm_error *err)
 {
     memset(out, 0, sizeof *out);
-    out->n_params = n_params;
-    out->n_spectral = n_spectral;
-    out->n_watch = n_watch;
-    out->params = ebm_alloc(n_params, sizeof(float));
-    out->ema = ebm_alloc(n_params, sizeof(float));
-    out->adam_m = ebm_alloc(n_params, sizeof(float));
-    out->adam_v = ebm_alloc(n_params, sizeof(float));
-    out->spectral_u = ebm_alloc(n_spectral, sizeof(float));
-    out->ema_spectral_u = ebm_alloc(n_spectral, sizeof(float));
-    out->watch = ebm_alloc(n_watch, sizeof(float));
+    out->size = *size;
+    out->params = ebm_alloc(size->params, sizeof(float));
+    out->ema = ebm_alloc(size->params, sizeof(float));
+    out->adam_m = ebm_alloc(size->params, sizeof(float));
+    out->adam_v = ebm_alloc(size->params, sizeof(float));
+    out->spectral_u = ebm_alloc(size->spectral, sizeof(float));
+    out->ema_spectral_u = ebm_alloc(size->spectral, sizeof(float));
+    out->watch = ebm_alloc(size->watch, sizeof(float));
+    out->chains = ebm_alloc(size->chains, sizeof(float));
     if (!out->params || !out->ema || !out->adam_m || !out->adam_v || !out->spectral_u ||
-        !out->ema_spectral_u || !out->watch) {
+        !out->ema_spectral_u || !out->watch || !out->chains) {
         ebmt_state_clear(out);
-        return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for %zu parameters", n_params);
+        return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for %zu parameters",
+                             size->params);
     }
     return EBM_OK;
 }
@@ -35,5 +34,6 @@ void ebmt_state_clear(ebmt_state *state)
     ebm_free(state->spectral_u);
     ebm_free(state->ema_spectral_u);
     ebm_free(state->watch);
+    ebm_free(state->chains);
     memset(state, 0, sizeof *state);
 }

@@ -8,6 +8,8 @@
 #include "ebm/memory.h"
 #include "ebmm/models.h"
 #include "init.h"
+#include "loss/persistent.h"
+#include "visits.h"
 #include "watch.h"
 
 static ebm_status no_memory(ebm_error *err)
@@ -153,9 +155,13 @@ static ebm_status make_state(ebmt__trainer *tr, ebm_error *err)
     ebm_status st = ebmt__spectral_init(tr->g, &tr->spectral, err);
     if (st == EBM_OK)
         st = ebmt__spectral_init(tr->g, &tr->spectral_ema, err);
+    const ebmt_state_sizes sizes = {.params = tr->g->n_params,
+                                    .spectral = tr->spectral.n_u,
+                                    .watch = ebmt__watch_floats(tr->levels->count),
+                                    .chains = (size_t)tr->config.persistent_chains *
+                                              ebmt__persistent_floats(tr->dim)};
     if (st == EBM_OK)
-        st = ebmt_state_init(tr->g->n_params, tr->spectral.n_u,
-                             ebmt__watch_floats(tr->levels->count), &tr->state, err);
+        st = ebmt_state_init(&sizes, &tr->state, err);
     if (st == EBM_OK)
         ebmt__init_weights(tr->g, &tr->spectral, tr->config.seed, &tr->state);
     return st;
@@ -191,6 +197,8 @@ ebm_status ebmt__trainer_create(const ebmt_run_options *opt, const char *id, ebm
         st = make_workers(tr, err);
     if (st == EBM_OK)
         st = make_batch(tr, err);
+    if (st == EBM_OK)
+        st = ebmt__visits_create(tr, err);
     if (st == EBM_OK && opt->init)
         st = ebmt__init_from(opt->init, tr->g, &tr->spectral, tr->used, &tr->state, err);
     if (st == EBM_OK)
@@ -221,6 +229,7 @@ void ebmt__trainer_free(ebmt__trainer *tr)
     free(tr->index);
     free(tr->cost_order);
     ebm_free(tr->pair_floats);
+    ebmt__visits_free(tr);
     free(tr->stats.gap);
     free(tr->stats.displacement);
     free(tr->stats.acceptance);

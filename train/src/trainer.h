@@ -14,15 +14,17 @@
 typedef struct ebmt__outcome {
     double loss, gap, displacement, matching;
     ebmt__moves moves;
+    double visit_gap, visit_acceptance;
     int64_t level;
 } ebmt__outcome;
 
 /* Per level sums of one iteration; what a report shows. */
 typedef struct ebmt__level_stats {
-    double *gap, *displacement, *matching; /* means over the samples seen */
-    double *acceptance;                    /* mean over the moves judged; NaN: none */
-    int64_t *seen, *matched;               /* samples with a chain; with a matching term */
-    int64_t *moves;                        /* judged */
+    double *gap, *displacement, *matching;        /* means over the samples seen */
+    double *acceptance;                           /* mean over the moves judged; NaN: none */
+    int64_t *seen, *matched;                      /* samples with a chain; with a matching term */
+    int64_t *moves;                               /* judged */
+    double persistent_gap, persistent_acceptance; /* means over the chains visited */
 } ebmt__level_stats;
 
 typedef struct ebmt__trainer {
@@ -45,6 +47,8 @@ typedef struct ebmt__trainer {
     ebm_error *data_error; /* per worker: first sample of the iteration that could not be read */
     ebmt__pair *pair;      /* [batch] */
     float *pair_floats;
+    ebmt__pair *visit; /* [visits]: at level 0, against a persistent chain */
+    float *visit_floats;
     ebmt__outcome *outcome; /* [batch] */
     int64_t *index;         /* [batch] */
     int32_t *cost_order;    /* [batch]: chains of this process, longest first */
@@ -64,6 +68,9 @@ void ebmt__trainer_free(ebmt__trainer *tr); /* NULL allowed */
  * @err DIVERGED: loss or gradient is not finite; or as ebmt_dataset_get(). The state is then that
  *      of before */
 ebm_status ebmt__trainer_step(ebmt__trainer *tr, ebm_error *err);
+
+/* Whether slot b of the batch is this process's work. */
+bool ebmt__trainer_owns(const ebmt__trainer *tr, int32_t b);
 
 /* Puts the averaged weights, normalised, into tr->averaged. */
 void ebmt__trainer_average(ebmt__trainer *tr);

@@ -27,7 +27,8 @@ static void init_fresh(fresh *f, const ebm_network_config *c)
     f->m = random_net(c, kernel_set("ref"), 1);
     f->g = ebm_model_describe(f->m)->graph;
     assert_int_equal(ebmt__spectral_init(f->g, &f->spectral, NULL), EBM_OK);
-    assert_int_equal(ebmt_state_init(f->g->n_params, f->spectral.n_u, 0, &f->s, NULL), EBM_OK);
+    const ebmt_state_sizes size = {.params = f->g->n_params, .spectral = f->spectral.n_u};
+    assert_int_equal(ebmt_state_init(&size, &f->s, NULL), EBM_OK);
     ebmt__init_weights(f->g, &f->spectral, 5, &f->s);
 }
 

@@ -30,7 +30,7 @@ static void train(const ebmt_config *c, const ebmt_dataset *data, int32_t thread
     assert_int_equal(run_trainer(c, data, threads, &tr, NULL), EBM_OK);
     for (int i = 0; i < n; i++)
         assert_int_equal(ebmt__trainer_step(tr, NULL), EBM_OK);
-    *count = tr->state.n_params;
+    *count = tr->state.size.params;
     *ema = ebm_alloc(*count, sizeof **ema);
     assert_non_null(*ema);
     memcpy(*ema, tr->state.ema, *count * sizeof **ema);

@@ -24,9 +24,10 @@ static const struct {
     ebm_act act;
     ebmt_objective objective;
     int64_t iterations;
+    int32_t chains; /* persistent ones */
 } recipes[] = {
-    {"unet", 1, EBM_ACT_SILU, EBMT_MATCHING, 5},
-    {"resnet", 0, EBM_ACT_LEAKY_RELU, EBMT_RECOVERY, 3},
+    {"unet", 1, EBM_ACT_SILU, EBMT_MATCHING, 5, 7},
+    {"resnet", 0, EBM_ACT_LEAKY_RELU, EBMT_RECOVERY, 3, 0},
 };
 
 typedef struct weights {
@@ -59,6 +60,7 @@ static weights train(size_t recipe, const ebm_kernels *set, const char *run, int
     opt.config.network = small_network_of(recipes[recipe].which, recipes[recipe].act);
     opt.hooks = (ebmt_hooks){.user = &iterations, .report = stop_after};
     opt.config.seed = seed;
+    opt.config.persistent_chains = recipes[recipe].chains;
     (void)snprintf(name, sizeof name, "%s-%s-%s", recipes[recipe].name, set->name, run);
     assert_true(temp_dir_join(where, name, dir));
     assert_int_equal(ebmt_run(&opt, NULL), EBM_OK);

@@ -162,6 +162,7 @@ typedef struct ebmt_long_mark {
 typedef struct ebmt_long_report {
     int32_t n_marks; /* 0: not measured */
     ebm_sampler_kind sampler;
+    int32_t leapfrog; /* steps of a move, each a gradient; 1 but for HMC */
     int64_t chains, burn_in;
     const char *ruler; /* static, NULL: none */
     ebm_band band;     /* of log densities: the middle 99 % of noised test images */

@@ -69,15 +69,19 @@ typedef struct ebmt_config {
     int64_t warm_start;    /* HYBRID: iterations of matching alone before it */
     int64_t iterations;
     int32_t batch;
-    double rl_share;          /* HYBRID: part of the batch that gets the likelihood term */
-    double rl_weight;         /* HYBRID: weight of the likelihood term against matching, ... */
-    double rl_weight_low;     /* ... times this at t = 0, the stiff level, ... */
-    double rl_weight_top;     /* ... and times this at t = T-1, where matching knows least */
-    double lr, lr_warm_start; /* Adam step; during the warm start */
-    int64_t lr_warmup;        /* linear over so many iterations, again after the warm start */
-    ebmt_decay lr_decay;      /* shape of ... */
-    double lr_decay_from;     /* part of the run after which lr falls ... */
-    double lr_final;          /* ... to this part of lr at the end */
+    double rl_share;             /* HYBRID: part of the batch that gets the likelihood term */
+    double rl_weight;            /* HYBRID: weight of the likelihood term against matching, ... */
+    double rl_weight_low;        /* ... times this at t = 0, the stiff level, ... */
+    double rl_weight_top;        /* ... and times this at t = T-1, where matching knows least */
+    int32_t persistent_chains;   /* at level 0, for persistent contrastive divergence; 0: none */
+    int32_t persistent_moves;    /* of a chain when it is visited, of ... */
+    int32_t persistent_leapfrog; /* ... so many leapfrog steps; 1: MALA */
+    double persistent_weight;    /* of its term against matching's */
+    double lr, lr_warm_start;    /* Adam step; during the warm start */
+    int64_t lr_warmup;           /* linear over so many iterations, again after the warm start */
+    ebmt_decay lr_decay;         /* shape of ... */
+    double lr_decay_from;        /* part of the run after which lr falls ... */
+    double lr_final;             /* ... to this part of lr at the end */
     double beta1, beta2, adam_eps;
     double ema;
     bool ema_ramp;            /* average over fewer iterations early on */
@@ -104,16 +108,23 @@ EBM_API void ebmt_config_use_schedule(ebmt_config *config, ebmt_schedule kind);
 EBM_API EBM_MUST_CHECK ebm_status ebmt_config_levels(const ebmt_config *config, ebm_levels *out,
                                                      ebm_error *err);
 
+/* Floats in the vectors of a state. */
+typedef struct ebmt_state_sizes {
+    size_t params, spectral, watch, chains;
+} ebmt_state_sizes;
+
 /* All that training carries from one iteration to the next.
- * @shape params, ema, adam_m, adam_v, grad [n_params]; spectral_u [n_spectral]; watch [n_watch] */
+ * @shape params, ema, adam_m, adam_v [params]; spectral_u, ema_spectral_u [spectral];
+ *        watch [watch]; chains [chains] */
 typedef struct ebmt_state {
-    size_t n_params, n_spectral, n_watch;
+    ebmt_state_sizes size;
     float *params; /* raw weights, before spectral normalisation */
     float *ema;    /* moving average of params */
     float *adam_m, *adam_v;
     float *spectral_u;     /* left vectors of the power iterations */
     float *ema_spectral_u; /* moving average of spectral_u, as the paper's code keeps */
     float *watch;          /* running means of the signs of divergence */
+    float *chains;         /* persistent chains, see loss/persistent.h */
     int64_t iteration;     /* iterations done */
     int64_t adam_step;     /* since the last reset of Adam */
     double grad_norm_mean; /* running gradient norm, for clipping */
@@ -139,8 +150,8 @@ EBM_API EBM_MUST_CHECK ebm_status ebmt_checkpoint_load(const char *dir, ebmt_sta
 
 /* Allocates the vectors of a state; everything in it is 0.
  * @own out: ebmt_state_clear(), also after an error @err NOMEM */
-EBM_API EBM_MUST_CHECK ebm_status ebmt_state_init(size_t n_params, size_t n_spectral,
-                                                  size_t n_watch, ebmt_state *out, ebm_error *err);
+EBM_API EBM_MUST_CHECK ebm_status ebmt_state_init(const ebmt_state_sizes *size, ebmt_state *out,
+                                                  ebm_error *err);
 EBM_API void ebmt_state_clear(ebmt_state *state);
 
 /* Writes the configuration as a JSON object. The text is canonical: equal configurations give equal
@@ -161,6 +172,9 @@ typedef struct ebmt_report {
     const double *acceptance;   /* per level: mean probability that a Metropolis test would accept a
                                    move of the chains; not finite where none was judged */
     const double *level_matching;
+    bool persistent;                /* whether chains were visited, of which the next two tell */
+    double persistent_gap;          /* mean logp of the images less that of the chains, nats */
+    double persistent_acceptance;   /* of the chains' moves */
     const int64_t *seen;            /* per level: samples in this iteration */
     const double *validation_gap;   /* per level: logp of training images less that of held-out
                                        ones, nats; NULL in iterations that did not look */

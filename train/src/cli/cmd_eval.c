@@ -265,6 +265,7 @@ static ebm_status measure_long(evaluation *e, ebmt_long_report *out, ebm_error *
     opt.draw.n = a->long_chains;
     opt.plan.steps = a->long_steps;
     opt.plan.burn_in = a->long_burn_in;
+    opt.plan.leapfrog = a->long_leapfrog;
     opt.plan.noise_scale = e->draw.noise_scale;
     return ebmt_long_chains(e->model, &opt, out, err);
 }

@@ -60,6 +60,8 @@ static const ebmt_option rows[] = {
      "how long they go on; measured after 0, 100, 1,000, ... and all of them", false},
     {"--long-sampler", EBMT_OPT_CHOICE, AT(sampler), 0, 0, "langevin|mala|hmc", "", "how they move",
      false},
+    {"--long-leapfrog", EBMT_OPT_INT, AT(long_leapfrog), 1, EBM_MCMC_MAX_LEAPFROG, NULL, "steps",
+     "leapfrog steps of a move of hmc", false},
     {"--long-burn-in", EBMT_OPT_INT, AT(long_burn_in), 0, EBMT_LONG_MAX_STEPS, NULL, "steps",
      "before those, in which mala and hmc find their step sizes", false},
     {"--long-checkpoint", EBMT_OPT_STRING, AT(long_checkpoint), 0, 0, NULL, "FILE",
@@ -104,7 +106,7 @@ static ebm_status check_model_args(const ebmt__eval_args *a, ebm_error *err)
 }
 
 /* Flags that say how something is done, and what they are idle without. */
-typedef enum need { NEED_MODEL, NEED_LONG, NEED_LIKELIHOOD, NEED_INCEPTION } need;
+typedef enum need { NEED_MODEL, NEED_LONG, NEED_HMC, NEED_LIKELIHOOD, NEED_INCEPTION } need;
 
 static const struct {
     const char *flag;
@@ -118,6 +120,7 @@ static const struct {
     {"--save-samples", NEED_MODEL},
     {"--long-steps", NEED_LONG},
     {"--long-sampler", NEED_LONG},
+    {"--long-leapfrog", NEED_HMC},
     {"--long-burn-in", NEED_LONG},
     {"--long-checkpoint", NEED_LONG},
     {"--long-images", NEED_LONG},
@@ -136,6 +139,8 @@ static ebm_status check_dependent(const ebmt__eval_args *a, const ebmt_parsed *p
     } needs[] = {
         [NEED_MODEL] = {a->model != NULL, "nothing is drawn with --samples"},
         [NEED_LONG] = {a->long_chains > 0, "there are no --long-chains"},
+        [NEED_HMC] = {a->long_chains > 0 && a->sampler == EBM_SAMPLER_HMC,
+                      "no --long-chains move by hmc"},
         [NEED_LIKELIHOOD] = {a->likelihood > 0, "there is no --likelihood"},
         [NEED_INCEPTION] = {a->inception != NULL, "there is no --inception"},
     };
@@ -181,6 +186,7 @@ bool ebmt__eval_args_parse(int argc, char **argv, ebmt__eval_args *out, int *cod
                              .input = EBMT_INCEPTION_BILINEAR,
                              .long_steps = 10000,
                              .sampler = EBM_SAMPLER_MALA,
+                             .long_leapfrog = 2,
                              .long_burn_in = 1000,
                              .ais_particles = bits.particles,
                              .ais_temperatures = bits.temperatures};

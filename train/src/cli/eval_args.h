@@ -12,7 +12,7 @@ typedef struct ebmt__eval_args {
     const char *inception, *long_checkpoint, *long_images;
     int32_t n, first_index, steps_per_level, threads, likelihood, ais_particles, ais_temperatures;
     int32_t input, sampler, begin; /* CHOICE: ebmt_inception_input, ebm_sampler_kind, ebm_begin */
-    int32_t long_chains, long_steps, long_burn_in;
+    int32_t long_chains, long_steps, long_leapfrog, long_burn_in;
     int64_t seed;
     double noise_scale;
     bool distance_only, fresh_floors;

@@ -134,11 +134,12 @@ void ebmt__print_long_mark(void *user, const ebmt_long_report *r)
     const ebmt_long_mark *m = &r->mark[r->n_marks - 1];
     (void)user;
     if (r->n_marks == 1)
-        (void)printf("\nlong chains: %lld by %s, %lld steps of burn-in, log density of the middle "
+        (void)printf("\nlong chains: %lld by %s, gradients a step: %d, steps of burn-in: %lld, log "
+                     "density of the middle "
                      "99 %% of %lld noised test images from %.6g to %.6g; distances by %s\n"
                      "%-10s  %-20s  %-20s  %-20s  %-10s  %-20s  %s\n",
-                     (long long)r->chains, ebmt_sampler_name(r->sampler), (long long)r->burn_in,
-                     (long long)r->band_images, r->band.low, r->band.high,
+                     (long long)r->chains, ebmt_sampler_name(r->sampler), (int)r->leapfrog,
+                     (long long)r->burn_in, (long long)r->band_images, r->band.low, r->band.high,
                      r->ruler ? r->ruler : "no ruler", "steps", "Frechet", "Frechet, unbiased",
                      "log density", "its sd", "share in the band", "acceptance, diverged");
     if (m->steps < 0)

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "ebm/mcmc.h"
+
 ebmt_config ebmt_config_default(void)
 {
     ebmt_config c = {
@@ -31,6 +33,9 @@ ebmt_config ebmt_config_default(void)
         .rl_weight = 5.0,
         .rl_weight_low = 0.3,
         .rl_weight_top = 4.0,
+        .persistent_moves = 1,
+        .persistent_leapfrog = 8,
+        .persistent_weight = 1.0,
         .lr = 1e-4,
         .lr_warm_start = 1e-3,
         .lr_warmup = 1000,
@@ -112,6 +117,10 @@ ebm_status ebmt_config_check(const ebmt_config *c, ebm_error *err)
         {"rl-weight", c->rl_weight, 0, 1e6},
         {"rl-weight-low", c->rl_weight_low, 0, 1e6},
         {"rl-weight-top", c->rl_weight_top, 0, 1e6},
+        {"persistent-chains", c->persistent_chains, 0, 65536},
+        {"persistent-moves", c->persistent_moves, 1, 10000},
+        {"persistent-leapfrog", c->persistent_leapfrog, 1, EBM_MCMC_MAX_LEAPFROG},
+        {"persistent-weight", c->persistent_weight, 0, 1e6},
         {"kappa", c->kappa, 0.1, 64},
         {"steps-low", c->steps_low, 1, 10000},
         {"curvature-share", c->curvature_share, 0.01, 2},

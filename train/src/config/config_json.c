@@ -83,11 +83,20 @@ static const field fields[] = {
 };
 #define N_FIELDS (sizeof fields / sizeof fields[0])
 
-/* With those written by hand. Attention is there only if the network has any: configurations from
- * before there was a choice stay equal to those of today. */
-static size_t n_fields(bool attention)
+static const field persistent_fields[] = {
+    {"persistent_chains", INT32, AT(persistent_chains), NULL},
+    {"persistent_moves", INT32, AT(persistent_moves), NULL},
+    {"persistent_leapfrog", INT32, AT(persistent_leapfrog), NULL},
+    {"persistent_weight", REAL, AT(persistent_weight), NULL},
+};
+#define N_PERSISTENT (sizeof persistent_fields / sizeof persistent_fields[0])
+
+/* With those written by hand. Attention and persistent chains are there only if there are any:
+ * configurations from before there was a choice stay equal to those of today. */
+static size_t n_fields(const ebmt_config *c)
 {
-    return N_FIELDS + (attention ? 4 : 3);
+    return N_FIELDS + 3 + (c->network.attention != 0) +
+           (c->persistent_chains > 0 ? N_PERSISTENT : 0);
 }
 
 /* Choice number i of a list "a|b|c", or an empty length. */
@@ -147,7 +156,10 @@ ebm_status ebmt_config_to_json(const ebmt_config *config, char **json, ebm_error
     network_to_json(&config->network, object);
     for (size_t i = 0; i < N_FIELDS; i++)
         json_object_set_new(object, fields[i].name, value_to_json(&fields[i], config));
-    bool complete = json_object_size(object) == n_fields(config->network.attention != 0);
+    for (size_t i = 0; config->persistent_chains > 0 && i < N_PERSISTENT; i++)
+        json_object_set_new(object, persistent_fields[i].name,
+                            value_to_json(&persistent_fields[i], config));
+    bool complete = json_object_size(object) == n_fields(config);
     char *text = complete ? json_dumps(object, JSON_SORT_KEYS | JSON_REAL_PRECISION(17)) : NULL;
     json_decref(object);
     if (text) {

@@ -227,7 +227,8 @@ static ebm_status prepare(training *t, ebm_error *err)
     t->adam = ebmt_config_default();
     t->adam.ema = AVERAGE;
     t->adam.ema_ramp = true;
-    ebm_status st = ebmt_state_init(t->c->net.n_params, 0, 0, &t->state, err);
+    ebm_status st =
+        ebmt_state_init(&(ebmt_state_sizes){.params = t->c->net.n_params}, &t->state, err);
     if (st == EBM_OK)
         st = ebmt_order_create(t->data->count, t->opt->seed, &t->order, err);
     if (st == EBM_OK)

@@ -158,13 +158,14 @@ static void put_long(FILE *f, const ebmt_long_report *r)
 {
     (void)fprintf(f,
                   "<h2>Long chains</h2><p>%lld chains from the model's samples, at the lowest "
-                  "level, by %s, %lld steps of burn-in. Log densities of the middle 99 %% of %lld "
+                  "level, by %s, %d gradients a step, %lld steps of burn-in. Log densities of the "
+                  "middle 99 %% of %lld "
                   "noised test images: %.6g to %.6g. Distances by %s.</p>"
                   "<table><tr><th>steps</th><th>Frechet</th><th>Frechet, unbiased</th>"
                   "<th>log density</th><th>its sd</th><th>share in the band</th>"
                   "<th>acceptance</th><th>diverged</th></tr>\n",
-                  (long long)r->chains, ebmt_sampler_name(r->sampler), (long long)r->burn_in,
-                  (long long)r->band_images, r->band.low, r->band.high,
+                  (long long)r->chains, ebmt_sampler_name(r->sampler), (int)r->leapfrog,
+                  (long long)r->burn_in, (long long)r->band_images, r->band.low, r->band.high,
                   r->ruler ? r->ruler : "no ruler");
     for (int32_t i = 0; i < r->n_marks; i++)
         put_long_mark(f, &r->mark[i]);

@@ -175,11 +175,11 @@ static json_t *long_chains(const ebmt_long_report *r)
     json_t *marks = json_array();
     for (int32_t i = 0; i < r->n_marks; i++)
         (void)json_array_append_new(marks, long_mark(&r->mark[i]));
-    return json_pack("{s:s, s:I, s:I, s:o, s:[o, o], s:I, s:o}", "sampler",
-                     ebmt_sampler_name(r->sampler), "chains", (json_int_t)r->chains, "burn_in",
-                     (json_int_t)r->burn_in, "ruler", text_or_null(r->ruler), "band",
-                     real(r->band.low), real(r->band.high), "band_images",
-                     (json_int_t)r->band_images, "marks", marks);
+    return json_pack("{s:s, s:i, s:I, s:I, s:o, s:[o, o], s:I, s:o}", "sampler",
+                     ebmt_sampler_name(r->sampler), "leapfrog", (int)r->leapfrog, "chains",
+                     (json_int_t)r->chains, "burn_in", (json_int_t)r->burn_in, "ruler",
+                     text_or_null(r->ruler), "band", real(r->band.low), real(r->band.high),
+                     "band_images", (json_int_t)r->band_images, "marks", marks);
 }
 
 ebm_status ebmt_eval_json(const ebmt_eval_report *report, const ebmt_eval_facts *facts, char **text,

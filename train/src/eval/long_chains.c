@@ -494,6 +494,7 @@ ebm_status ebmt__long_chains_run(const ebmt__long_ground *ground, const ebmt_lon
     if (st != EBM_OK)
         return st;
     out->sampler = job.plan.sampler;
+    out->leapfrog = job.plan.sampler == EBM_SAMPLER_HMC ? job.plan.leapfrog : 1;
     out->chains = opt->draw.n;
     out->burn_in = job.plan.burn_in;
     out->ruler = opt->ruler ? opt->ruler->name : NULL;

@@ -12,7 +12,7 @@ void ebmt__adam_step(const ebmt_config *c, double lr, const float *grad, ebmt_st
     float unbias1 = (float)(1.0 / (1.0 - pow(c->beta1, t)));
     float unbias2 = (float)(1.0 / (1.0 - pow(c->beta2, t)));
     float rate = (float)lr, eps = (float)c->adam_eps;
-    for (size_t i = 0; i < state->n_params; i++) {
+    for (size_t i = 0; i < state->size.params; i++) {
         float m = state->adam_m[i] = b1 * state->adam_m[i] + (1.0f - b1) * grad[i];
         float v = state->adam_v[i] = b2 * state->adam_v[i] + (1.0f - b2) * grad[i] * grad[i];
         state->params[i] -= rate * (m * unbias1) / (sqrtf(v * unbias2) + eps);
@@ -21,8 +21,8 @@ void ebmt__adam_step(const ebmt_config *c, double lr, const float *grad, ebmt_st
 
 void ebmt__adam_reset(ebmt_state *state)
 {
-    memset(state->adam_m, 0, state->n_params * sizeof *state->adam_m);
-    memset(state->adam_v, 0, state->n_params * sizeof *state->adam_v);
+    memset(state->adam_m, 0, state->size.params * sizeof *state->adam_m);
+    memset(state->adam_v, 0, state->size.params * sizeof *state->adam_v);
     state->adam_step = 0;
     state->grad_norm_mean = 0.0;
 }
@@ -39,8 +39,8 @@ void ebmt__ema_step(const ebmt_config *c, ebmt_state *state)
     double ramp = (1.0 + n) / (10.0 + n);
     if (c->ema_ramp && ramp < keep)
         keep = ramp;
-    average((float)keep, state->n_params, state->params, state->ema);
-    average((float)keep, state->n_spectral, state->spectral_u, state->ema_spectral_u);
+    average((float)keep, state->size.params, state->params, state->ema);
+    average((float)keep, state->size.spectral, state->spectral_u, state->ema_spectral_u);
 }
 
 bool ebmt__warm_start(const ebmt_config *c, int64_t iteration)

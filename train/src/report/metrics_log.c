@@ -149,6 +149,10 @@ ebm_status ebmt__metrics_append(ebmt_metrics *m, const ebmt_report *r, ebm_error
     put_reals(f, "acceptance", r->acceptance, r->levels);
     put_reals(f, "level_matching", r->level_matching, r->levels);
     put_counts(f, "seen", r->seen, r->levels);
+    if (r->persistent) {
+        put_real(f, "persistent_gap", r->persistent_gap);
+        put_real(f, "persistent_acceptance", r->persistent_acceptance);
+    }
     put_reals(f, "validation_gap", r->validation_gap, r->levels);
     put_reals(f, "validation_error", r->validation_error, r->levels);
     (void)fputs("}\n", f);

@@ -21,7 +21,7 @@
 #define MAX_LISTED  100000
 /* More than four vectors of the most parameters that a network may have. */
 #define MAX_FILE_BYTES ((size_t)64 << 30)
-#define N_VECTORS      7
+#define N_VECTORS      8
 #define N_TEXTS        6 /* metadata beside the digests of the vectors */
 
 /* --- the vectors of a state, by name ------------------------------------------------------- */
@@ -35,13 +35,14 @@ typedef struct vector {
 static void list_vectors(const ebmt_state *s, vector v[N_VECTORS])
 {
     const vector all[N_VECTORS] = {
-        {"params", "sha256.params", s->params, s->n_params},
-        {"ema", "sha256.ema", s->ema, s->n_params},
-        {"adam_m", "sha256.adam_m", s->adam_m, s->n_params},
-        {"adam_v", "sha256.adam_v", s->adam_v, s->n_params},
-        {"spectral_u", "sha256.spectral_u", s->spectral_u, s->n_spectral},
-        {"ema_spectral_u", "sha256.ema_spectral_u", s->ema_spectral_u, s->n_spectral},
-        {"watch", "sha256.watch", s->watch, s->n_watch},
+        {"params", "sha256.params", s->params, s->size.params},
+        {"ema", "sha256.ema", s->ema, s->size.params},
+        {"adam_m", "sha256.adam_m", s->adam_m, s->size.params},
+        {"adam_v", "sha256.adam_v", s->adam_v, s->size.params},
+        {"spectral_u", "sha256.spectral_u", s->spectral_u, s->size.spectral},
+        {"ema_spectral_u", "sha256.ema_spectral_u", s->ema_spectral_u, s->size.spectral},
+        {"watch", "sha256.watch", s->watch, s->size.watch},
+        {"chains", "sha256.chains", s->chains, s->size.chains},
     };
     memcpy(v, all, sizeof all);
 }
@@ -187,6 +188,8 @@ static ebm_status fill_texts(const ebmt_state *s, const vector *v, const char *c
     memcpy(t->pair, fixed, sizeof fixed);
     t->n = N_TEXTS;
     for (size_t i = 0; i < N_VECTORS; i++) {
+        if (v[i].count == 0)
+            continue;
         ebm_sha256_hex(v[i].values, v[i].count * sizeof(float), t->vector_hex[i]);
         t->pair[t->n++] = (ebm_st_pair){v[i].digest_key, t->vector_hex[i]};
     }
@@ -376,7 +379,7 @@ static ebm_status check_vector(const ebm_safetensors *file, const vector *v, ebm
     ebm_status st;
     if (v->count == 0)
         return t ? ebm_error_set(err, EBM_ERR_SHAPE, v->name, "belongs to another network")
-                 : check_digest(file, v, "", 0, err);
+                 : EBM_OK;
     if (!t || t->dtype != EBM_F32)
         return damaged(err, v->name, "vector is missing or not of float32");
     st = check_digest(file, v, t->data, t->bytes, err);

@@ -404,8 +404,9 @@ likelihood --test-data "$work/four" | cmp -s - "$work/of_all" ||
     { echo "bits per dimension are not of images from all over the test part"; failed=1; }
 
 evaluate 0 --model "$work/demo" --n 9 --distance-only --long-chains 8 --long-steps 3 --long-burn-in 2 \
-    --long-sampler hmc --json "$work/h.json" --html "$work/h.html"
+    --long-sampler hmc --long-leapfrog 3 --json "$work/h.json" --html "$work/h.html"
 says out "^as drawn"
+says out "8 by hmc, gradients a step: 3"
 grep -q '"inside_band"' "$work/h.json" || { echo "no long chains in the report"; failed=1; }
 grep -q '<h2>Long chains' "$work/h.html" || { echo "no long chains on the page"; failed=1; }
 evaluate 0 --model "$work/demo" --n 9 --distance-only --long-chains 8 --long-steps 3 --long-burn-in 2 \
@@ -453,6 +454,9 @@ idle "there are no --long-chains" --model "$work/demo" --n 8 --distance-only <<E
 --long-burn-in 1000
 --long-checkpoint $work/none
 --long-images $work/none
+END
+idle "no --long-chains move by hmc" --model "$work/demo" --n 8 --distance-only --long-chains 8 <<END
+--long-leapfrog 4
 END
 idle "there is no --likelihood" --model "$work/demo" --n 8 --distance-only <<END
 --ais-particles 16

@@ -92,6 +92,8 @@ static void test_json(void **state)
     c.network.n_mult = 4;
     c.network.ch_mult[3] = 7;
     c.network.attention = 14;
+    c.persistent_chains = 9;
+    c.persistent_leapfrog = 3;
     c.iterations = 5000000000;
     c.seed = 9007199254740991u;
     c.lr = 1.0 / 3.0;
@@ -107,6 +109,8 @@ static void test_json(void **state)
     assert_int_equal(whole(object, "iterations"), 5000000000);
     assert_int_equal(whole(object, "batch"), 64);
     assert_int_equal(whole(object, "attention"), 14);
+    assert_int_equal(whole(object, "persistent_chains"), 9);
+    assert_int_equal(whole(object, "persistent_leapfrog"), 3);
     assert_int_equal(whole(object, "data_images"), 7);
     assert_int_equal(json_array_size(mult), 4);
     assert_int_equal(json_integer_value(json_array_get(mult, 3)), 7);
@@ -119,21 +123,24 @@ static void test_json(void **state)
     json_decref(object);
 }
 
-/* Checkpoints from before there was attention say nothing of it, and still fit. */
-static void test_no_attention_is_not_said(void **state)
+/* Checkpoints from before there were attention and persistent chains say nothing of them, and still
+ * fit. */
+static void test_what_is_not_used_is_not_said(void **state)
 {
     const ebmt_config c = ebmt_config_default();
     (void)state;
     json_t *object = json_of(&c);
     assert_null(json_object_get(object, "attention"));
+    assert_null(json_object_get(object, "persistent_chains"));
+    assert_null(json_object_get(object, "persistent_weight"));
     json_decref(object);
 }
 
 static void test_bounds(void **state)
 {
-    ebmt_config bad[13];
+    ebmt_config bad[16];
     (void)state;
-    for (int i = 0; i < 13; i++)
+    for (int i = 0; i < 16; i++)
         bad[i] = ebmt_config_default();
     bad[0].iterations = 0;
     bad[1].batch = 0;
@@ -148,7 +155,10 @@ static void test_bounds(void **state)
     bad[10].curvature_share = 0.0;
     bad[11].noise_scale = NAN;
     bad[12].network.attention = -1;
-    for (int i = 0; i < 13; i++) {
+    bad[13].persistent_chains = -1;
+    bad[14].persistent_moves = 0;
+    bad[15].persistent_leapfrog = 65;
+    for (int i = 0; i < 16; i++) {
         ebm_error err = {0};
         assert_int_equal(ebmt_config_check(&bad[i], &err), EBM_ERR_RANGE);
         assert_true(err.where[0] != 0);
@@ -161,7 +171,7 @@ int main(void)
         cmocka_unit_test(test_default_is_the_paper),
         cmocka_unit_test(test_schedules),
         cmocka_unit_test(test_json),
-        cmocka_unit_test(test_no_attention_is_not_said),
+        cmocka_unit_test(test_what_is_not_used_is_not_said),
         cmocka_unit_test(test_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

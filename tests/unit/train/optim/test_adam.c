@@ -12,6 +12,8 @@
 #include "assert_numbers.h"
 #include "optim/adam.h"
 
+static const ebmt_state_sizes one_parameter = {.params = 1};
+
 /* Three steps of one parameter, worked out in double from the paper's recursion. */
 static void test_adam_by_hand(void **state)
 {
@@ -20,7 +22,7 @@ static void test_adam_by_hand(void **state)
     double m = 0, v = 0, p = 2.0;
     ebmt_state s;
     (void)state;
-    assert_int_equal(ebmt_state_init(1, 1, 1, &s, NULL), EBM_OK);
+    assert_int_equal(ebmt_state_init(&one_parameter, &s, NULL), EBM_OK);
     s.params[0] = 2.0f;
     for (int t = 1; t <= 3; t++) {
         double g = (double)grads[t - 1];
@@ -42,7 +44,7 @@ static void test_ema(void **state)
     ebmt_config c = ebmt_config_default();
     ebmt_state s;
     (void)state;
-    assert_int_equal(ebmt_state_init(1, 1, 1, &s, NULL), EBM_OK);
+    assert_int_equal(ebmt_state_init(&one_parameter, &s, NULL), EBM_OK);
     s.params[0] = 1.0f;
     for (s.iteration = 1; s.iteration <= 100; s.iteration++)
         ebmt__ema_step(&c, &s);

@@ -85,6 +85,19 @@ static void test_a_line(void **state)
     ebm_free(text);
 }
 
+/* What chains say is there when there are chains. */
+static void test_persistent_chains(void **state)
+{
+    ebmt_metrics *m = open_log(*state, 0);
+    const ebmt_report report = {
+        .iteration = 1, .persistent = true, .persistent_gap = -2.5, .persistent_acceptance = 0.625};
+    assert_int_equal(ebmt__metrics_append(m, &report, NULL), EBM_OK);
+    ebmt__metrics_close(m);
+    char *text = read_log(*state);
+    assert_non_null(strstr(text, ",\"persistent_gap\":-2.5,\"persistent_acceptance\":0.625"));
+    ebm_free(text);
+}
+
 static void test_visible_at_once(void **state)
 {
     ebmt_metrics *m = open_log(*state, 0);
@@ -187,10 +200,11 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEMP_DIR_TEST(test_a_line),        TEMP_DIR_TEST(test_visible_at_once),
-        TEMP_DIR_TEST(test_cut_on_resume), TEMP_DIR_TEST(test_torn_tails),
-        TEMP_DIR_TEST(test_endless_line),  TEMP_DIR_TEST(test_cannot_open),
-        TEMP_DIR_TEST(test_full_disk),     TEMP_DIR_TEST(test_no_memory),
+        TEMP_DIR_TEST(test_a_line),          TEMP_DIR_TEST(test_persistent_chains),
+        TEMP_DIR_TEST(test_visible_at_once), TEMP_DIR_TEST(test_cut_on_resume),
+        TEMP_DIR_TEST(test_torn_tails),      TEMP_DIR_TEST(test_endless_line),
+        TEMP_DIR_TEST(test_cannot_open),     TEMP_DIR_TEST(test_full_disk),
+        TEMP_DIR_TEST(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,6 +22,7 @@
 #define N_PARAMS   5
 #define N_SPECTRAL 2
 #define N_WATCH    3
+#define N_CHAINS   4
 #define BEFORE     1000 /* iteration of a state that nothing is loaded into */
 #define CONFIG     "{\"ch\":8,\"title\":\"a \\\"quoted\\\" one\"}"
 
@@ -33,8 +34,9 @@ static void fill(float *v, size_t n, float from)
 
 static ebmt_state make_state(size_t n_params, size_t n_spectral, int64_t iteration)
 {
+    const ebmt_state_sizes size = {n_params, n_spectral, N_WATCH, n_spectral ? N_CHAINS : 0};
     ebmt_state s;
-    assert_int_equal(ebmt_state_init(n_params, n_spectral, N_WATCH, &s, NULL), EBM_OK);
+    assert_int_equal(ebmt_state_init(&size, &s, NULL), EBM_OK);
     fill(s.params, n_params, 1.0f + (float)iteration);
     fill(s.ema, n_params, 2.0f);
     fill(s.adam_m, n_params, -3.0f);
@@ -42,6 +44,7 @@ static ebmt_state make_state(size_t n_params, size_t n_spectral, int64_t iterati
     fill(s.spectral_u, n_spectral, 5.0f);
     fill(s.ema_spectral_u, n_spectral, 6.0f);
     fill(s.watch, N_WATCH, 7.0f);
+    fill(s.chains, size.chains, 8.0f);
     s.iteration = iteration;
     s.adam_step = iteration / 2;
     s.grad_norm_mean = 0.1 + (double)iteration; /* not exact in decimal */
@@ -76,13 +79,14 @@ static bool exists(const char *dir, int64_t iteration)
 
 static void assert_same_state(const ebmt_state *a, const ebmt_state *b)
 {
-    assert_memory_equal(a->params, b->params, a->n_params * sizeof(float));
-    assert_memory_equal(a->ema, b->ema, a->n_params * sizeof(float));
-    assert_memory_equal(a->adam_m, b->adam_m, a->n_params * sizeof(float));
-    assert_memory_equal(a->adam_v, b->adam_v, a->n_params * sizeof(float));
-    assert_memory_equal(a->spectral_u, b->spectral_u, a->n_spectral * sizeof(float));
-    assert_memory_equal(a->ema_spectral_u, b->ema_spectral_u, a->n_spectral * sizeof(float));
-    assert_memory_equal(a->watch, b->watch, a->n_watch * sizeof(float));
+    assert_memory_equal(a->params, b->params, a->size.params * sizeof(float));
+    assert_memory_equal(a->ema, b->ema, a->size.params * sizeof(float));
+    assert_memory_equal(a->adam_m, b->adam_m, a->size.params * sizeof(float));
+    assert_memory_equal(a->adam_v, b->adam_v, a->size.params * sizeof(float));
+    assert_memory_equal(a->spectral_u, b->spectral_u, a->size.spectral * sizeof(float));
+    assert_memory_equal(a->ema_spectral_u, b->ema_spectral_u, a->size.spectral * sizeof(float));
+    assert_memory_equal(a->watch, b->watch, a->size.watch * sizeof(float));
+    assert_memory_equal(a->chains, b->chains, a->size.chains * sizeof(float));
     assert_int_equal(a->iteration, b->iteration);
     assert_int_equal(a->adam_step, b->adam_step);
     assert_true(a->grad_norm_mean == b->grad_norm_mean);
@@ -138,7 +142,7 @@ static void test_empty_vectors(void **state)
     ebmt_state s = make_state(3, 0, 7), back;
     char *config = NULL;
     assert_int_equal(ebmt_checkpoint_save(*state, &s, "{}", NULL), EBM_OK);
-    assert_int_equal(ebmt_state_init(3, 0, N_WATCH, &back, NULL), EBM_OK);
+    assert_int_equal(ebmt_state_init(&s.size, &back, NULL), EBM_OK);
     assert_int_equal(ebmt_checkpoint_load(*state, &back, &config, NULL, NULL, NULL), EBM_OK);
     assert_same_state(&s, &back);
     ebm_free(config);
@@ -377,7 +381,7 @@ static void test_no_memory(void **state)
     FOR_EACH_ALLOC_FAILURE
     {
         ebmt_state fresh;
-        ebm_status st = ebmt_state_init(3, 2, N_WATCH, &fresh, NULL);
+        ebm_status st = ebmt_state_init(&s.size, &fresh, NULL);
         assert_int_equal(st, fail_alloc_hit() ? EBM_ERR_NOMEM : EBM_OK);
         ebmt_state_clear(&fresh);
     }
