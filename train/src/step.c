@@ -72,6 +72,8 @@ static void draw_pair(void *user, int32_t b, int32_t worker)
                              .flip = tr->config.flip,
                              .shared = tr->config.shared_noise};
     ebm_error *err = &tr->data_error[worker];
+    if (err->status == EBM_OK && b < ebmt__visits(&tr->config))
+        (void)(ebmt__visit_draw(tr, b, worker, err) == EBM_OK);
     if (!ebmt__trainer_owns(tr, b))
         return;
     if (err->status == EBM_OK)
@@ -79,8 +81,6 @@ static void draw_pair(void *user, int32_t b, int32_t worker)
                                err) == EBM_OK);
     tr->pair[b].mix *= tr->config.matching_reach;
     tr->outcome[b].level = tr->pair[b].level;
-    if (err->status == EBM_OK && b < ebmt__visits(&tr->config))
-        (void)(ebmt__visit_draw(tr, b, worker, err) == EBM_OK);
 }
 
 static ebm_status draw_pairs(ebmt__trainer *tr, ebm_error *err)

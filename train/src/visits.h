@@ -12,8 +12,8 @@ int32_t ebmt__visits(const ebmt_config *config);
 EBM_MUST_CHECK ebm_status ebmt__visits_create(ebmt__trainer *tr, ebm_error *err);
 void ebmt__visits_free(ebmt__trainer *tr);
 
-/* Slot b: copies the chain that it visits, if that is this process's work, and noises the chain's
- * own image to level 0. @err as ebmt_dataset_get() */
+/* Slot b: copies the chain that it visits and noises the chain's own image to level 0; clears the
+ * copy if the slot is another process's work. @err as ebmt_dataset_get() */
 EBM_MUST_CHECK ebm_status ebmt__visit_draw(ebmt__trainer *tr, int32_t b, int32_t worker,
                                            ebm_error *err);
 
