@@ -266,8 +266,9 @@ static ebm_status check_finite(const ebmt__trainer *tr, ebm_error *err)
         return EBM_OK;
     return ebm_error_set(err, EBM_ERR_DIVERGED, "loss",
                          "training diverged at iteration %lld: loss %g, matching %g, "
-                         "gradient norm %g",
-                         (long long)tr->state.iteration, tr->loss, tr->matching, tr->grad_norm);
+                         "gradient norm %g, gap of persistent chains %g, their acceptance %g",
+                         (long long)tr->state.iteration, tr->loss, tr->matching, tr->grad_norm,
+                         tr->stats.persistent_gap, tr->stats.persistent_acceptance);
 }
 
 static void update(ebmt__trainer *tr)

@@ -6,6 +6,7 @@
 
 #include "ebm/forward.h"
 #include "ebm/memory.h"
+#include "ebm/rng.h"
 #include "loss/objective.h"
 #include "loss/persistent.h"
 
@@ -55,6 +56,14 @@ static int64_t image_of(const ebmt__trainer *tr, int32_t chain)
     return (int64_t)chain * tr->data->count / tr->config.persistent_chains;
 }
 
+/* Whether it is that image's mirror: where data are mirrored, half of the chains' images are. */
+static bool mirrored(const ebmt__trainer *tr, int32_t chain)
+{
+    const ebm_stream augment = {
+        .seed = tr->config.seed, .purpose = EBM_PURPOSE_AUGMENT, .chain = (uint32_t)chain};
+    return tr->config.flip && ebm_rng_uniform(&augment, 0) < 0.5;
+}
+
 ebm_status ebmt__visit_draw(ebmt__trainer *tr, int32_t b, int32_t worker, ebm_error *err)
 {
     const ebmt__pair *v = &tr->visit[b];
@@ -65,9 +74,11 @@ ebm_status ebmt__visit_draw(ebmt__trainer *tr, int32_t b, int32_t worker, ebm_er
         memset(v->y_minus, 0, bytes);
         return EBM_OK;
     }
-    memcpy(v->y_minus, kept(tr, b), bytes);
+    const int32_t chain = chain_of(tr, b);
     float *clean = tr->work[worker];
-    ebm_status st = ebmt_dataset_get(tr->data, image_of(tr, chain_of(tr, b)), false, clean, err);
+    memcpy(v->y_minus, kept(tr, b), bytes);
+    ebm_status st =
+        ebmt_dataset_get(tr->data, image_of(tr, chain), mirrored(tr, chain), clean, err);
     if (st != EBM_OK)
         return st;
     ebm_forward_state(tr->levels, &noise, tr->dim, clean, 0, v->y_plus);

@@ -98,6 +98,31 @@ static void test_each_has_its_image(void **state)
     ebmt__trainer_free(tr);
 }
 
+/* Images that are mirrored half of the time have chains whose image is mirrored for good. */
+static void test_mirrored_images(void **state)
+{
+    uint8_t pixels[RUN_IMAGES * RUN_DIM], mirror[RUN_IMAGES * RUN_DIM];
+    const ebmt_dataset data = run_bars(pixels);
+    ebmt_config c = chains_config();
+    ebmt__trainer *tr = NULL;
+    int mirrored = 0;
+    (void)state;
+    for (int i = 0; i < RUN_IMAGES * RUN_DIM; i++)
+        mirror[i] = pixels[i - i % RUN_SIDE + RUN_SIDE - 1 - i % RUN_SIDE];
+    c.flip = true;
+    assert_int_equal(run_trainer(&c, &data, 2, &tr, NULL), EBM_OK);
+    for (int i = 0; i < 2; i++) /* both times each has the same */
+        assert_int_equal(ebmt__trainer_step(tr, NULL), EBM_OK);
+    const double scale = tr->levels->scale[0] * tr->levels->abar[0];
+    for (int k = 0; k < CHAINS; k++) {
+        const int own = k * RUN_IMAGES / CHAINS;
+        mirrored += distance2(chain(tr, k), mirror + own * RUN_DIM, scale) <
+                    distance2(chain(tr, k), pixels + own * RUN_DIM, scale);
+    }
+    assert_in_range(mirrored, 3, CHAINS - 3);
+    ebmt__trainer_free(tr);
+}
+
 static void test_failed_iteration_moves_none(void **state)
 {
     uint8_t pixels[RUN_IMAGES * RUN_DIM];
@@ -153,6 +178,7 @@ int main(void)
         cmocka_unit_test(test_chains_take_turns),
         cmocka_unit_test(test_fewer_chains_than_slots),
         cmocka_unit_test(test_each_has_its_image),
+        cmocka_unit_test(test_mirrored_images),
         cmocka_unit_test(test_failed_iteration_moves_none),
         cmocka_unit_test(test_images_and_chains_become_as_likely),
     };

@@ -29,14 +29,29 @@ static ebm_status check_toy(const ebmt_train_args *a, ebm_error *err)
     return EBM_OK;
 }
 
+/* What is given and changes nothing is most often a mistake. */
+static ebm_status check_idle(const ebmt_train_args *a, ebm_error *err)
+{
+    static const char *const flags[] = {"--persistent-moves", "--persistent-leapfrog",
+                                        "--persistent-weight"};
+    if (a->config.persistent_chains > 0)
+        return EBM_OK;
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
+        if (ebmt__option_given(&ebmt__train_command, &a->parsed, flags[i]))
+            return ebm_error_set(err, EBM_ERR_ARG, flags[i], "there are no --persistent-chains");
+    return EBM_OK;
+}
+
 /* An earlier run's checkpoints are hours of work: nobody overwrites them by a forgotten flag. A run
  * that goes on is held to what it has recorded, idle flags of earlier builds among it. */
 static ebm_status check_out(const ebmt_train_args *a, ebm_error *err)
 {
     int64_t newest = -1;
     ebm_status st = ebmt__checkpoint_newest(a->out, &newest, err);
-    if (st == EBM_OK && newest < 0)
-        return check_toy(a, err);
+    if (st == EBM_OK && newest < 0) {
+        st = check_toy(a, err);
+        return st == EBM_OK ? check_idle(a, err) : st;
+    }
     if (st == EBM_OK && !a->resume && newest >= 0)
         return ebm_error_set(err, EBM_ERR_ARG, "--out",
                              "holds a checkpoint of iteration %lld: give --resume, or another "

@@ -145,6 +145,10 @@ ebm_status ebmt_config_check(const ebmt_config *c, ebm_error *err)
     ebm_status st = check_network(&c->network, err);
     if (st == EBM_OK)
         st = check_bounds(rows, sizeof rows / sizeof rows[0], err);
+    if (st == EBM_OK && c->persistent_chains > 0 && c->step_rule == EBMT_STEPS_NORMAL)
+        st = ebm_error_set(
+            err, EBM_ERR_RANGE, "persistent-chains",
+            "levels with normal transitions learn no density that chains could stay in");
     return st;
 }
 

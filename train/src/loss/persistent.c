@@ -11,8 +11,9 @@
 #define BEST_MALA 0.574
 #define BEST_HMC  0.651
 
-/* How much the logarithm of the step size follows the acceptance of one visit. */
+/* How much the logarithm of the step size follows the acceptance of one move, and at most. */
 #define ADAPTATION 0.2
+#define MOST       2.0
 
 size_t ebmt__persistent_floats(size_t dim)
 {
@@ -36,11 +37,11 @@ double ebmt__persistent_moves(ebm_session *s, const ebmt__visit_plan *visit, uin
                   .y = record,
                   .anchor = record,
                   .step_size = (double)*step_size};
-    ebm_error lost;
-    if (ebm_mcmc_advance(&c, &setup, visit->moves, NULL, work, &lost) != EBM_OK)
+    if (ebm_mcmc_advance(&c, &setup, visit->moves, NULL, work, NULL) != EBM_OK)
         return NAN;
     const double accepted = c.accept / (double)c.moves;
     const double excess = accepted - (hmc ? BEST_HMC : BEST_MALA);
-    *step_size = (float)(c.step_size * exp(ADAPTATION * excess));
+    const double gain = fmin(ADAPTATION * (double)visit->moves, MOST);
+    *step_size = (float)(c.step_size * exp(gain * excess));
     return accepted;
 }

@@ -115,6 +115,8 @@ void ebmt__history_add(ebmt__history *h, const ebmt_report *r)
     put(find(h, EBMT_MATCHING_LOSS, 0), bin, r->matching, r->matching != 0.0);
     put(find(h, EBMT_GRAD_NORM, 0), bin, r->grad_norm, 1.0);
     put(find(h, EBMT_LR, 0), bin, r->lr, 1.0);
+    put(find(h, EBMT_PERSISTENT_GAP, 0), bin, r->persistent_gap, r->persistent);
+    put(find(h, EBMT_PERSISTENT_ACCEPTANCE, 0), bin, r->persistent_acceptance, r->persistent);
     for (int32_t row = 0; row < h->rows; row++)
         put_level(h, r, row, bin);
     h->last = r->iteration > h->last ? r->iteration : h->last;

@@ -17,6 +17,8 @@ typedef enum ebmt__quantity {
     EBMT_MATCHING_LOSS,
     EBMT_GRAD_NORM,
     EBMT_LR,
+    EBMT_PERSISTENT_GAP,
+    EBMT_PERSISTENT_ACCEPTANCE,
     EBMT_LEVEL_GAP, /* the first one per level */
     EBMT_LEVEL_DISPLACEMENT,
     EBMT_LEVEL_ACCEPTANCE,
@@ -35,7 +37,8 @@ void ebmt__history_free(ebmt__history *h); /* NULL allowed */
 /* Takes in one iteration: into the mean of its bin, means of a level weighted by its samples. Bins
  * depend on the number of the iteration alone, so that a resumed run has the points of an
  * undisturbed one. Numbers that are not finite, or of a level without samples, are left out, and so
- * is the loss of an iteration without chains, which has none.
+ * is the loss of an iteration without chains, which has none, and what persistent chains tell where
+ * there are none.
  * @range report->iteration >= 1 */
 void ebmt__history_add(ebmt__history *h, const ebmt_report *report);
 

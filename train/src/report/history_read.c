@@ -59,6 +59,9 @@ static void add_object(const reader *r, const json_t *object)
         .displacement = displacement,
         .acceptance = read_list(r, object, "acceptance", acceptance) ? acceptance : NULL,
         .level_matching = matching,
+        .persistent = json_object_get(object, "persistent_gap") != NULL,
+        .persistent_gap = real_of(json_object_get(object, "persistent_gap")),
+        .persistent_acceptance = real_of(json_object_get(object, "persistent_acceptance")),
         .seen = r->seen,
         .validation_gap = read_list(r, object, "validation_gap", validation) ? validation : NULL,
         .validation_error = read_list(r, object, "validation_error", error) ? error : NULL};

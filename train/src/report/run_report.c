@@ -33,6 +33,11 @@ static const graph graphs[] = {
     {EBMT_LEVEL_VALIDATION, true, "Validation gap per level",
      "log density of training images less that of held-out ones, nats; grows when images are "
      "learned by heart"},
+    {EBMT_PERSISTENT_GAP, false, "Gap of persistent chains",
+     "log density of their images less that of the chains, nats; below 0 the chains have found "
+     "what "
+     "is too likely, far above the learning rate is too large for them"},
+    {EBMT_PERSISTENT_ACCEPTANCE, false, "Acceptance of persistent chains", ""},
     {EBMT_GRAD_NORM, false, "Gradient norm", ""},
     {EBMT_LR, false, "Learning rate", ""},
 };

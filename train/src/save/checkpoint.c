@@ -19,7 +19,7 @@
 #define NAME_SUFFIX ".safetensors"
 #define KEEP        2
 #define MAX_LISTED  100000
-/* More than four vectors of the most parameters that a network may have. */
+/* Far more than the vectors of any network and chains that one machine trains. */
 #define MAX_FILE_BYTES ((size_t)64 << 30)
 #define N_VECTORS      8
 #define N_TEXTS        6 /* metadata beside the digests of the vectors */
@@ -378,17 +378,21 @@ static ebm_status check_vector(const ebm_safetensors *file, const vector *v, ebm
     const ebm_st_tensor *t = ebm_safetensors_find(file, v->name);
     ebm_status st;
     if (v->count == 0)
-        return t ? ebm_error_set(err, EBM_ERR_SHAPE, v->name, "belongs to another network")
+        return t ? ebm_error_set(err, EBM_ERR_SHAPE, v->name,
+                                 "belongs to another network or other settings")
                  : EBM_OK;
+    if (!t && !ebm_safetensors_metadata(file, v->digest_key))
+        return ebm_error_set(err, EBM_ERR_SHAPE, v->name, "belongs to a run without such a vector");
     if (!t || t->dtype != EBM_F32)
         return damaged(err, v->name, "vector is missing or not of float32");
     st = check_digest(file, v, t->data, t->bytes, err);
     if (st != EBM_OK)
         return st;
     if (t->count != v->count)
-        return ebm_error_set(err, EBM_ERR_SHAPE, v->name,
-                             "%zu values, this network has %zu: another network's checkpoint",
-                             t->count, v->count);
+        return ebm_error_set(
+            err, EBM_ERR_SHAPE, v->name,
+            "%zu values, this run has %zu: another network's, or of other settings", t->count,
+            v->count);
     return check_finite(t, err);
 }
 

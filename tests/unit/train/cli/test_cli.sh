@@ -171,6 +171,16 @@ done <<END
 --strict
 --cache-mib 1
 END
+while read -r flag value; do # how persistent chains move, where there are none
+    expect 64 train --data toy:rings --out "$work/no-points" --ch 4 --iterations 1 "$flag" "$value"
+    says err "$flag: there are no --persistent-chains"
+done <<END
+--persistent-moves 2
+--persistent-leapfrog 2
+--persistent-weight 2
+END
+expect 64 train --data toy:rings --out "$work/no-points" --ch 4 --iterations 1 --persistent-chains 4 --schedule linear
+says err "persistent-chains: levels with normal transitions"
 printf '{"data": "toy:rings", "image-size": 16}' >"$work/run.json"
 expect 64 train --out "$work/no-points" --ch 4 --iterations 1 --config "$work/run.json"
 says err "--image-size: is for images"

@@ -75,6 +75,24 @@ static void test_step_size_follows(void **state)
     clear_rig(&r);
 }
 
+/* Many moves in one visit say more, up to a limit: the state stays, so that each is refused. */
+static void test_step_size_of_many_moves(void **state)
+{
+    static const struct {
+        int32_t moves;
+        double gain;
+    } visits[] = {{4, 0.8}, {40, 2.0}};
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        rig r;
+        init_rig(&r, visits[i].moves, 1);
+        r.record[DIM] = 1e3f;
+        assert_close(visit(&r, 3), 0.0, 1e-12);
+        assert_close((double)r.record[DIM], 1e3 * exp(visits[i].gain * -0.574), 1e-3);
+        clear_rig(&r);
+    }
+}
+
 /* With leapfrog steps the aim is that of Hamiltonian moves. */
 static void test_hamiltonian_aim(void **state)
 {
@@ -147,9 +165,13 @@ static void test_lost_chain(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_record),           cmocka_unit_test(test_step_size_follows),
-        cmocka_unit_test(test_hamiltonian_aim),  cmocka_unit_test(test_begins_at_the_image),
-        cmocka_unit_test(test_noise_of_its_own), cmocka_unit_test(test_lost_chain),
+        cmocka_unit_test(test_record),
+        cmocka_unit_test(test_step_size_follows),
+        cmocka_unit_test(test_step_size_of_many_moves),
+        cmocka_unit_test(test_hamiltonian_aim),
+        cmocka_unit_test(test_begins_at_the_image),
+        cmocka_unit_test(test_noise_of_its_own),
+        cmocka_unit_test(test_lost_chain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

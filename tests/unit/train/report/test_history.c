@@ -35,6 +35,9 @@ static void add(ebmt__history *h, ebmt_metrics *log, int64_t i)
                            .displacement = displacement,
                            .acceptance = acceptance,
                            .level_matching = matching,
+                           .persistent = i >= 50,
+                           .persistent_gap = -(double)i,
+                           .persistent_acceptance = 0.5,
                            .seen = seen,
                            .validation_gap = i % 100 == 0 ? validation : NULL,
                            .validation_error = i % 100 == 0 ? validation : NULL};
@@ -73,6 +76,9 @@ static void test_short_run_is_kept_whole(void **state)
     assert_false(ebmt__history_at(h, EBMT_LEVEL_ACCEPTANCE, 2, 0, &x, &mean)); /* no moves */
     assert_true(ebmt__history_at(h, EBMT_LEVEL_MATCHING, 1, 0, &x, &mean) && mean == 0.25);
     assert_false(ebmt__history_at(h, EBMT_LEVEL_MATCHING, 2, 0, &x, &mean));
+    assert_false(ebmt__history_at(h, EBMT_PERSISTENT_GAP, 0, 48, &x, &mean)); /* none yet */
+    assert_true(ebmt__history_at(h, EBMT_PERSISTENT_GAP, 0, 99, &x, &mean) && mean == -100.0);
+    assert_true(ebmt__history_at(h, EBMT_PERSISTENT_ACCEPTANCE, 0, 99, &x, &mean) && mean == 0.5);
     ebmt__history_free(h);
 }
 

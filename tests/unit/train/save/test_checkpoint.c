@@ -322,12 +322,21 @@ static void test_another_network(void **state)
     expect_another(*state, make_state(N_PARAMS + 1, N_SPECTRAL, 6), "params");
 }
 
+/* So is one of a run without persistent chains, or of one from before there were any. */
+static void test_without_chains(void **state)
+{
+    ebmt_state bare = make_state(N_PARAMS, N_SPECTRAL, 5);
+    bare.size.chains = 0;
+    save(*state, 1);
+    expect_another(*state, bare, "chains");
+}
+
 /* A number that is none, in the last vector of a file that is whole otherwise. */
 static void test_not_finite(void **state)
 {
     ebmt_state s = make_state(N_PARAMS, N_SPECTRAL, 5);
     int notes;
-    s.watch[N_WATCH - 1] = NAN;
+    s.chains[N_CHAINS - 1] = NAN;
     assert_int_equal(ebmt_checkpoint_save(*state, &s, CONFIG, NULL), EBM_OK);
     assert_int_equal(load(*state, &notes, NULL), -EBM_ERR_NOT_FOUND);
     assert_int_equal(notes, 1);
@@ -404,6 +413,7 @@ int main(void)
         TEMP_DIR_TEST(test_none_is_whole),
         TEMP_DIR_TEST(test_another_network),
         TEMP_DIR_TEST(test_not_finite),
+        TEMP_DIR_TEST(test_without_chains),
         TEMP_DIR_TEST(test_cannot_save),
         TEMP_DIR_TEST(test_half_written_files_go),
         TEMP_DIR_TEST(test_no_memory),
