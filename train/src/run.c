@@ -11,7 +11,7 @@
 #include "ebm/memory.h"
 #include "report/history_read.h"
 #include "report/report_sheets.h"
-#include "save/checkpoint.h"
+#include "save/checkpoint_dir.h"
 #include "save/manifest_facts.h"
 #include "save/out_lock.h"
 #include "run_internal.h"

@@ -13,7 +13,7 @@
 #include "ebm/memory.h"
 #include "ebmm/models.h"
 #include "report/progress.h"
-#include "save/checkpoint.h"
+#include "save/checkpoint_dir.h"
 
 /* Points are read from no file, and have a network of their own. */
 static ebm_status check_toy(const ebmt_train_args *a, ebm_error *err)

@@ -1,24 +1,18 @@
 /* Checkpoints: all of ebmt_state in one safetensors file, with a digest of everything in it.
  * Knows files and vectors; has never heard of networks, losses or what the configuration says. */
-#include <dirent.h>
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "checkpoint.h"
+#include "checkpoint_dir.h"
 #include "ebm/io.h"
 #include "ebm/memory.h"
 #include "ebmt/train.h"
 
 #define FORMAT_NAME "ebm-checkpoint-2"
-#define NAME_PREFIX "checkpoint-"
-#define NAME_SUFFIX ".safetensors"
-#define KEEP        2
-#define MAX_LISTED  100000
 /* Far more than the vectors of any network and chains that one machine trains. */
 #define MAX_FILE_BYTES ((size_t)64 << 30)
 #define N_VECTORS      8
@@ -45,97 +39,6 @@ static void list_vectors(const ebmt_state *s, vector v[N_VECTORS])
         {"chains", "sha256.chains", s->chains, s->size.chains},
     };
     memcpy(v, all, sizeof all);
-}
-
-/* --- names of files ------------------------------------------------------------------------ */
-
-/* Returns the iteration that a file name stands for, or -1. Only the spelling that we write is
- * accepted, so that no two names mean the same iteration. */
-static int64_t parse_name(const char *name)
-{
-    char again[64];
-    char *end;
-    if (strncmp(name, NAME_PREFIX, strlen(NAME_PREFIX)) != 0)
-        return -1;
-    errno = 0;
-    long long value = strtoll(name + strlen(NAME_PREFIX), &end, 10);
-    if (errno != 0 || value < 0 || strcmp(end, NAME_SUFFIX) != 0)
-        return -1;
-    (void)snprintf(again, sizeof again, NAME_PREFIX "%lld" NAME_SUFFIX, value);
-    return strcmp(again, name) == 0 ? (int64_t)value : -1;
-}
-
-typedef struct name_list {
-    int64_t *iteration; /* newest first */
-    size_t n, room;
-} name_list;
-
-static ebm_status list_add(name_list *list, int64_t iteration, ebm_error *err)
-{
-    if (list->n == list->room) {
-        size_t room = list->room ? 2 * list->room : 16;
-        int64_t *grown = list->n < MAX_LISTED ? ebm_alloc(room, sizeof *grown) : NULL;
-        if (!grown)
-            return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "too many checkpoints to list");
-        if (list->n)
-            memcpy(grown, list->iteration, list->n * sizeof *grown);
-        ebm_free(list->iteration);
-        list->iteration = grown;
-        list->room = room;
-    }
-    list->iteration[list->n++] = iteration;
-    return EBM_OK;
-}
-
-static int newest_first(const void *a, const void *b)
-{
-    const int64_t *x = a, *y = b;
-    return (*x < *y) - (*x > *y);
-}
-
-static ebm_status list_dir(const char *dir, name_list *list, ebm_error *err)
-{
-    ebm_status st = EBM_OK;
-    const struct dirent *entry;
-    DIR *d = opendir(dir);
-    if (!d)
-        return ebm_error_set(err, errno == ENOENT ? EBM_ERR_NOT_FOUND : EBM_ERR_IO, dir,
-                             "cannot list the directory: %s", strerror(errno));
-    errno = 0;
-    while (st == EBM_OK && (entry = readdir(d)) != NULL) {
-        int64_t iteration = parse_name(entry->d_name);
-        if (iteration >= 0)
-            st = list_add(list, iteration, err);
-        errno = 0;
-    }
-    if (st == EBM_OK && errno != 0)
-        st = ebm_error_set(err, EBM_ERR_IO, dir, "cannot list the directory: %s", strerror(errno));
-    (void)closedir(d);
-    if (list->n > 1)
-        qsort(list->iteration, list->n, sizeof *list->iteration, newest_first);
-    return st;
-}
-
-static ebm_status make_path(const char *dir, int64_t iteration, char **path, ebm_error *err)
-{
-    size_t room = strlen(dir) + 64;
-    *path = ebm_alloc(room, 1);
-    if (!*path)
-        return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for a path");
-    (void)snprintf(*path, room, "%s/" NAME_PREFIX "%lld" NAME_SUFFIX, dir, (long long)iteration);
-    return EBM_OK;
-}
-
-ebm_status ebmt__checkpoint_newest(const char *dir, int64_t *iteration, ebm_error *err)
-{
-    name_list list = {NULL, 0, 0};
-    ebm_error inner = {0};
-    ebm_status st = list_dir(dir, &list, &inner);
-    *iteration = list.n ? list.iteration[0] : -1;
-    ebm_free(list.iteration);
-    if (st == EBM_ERR_NOT_FOUND)
-        return EBM_OK;
-    return st == EBM_OK ? EBM_OK : ebm_error_set(err, st, inner.where, "%s", inner.text);
 }
 
 /* --- metadata ------------------------------------------------------------------------------ */
@@ -196,44 +99,6 @@ static ebm_status fill_texts(const ebmt_state *s, const vector *v, const char *c
     return EBM_OK;
 }
 
-/* Removes all but the KEEP newest up to `iteration`. Files of later iterations are not ours to
- * judge. A file that cannot be removed costs room, nothing else, so errors are ignored. */
-static void remove_old(const char *dir, int64_t iteration)
-{
-    name_list list = {NULL, 0, 0};
-    size_t kept = 0;
-    if (list_dir(dir, &list, NULL) == EBM_OK) {
-        for (size_t i = 0; i < list.n; i++) {
-            char *path = NULL;
-            if (list.iteration[i] > iteration || kept++ < KEEP)
-                continue;
-            if (make_path(dir, list.iteration[i], &path, NULL) == EBM_OK)
-                (void)unlink(path);
-            ebm_free(path);
-        }
-    }
-    ebm_free(list.iteration);
-}
-
-/* Names that ebm_file_write() gives to files before they are whole. */
-static bool is_half_written(const char *name)
-{
-    size_t n = strlen(name);
-    return strncmp(name, ".ebm-", 5) == 0 && n > 4 && strcmp(name + n - 4, ".tmp") == 0;
-}
-
-void ebmt__checkpoint_sweep(const char *dir)
-{
-    const struct dirent *entry;
-    DIR *d = opendir(dir);
-    while (d && (entry = readdir(d)) != NULL) {
-        if (is_half_written(entry->d_name))
-            (void)unlinkat(dirfd(d), entry->d_name, 0);
-    }
-    if (d)
-        (void)closedir(d);
-}
-
 /* An empty vector has no bytes to store: safetensors readers disagree about tensors of size 0. */
 static size_t fill_items(const vector *v, ebm_st_item *items)
 {
@@ -263,12 +128,12 @@ ebm_status ebmt_checkpoint_save(const char *dir, const ebmt_state *state, const 
     st = ebm_safetensors_build(items, fill_items(v, items), t.pair, t.n, &data, &size, err);
     if (st != EBM_OK)
         goto out;
-    st = make_path(dir, state->iteration, &path, err);
+    st = ebmt__checkpoint_path(dir, state->iteration, &path, err);
     if (st != EBM_OK)
         goto out;
     st = ebm_file_write(path, data, size, err);
     if (st == EBM_OK)
-        remove_old(dir, state->iteration);
+        ebmt__checkpoints_remove_old(dir, state->iteration);
 out:
     ebm_free(path);
     ebm_free(data);
@@ -488,16 +353,16 @@ ebm_status ebmt_checkpoint_load(const char *dir, ebmt_state *state, char **confi
                                 ebm_error *err)
 {
     const note_sink sink = {note, user};
-    name_list list = {NULL, 0, 0};
+    ebmt__checkpoint_list list = {NULL, 0, 0};
     *config_json = NULL;
-    ebm_status st = list_dir(dir, &list, err);
+    ebm_status st = ebmt__checkpoints_list(dir, &list, err);
     if (st != EBM_OK)
         goto out;
     st = EBM_ERR_NOT_FOUND;
     for (size_t i = 0; i < list.n && is_damage(st); i++) {
         char *path = NULL;
         ebm_error inner = {0};
-        st = make_path(dir, list.iteration[i], &path, &inner);
+        st = ebmt__checkpoint_path(dir, list.iteration[i], &path, &inner);
         if (st == EBM_OK)
             st = load_one(path, list.iteration[i], state, config_json, &inner);
         if (is_damage(st))

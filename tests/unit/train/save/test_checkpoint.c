@@ -16,7 +16,7 @@
 #include "ebm/memory.h"
 #include "ebmt/train.h"
 #include "fail_alloc.h"
-#include "save/checkpoint.h"
+#include "save/checkpoint_dir.h"
 #include "temp_dir.h"
 
 #define N_PARAMS   5
