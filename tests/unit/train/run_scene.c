@@ -24,6 +24,8 @@ ebmt_config run_config(ebmt_objective objective)
     c.step_rule = objective == EBMT_RECOVERY ? EBMT_STEPS_PAPER : EBMT_STEPS_VARIANCE;
     c.steps_low = 4;
     c.warm_start = 3;
+    c.persistent_moves = 1;
+    c.persistent_leapfrog = 2;
     c.iterations = 8;
     c.batch = 10;
     c.shards = 4;

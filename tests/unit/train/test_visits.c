@@ -21,8 +21,27 @@ static ebmt_config chains_config(void)
 {
     ebmt_config c = run_config(EBMT_MATCHING);
     c.persistent_chains = CHAINS;
-    c.persistent_leapfrog = 2;
     return c;
+}
+
+/* A run on bars. The trainer refers to what stands here. */
+typedef struct scene {
+    uint8_t pixels[RUN_IMAGES * RUN_DIM];
+    ebmt_dataset data;
+    ebmt__trainer *tr;
+} scene;
+
+static void step(scene *s, int iterations)
+{
+    for (int i = 0; i < iterations; i++)
+        assert_int_equal(ebmt__trainer_step(s->tr, NULL), EBM_OK);
+}
+
+static void start(scene *s, const ebmt_config *c, int iterations)
+{
+    s->data = run_bars(s->pixels);
+    assert_int_equal(run_trainer(c, &s->data, 2, &s->tr, NULL), EBM_OK);
+    step(s, iterations);
 }
 
 static const float *chain(const ebmt__trainer *tr, int k)
@@ -33,26 +52,24 @@ static const float *chain(const ebmt__trainer *tr, int k)
 /* Ten slots, fourteen chains: 0..9 first, then 10..13 and 0..5. */
 static void test_chains_take_turns(void **state)
 {
-    uint8_t pixels[RUN_IMAGES * RUN_DIM];
-    const ebmt_dataset data = run_bars(pixels);
+    scene s;
     const ebmt_config c = chains_config();
     float before[CHAINS * RECORD];
-    ebmt__trainer *tr = NULL;
     (void)state;
-    assert_int_equal(run_trainer(&c, &data, 2, &tr, NULL), EBM_OK);
-    assert_int_equal(tr->state.size.chains, CHAINS * RECORD);
-    assert_int_equal(ebmt__trainer_step(tr, NULL), EBM_OK);
+    start(&s, &c, 1);
+    assert_int_equal(s.tr->state.size.chains, CHAINS * RECORD);
     for (int k = 0; k < CHAINS; k++)
-        assert_true((chain(tr, k)[RUN_DIM] > 0.0f) == (k < 10));
-    memcpy(before, tr->state.chains, sizeof before);
-    assert_int_equal(ebmt__trainer_step(tr, NULL), EBM_OK);
+        assert_true((chain(s.tr, k)[RUN_DIM] > 0.0f) == (k < 10));
+    memcpy(before, s.tr->state.chains, sizeof before);
+    step(&s, 1);
     for (int k = 0; k < CHAINS; k++) {
-        const bool same = memcmp(before + k * RECORD, chain(tr, k), RECORD * sizeof(float)) == 0;
+        const bool same = memcmp(before + k * RECORD, chain(s.tr, k), RECORD * sizeof(float)) == 0;
         assert_true(same == (k > 5 && k < 10));
-        assert_true(chain(tr, k)[RUN_DIM] > 0.0f);
+        assert_true(chain(s.tr, k)[RUN_DIM] > 0.0f);
     }
-    assert_true(tr->stats.persistent_acceptance > 0.0 && tr->stats.persistent_acceptance <= 1.0);
-    ebmt__trainer_free(tr);
+    assert_true(s.tr->stats.persistent_acceptance > 0.0 &&
+                s.tr->stats.persistent_acceptance <= 1.0);
+    ebmt__trainer_free(s.tr);
 }
 
 /* More slots than chains: each is visited once. */
@@ -80,86 +97,75 @@ static double distance2(const float *y, const uint8_t *image, double scale)
 /* Chain k begins at image k n/N: after one visit no image with another bar is nearer. */
 static void test_each_has_its_image(void **state)
 {
-    uint8_t pixels[RUN_IMAGES * RUN_DIM];
-    const ebmt_dataset data = run_bars(pixels);
+    scene s;
     const ebmt_config c = chains_config();
-    ebmt__trainer *tr = NULL;
     (void)state;
-    assert_int_equal(run_trainer(&c, &data, 2, &tr, NULL), EBM_OK);
-    assert_int_equal(ebmt__trainer_step(tr, NULL), EBM_OK);
-    const double scale = tr->levels->scale[0] * tr->levels->abar[0];
+    start(&s, &c, 1);
+    const double scale = s.tr->levels->scale[0] * s.tr->levels->abar[0];
     for (int k = 0; k < 10; k++) {
         const int own = k * RUN_IMAGES / CHAINS;
-        const double near = distance2(chain(tr, k), pixels + own * RUN_DIM, scale);
+        const double near = distance2(chain(s.tr, k), s.pixels + own * RUN_DIM, scale);
         for (int i = 0; i < RUN_IMAGES; i++)
             if (i % RUN_SIDE != own % RUN_SIDE)
-                assert_true(near < distance2(chain(tr, k), pixels + i * RUN_DIM, scale));
+                assert_true(near < distance2(chain(s.tr, k), s.pixels + i * RUN_DIM, scale));
     }
-    ebmt__trainer_free(tr);
+    ebmt__trainer_free(s.tr);
 }
 
 /* Images that are mirrored half of the time have chains whose image is mirrored for good. */
 static void test_mirrored_images(void **state)
 {
-    uint8_t pixels[RUN_IMAGES * RUN_DIM], mirror[RUN_IMAGES * RUN_DIM];
-    const ebmt_dataset data = run_bars(pixels);
+    uint8_t mirror[RUN_IMAGES * RUN_DIM];
     ebmt_config c = chains_config();
-    ebmt__trainer *tr = NULL;
+    scene s;
     int mirrored = 0;
     (void)state;
-    for (int i = 0; i < RUN_IMAGES * RUN_DIM; i++)
-        mirror[i] = pixels[i - i % RUN_SIDE + RUN_SIDE - 1 - i % RUN_SIDE];
     c.flip = true;
-    assert_int_equal(run_trainer(&c, &data, 2, &tr, NULL), EBM_OK);
-    for (int i = 0; i < 2; i++) /* both times each has the same */
-        assert_int_equal(ebmt__trainer_step(tr, NULL), EBM_OK);
-    const double scale = tr->levels->scale[0] * tr->levels->abar[0];
+    start(&s, &c, 2); /* both times each has the same */
+    for (int i = 0; i < RUN_IMAGES * RUN_DIM; i++)
+        mirror[i] = s.pixels[i - i % RUN_SIDE + RUN_SIDE - 1 - i % RUN_SIDE];
+    const double scale = s.tr->levels->scale[0] * s.tr->levels->abar[0];
     for (int k = 0; k < CHAINS; k++) {
         const int own = k * RUN_IMAGES / CHAINS;
-        mirrored += distance2(chain(tr, k), mirror + own * RUN_DIM, scale) <
-                    distance2(chain(tr, k), pixels + own * RUN_DIM, scale);
+        mirrored += distance2(chain(s.tr, k), mirror + own * RUN_DIM, scale) <
+                    distance2(chain(s.tr, k), s.pixels + own * RUN_DIM, scale);
     }
     assert_in_range(mirrored, 3, CHAINS - 3);
-    ebmt__trainer_free(tr);
+    ebmt__trainer_free(s.tr);
 }
 
 static void test_failed_iteration_moves_none(void **state)
 {
-    uint8_t pixels[RUN_IMAGES * RUN_DIM];
-    const ebmt_dataset data = run_bars(pixels);
+    scene s;
     const ebmt_config c = chains_config();
     float before[CHAINS * RECORD];
-    ebmt__trainer *tr = NULL;
     (void)state;
-    assert_int_equal(run_trainer(&c, &data, 2, &tr, NULL), EBM_OK);
-    assert_int_equal(ebmt__trainer_step(tr, NULL), EBM_OK);
-    memcpy(before, tr->state.chains, sizeof before);
-    for (size_t i = 0; i < tr->state.size.params; i++)
-        tr->state.params[i] = NAN;
-    assert_int_equal(ebmt__trainer_step(tr, NULL), EBM_ERR_DIVERGED);
-    assert_memory_equal(before, tr->state.chains, sizeof before);
-    assert_int_equal(tr->state.iteration, 1);
-    ebmt__trainer_free(tr);
+    start(&s, &c, 1);
+    memcpy(before, s.tr->state.chains, sizeof before);
+    for (size_t i = 0; i < s.tr->state.size.params; i++)
+        s.tr->state.params[i] = NAN;
+    assert_int_equal(ebmt__trainer_step(s.tr, NULL), EBM_ERR_DIVERGED);
+    assert_memory_equal(before, s.tr->state.chains, sizeof before);
+    assert_int_equal(s.tr->state.iteration, 1);
+    ebmt__trainer_free(s.tr);
 }
 
 /* Mean difference of log densities, images less chains, over the last 100 of some iterations. */
 static double late_gap(double weight)
 {
     enum { ITERATIONS = 300 };
-    uint8_t pixels[RUN_IMAGES * RUN_DIM];
-    const ebmt_dataset data = run_bars(pixels);
+    scene s;
     ebmt_config c = chains_config();
-    ebmt__trainer *tr = NULL;
     double sum = 0.0;
     c.persistent_weight = weight;
     c.persistent_chains = 10;
     c.persistent_leapfrog = 8;
-    assert_int_equal(run_trainer(&c, &data, 2, &tr, NULL), EBM_OK);
+    start(&s, &c, 0);
     for (int i = 0; i < ITERATIONS; i++) {
-        assert_int_equal(ebmt__trainer_step(tr, NULL), EBM_OK);
-        sum += i >= ITERATIONS - 100 ? tr->stats.persistent_gap / 100.0 : 0.0;
+        step(&s, 1);
+        sum += i >= ITERATIONS - 100 ? s.tr->stats.persistent_gap / 100.0 : 0.0;
     }
-    ebmt__trainer_free(tr);
+    ebmt__trainer_free(s.tr);
     return sum;
 }
 

@@ -6,6 +6,7 @@
 
 #include "cli/cli.h"
 #include "cli/open_any.h"
+#include "ebm/mcmc.h"
 #include "ebm/memory.h"
 #include "ebm/model.h"
 #include "save/manifest_facts.h"
@@ -122,8 +123,8 @@ static const ebmt_option rows[] = {
      "persistent contrastive divergence at level 0 with so many chains; 0: none", false},
     {"--persistent-moves", EBMT_OPT_INT, CFG(persistent_moves), 1, 10000, NULL, "moves",
      "moves of such a chain when it is visited", false},
-    {"--persistent-leapfrog", EBMT_OPT_INT, CFG(persistent_leapfrog), 1, 64, NULL, "steps",
-     "leapfrog steps of such a move; 1 is MALA", false},
+    {"--persistent-leapfrog", EBMT_OPT_INT, CFG(persistent_leapfrog), 1, EBM_MCMC_MAX_LEAPFROG,
+     NULL, "steps", "leapfrog steps of such a move; 1 is MALA", false},
     {"--persistent-weight", EBMT_OPT_REAL, CFG(persistent_weight), 0, 1e6, NULL, "",
      "weight of what these chains teach against matching", false},
 

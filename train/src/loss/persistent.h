@@ -26,7 +26,8 @@ typedef struct ebmt__visit_plan {
  * for ever: the density does not stay either.
  * @shape y_plus [dim], record [ebmt__persistent_floats(dim)], work [4*dim]
  * @eq    pi(y) = exp(net(y, 0)/step2_0); docs/math/persistent_chains.md
- * Returns the mean acceptance probability, near 0.57 (MALA) or 0.65 once the step size is found. */
+ * Returns the mean acceptance probability, near 0.57 (MALA) or 0.65 once the step size is found;
+ * NaN if the state or its log density is no number. */
 double ebmt__persistent_moves(ebm_session *s, const ebmt__visit_plan *visit, uint32_t chain,
                               const float *y_plus, float *record, float *work);
 

@@ -25,7 +25,7 @@ mkdir "$work/data"
 plain="--data $work/data --ch 4 --ch-mult 1,2 --blocks 1 --schedule geometric --levels 3
     --langevin-steps 3 --objective hybrid --warm-start 2 --batch 10 --shards 4 --kernels ref
     --threads 1"
-small="$plain --validation-every 0 --clip 2 --flip --persistent-chains 14 --persistent-leapfrog 2"
+small="$plain --validation-every 0 --clip 2 --flip --persistent-chains 14 --persistent-moves 1 --persistent-leapfrog 2"
 points="--data toy:rings --ch 4 --ch-mult 1 --blocks 1 --activation silu --power-iterations 0
     --objective matching --batch 9 --shards 5 --kernels ref --threads 1"
 

@@ -23,7 +23,7 @@ train() {
     set -- "$1" --data "$work/data" --iterations 160 --checkpoint-every 2 --samples-every 40 \
         --ch 4 --ch-mult 1,2 --blocks 1 --schedule geometric --levels 3 --langevin-steps 3 \
         --objective hybrid --warm-start 40 --batch 10 --clip 2 --flip \
-        --persistent-chains 14 --persistent-leapfrog 2 --kernels ref --threads 2
+        --persistent-chains 14 --persistent-moves 1 --persistent-leapfrog 2 --kernels ref --threads 2
     ls "$1"/checkpoint-*.safetensors >/dev/null 2>&1 && set -- "$@" --resume
     out=$1
     shift
