@@ -12,7 +12,8 @@
 
 int32_t ebmt__visits(const ebmt_config *config)
 {
-    return config->persistent_chains < config->batch ? config->persistent_chains : config->batch;
+    const int32_t most = config->persistent_visits > 0 ? config->persistent_visits : config->batch;
+    return config->persistent_chains < most ? config->persistent_chains : most;
 }
 
 /* The chain that slot b visits in this iteration. */

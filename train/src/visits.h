@@ -5,7 +5,8 @@
 
 #include "trainer.h"
 
-/* Slots 0..n-1 of the batch visit a chain: each visits one, and the chains take turns. */
+/* Slots 0..n-1 of the batch visit a chain: each visits one, and the chains take turns. They are few
+ * where moves cost so much more than matching that it should have more images than they have. */
 int32_t ebmt__visits(const ebmt_config *config);
 
 /* Makes room. @err NOMEM */

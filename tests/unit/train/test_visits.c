@@ -72,12 +72,30 @@ static void test_chains_take_turns(void **state)
     ebmt__trainer_free(s.tr);
 }
 
+/* Five slots visit: 0..4, 5..9, then 10..13 and 0. */
+static void test_visits_of_some_slots(void **state)
+{
+    scene s;
+    ebmt_config c = chains_config();
+    (void)state;
+    c.persistent_visits = 5;
+    start(&s, &c, 2);
+    for (int k = 0; k < CHAINS; k++)
+        assert_true((chain(s.tr, k)[RUN_DIM] > 0.0f) == (k < 10));
+    step(&s, 1);
+    for (int k = 0; k < CHAINS; k++)
+        assert_true(chain(s.tr, k)[RUN_DIM] > 0.0f);
+    ebmt__trainer_free(s.tr);
+}
+
 /* More slots than chains: each is visited once. */
 static void test_fewer_chains_than_slots(void **state)
 {
     ebmt_config c = chains_config();
     (void)state;
     assert_int_equal(ebmt__visits(&c), 10);
+    c.persistent_visits = 4;
+    assert_int_equal(ebmt__visits(&c), 4);
     c.persistent_chains = 3;
     assert_int_equal(ebmt__visits(&c), 3);
     c.persistent_chains = 0;
@@ -182,6 +200,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_chains_take_turns),
+        cmocka_unit_test(test_visits_of_some_slots),
         cmocka_unit_test(test_fewer_chains_than_slots),
         cmocka_unit_test(test_each_has_its_image),
         cmocka_unit_test(test_mirrored_images),

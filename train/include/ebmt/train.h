@@ -74,6 +74,7 @@ typedef struct ebmt_config {
     double rl_weight_low;        /* ... times this at t = 0, the stiff level, ... */
     double rl_weight_top;        /* ... and times this at t = T-1, where matching knows least */
     int32_t persistent_chains;   /* at level 0, for persistent contrastive divergence; 0: none */
+    int32_t persistent_visits;   /* of them in an iteration; 0: as many as the batch has images */
     int32_t persistent_moves;    /* of a chain when it is visited, of ... */
     int32_t persistent_leapfrog; /* ... so many leapfrog steps; 1: MALA */
     double persistent_weight;    /* of its term against matching's */

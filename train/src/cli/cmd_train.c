@@ -32,8 +32,8 @@ static ebm_status check_toy(const ebmt_train_args *a, ebm_error *err)
 /* What is given and changes nothing is most often a mistake. */
 static ebm_status check_idle(const ebmt_train_args *a, ebm_error *err)
 {
-    static const char *const flags[] = {"--persistent-moves", "--persistent-leapfrog",
-                                        "--persistent-weight"};
+    static const char *const flags[] = {"--persistent-visits", "--persistent-moves",
+                                        "--persistent-leapfrog", "--persistent-weight"};
     if (a->config.persistent_chains > 0)
         return EBM_OK;
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)

@@ -118,6 +118,7 @@ ebm_status ebmt_config_check(const ebmt_config *c, ebm_error *err)
         {"rl-weight-low", c->rl_weight_low, 0, 1e6},
         {"rl-weight-top", c->rl_weight_top, 0, 1e6},
         {"persistent-chains", c->persistent_chains, 0, 65536},
+        {"persistent-visits", c->persistent_visits, 0, c->batch},
         {"persistent-moves", c->persistent_moves, 1, 10000},
         {"persistent-leapfrog", c->persistent_leapfrog, 1, EBM_MCMC_MAX_LEAPFROG},
         {"persistent-weight", c->persistent_weight, 0, 1e6},

@@ -85,6 +85,7 @@ static const field fields[] = {
 
 static const field persistent_fields[] = {
     {"persistent_chains", INT32, AT(persistent_chains), NULL},
+    {"persistent_visits", INT32, AT(persistent_visits), NULL},
     {"persistent_moves", INT32, AT(persistent_moves), NULL},
     {"persistent_leapfrog", INT32, AT(persistent_leapfrog), NULL},
     {"persistent_weight", REAL, AT(persistent_weight), NULL},

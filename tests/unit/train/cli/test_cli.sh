@@ -175,6 +175,7 @@ while read -r flag value; do # how persistent chains move, where there are none
     expect 64 train --data toy:rings --out "$work/no-points" --ch 4 --iterations 1 "$flag" "$value"
     says err "$flag: there are no --persistent-chains"
 done <<END
+--persistent-visits 2
 --persistent-moves 2
 --persistent-leapfrog 2
 --persistent-weight 2

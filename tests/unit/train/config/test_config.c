@@ -138,9 +138,9 @@ static void test_what_is_not_used_is_not_said(void **state)
 
 static void test_bounds(void **state)
 {
-    ebmt_config bad[17];
+    ebmt_config bad[18];
     (void)state;
-    for (int i = 0; i < 17; i++)
+    for (int i = 0; i < 18; i++)
         bad[i] = ebmt_config_default();
     bad[0].iterations = 0;
     bad[1].batch = 0;
@@ -160,7 +160,8 @@ static void test_bounds(void **state)
     bad[15].persistent_leapfrog = 65;
     ebmt_config_use_schedule(&bad[16], EBMT_SCHEDULE_LINEAR);
     bad[16].persistent_chains = 1;
-    for (int i = 0; i < 17; i++) {
+    bad[17].persistent_visits = bad[17].batch + 1; /* slots of the batch visit them */
+    for (int i = 0; i < 18; i++) {
         ebm_error err = {0};
         assert_int_equal(ebmt_config_check(&bad[i], &err), EBM_ERR_RANGE);
         assert_true(err.where[0] != 0);
