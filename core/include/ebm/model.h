@@ -12,6 +12,7 @@
 #include "ebm/status.h"
 
 #define EBM_MODEL_ID_MAX 64
+#define EBM_MAX_EXPERTS  8
 
 typedef struct ebm_model ebm_model;
 
@@ -46,6 +47,8 @@ typedef struct ebm_model_info {
     const ebm_levels *levels;
     const ebm_graph_info *graph;
     const ebm_kernels *kernels;
+    int32_t n_experts;                    /* sets of parameters, each with levels of its own */
+    int32_t expert_from[EBM_MAX_EXPERTS]; /* the lowest of them; the first is 0, ascending */
 } ebm_model_info;
 
 /* True for ^[a-z0-9][a-z0-9._-]{0,63}$ without "..": the only model ids there are. */
@@ -75,10 +78,20 @@ EBM_API EBM_MUST_CHECK ebm_status ebm_model_create(const char *id,
                                                    const ebm_kernels *kernels, ebm_model **out,
                                                    ebm_error *err);
 
-/* Replaces all parameters and prepares them again. Only for the owner of a model made by
- * ebm_model_create(), while no other thread uses it. @shape params [graph->n_params] */
+/* Replaces the parameters of the lowest expert (the only one, unless others were added) and
+ * prepares them again. Only for the owner of a model made by ebm_model_create(), while no other
+ * thread uses it. @shape params [graph->n_params] */
 EBM_API void ebm_model_set_params(ebm_model *m, const float *params);
-EBM_API const float *ebm_model_params(const ebm_model *m);
+
+/* Hands the levels from `from` on to another expert: the same graph with parameters of its own. A
+ * pass costs what it did, and the model holds more. Only for the owner, as above.
+ * @shape params [graph->n_params] @range from: above the lowest level of the last expert, under T
+ * @err RANGE, LIMIT (EBM_MAX_EXPERTS), NOMEM; the model is then as it was */
+EBM_API EBM_MUST_CHECK ebm_status ebm_model_add_expert(ebm_model *m, int32_t from,
+                                                       const float *params, ebm_error *err);
+
+/* The parameters that serve a level. @range level 0..T-1 @shape result [graph->n_params] */
+EBM_API const float *ebm_model_params(const ebm_model *m, int32_t level);
 
 EBM_API const ebm_model_info *ebm_model_describe(const ebm_model *m);
 EBM_API ebm_model *ebm_model_ref(ebm_model *m); /* returns m; thread-safe */

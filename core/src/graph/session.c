@@ -155,10 +155,16 @@ float ebm__head_value(const ebm_session *s, int32_t i, const float *sums)
     return (float)net;
 }
 
-float ebm_session_net(ebm_session *s, const float *x, int32_t level)
+static void set_level(ebm_session *s, int32_t level)
 {
     assert(level >= 0 && level < s->model->levels.count);
     s->level = level;
+    s->weights = &ebm__expert_at(s->model, level)->weights;
+}
+
+float ebm_session_net(ebm_session *s, const float *x, int32_t level)
+{
+    set_level(s, level);
     forward_pass(s, x, EBM_ALONE);
     return ebm__head_value(s, s->g->n_nodes - 1, s->work + s->plan.sums);
 }
@@ -324,8 +330,7 @@ static void run_gradient(ebm_session *s, gradient_job *job)
 float ebm_session_gradient(ebm_session *s, const float *x, int32_t level, float *grad)
 {
     gradient_job job = {.s = s, .x = x, .grad = grad};
-    assert(level >= 0 && level < s->model->levels.count);
-    s->level = level;
+    set_level(s, level);
     if (s->team && ebm_team_count(s->team) > 1)
         run_gradient(s, &job);
     else

@@ -17,6 +17,7 @@ struct ebm_session {
     const ebm_graph_info *g;
     const ebm_kernels *k;
     ebm__plan plan;
+    const ebm__weights *weights; /* those of the current level */
     float *work;    /* the workspace that the plan's offsets point into */
     ebm_team *team; /* who does the passes, or NULL: the caller alone */
     team_pace pace;
@@ -56,13 +57,13 @@ static inline float *tangent_of(ebm_session *s, int32_t node)
 
 static inline const float *packed_of(const ebm_session *s, int32_t node)
 {
-    return s->model->weights.packed + s->model->weights.packed_at[node];
+    return s->weights->packed + s->weights->packed_at[node];
 }
 
 /* Row of the current level: bias of a convolution, vector v of the head. */
 static inline const float *table_row(const ebm_session *s, int32_t node, int32_t channels)
 {
-    const ebm__weights *w = &s->model->weights;
+    const ebm__weights *w = s->weights;
     return w->table + w->table_at[node] + (size_t)s->level * (size_t)channels;
 }
 

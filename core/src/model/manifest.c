@@ -321,16 +321,42 @@ static ebm_status read_levels(const node *root, ebm_levels *out, ebm_error *err)
     return EBM_OK;
 }
 
+/* The lowest level of each expert, of which the first has level 0. One expert needs no field. */
+static ebm_status read_experts(const node *n, ebm__manifest *out, ebm_error *err)
+{
+    const json_t *from;
+    char at[32];
+    out->n_experts = 1;
+    out->expert_from[0] = 0;
+    if (json_object_get(n->object, "experts") == NULL) {
+        return EBM_OK;
+    }
+    TRY(find_array(n, "experts", 2, EBM_MAX_EXPERTS, &from, err));
+    const size_t count = json_array_size(from);
+    TRY(read_integers(n, "experts", count, 0, out->levels.count - 1, out->expert_from, err));
+    if (out->expert_from[0] != 0) {
+        return fail(err, EBM_ERR_RANGE, n, "experts/0", "must be 0");
+    }
+    for (size_t i = 1; i < count; i++) {
+        if (out->expert_from[i] <= out->expert_from[i - 1]) {
+            return fail(err, EBM_ERR_RANGE, n, element("experts", i, at), "must ascend");
+        }
+    }
+    out->n_experts = (int32_t)count;
+    return EBM_OK;
+}
+
+/* After the levels, of which experts have some each. */
 static ebm_status read_weights(const node *root, ebm__manifest *out, ebm_error *err)
 {
-    static const char *const known[] = {"sha256", NULL};
+    static const char *const known[] = {"sha256", "experts", NULL};
     node n;
     TRY(enter(root, "weights", known, &n, err));
     TRY(read_text(&n, "sha256", out->sha256, sizeof(out->sha256), err));
     if (strspn(out->sha256, "0123456789abcdef") != 64) {
         return fail(err, EBM_ERR_FORMAT, &n, "sha256", "must be 64 lower-case hex digits");
     }
-    return EBM_OK;
+    return read_experts(&n, out, err);
 }
 
 /* Facts for people: any JSON inside, but an object. */

@@ -20,6 +20,8 @@ typedef struct ebm__manifest {
     char title[128];
     char licence[64];
     char sha256[65];
+    int32_t n_experts; /* 1 if the text says nothing of experts */
+    int32_t expert_from[EBM_MAX_EXPERTS];
     ebm_network_config network;
     ebm_levels levels;
 } ebm__manifest;

@@ -68,15 +68,22 @@ static json_t *sampling_part(const ebm_levels *l)
                      l->predict ? json_true() : NULL);
 }
 
+/* One expert needs no field. */
+static json_t *weights_part(const ebm__manifest *m)
+{
+    return json_pack("{s:s, s:o*}", "sha256", m->sha256, "experts",
+                     m->n_experts > 1 ? integers(m->expert_from, (size_t)m->n_experts) : NULL);
+}
+
 /* All but the facts; NULL: no memory. */
 static json_t *document_of(const ebm__manifest *m)
 {
-    return json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:{s:s}}", "format",
+    return json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "format",
                      EBM__MANIFEST_FORMAT, "id", m->id, "version", m->version, "title", m->title,
                      "licence", m->licence, "architecture", m->network.architecture, "image",
                      image_part(&m->network), "network", network_part(&m->network), "levels",
                      levels_part(&m->levels), "sampling", sampling_part(&m->levels), "weights",
-                     "sha256", m->sha256);
+                     weights_part(m));
 }
 
 static ebm_status add_facts(json_t *document, const char *key, const char *text, ebm_error *err)
@@ -205,6 +212,10 @@ static ebm_status check_input(const ebm__manifest *m, ebm_error *err)
     if (c->activation != EBM_ACT_SILU && c->activation != EBM_ACT_LEAKY_RELU) {
         return ebm_error_set(err, EBM_ERR_RANGE, "/network/activation",
                              "must be leaky_relu or silu");
+    }
+    if (m->n_experts < 1 || m->n_experts > EBM_MAX_EXPERTS) {
+        return ebm_error_set(err, EBM_ERR_RANGE, "/weights/experts", "must be 1..%d",
+                             EBM_MAX_EXPERTS);
     }
     if (m->levels.count < 1 || m->levels.count > EBM_MAX_LEVELS) {
         return ebm_error_set(err, EBM_ERR_RANGE, "/levels/count", "must be 1..%d", EBM_MAX_LEVELS);

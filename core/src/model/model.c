@@ -1,6 +1,7 @@
 /* Models: opened from a directory or made of a graph; reference-counted, immutable while shared. */
 #include "model/model_internal.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +26,32 @@ bool ebm_model_id_valid(const char *id)
     return true;
 }
 
-/* Everything but the parameters' values. Takes the graph, also on error. */
+static void clear_expert(ebm__expert *e)
+{
+    ebm__weights_clear(&e->weights);
+    ebm_free(e->params);
+}
+
+/* Room for one more set of parameters, which serves the levels from `from` on. */
+static ebm_status make_expert(ebm_model *m, int32_t from, ebm_error *err)
+{
+    const ebm_graph_info *g = m->info.graph;
+    const int32_t i = m->info.n_experts;
+    ebm__expert e = {.params = ebm_alloc(g->n_params, sizeof *e.params)};
+    if (!e.params)
+        return ebm_error_set(err, EBM_ERR_NOMEM, "model", "no memory for the parameters");
+    ebm_status st = ebm__weights_init(g, m->info.kernels, m->levels.count, &e.weights, err);
+    if (st != EBM_OK) {
+        ebm_free(e.params);
+        return st;
+    }
+    m->expert[i] = e;
+    m->info.expert_from[i] = from;
+    m->info.n_experts = i + 1;
+    return EBM_OK;
+}
+
+/* Everything but the parameters' values, with one expert. Takes the graph, also on error. */
 static ebm_status make_model(ebm_graph *graph, const ebm_levels *levels, const ebm_kernels *kernels,
                              ebm_model **out, ebm_error *err)
 {
@@ -37,24 +63,18 @@ static ebm_status make_model(ebm_graph *graph, const ebm_levels *levels, const e
     }
     atomic_init(&m->references, 1);
     m->graph = graph;
-    const ebm_graph_info *g = ebm_graph_describe(graph);
-    m->params = ebm_alloc(g->n_params, sizeof *m->params);
-    if (!m->params) {
-        st = ebm_error_set(err, EBM_ERR_NOMEM, "model", "no memory for the parameters");
-        goto out;
-    }
+    m->info.graph = ebm_graph_describe(graph);
+    m->info.levels = &m->levels;
+    m->info.kernels = kernels;
     st = ebm_levels_copy(levels, &m->levels, err);
     if (st != EBM_OK)
         goto out;
     st = ebm_levels_digest(levels, m->info.levels_sha256, err);
     if (st != EBM_OK)
         goto out;
-    st = ebm__weights_init(g, kernels, levels->count, &m->weights, err);
+    st = make_expert(m, 0, err);
     if (st != EBM_OK)
         goto out;
-    m->info.graph = g;
-    m->info.levels = &m->levels;
-    m->info.kernels = kernels;
     *out = m;
     m = NULL;
 out:
@@ -79,15 +99,50 @@ ebm_status ebm_model_create(const char *id, const ebm_network_config *network, e
     return st;
 }
 
-void ebm_model_set_params(ebm_model *m, const float *params)
+static void prepare(ebm_model *m, int32_t expert)
 {
-    memcpy(m->params, params, m->info.graph->n_params * sizeof *params);
-    ebm__weights_prepare(&m->weights, m->info.graph, m->info.kernels, &m->levels, m->params);
+    ebm__weights_prepare(&m->expert[expert].weights, m->info.graph, m->info.kernels, &m->levels,
+                         m->expert[expert].params);
 }
 
-const float *ebm_model_params(const ebm_model *m)
+static void set_params(ebm_model *m, int32_t expert, const float *params)
 {
-    return m->params;
+    memcpy(m->expert[expert].params, params, m->info.graph->n_params * sizeof *params);
+    prepare(m, expert);
+}
+
+void ebm_model_set_params(ebm_model *m, const float *params)
+{
+    set_params(m, 0, params);
+}
+
+ebm_status ebm_model_add_expert(ebm_model *m, int32_t from, const float *params, ebm_error *err)
+{
+    const int32_t n = m->info.n_experts;
+    if (n >= EBM_MAX_EXPERTS)
+        return ebm_error_set(err, EBM_ERR_LIMIT, "experts", "at most %d", EBM_MAX_EXPERTS);
+    if (from <= m->info.expert_from[n - 1] || from >= m->levels.count)
+        return ebm_error_set(err, EBM_ERR_RANGE, "experts", "level %d must be %d..%d", (int)from,
+                             (int)m->info.expert_from[n - 1] + 1, (int)m->levels.count - 1);
+    ebm_status st = make_expert(m, from, err);
+    if (st == EBM_OK)
+        set_params(m, n, params);
+    return st;
+}
+
+const float *ebm_model_params(const ebm_model *m, int32_t level)
+{
+    assert(level >= 0 && level < m->levels.count);
+    return ebm__expert_at(m, level)->params;
+}
+
+const char *ebm__tensor_file_name(const char *name, int32_t expert, int32_t n_experts,
+                                  ebm__tensor_name out)
+{
+    if (n_experts == 1)
+        return name;
+    snprintf(out, sizeof(ebm__tensor_name), "expert%d.%s", (int)expert, name);
+    return out;
 }
 
 const ebm_model_info *ebm_model_describe(const ebm_model *m)
@@ -110,9 +165,9 @@ void ebm_model_unref(ebm_model *m)
 {
     if (!m || atomic_fetch_sub(&m->references, 1) != 1)
         return;
-    ebm__weights_clear(&m->weights);
+    for (int32_t i = 0; i < m->info.n_experts; i++)
+        clear_expert(&m->expert[i]);
     ebm_levels_clear(&m->levels);
-    ebm_free(m->params);
     ebm_graph_free(m->graph);
     free(m);
 }
@@ -130,31 +185,43 @@ static bool same_dims(const ebm_tensor_info *info, const ebm_st_tensor *t)
 }
 
 static ebm_status check_tensor(const ebm_safetensors *st, const ebm_tensor_info *info,
-                               ebm_error *err)
+                               const char *name, ebm_error *err)
 {
-    const ebm_st_tensor *t = ebm_safetensors_find(st, info->name);
+    const ebm_st_tensor *t = ebm_safetensors_find(st, name);
     if (!t)
-        return ebm_error_set(err, EBM_ERR_NOT_FOUND, info->name, "tensor is missing");
+        return ebm_error_set(err, EBM_ERR_NOT_FOUND, name, "tensor is missing");
     if (!same_dims(info, t))
-        return ebm_error_set(err, EBM_ERR_SHAPE, info->name, "tensor has another shape");
+        return ebm_error_set(err, EBM_ERR_SHAPE, name, "tensor has another shape");
     if (t->dtype != EBM_F32 && t->dtype != EBM_BF16)
-        return ebm_error_set(err, EBM_ERR_FORMAT, info->name, "weights must be F32 or BF16");
+        return ebm_error_set(err, EBM_ERR_FORMAT, name, "weights must be F32 or BF16");
     return EBM_OK;
 }
 
-/* Every tensor that the graph names must be there, and none may be left over. */
-static ebm_status check_tensors(const ebm_safetensors *st, const ebm_graph_info *g, ebm_error *err)
+/* Tensor k of all that the file must hold: those of one expert after those of another. */
+static const char *wanted_name(const ebm_graph_info *g, int32_t n_experts, int32_t k,
+                               ebm__tensor_name out)
 {
-    for (int32_t i = 0; i < g->n_tensors; i++) {
-        ebm_status status = check_tensor(st, &g->tensors[i], err);
+    return ebm__tensor_file_name(g->tensors[k % g->n_tensors].name, k / g->n_tensors, n_experts,
+                                 out);
+}
+
+/* Every tensor that the graph names must be there for every expert, and none may be left over. */
+static ebm_status check_tensors(const ebm_safetensors *st, const ebm_graph_info *g,
+                                int32_t n_experts, ebm_error *err)
+{
+    const int32_t n = g->n_tensors * n_experts;
+    ebm__tensor_name room;
+    for (int32_t k = 0; k < n; k++) {
+        ebm_status status = check_tensor(st, &g->tensors[k % g->n_tensors],
+                                         wanted_name(g, n_experts, k, room), err);
         if (status != EBM_OK)
             return status;
     }
     for (size_t i = 0; i < ebm_safetensors_count(st); i++) {
         const char *name = ebm_safetensors_at(st, i)->name;
         bool known = false;
-        for (int32_t k = 0; k < g->n_tensors && !known; k++)
-            known = strcmp(g->tensors[k].name, name) == 0;
+        for (int32_t k = 0; k < n && !known; k++)
+            known = strcmp(wanted_name(g, n_experts, k, room), name) == 0;
         if (!known)
             return ebm_error_set(err, EBM_ERR_FORMAT, name, "the network has no such tensor");
     }
@@ -167,10 +234,11 @@ typedef struct weights_file {
     ebm_safetensors *tensors;
 } weights_file;
 
-static ebm_status read_weights(const ebm_model_options *opt, const char *sha256,
+static ebm_status read_weights(const ebm_model_options *opt, const ebm__manifest *manifest,
                                const ebm_graph_info *g, weights_file *out, ebm_error *err)
 {
-    const size_t weights = g->n_params * sizeof(float) + EBM_SAFETENSORS_MAX_HEADER + 8;
+    const size_t n = (size_t)manifest->n_experts; /* few: no overflow */
+    const size_t weights = n * g->n_params * sizeof(float) + EBM_SAFETENSORS_MAX_HEADER + 8;
     const size_t max = weights < MAX_WEIGHTS_BYTES ? weights : MAX_WEIGHTS_BYTES;
     size_t size = 0;
     char digest[65];
@@ -178,11 +246,11 @@ static ebm_status read_weights(const ebm_model_options *opt, const char *sha256,
     if (st != EBM_OK)
         return st;
     ebm_sha256_hex(out->data, size, digest);
-    if (strcmp(digest, sha256) != 0)
+    if (strcmp(digest, manifest->sha256) != 0)
         return ebm_error_set(err, EBM_ERR_DIGEST, "model.safetensors",
                              "SHA-256 differs from /weights/sha256 of the manifest");
     st = ebm_safetensors_parse(out->data, size, &out->tensors, err);
-    return st == EBM_OK ? check_tensors(out->tensors, g, err) : st;
+    return st == EBM_OK ? check_tensors(out->tensors, g, manifest->n_experts, err) : st;
 }
 
 static void clear_weights(weights_file *file)
@@ -191,18 +259,31 @@ static void clear_weights(weights_file *file)
     ebm_free(file->data);
 }
 
-static ebm_status load_weights(const weights_file *file, ebm_model *m, ebm_error *err)
+/* Expert k, of which there is room for those before. */
+static ebm_status load_expert(const weights_file *file, const ebm__manifest *manifest, int32_t k,
+                              ebm_model *m, ebm_error *err)
 {
     const ebm_graph_info *g = m->info.graph;
-    for (int32_t i = 0; i < g->n_tensors; i++) {
+    ebm__tensor_name room;
+    ebm_status st = k == 0 ? EBM_OK : make_expert(m, manifest->expert_from[k], err);
+    for (int32_t i = 0; i < g->n_tensors && st == EBM_OK; i++) {
         const ebm_tensor_info *info = &g->tensors[i];
-        ebm_status st = ebm_st_to_float(ebm_safetensors_find(file->tensors, info->name),
-                                        info->count, m->params + info->offset, err);
-        if (st != EBM_OK)
-            return st;
+        const char *name = ebm__tensor_file_name(info->name, k, manifest->n_experts, room);
+        st = ebm_st_to_float(ebm_safetensors_find(file->tensors, name), info->count,
+                             m->expert[k].params + info->offset, err);
     }
-    ebm__weights_prepare(&m->weights, g, m->info.kernels, &m->levels, m->params);
-    return EBM_OK;
+    if (st == EBM_OK)
+        prepare(m, k);
+    return st;
+}
+
+static ebm_status load_weights(const weights_file *file, const ebm__manifest *manifest,
+                               ebm_model *m, ebm_error *err)
+{
+    ebm_status st = EBM_OK;
+    for (int32_t k = 0; k < manifest->n_experts && st == EBM_OK; k++)
+        st = load_expert(file, manifest, k, m, err);
+    return st;
 }
 
 static ebm_status build_graph(const ebm_model_options *opt, const ebm_network_config *network,
@@ -245,7 +326,7 @@ ebm_status ebm_model_open(const ebm_model_options *opt, ebm_model **out, ebm_err
     if (st != EBM_OK)
         goto out;
     /* a manifest of a few bytes may ask for gigabytes: the file that fills them must be there */
-    st = read_weights(opt, manifest.sha256, ebm_graph_describe(graph), &file, err);
+    st = read_weights(opt, &manifest, ebm_graph_describe(graph), &file, err);
     if (st != EBM_OK)
         goto out;
     st = make_model(graph, &manifest.levels, opt->kernels, &m, err);
@@ -253,7 +334,7 @@ ebm_status ebm_model_open(const ebm_model_options *opt, ebm_model **out, ebm_err
     if (st != EBM_OK)
         goto out;
     copy_facts(&manifest, &m->info);
-    st = load_weights(&file, m, err);
+    st = load_weights(&file, &manifest, m, err);
     if (st != EBM_OK)
         goto out;
     *out = m;

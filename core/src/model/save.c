@@ -24,17 +24,27 @@ static ebm_status build_weights(const ebm_model *m, unsigned char **data, size_t
 {
     const ebm_graph_info *g = m->info.graph;
     const ebm_st_pair metadata = {"format", "pt"}; /* what PyTorch users expect to find */
-    ebm_st_item *items = calloc((size_t)g->n_tensors, sizeof *items);
-    if (!items)
-        return ebm_error_set(err, EBM_ERR_NOMEM, "model.safetensors", "no memory");
-    for (int32_t i = 0; i < g->n_tensors; i++) {
-        const ebm_tensor_info *t = &g->tensors[i];
-        items[i] = (ebm_st_item){.name = t->name, .rank = t->rank, .values = m->params + t->offset};
-        for (int32_t d = 0; d < t->rank; d++)
-            items[i].dim[d] = t->dim[d];
+    const int32_t experts = m->info.n_experts;
+    const size_t tensors = (size_t)g->n_tensors, n = tensors * (size_t)experts;
+    ebm_st_item *items = calloc(n, sizeof *items);
+    ebm__tensor_name *names = calloc(n, sizeof *names);
+    ebm_status st = EBM_OK;
+    if (!items || !names) {
+        st = ebm_error_set(err, EBM_ERR_NOMEM, "model.safetensors", "no memory");
+        goto out;
     }
-    ebm_status st =
-        ebm_safetensors_build(items, (size_t)g->n_tensors, &metadata, 1, data, size, err);
+    for (size_t k = 0; k < n; k++) {
+        const int32_t expert = (int32_t)(k / tensors);
+        const ebm_tensor_info *t = &g->tensors[k % tensors];
+        items[k] = (ebm_st_item){.name = ebm__tensor_file_name(t->name, expert, experts, names[k]),
+                                 .rank = t->rank,
+                                 .values = m->expert[expert].params + t->offset};
+        for (int32_t d = 0; d < t->rank; d++)
+            items[k].dim[d] = t->dim[d];
+    }
+    st = ebm_safetensors_build(items, n, &metadata, 1, data, size, err);
+out:
+    free(names);
     free(items);
     return st;
 }
@@ -49,10 +59,12 @@ static const char *text_or_empty(const char *text)
 ebm_status ebm_model_save(const ebm_model *m, const ebm_manifest_extra *extra, const char *dir,
                           ebm_error *err)
 {
-    ebm__manifest manifest = {.network = m->info.network, .levels = m->levels};
+    ebm__manifest manifest = {
+        .network = m->info.network, .levels = m->levels, .n_experts = m->info.n_experts};
     unsigned char *weights = NULL;
     char *json = NULL;
     size_t weights_size = 0, size = 0;
+    memcpy(manifest.expert_from, m->info.expert_from, sizeof manifest.expert_from);
     snprintf(manifest.id, sizeof manifest.id, "%s", m->info.id);
     snprintf(manifest.version, sizeof manifest.version, "%s", text_or_empty(extra->version));
     snprintf(manifest.title, sizeof manifest.title, "%s", text_or_empty(extra->title));

@@ -106,7 +106,7 @@ static void test_attention_is_a_residual(void **state)
                         calloc(g[1]->n_params, sizeof(float))};
     assert_non_null(params[0]);
     assert_non_null(params[1]);
-    memcpy(params[0], ebm_model_params(m[0]), g[0]->n_params * sizeof(float));
+    memcpy(params[0], ebm_model_params(m[0], 0), g[0]->n_params * sizeof(float));
     size_t at = 0; /* of the network without, whose tensors come in the same order */
     for (int32_t i = 0; i < g[0]->n_tensors; i++) {
         const ebm_tensor_info *t = &g[0]->tensors[i];

@@ -93,7 +93,7 @@ static void test_energy_is_quadratic(void **state)
     float *params = malloc(g->n_params * sizeof *params);
     (void)state;
     assert_non_null(params);
-    memcpy(params, ebm_model_params(m), g->n_params * sizeof *params);
+    memcpy(params, ebm_model_params(m, 0), g->n_params * sizeof *params);
     for (int32_t i = 0; i < g->n_tensors; i++) {
         const ebm_tensor_info *t = &g->tensors[i];
         if (strstr(t->name, "gain") || strstr(t->name, "bias"))

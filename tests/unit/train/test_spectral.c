@@ -39,7 +39,7 @@ static rig make_rig(void)
     r.used = floats(r.g->n_params);
     r.grad = floats(r.g->n_params);
     r.u = floats(r.s.n_u);
-    memcpy(r.params, ebm_model_params(r.m), r.g->n_params * sizeof(float));
+    memcpy(r.params, ebm_model_params(r.m, 0), r.g->n_params * sizeof(float));
     random_floats(32, 0, r.s.n_u, r.u);
     return r;
 }
@@ -181,7 +181,7 @@ static void test_off(void **state)
     const ebm_network_config c = small_network();
     ebm_model *m = random_net(&c, kernel_set("ref"), 5);
     const ebm_graph_info *g = ebm_model_describe(m)->graph;
-    const float *params = ebm_model_params(m);
+    const float *params = ebm_model_params(m, 0);
     ebmt__spectral s;
     (void)state;
     assert_int_equal(ebmt__spectral_init(g, &s, NULL), EBM_OK);

@@ -64,6 +64,8 @@ typedef struct ebmt_config {
     bool paired_noise;       /* ... with paired noise (ebm/levels.h) ... */
     bool predict;            /* ... from predicted beginnings (ebm/levels.h) */
     ebmt_objective objective;
+    int32_t lowest_level;  /* levels that are trained: from this one ... */
+    int32_t highest_level; /* ... to this one; -1: to the top */
     bool shared_noise;     /* pairs of variance-reduced noise, see ebmt__pair */
     double matching_reach; /* matching looks up to this part of the way from y to x_{t+1} */
     int64_t warm_start;    /* HYBRID: iterations of matching alone before it */

@@ -61,6 +61,7 @@ int ebmt__cmd_check(int argc, char **argv);
 int ebmt__cmd_bench(int argc, char **argv);
 int ebmt__cmd_eval2d(int argc, char **argv);
 int ebmt__cmd_inspect(int argc, char **argv);
+int ebmt__cmd_join(int argc, char **argv);
 int ebmt__cmd_jobs(int argc, char **argv);
 int ebmt__cmd_probe(int argc, char **argv);
 

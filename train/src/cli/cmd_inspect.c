@@ -87,6 +87,11 @@ static json_t *describe_network(const ebm_network_config *n)
     return out;
 }
 
+static size_t n_parameters(const ebm_model_info *m)
+{
+    return m->graph->n_params * (size_t)m->n_experts;
+}
+
 static json_t *describe(const ebm_model *model)
 {
     const ebm_model_info *m = ebm_model_describe(model);
@@ -100,8 +105,9 @@ static json_t *describe(const ebm_model *model)
     (void)json_object_set_new(out, "height", json_integer(m->network.height));
     (void)json_object_set_new(out, "channels", json_integer(m->network.channels));
     (void)json_object_set_new(out, "network", describe_network(&m->network));
-    (void)json_object_set_new(out, "parameters", json_integer((json_int_t)m->graph->n_params));
-    (void)json_object_set_new(out, "tensors", json_integer(m->graph->n_tensors));
+    (void)json_object_set_new(out, "parameters", json_integer((json_int_t)n_parameters(m)));
+    (void)json_object_set_new(out, "experts", ints(m->expert_from, m->n_experts));
+    (void)json_object_set_new(out, "tensors", json_integer((json_int_t)m->graph->n_tensors * m->n_experts));
     (void)json_object_set_new(out, "sha256", json_string(m->sha256));
     (void)json_object_set_new(out, "kernels", json_string(m->kernels->name));
     (void)json_object_set_new(out, "kernel_class", json_string(m->kernels->kernel_class));
@@ -132,6 +138,15 @@ static void print_levels(const ebm_levels *l)
                  l->a[0], l->sigma[0]);
 }
 
+static void print_experts(const ebm_model_info *m)
+{
+    (void)printf("experts       %d, for levels", m->n_experts);
+    for (int32_t i = 0; i < m->n_experts; i++)
+        (void)printf("%s %d..%d", i ? "," : "", m->expert_from[i],
+                     (i + 1 < m->n_experts ? m->expert_from[i + 1] : m->levels->count) - 1);
+    (void)putchar('\n');
+}
+
 static int print_text(const ebm_model *model)
 {
     const ebm_model_info *m = ebm_model_describe(model);
@@ -149,7 +164,10 @@ static int print_text(const ebm_model *model)
     (void)putchar('\n');
     (void)printf("image         %d x %d, %d channel%s\n", n->width, n->height, n->channels,
                  n->channels == 1 ? "" : "s");
-    (void)printf("parameters    %zu in %d tensors\n", m->graph->n_params, m->graph->n_tensors);
+    (void)printf("parameters    %zu in %d tensors\n", n_parameters(m),
+                 m->graph->n_tensors * m->n_experts);
+    if (m->n_experts > 1)
+        print_experts(m);
     (void)printf("sha256        %s\n", m->sha256);
     (void)printf("session       %zu bytes with kernels %s (%s)\n", ebm_session_bytes(model, NULL),
                  m->kernels->name, m->kernels->kernel_class);

@@ -25,6 +25,7 @@ ebmt_config ebmt_config_default(void)
         .steps_low = 30,
         .curvature_share = 0.5,
         .objective = EBMT_RECOVERY,
+        .highest_level = -1,
         .matching_reach = 1.0,
         .warm_start = 2000,
         .iterations = 100000,
@@ -111,6 +112,9 @@ ebm_status ebmt_config_check(const ebmt_config *c, ebm_error *err)
     const bound rows[] = {
         {"iterations", (double)c->iterations, 1, 1e9},
         {"batch", c->batch, 1, 65536},
+        {"lowest-level", c->lowest_level, 0, c->schedule.count - 1},
+        {"highest-level", c->highest_level, c->highest_level == -1 ? -1 : c->lowest_level,
+         c->schedule.count - 1},
         {"warm-start", (double)c->warm_start, 0, 1e9},
         {"matching-reach", c->matching_reach, 0, 1},
         {"rl-share", c->rl_share, 0, 1},
@@ -150,6 +154,9 @@ ebm_status ebmt_config_check(const ebmt_config *c, ebm_error *err)
         st = ebm_error_set(
             err, EBM_ERR_RANGE, "persistent-chains",
             "levels with normal transitions learn no density that chains could stay in");
+    if (st == EBM_OK && c->persistent_chains > 0 && c->lowest_level > 0)
+        st = ebm_error_set(err, EBM_ERR_RANGE, "persistent-chains",
+                           "their level, 0, is not trained (lowest-level)");
     return st;
 }
 

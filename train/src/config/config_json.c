@@ -92,12 +92,23 @@ static const field persistent_fields[] = {
 };
 #define N_PERSISTENT (sizeof persistent_fields / sizeof persistent_fields[0])
 
-/* With those written by hand. Attention and persistent chains are there only if there are any:
- * configurations from before there was a choice stay equal to those of today. */
+static const field range_fields[] = {
+    {"lowest_level", INT32, AT(lowest_level), NULL},
+    {"highest_level", INT32, AT(highest_level), NULL},
+};
+#define N_RANGE (sizeof range_fields / sizeof range_fields[0])
+
+static bool some_levels(const ebmt_config *c)
+{
+    return c->lowest_level > 0 || c->highest_level >= 0;
+}
+
+/* With those written by hand. Attention, persistent chains and a range of levels are there only if
+ * there are any: configurations from before there was a choice stay equal to those of today. */
 static size_t n_fields(const ebmt_config *c)
 {
     return N_FIELDS + 3 + (c->network.attention != 0) +
-           (c->persistent_chains > 0 ? N_PERSISTENT : 0);
+           (c->persistent_chains > 0 ? N_PERSISTENT : 0) + (some_levels(c) ? N_RANGE : 0);
 }
 
 /* Choice number i of a list "a|b|c", or an empty length. */
@@ -150,16 +161,22 @@ static json_t *network_to_json(const ebm_network_config *n, json_t *object)
     return object;
 }
 
+static void put_fields(const field *rows, size_t n, const ebmt_config *c, json_t *object)
+{
+    for (size_t i = 0; i < n; i++)
+        json_object_set_new(object, rows[i].name, value_to_json(&rows[i], c));
+}
+
 ebm_status ebmt_config_to_json(const ebmt_config *config, char **json, ebm_error *err)
 {
     *json = NULL;
     json_t *object = json_object();
     network_to_json(&config->network, object);
-    for (size_t i = 0; i < N_FIELDS; i++)
-        json_object_set_new(object, fields[i].name, value_to_json(&fields[i], config));
-    for (size_t i = 0; config->persistent_chains > 0 && i < N_PERSISTENT; i++)
-        json_object_set_new(object, persistent_fields[i].name,
-                            value_to_json(&persistent_fields[i], config));
+    put_fields(fields, N_FIELDS, config, object);
+    if (config->persistent_chains > 0)
+        put_fields(persistent_fields, N_PERSISTENT, config, object);
+    if (some_levels(config))
+        put_fields(range_fields, N_RANGE, config, object);
     bool complete = json_object_size(object) == n_fields(config);
     char *text = complete ? json_dumps(object, JSON_SORT_KEYS | JSON_REAL_PRECISION(17)) : NULL;
     json_decref(object);

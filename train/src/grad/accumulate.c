@@ -112,7 +112,7 @@ ebm_status ebmt_parameter_gradient(ebm_session *s, const float *x, int32_t level
         goto out;
     ebm_session_net(s, x, level);
     ebmt_grads_backward(&grads, s, weight);
-    st = ebmt_grads_finish(&grads, ebm_model_params(ebm_session_model(s)), one, err);
+    st = ebmt_grads_finish(&grads, ebm_model_params(ebm_session_model(s), level), one, err);
     for (size_t i = 0; st == EBM_OK && i < n; i++)
         grad[i] += one[i];
 out:

@@ -29,7 +29,8 @@ ebm_status ebmt__pair_make(const ebmt__draw *draw, int64_t index, uint32_t slot,
     const ebm_stream choice = {.seed = draw->seed, .purpose = EBM_PURPOSE_LEVEL, .chain = slot};
     const ebm_stream augment = {.seed = draw->seed, .purpose = EBM_PURPOSE_AUGMENT, .chain = slot};
     size_t n = (size_t)data->channels * (size_t)data->height * (size_t)data->width;
-    int32_t t = (int32_t)(ebm_rng_uniform(&choice, 0) * (double)levels->count);
+    const double drawn = (double)(draw->highest - draw->lowest + 1);
+    int32_t t = draw->lowest + (int32_t)(ebm_rng_uniform(&choice, 0) * drawn);
     float abar = (float)levels->abar[t], sbar = (float)levels->sbar[t];
     float a = (float)levels->a[t + 1], sigma = (float)levels->sigma[t + 1];
     float scale = (float)levels->scale[t];

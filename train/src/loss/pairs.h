@@ -29,7 +29,8 @@ uint64_t ebmt__iteration_seed(uint64_t seed, int64_t iteration);
 typedef struct ebmt__draw {
     const ebmt_dataset *data;
     const ebm_levels *levels;
-    uint64_t seed; /* ebmt__iteration_seed() */
+    int32_t lowest, highest; /* levels that are drawn, all as often */
+    uint64_t seed;           /* ebmt__iteration_seed() */
     bool flip;     /* mirror half of the images */
     bool shared;   /* one noise for both levels: x_{t+1} = abar_{t+1} x + sbar_{t+1} e1 */
 } ebmt__draw;

@@ -79,6 +79,8 @@ static void reads_facts_and_network(void **state)
     assert_int_equal(m.network.activation, EBM_ACT_LEAKY_RELU);
     assert_close(m.network.leaky_slope, 0.25, 0);
     assert_int_equal(m.network.attention, 0);
+    assert_int_equal(m.n_experts, 1);
+    assert_int_equal(m.expert_from[0], 0);
     ebm_levels_clear(&m.levels);
 }
 
@@ -247,6 +249,15 @@ static const struct {
     {HEX64, "abc", EBM_ERR_FORMAT, "/weights/sha256"},
     {HEX64, HEX64 "0", EBM_ERR_RANGE, "/weights/sha256"},
     {"0123456789abcdef", "0123456789ABCDEF", EBM_ERR_FORMAT, "/weights/sha256"},
+    {HEX64 "\"", HEX64 "\",\"experts\":[0,1]", EBM_OK, ""},
+    {HEX64 "\"", HEX64 "\",\"experts\":[0]", EBM_ERR_RANGE, "/weights/experts"},
+    {HEX64 "\"", HEX64 "\",\"experts\":[]", EBM_ERR_RANGE, "/weights/experts"},
+    {HEX64 "\"", HEX64 "\",\"experts\":[0,0,0,0,0,0,0,0,1]", EBM_ERR_RANGE, "/weights/experts"},
+    {HEX64 "\"", HEX64 "\",\"experts\":1", EBM_ERR_FORMAT, "/weights/experts"},
+    {HEX64 "\"", HEX64 "\",\"experts\":[1,1]", EBM_ERR_RANGE, "/weights/experts/0"},
+    {HEX64 "\"", HEX64 "\",\"experts\":[0,0]", EBM_ERR_RANGE, "/weights/experts/1"},
+    {HEX64 "\"", HEX64 "\",\"experts\":[0,2]", EBM_ERR_RANGE, "/weights/experts/1"},
+    {HEX64 "\"", HEX64 "\",\"experts\":[0,0.5]", EBM_ERR_FORMAT, "/weights/experts/1"},
     {"{\"fid\":10.5}", "10.5", EBM_ERR_FORMAT, "/quality"},
     {"[{\"x\":null}]", "[[[[[[[[]]]]]]]]", EBM_ERR_LIMIT, "model.json"},
     {"{\"format\"", "[{\"format\"", EBM_ERR_FORMAT, "model.json"},

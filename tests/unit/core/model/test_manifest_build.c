@@ -23,6 +23,7 @@ static const ebm__manifest facts = {
     .title = "A \"toy\" \xc3\xa4",
     .licence = "CC0-1.0",
     .sha256 = HEX64,
+    .n_experts = 1,
     .network = {.architecture = "drl-resnet",
                 .width = 28,
                 .height = 28,
@@ -247,6 +248,12 @@ static void refuses_what_the_reader_would_refuse(void **state)
     m = good;
     m.network.activation = EBM_ACT_RELU;
     expect_refusal(&m, NULL, EBM_ERR_RANGE, "/network/activation");
+    m = good;
+    m.n_experts = 9;
+    expect_refusal(&m, NULL, EBM_ERR_RANGE, "/weights/experts");
+    m = good;
+    m.n_experts = 2; /* both from level 0 */
+    expect_refusal(&m, NULL, EBM_ERR_RANGE, "/weights/experts/1");
     m = good;
     m.levels.noise_scale = NAN;
     expect_refusal(&m, NULL, EBM_ERR_RANGE, "/sampling/noise_scale");

@@ -94,7 +94,7 @@ static void test_round_trip(void **state)
     assert_int_equal(ebmm_model_open(f->dir, kernel_set("blas"), &m, NULL), EBM_OK);
     const ebm_model_info *a = ebm_model_describe(f->model), *b = ebm_model_describe(m);
     assert_int_equal(a->graph->n_params, b->graph->n_params);
-    assert_memory_equal(ebm_model_params(f->model), ebm_model_params(m),
+    assert_memory_equal(ebm_model_params(f->model, 0), ebm_model_params(m, 0),
                         a->graph->n_params * sizeof(float));
     assert_string_equal(b->id, "random");
     assert_string_equal(b->title, "A test");
@@ -171,7 +171,7 @@ static void write_changed(const fixture *f, const change *c, bool extra_tensor)
     ebm_st_item *items = calloc((size_t)g->n_tensors + 1, sizeof *items);
     float *params = malloc(g->n_params * sizeof *params);
     assert_true(items && params);
-    memcpy(params, ebm_model_params(f->model), g->n_params * sizeof *params);
+    memcpy(params, ebm_model_params(f->model, 0), g->n_params * sizeof *params);
     for (int32_t i = 0; i < g->n_tensors; i++) {
         const ebm_tensor_info *t = &g->tensors[i];
         bool chosen = c && strcmp(t->name, c->name) == 0;

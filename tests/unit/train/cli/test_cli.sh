@@ -44,7 +44,7 @@ for words in --help help -h --version; do
     is_silent err
     says out ebm
 done
-for command in train train-classifier eval eval2d sample inpaint mcmc interpolate energy likelihood check bench inspect probe; do
+for command in train train-classifier eval eval2d sample inpaint mcmc interpolate energy likelihood check bench inspect join probe; do
     expect 0 "$command" --help
     is_silent err
     says out "usage: ebm $command"
@@ -56,7 +56,7 @@ expect 64
 says err usage
 expect 64 nothing
 expect 64 --nothing
-for command in train train-classifier eval eval2d sample inpaint mcmc interpolate energy likelihood check bench inspect probe; do
+for command in train train-classifier eval eval2d sample inpaint mcmc interpolate energy likelihood check bench inspect join probe; do
     expect 64 "$command" --no-such-flag
     is_silent out
     says err "--no-such-flag"

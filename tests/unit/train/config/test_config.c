@@ -94,6 +94,7 @@ static void test_json(void **state)
     c.network.attention = 14;
     c.persistent_chains = 9;
     c.persistent_leapfrog = 3;
+    c.highest_level = 2;
     c.iterations = 5000000000;
     c.seed = 9007199254740991u;
     c.lr = 1.0 / 3.0;
@@ -111,6 +112,8 @@ static void test_json(void **state)
     assert_int_equal(whole(object, "attention"), 14);
     assert_int_equal(whole(object, "persistent_chains"), 9);
     assert_int_equal(whole(object, "persistent_leapfrog"), 3);
+    assert_int_equal(whole(object, "lowest_level"), 0);
+    assert_int_equal(whole(object, "highest_level"), 2);
     assert_int_equal(whole(object, "data_images"), 7);
     assert_int_equal(json_array_size(mult), 4);
     assert_int_equal(json_integer_value(json_array_get(mult, 3)), 7);
@@ -123,8 +126,8 @@ static void test_json(void **state)
     json_decref(object);
 }
 
-/* Checkpoints from before there were attention and persistent chains say nothing of them, and still
- * fit. */
+/* Checkpoints from before there were attention, persistent chains and ranges of levels say nothing of
+ * them, and still fit. */
 static void test_what_is_not_used_is_not_said(void **state)
 {
     const ebmt_config c = ebmt_config_default();
@@ -133,14 +136,16 @@ static void test_what_is_not_used_is_not_said(void **state)
     assert_null(json_object_get(object, "attention"));
     assert_null(json_object_get(object, "persistent_chains"));
     assert_null(json_object_get(object, "persistent_weight"));
+    assert_null(json_object_get(object, "lowest_level"));
+    assert_null(json_object_get(object, "highest_level"));
     json_decref(object);
 }
 
 static void test_bounds(void **state)
 {
-    ebmt_config bad[18];
+    ebmt_config bad[22];
     (void)state;
-    for (int i = 0; i < 18; i++)
+    for (int i = 0; i < 22; i++)
         bad[i] = ebmt_config_default();
     bad[0].iterations = 0;
     bad[1].batch = 0;
@@ -161,7 +166,12 @@ static void test_bounds(void **state)
     ebmt_config_use_schedule(&bad[16], EBMT_SCHEDULE_LINEAR);
     bad[16].persistent_chains = 1;
     bad[17].persistent_visits = bad[17].batch + 1; /* slots of the batch visit them */
-    for (int i = 0; i < 18; i++) {
+    bad[18].lowest_level = bad[18].schedule.count;
+    bad[19].highest_level = bad[19].schedule.count;
+    bad[20].lowest_level = 3;
+    bad[20].highest_level = 2;
+    bad[21].lowest_level = bad[21].persistent_chains = 1; /* they are at level 0 */
+    for (int i = 0; i < 22; i++) {
         ebm_error err = {0};
         assert_int_equal(ebmt_config_check(&bad[i], &err), EBM_ERR_RANGE);
         assert_true(err.where[0] != 0);

@@ -52,7 +52,7 @@ static rig make_rig(int which, ebm_act act, bool tangent)
     r.direction = floats(r.g->n_params);
     r.moved = floats(r.g->n_params);
     r.grad = floats(r.g->n_params);
-    memcpy(r.params, ebm_model_params(r.m), r.g->n_params * sizeof(float));
+    memcpy(r.params, ebm_model_params(r.m, 0), r.g->n_params * sizeof(float));
     assert_int_equal(ebm_session_create(r.m, &opt, &r.s, NULL), EBM_OK);
     return r;
 }

@@ -89,7 +89,7 @@ static void test_recovery_term(void **state)
     double plus = (double)ebm_session_net(r->s, r->y_plus, 2);
     assert_close(loss, minus - plus, 1e-12);
     assert_close(gap, plus - minus, 1e-12);
-    assert_int_equal(ebmt_grads_finish(&r->grads, ebm_model_params(r->m), r->got, NULL), EBM_OK);
+    assert_int_equal(ebmt_grads_finish(&r->grads, ebm_model_params(r->m, 0), r->got, NULL), EBM_OK);
     assert_int_equal(ebmt_parameter_gradient(r->s, r->y_minus, 2, (float)weight, r->want, NULL), 0);
     assert_int_equal(ebmt_parameter_gradient(r->s, r->y_plus, 2, (float)-weight, r->want, NULL), 0);
     assert_rel_l2(r->got, r->want, r->g->n_params, 1e-5);
@@ -222,7 +222,7 @@ static void test_matching_gradient_descends(void **state)
     size_t n = r->g->n_params;
     double square = 0.0;
     (void)state;
-    memcpy(r->want, ebm_model_params(r->m), n * sizeof *r->want);
+    memcpy(r->want, ebm_model_params(r->m, 0), n * sizeof *r->want);
     double before = ebmt__matching_term(r->s, r->levels, &r->pair, 1.0, &r->grads, r->work);
     assert_int_equal(ebmt_grads_finish(&r->grads, r->want, r->got, NULL), EBM_OK);
     for (size_t i = 0; i < n; i++)
@@ -256,7 +256,7 @@ static void test_matching_gradient_of_smooth_networks(void **state)
     const double h = 2e-3;
     (void)state;
     assert_non_null(direction);
-    memcpy(params, ebm_model_params(r->m), n * sizeof *params);
+    memcpy(params, ebm_model_params(r->m, 0), n * sizeof *params);
     ebmt__matching_term(r->s, r->levels, &r->pair, 1.0, &r->grads, r->work);
     assert_int_equal(ebmt_grads_finish(&r->grads, params, r->got, NULL), EBM_OK);
     for (uint32_t k = 0; k < 4; k++) {

@@ -53,11 +53,39 @@ static void free_rig(rig *r)
     ebm_free(r);
 }
 
+static void make_of(rig *r, uint64_t seed, uint32_t slot, int32_t lowest, int32_t highest)
+{
+    const ebmt__draw draw = {.data = &r->data,
+                             .levels = &r->levels,
+                             .lowest = lowest,
+                             .highest = highest,
+                             .seed = seed,
+                             .shared = r->shared};
+    assert_int_equal(ebmt__pair_make(&draw, 0, slot, r->buffer + 4 * DIM, &r->pair, NULL), EBM_OK);
+}
+
 static void make(rig *r, uint64_t seed, uint32_t slot)
 {
-    const ebmt__draw draw = {
-        .data = &r->data, .levels = &r->levels, .seed = seed, .shared = r->shared};
-    assert_int_equal(ebmt__pair_make(&draw, 0, slot, r->buffer + 4 * DIM, &r->pair, NULL), EBM_OK);
+    make_of(r, seed, slot, 0, r->levels.count - 1);
+}
+
+/* Of levels 2..4 each is drawn, a third of the time within 5 standard errors, and no other. */
+static void test_some_levels(void **state)
+{
+    enum { SLOTS = 300 };
+    int seen[6] = {0};
+    rig *r = make_rig();
+    (void)state;
+    for (uint32_t slot = 0; slot < SLOTS; slot++) {
+        make_of(r, 5, slot, 2, 4);
+        seen[r->pair.level]++;
+    }
+    assert_int_equal(seen[2] + seen[3] + seen[4], SLOTS);
+    for (int t = 2; t <= 4; t++)
+        assert_close(seen[t], SLOTS / 3.0, 5.0 * sqrt(SLOTS * 2.0 / 9.0));
+    make_of(r, 5, 0, 5, 5);
+    assert_int_equal(r->pair.level, 5);
+    free_rig(r);
 }
 
 /* y_plus = scale (abar x + sbar e1), x_next = a x_t + sigma e2: means and variances over pixels
@@ -150,6 +178,7 @@ static void test_paper_weights(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_some_levels),
         cmocka_unit_test(test_moments),
         cmocka_unit_test(test_shared_noise),
         cmocka_unit_test(test_pure_function),

@@ -1,0 +1,93 @@
+#!/bin/sh
+# Two models that know different noise levels become one: what it says of itself, whose tensors it
+# holds, that it draws, and what is refused.
+# usage: test_join.sh PATH_OF_EBM
+set -u
+
+ebm=${1:?path of ebm}
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+failed=0
+
+expect() {
+    want=$1
+    shift
+    "$ebm" "$@" >"$work/out" 2>"$work/err"
+    got=$?
+    [ "$got" -eq "$want" ] || { echo "ebm $*: status $got, not $want"; cat "$work/err"; failed=1; }
+}
+says() {
+    grep -qF -- "$2" "$work/$1" || { echo "$1 lacks: $2"; cat "$work/$1"; failed=1; }
+}
+train() { # NAME CH LEVELS FLAG...
+    out=$1 ch=$2 levels=$3
+    shift 3
+    expect 0 train --data toy:rings --out "$work/$out" --ch "$ch" --iterations 2 --batch 4 --kernels ref \
+        --schedule geometric --levels "$levels" --objective matching --title "Title of $out" "$@"
+}
+
+train low 4 4 --highest-level 1 --seed 1
+train high 4 4 --lowest-level 2 --seed 2
+train wide 8 4
+train other 4 5
+
+expect 0 join --low "$work/low" --high "$work/high" --from 2 --out "$work/both"
+expect 0 inspect "$work/both"
+says out "experts       2, for levels 0..1, 2..3"
+says out "title         Title of low"
+says out "version       2+2"
+expect 0 inspect --json "$work/both"
+says out '"id": "both"'
+expect 0 sample --models "$work" --model both --n 2 --seed 5 --out "$work/s" --kernels ref
+
+# joined again: the three parts have a level or two each; --high gives the levels from 1 to 3
+expect 0 join --low "$work/high" --high "$work/both" --from 1 --out "$work/three" --title Three --licence MIT
+expect 0 inspect "$work/three"
+says out "experts       3, for levels 0..0, 1..1, 2..3"
+says out "title         Three"
+says out "licence       MIT"
+
+python3 - "$work" <<'PY' || failed=1
+import json, struct, sys
+work = sys.argv[1]
+def tensors(name):
+    data = open(f"{work}/{name}/model.safetensors", "rb").read()
+    n = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8:8 + n])
+    header.pop("__metadata__")
+    return {k: data[8 + n + v["data_offsets"][0]:8 + n + v["data_offsets"][1]] for k, v in header.items()}
+parts = {name: tensors(name) for name in ("low", "high", "both", "three")}
+def same(whole, *names):
+    want = {f"expert{i}.{k}": v for i, name in enumerate(names) for k, v in parts[name].items()}
+    if parts[whole] != want:
+        sys.exit(f"{whole} does not hold the tensors of {names}")
+same("both", "low", "high")
+same("three", "high", "low", "high")
+training = json.load(open(f"{work}/both/model.json"))["training"]
+if training["joined_from"] != 2 or training["low"]["config"]["highest_level"] != 1 or \
+        training["high"]["config"]["lowest_level"] != 2 or "--seed 2" not in training["high"]["command"]:
+    sys.exit(f"training: {training}")
+PY
+
+refused() { # STATUS TEXT FLAG...
+    status=$1 text=$2
+    shift 2
+    expect "$status" join --out "$work/none" "$@"
+    says err "$text"
+    [ ! -e "$work/none" ] || { echo "writes what was refused"; failed=1; }
+}
+refused 64 "--from: must be" --low "$work/low" --high "$work/high" --from 0
+refused 65 "--from: there are levels 0..3" --low "$work/low" --high "$work/high" --from 4
+refused 65 "another network" --low "$work/low" --high "$work/wide" --from 2
+refused 65 "its noise levels or its sampling differ" --low "$work/low" --high "$work/other" --from 2
+refused 66 "--high: model.json: no such file" --low "$work/low" --high "$work/nothing" --from 2
+refused 64 "--title" --low "$work/low" --high "$work/high" --from 2 --title "two
+lines"
+expect 64 join --low "$work/low" --high "$work/high" --from 2 --out "$work/No Id"
+says err "model id"
+expect 64 train --data toy:rings --out "$work/again" --ch 4 --iterations 1 --schedule geometric --levels 4 \
+    --objective matching --init-from "$work/both"
+says err "joined of several"
+
+[ "$failed" -eq 0 ] && echo "test_join: ok"
+exit "$failed"
