@@ -22,7 +22,9 @@ static void round_trip(const ebm__manifest *m)
         abort();
     }
     const size_t n = (size_t)m->levels.count * sizeof(double);
-    if (strcmp(again.title, m->title) != 0 || memcmp(again.levels.step2, m->levels.step2, n) != 0 ||
+    if (again.n_experts != m->n_experts ||
+        memcmp(again.expert_from, m->expert_from, sizeof m->expert_from) != 0 ||
+        strcmp(again.title, m->title) != 0 || memcmp(again.levels.step2, m->levels.step2, n) != 0 ||
         memcmp(again.levels.sbar, m->levels.sbar, n) != 0) {
         abort();
     }

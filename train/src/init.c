@@ -112,31 +112,32 @@ void ebmt__init_weights(const ebm_graph_info *g, const ebmt__spectral *spectral,
     memcpy(state->ema_spectral_u, state->spectral_u, spectral->n_u * sizeof *state->spectral_u);
 }
 
-ebm_status ebmt__check_same_network(const ebm_graph_info *from, const ebm_graph_info *g,
-                                    ebm_error *err)
+static ebm_status check_same_network(const ebm_graph_info *from, const ebm_graph_info *g,
+                                     ebm_error *err)
 {
     for (int32_t i = 0; i < g->n_tensors; i++) {
         const ebm_tensor_info *a = &from->tensors[i], *b = &g->tensors[i];
         if (i >= from->n_tensors || strcmp(a->name, b->name) != 0 || a->rank != b->rank ||
             memcmp(a->dim, b->dim, sizeof a->dim) != 0)
             return ebm_error_set(err, EBM_ERR_SHAPE, b->name,
-                                 "that model has another network");
+                                 "the model to start from is another network");
     }
     if (from->n_tensors != g->n_tensors || from->act != g->act)
-        return ebm_error_set(err, EBM_ERR_SHAPE, "network",
-                             "that model has another network");
+        return ebm_error_set(err, EBM_ERR_SHAPE, "init-from",
+                             "the model to start from is another network");
     return EBM_OK;
 }
 
 ebm_status ebmt__init_from(const ebm_model *from, const ebm_graph_info *g, ebmt__spectral *spectral,
                            float *used, ebmt_state *state, ebm_error *err)
 {
-    ebm_status st = ebmt__check_same_network(ebm_model_describe(from)->graph, g, err);
+    ebm_status st = check_same_network(ebm_model_describe(from)->graph, g, err);
     if (st != EBM_OK)
         return st;
     if (ebm_model_describe(from)->n_experts > 1)
-        return ebm_error_set(err, EBM_ERR_ARG, "init-from",
-                             "the model to start from is joined of several; start from one of them");
+        return ebm_error_set(
+            err, EBM_ERR_ARG, "init-from",
+            "the model to start from is joined of several; start from one of them");
     memcpy(state->params, ebm_model_params(from, 0), g->n_params * sizeof *state->params);
     memcpy(state->ema, state->params, g->n_params * sizeof *state->ema);
     ebmt__spectral_apply(spectral, g, POWER_ITERATIONS, state->params, state->spectral_u, used);

@@ -15,14 +15,11 @@
 void ebmt__init_weights(const ebm_graph_info *g, const ebmt__spectral *spectral, uint64_t seed,
                         ebmt_state *state);
 
-/* @err SHAPE: `from` is another network than g; err->where names the first tensor that differs */
-EBM_MUST_CHECK ebm_status ebmt__check_same_network(const ebm_graph_info *from,
-                                                   const ebm_graph_info *g, ebm_error *err);
-
 /* Replaces params and averages by those of another model's, and turns the spectral vectors to
  * them. Saved weights are normalised already; doing it again changes those of a trained
  * network by some tenths of a per cent, the precision of power iterations.
- * @err as above; ARG: a model joined of several experts */
+ * @err SHAPE: another network; err->where names the first tensor that differs. ARG: a model of
+ *      several experts */
 EBM_MUST_CHECK ebm_status ebmt__init_from(const ebm_model *from, const ebm_graph_info *g,
                                           ebmt__spectral *spectral, float *used, ebmt_state *state,
                                           ebm_error *err);

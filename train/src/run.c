@@ -274,7 +274,8 @@ static ebm_status make_parts(ebmt__run *r, ebm_error *err)
     if (st == EBM_OK)
         st = make_watch(r, err);
     if (st == EBM_OK)
-        st = ebmt__history_create(r->tr->levels->count, &r->history, err);
+        st = ebmt__history_create(r->tr->config.lowest_level, ebmt__highest_level(r->tr),
+                                  &r->history, err);
     if (st == EBM_OK)
         st = ebmt_config_to_json(&r->tr->config, &r->config_json, err);
     return st;

@@ -63,18 +63,13 @@ static double rms_distance(const float *a, const float *b, size_t n)
     return sqrt(sum / (double)n);
 }
 
-static int32_t highest_level(const ebmt__trainer *tr)
-{
-    return tr->config.highest_level < 0 ? tr->levels->count - 1 : tr->config.highest_level;
-}
-
 static void draw_pair(void *user, int32_t b, int32_t worker)
 {
     ebmt__trainer *tr = user;
     const ebmt__draw draw = {.data = tr->data,
                              .levels = tr->levels,
                              .lowest = tr->config.lowest_level,
-                             .highest = highest_level(tr),
+                             .highest = ebmt__highest_level(tr),
                              .seed = tr->iteration_seed,
                              .flip = tr->config.flip,
                              .shared = tr->config.shared_noise};

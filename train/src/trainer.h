@@ -69,6 +69,12 @@ void ebmt__trainer_free(ebmt__trainer *tr); /* NULL allowed */
  *      of before */
 ebm_status ebmt__trainer_step(ebmt__trainer *tr, ebm_error *err);
 
+/* The highest level that is trained. */
+static inline int32_t ebmt__highest_level(const ebmt__trainer *tr)
+{
+    return tr->config.highest_level < 0 ? tr->levels->count - 1 : tr->config.highest_level;
+}
+
 /* Whether slot b of the batch is this process's work. */
 bool ebmt__trainer_owns(const ebmt__trainer *tr, int32_t b);
 

@@ -46,7 +46,8 @@ static void compare_images(void *user, int32_t i, int32_t worker)
     comparison *c = user;
     int32_t levels = c->tr->levels->count;
     ebm_status st = EBM_OK;
-    for (int32_t t = 0; t < levels && st == EBM_OK; t++) {
+    for (int32_t t = c->tr->config.lowest_level; t <= ebmt__highest_level(c->tr) && st == EBM_OK;
+         t++) {
         double ours = 0.0, other = 0.0;
         st = logp_of(c, c->tr->data, i, t, worker, &ours);
         if (st == EBM_OK)
@@ -100,8 +101,11 @@ ebm_status ebmt__validate(ebmt__trainer *tr, const ebmt_dataset *held_out, doubl
     } else {
         st = ebm_error_set(err, EBM_ERR_NOMEM, "validation", "no memory");
     }
-    for (int32_t t = 0; t < tr->levels->count && st == EBM_OK; t++)
-        mean_and_error(&c, t, &gap[t], &error[t]);
+    for (int32_t t = 0; t < tr->levels->count && st == EBM_OK; t++) {
+        gap[t] = error[t] = NAN;
+        if (t >= tr->config.lowest_level && t <= ebmt__highest_level(tr))
+            mean_and_error(&c, t, &gap[t], &error[t]);
+    }
     free(c.difference);
     free(c.error);
     return st;

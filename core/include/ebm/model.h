@@ -47,6 +47,7 @@ typedef struct ebm_model_info {
     const ebm_levels *levels;
     const ebm_graph_info *graph;
     const ebm_kernels *kernels;
+    size_t n_params;                      /* of all experts */
     int32_t n_experts;                    /* sets of parameters, each with levels of its own */
     int32_t expert_from[EBM_MAX_EXPERTS]; /* the lowest of them; the first is 0, ascending */
 } ebm_model_info;

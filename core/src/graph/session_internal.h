@@ -18,8 +18,8 @@ struct ebm_session {
     const ebm_kernels *k;
     ebm__plan plan;
     const ebm__weights *weights; /* those of the current level */
-    float *work;    /* the workspace that the plan's offsets point into */
-    ebm_team *team; /* who does the passes, or NULL: the caller alone */
+    float *work;                 /* the workspace that the plan's offsets point into */
+    ebm_team *team;              /* who does the passes, or NULL: the caller alone */
     team_pace pace;
     int32_t level, members;
     bool tangent;

@@ -71,8 +71,11 @@ static json_t *sampling_part(const ebm_levels *l)
 /* One expert needs no field. */
 static json_t *weights_part(const ebm__manifest *m)
 {
-    return json_pack("{s:s, s:o*}", "sha256", m->sha256, "experts",
-                     m->n_experts > 1 ? integers(m->expert_from, (size_t)m->n_experts) : NULL);
+    if (m->n_experts == 1) {
+        return json_pack("{s:s}", "sha256", m->sha256);
+    }
+    return json_pack("{s:s, s:o}", "sha256", m->sha256, "experts",
+                     integers(m->expert_from, (size_t)m->n_experts));
 }
 
 /* All but the facts; NULL: no memory. */

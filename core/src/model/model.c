@@ -48,6 +48,7 @@ static ebm_status make_expert(ebm_model *m, int32_t from, ebm_error *err)
     m->expert[i] = e;
     m->info.expert_from[i] = from;
     m->info.n_experts = i + 1;
+    m->info.n_params += g->n_params;
     return EBM_OK;
 }
 
@@ -136,12 +137,12 @@ const float *ebm_model_params(const ebm_model *m, int32_t level)
     return ebm__expert_at(m, level)->params;
 }
 
-const char *ebm__tensor_file_name(const char *name, int32_t expert, int32_t n_experts,
+const char *ebm__tensor_file_name(const char *name, int32_t from, int32_t n_experts,
                                   ebm__tensor_name out)
 {
     if (n_experts == 1)
         return name;
-    snprintf(out, sizeof(ebm__tensor_name), "expert%d.%s", (int)expert, name);
+    snprintf(out, sizeof(ebm__tensor_name), "from%d.%s", (int)from, name);
     return out;
 }
 
@@ -198,34 +199,42 @@ static ebm_status check_tensor(const ebm_safetensors *st, const ebm_tensor_info 
 }
 
 /* Tensor k of all that the file must hold: those of one expert after those of another. */
-static const char *wanted_name(const ebm_graph_info *g, int32_t n_experts, int32_t k,
+static const char *wanted_name(const ebm_graph_info *g, const ebm__manifest *manifest, int32_t k,
                                ebm__tensor_name out)
 {
-    return ebm__tensor_file_name(g->tensors[k % g->n_tensors].name, k / g->n_tensors, n_experts,
-                                 out);
+    return ebm__tensor_file_name(g->tensors[k % g->n_tensors].name,
+                                 manifest->expert_from[k / g->n_tensors], manifest->n_experts, out);
 }
 
-/* Every tensor that the graph names must be there for every expert, and none may be left over. */
-static ebm_status check_tensors(const ebm_safetensors *st, const ebm_graph_info *g,
-                                int32_t n_experts, ebm_error *err)
+/* Names are unique and those that are wanted are there: if there are more, this finds one. */
+static ebm_status name_stowaway(const ebm_safetensors *st, const ebm_graph_info *g,
+                                const ebm__manifest *manifest, ebm_error *err)
 {
-    const int32_t n = g->n_tensors * n_experts;
     ebm__tensor_name room;
-    for (int32_t k = 0; k < n; k++) {
-        ebm_status status = check_tensor(st, &g->tensors[k % g->n_tensors],
-                                         wanted_name(g, n_experts, k, room), err);
-        if (status != EBM_OK)
-            return status;
-    }
     for (size_t i = 0; i < ebm_safetensors_count(st); i++) {
         const char *name = ebm_safetensors_at(st, i)->name;
         bool known = false;
-        for (int32_t k = 0; k < n && !known; k++)
-            known = strcmp(wanted_name(g, n_experts, k, room), name) == 0;
+        for (int32_t k = 0; k < g->n_tensors * manifest->n_experts && !known; k++)
+            known = strcmp(wanted_name(g, manifest, k, room), name) == 0;
         if (!known)
             return ebm_error_set(err, EBM_ERR_FORMAT, name, "the network has no such tensor");
     }
     return EBM_OK;
+}
+
+/* Every tensor that the graph names must be there for every expert, and none may be left over. */
+static ebm_status check_tensors(const ebm_safetensors *st, const ebm_graph_info *g,
+                                const ebm__manifest *manifest, ebm_error *err)
+{
+    const int32_t n = g->n_tensors * manifest->n_experts;
+    ebm__tensor_name room;
+    for (int32_t k = 0; k < n; k++) {
+        ebm_status status =
+            check_tensor(st, &g->tensors[k % g->n_tensors], wanted_name(g, manifest, k, room), err);
+        if (status != EBM_OK)
+            return status;
+    }
+    return ebm_safetensors_count(st) == (size_t)n ? EBM_OK : name_stowaway(st, g, manifest, err);
 }
 
 /* The weights file, from its bytes to tensors that are those of the graph. */
@@ -250,7 +259,7 @@ static ebm_status read_weights(const ebm_model_options *opt, const ebm__manifest
         return ebm_error_set(err, EBM_ERR_DIGEST, "model.safetensors",
                              "SHA-256 differs from /weights/sha256 of the manifest");
     st = ebm_safetensors_parse(out->data, size, &out->tensors, err);
-    return st == EBM_OK ? check_tensors(out->tensors, g, manifest->n_experts, err) : st;
+    return st == EBM_OK ? check_tensors(out->tensors, g, manifest, err) : st;
 }
 
 static void clear_weights(weights_file *file)
@@ -268,7 +277,8 @@ static ebm_status load_expert(const weights_file *file, const ebm__manifest *man
     ebm_status st = k == 0 ? EBM_OK : make_expert(m, manifest->expert_from[k], err);
     for (int32_t i = 0; i < g->n_tensors && st == EBM_OK; i++) {
         const ebm_tensor_info *info = &g->tensors[i];
-        const char *name = ebm__tensor_file_name(info->name, k, manifest->n_experts, room);
+        const char *name =
+            ebm__tensor_file_name(info->name, manifest->expert_from[k], manifest->n_experts, room);
         st = ebm_st_to_float(ebm_safetensors_find(file->tensors, name), info->count,
                              m->expert[k].params + info->offset, err);
     }

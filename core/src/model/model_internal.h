@@ -21,9 +21,10 @@ struct ebm_model {
     ebm__expert expert[EBM_MAX_EXPERTS]; /* [info.n_experts], from info.expert_from */
 };
 
-/* Name of a tensor in the weights file: the graph's, behind "expert<i>." where there are several. */
+/* Name of a tensor in the weights file: the graph's, behind "from<lowest level>." where there are
+ * several experts, so that the file's digest tells who has which levels. */
 typedef char ebm__tensor_name[EBM_TENSOR_NAME_MAX + 24];
-const char *ebm__tensor_file_name(const char *name, int32_t expert, int32_t n_experts,
+const char *ebm__tensor_file_name(const char *name, int32_t from, int32_t n_experts,
                                   ebm__tensor_name out);
 
 /* The expert that serves a level. */

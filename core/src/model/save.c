@@ -36,9 +36,10 @@ static ebm_status build_weights(const ebm_model *m, unsigned char **data, size_t
     for (size_t k = 0; k < n; k++) {
         const int32_t expert = (int32_t)(k / tensors);
         const ebm_tensor_info *t = &g->tensors[k % tensors];
-        items[k] = (ebm_st_item){.name = ebm__tensor_file_name(t->name, expert, experts, names[k]),
-                                 .rank = t->rank,
-                                 .values = m->expert[expert].params + t->offset};
+        items[k] = (ebm_st_item){
+            .name = ebm__tensor_file_name(t->name, m->info.expert_from[expert], experts, names[k]),
+            .rank = t->rank,
+            .values = m->expert[expert].params + t->offset};
         for (int32_t d = 0; d < t->rank; d++)
             items[k].dim[d] = t->dim[d];
     }

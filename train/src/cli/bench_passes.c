@@ -163,16 +163,15 @@ static void head_json(const bench *b)
     (void)printf("{\"model\":\"%s\",\"kernels\":\"%s\",\"kernel_class\":\"%s\",\"threads\":%d,"
                  "\"batch\":%d,\"parameters\":%zu,\"gradient_mflop\":%.6g,\"session_bytes\":%zu",
                  m->id, m->kernels->name, m->kernels->kernel_class, b->args->threads,
-                 b->args->batch, m->graph->n_params, ebmt__bench_flop(m->graph) * 1e-6,
+                 b->args->batch, m->n_params, ebmt__bench_flop(m->graph) * 1e-6,
                  ebm_session_bytes(b->model, NULL));
 }
 
 static void head_text(const bench *b)
 {
     const ebm_model_info *m = ebm_model_describe(b->model);
-    (void)printf("%s: %zu parameters, kernels %s (%s), %d threads, batch %d\n", m->id,
-                 m->graph->n_params, m->kernels->name, m->kernels->kernel_class, b->args->threads,
-                 b->args->batch);
+    (void)printf("%s: %zu parameters, kernels %s (%s), %d threads, batch %d\n", m->id, m->n_params,
+                 m->kernels->name, m->kernels->kernel_class, b->args->threads, b->args->batch);
     (void)printf("session   %zu bytes per thread, %.4g MFLOP of convolutions per gradient\n",
                  ebm_session_bytes(b->model, NULL), ebmt__bench_flop(m->graph) * 1e-6);
 }

@@ -87,11 +87,6 @@ static json_t *describe_network(const ebm_network_config *n)
     return out;
 }
 
-static size_t n_parameters(const ebm_model_info *m)
-{
-    return m->graph->n_params * (size_t)m->n_experts;
-}
-
 static json_t *describe(const ebm_model *model)
 {
     const ebm_model_info *m = ebm_model_describe(model);
@@ -105,9 +100,10 @@ static json_t *describe(const ebm_model *model)
     (void)json_object_set_new(out, "height", json_integer(m->network.height));
     (void)json_object_set_new(out, "channels", json_integer(m->network.channels));
     (void)json_object_set_new(out, "network", describe_network(&m->network));
-    (void)json_object_set_new(out, "parameters", json_integer((json_int_t)n_parameters(m)));
+    (void)json_object_set_new(out, "parameters", json_integer((json_int_t)m->n_params));
     (void)json_object_set_new(out, "experts", ints(m->expert_from, m->n_experts));
-    (void)json_object_set_new(out, "tensors", json_integer((json_int_t)m->graph->n_tensors * m->n_experts));
+    (void)json_object_set_new(out, "tensors",
+                              json_integer((json_int_t)m->graph->n_tensors * m->n_experts));
     (void)json_object_set_new(out, "sha256", json_string(m->sha256));
     (void)json_object_set_new(out, "kernels", json_string(m->kernels->name));
     (void)json_object_set_new(out, "kernel_class", json_string(m->kernels->kernel_class));
@@ -164,7 +160,7 @@ static int print_text(const ebm_model *model)
     (void)putchar('\n');
     (void)printf("image         %d x %d, %d channel%s\n", n->width, n->height, n->channels,
                  n->channels == 1 ? "" : "s");
-    (void)printf("parameters    %zu in %d tensors\n", n_parameters(m),
+    (void)printf("parameters    %zu in %d tensors\n", m->n_params,
                  m->graph->n_tensors * m->n_experts);
     if (m->n_experts > 1)
         print_experts(m);

@@ -9,7 +9,7 @@
 #include "ebm/io.h"
 #include "ebm/memory.h"
 #include "ebmm/models.h"
-#include "init.h"
+#include "save/checkpoint_dir.h"
 #include "save/manifest_facts.h"
 
 #define MANIFEST_MAX_BYTES ((size_t)256 << 10)
@@ -17,7 +17,7 @@
 typedef struct join_args {
     const char *low, *high, *out;
     int32_t from;
-    const char *title, *licence;
+    const char *version, *title, *licence;
 } join_args;
 
 #define AT(member) offsetof(join_args, member)
@@ -29,8 +29,11 @@ static const ebmt_option rows[] = {
     {"--from", EBMT_OPT_INT, AT(from), 1, 1023, NULL, "level", "the lowest level of --high", true},
     {"--out", EBMT_OPT_STRING, AT(out), 0, 0, NULL, "DIR",
      "directory of the model; its last part is the id", true},
+    {"--model-version", EBMT_OPT_STRING, AT(version), 0, 0, NULL, "TEXT",
+     "what the manifest says as its version", false},
     {"--title", EBMT_OPT_STRING, AT(title), 0, 0, NULL, "TEXT", "absent: that of --low", false},
-    {"--licence", EBMT_OPT_STRING, AT(licence), 0, 0, NULL, "TEXT", "absent: that of --low", false},
+    {"--licence", EBMT_OPT_STRING, AT(licence), 0, 0, NULL, "TEXT", "absent: that of both parts",
+     false},
 };
 
 static const ebmt_command command = {
@@ -51,25 +54,61 @@ static ebm_status check_args(const join_args *a, ebm_error *err)
     if (!ebmt__id_of_path(a->out, id))
         return ebm_error_set(err, EBM_ERR_ARG, "--out",
                              "its last part must be a model id: small letters, digits, . _ -");
-    ebm_status st =
-        ebmt__manifest_text_check("--title", a->title, sizeof((ebm_model_info *)0)->title, err);
+    ebm_status st = ebmt__manifest_text_check("--model-version", a->version,
+                                              sizeof((ebm_model_info *)0)->version, err);
+    if (st == EBM_OK)
+        st =
+            ebmt__manifest_text_check("--title", a->title, sizeof((ebm_model_info *)0)->title, err);
     if (st == EBM_OK)
         st = ebmt__manifest_text_check("--licence", a->licence,
                                        sizeof((ebm_model_info *)0)->licence, err);
     return st;
 }
 
+static bool same_network(const ebm_network_config *a, const ebm_network_config *b)
+{
+    bool same = strcmp(a->architecture, b->architecture) == 0 && a->width == b->width &&
+                a->height == b->height && a->channels == b->channels && a->ch == b->ch &&
+                a->n_mult == b->n_mult && a->num_res_blocks == b->num_res_blocks &&
+                a->activation == b->activation && a->attention == b->attention &&
+                memcmp(&a->leaky_slope, &b->leaky_slope, sizeof a->leaky_slope) == 0;
+    for (int32_t i = 0; same && i < a->n_mult; i++)
+        same = a->ch_mult[i] == b->ch_mult[i];
+    return same;
+}
+
 /* Experts hand each other states of the ladder, so they need the same one, and the same graph. */
 static ebm_status check_parts(const join *j, ebm_error *err)
 {
     const ebm_model_info *low = ebm_model_describe(j->low), *high = ebm_model_describe(j->high);
+    if (!same_network(&low->network, &high->network))
+        return ebm_error_set(err, EBM_ERR_SHAPE, "--high", "another network than that of --low");
     if (strcmp(low->levels_sha256, high->levels_sha256) != 0)
         return ebm_error_set(err, EBM_ERR_SHAPE, "--high",
                              "its noise levels or its sampling differ from those of --low");
     if (j->args->from >= low->levels->count)
         return ebm_error_set(err, EBM_ERR_RANGE, "--from", "there are levels 0..%d",
                              (int)low->levels->count - 1);
-    return ebmt__check_same_network(high->graph, low->graph, err);
+    if (!j->args->licence && strcmp(low->licence, high->licence) != 0)
+        return ebm_error_set(err, EBM_ERR_ARG, "--licence",
+                             "is required: those of --low and --high differ");
+    return EBM_OK;
+}
+
+/* Parts are hours of work: a forgotten flag must not put the whole in the place of one. */
+static ebm_status check_out(const join_args *a, ebm_error *err)
+{
+    unsigned char *text = NULL;
+    size_t size = 0;
+    int64_t newest = -1;
+    ebm_status st = ebmt__checkpoint_newest(a->out, &newest, err);
+    if (st != EBM_OK)
+        return st;
+    st = ebm_file_read(a->out, "model.json", MANIFEST_MAX_BYTES, &text, &size, NULL);
+    ebm_free(text);
+    if (st == EBM_OK || newest >= 0)
+        return ebm_error_set(err, EBM_ERR_ARG, "--out", "holds a model or a run already");
+    return EBM_OK;
 }
 
 /* There are two directories, so the error says in which of them the file is. */
@@ -127,8 +166,30 @@ static ebm_status make_whole(join *j, ebm_error *err)
     return st;
 }
 
-/* What a model's manifest tells of its training; null if it tells nothing. @own json_decref() */
-static ebm_status training_of(const char *dir, json_t **out, ebm_error *err)
+/* --- what the manifest tells of the parts ------------------------------------------------------
+ */
+
+/* The number of a run's configuration, or `absent`. */
+static int32_t config_number(const json_t *training, const char *name, int32_t absent)
+{
+    const json_t *value = json_object_get(json_object_get(training, "config"), name);
+    return json_is_integer(value) ? (int32_t)json_integer_value(value) : absent;
+}
+
+/* An expert that its run did not train would sample noise, and nothing else would tell. */
+static ebm_status check_trained(const char *flag, const json_t *training, int32_t from, int32_t to,
+                                ebm_error *err)
+{
+    const int32_t lowest = config_number(training, "lowest_level", 0);
+    const int32_t highest = config_number(training, "highest_level", -1);
+    if (from >= lowest && (highest < 0 || to <= highest))
+        return EBM_OK;
+    return ebm_error_set(err, EBM_ERR_RANGE, flag, "its run has not trained all of levels %d..%d",
+                         (int)from, (int)to);
+}
+
+/* The "training" of a model's manifest; null if there is none. @own *out: json_decref() */
+static ebm_status training_of(const char *flag, const char *dir, json_t **out, ebm_error *err)
 {
     unsigned char *text = NULL;
     size_t size = 0;
@@ -136,30 +197,70 @@ static ebm_status training_of(const char *dir, json_t **out, ebm_error *err)
     if (st != EBM_OK)
         return st;
     json_t *manifest = json_loadb((const char *)text, size, JSON_REJECT_DUPLICATES, NULL);
+    ebm_free(text);
+    if (!manifest)
+        return ebm_error_set(err, EBM_ERR_FORMAT, flag, "model.json has changed");
     json_t *training = json_object_get(manifest, "training");
     *out = training ? json_incref(training) : json_null();
     json_decref(manifest);
-    ebm_free(text);
     return EBM_OK;
 }
 
-/* How each part was trained: {"joined_from": L, "low": {...}, "high": {...}}. @own *text: free() */
-static ebm_status facts_of(const join_args *a, char **text, ebm_error *err)
+/* One expert of a part: which levels it serves in the whole, and how it was trained. That of a part
+ * which was joined itself stands in a row of its own. */
+static ebm_status add_fact(json_t *facts, const char *flag, json_t *training, int32_t from,
+                           int32_t to, ebm_error *err)
 {
-    json_t *low = NULL, *high = NULL;
-    ebm_status st = training_of(a->low, &low, err);
-    if (st == EBM_OK)
-        st = training_of(a->high, &high, err);
-    if (st == EBM_OK) {
-        json_t *facts =
-            json_pack("{s:i, s:O, s:O}", "joined_from", (int)a->from, "low", low, "high", high);
-        *text = facts ? json_dumps(facts, JSON_REAL_PRECISION(17)) : NULL;
-        json_decref(facts);
-        if (!*text)
-            st = ebm_error_set(err, EBM_ERR_NOMEM, "training", "no memory");
+    ebm_status st = check_trained(flag, training, from, to, err);
+    if (st != EBM_OK)
+        return st;
+    json_t *row =
+        json_pack("{s:i, s:i, s:O}", "from", (int)from, "to", (int)to, "training", training);
+    if (json_array_append_new(facts, row) != 0)
+        return ebm_error_set(err, EBM_ERR_NOMEM, "training", "no memory");
+    return EBM_OK;
+}
+
+/* As add_experts() goes through them. */
+static ebm_status add_facts(json_t *facts, const char *flag, const char *dir,
+                            const ebm_model_info *part, const int32_t range[2], ebm_error *err)
+{
+    json_t *training = NULL;
+    ebm_status st = training_of(flag, dir, &training, err);
+    for (int32_t i = 0; i < part->n_experts && st == EBM_OK; i++) {
+        int32_t from = part->expert_from[i];
+        int32_t end = i + 1 < part->n_experts ? part->expert_from[i + 1] : part->levels->count;
+        from = from > range[0] ? from : range[0];
+        end = end < range[1] ? end : range[1];
+        json_t *own =
+            part->n_experts == 1
+                ? training
+                : json_object_get(json_array_get(json_object_get(training, "experts"), (size_t)i),
+                                  "training");
+        if (from < end)
+            st = add_fact(facts, flag, own ? own : json_null(), from, end - 1, err);
     }
-    json_decref(low);
-    json_decref(high);
+    json_decref(training);
+    return st;
+}
+
+/* {"experts": [{"from": 0, "to": 0, "training": {...}}, ...]}. @own *text: free() */
+static ebm_status facts_of(const join *j, char **text, ebm_error *err)
+{
+    const ebm_model_info *low = ebm_model_describe(j->low), *high = ebm_model_describe(j->high);
+    const int32_t below[2] = {0, j->args->from}, above[2] = {j->args->from, low->levels->count};
+    json_t *facts = json_array();
+    ebm_status st = facts ? EBM_OK : ebm_error_set(err, EBM_ERR_NOMEM, "training", "no memory");
+    if (st == EBM_OK)
+        st = add_facts(facts, "--low", j->args->low, low, below, err);
+    if (st == EBM_OK)
+        st = add_facts(facts, "--high", j->args->high, high, above, err);
+    json_t *whole = st == EBM_OK ? json_pack("{s:O}", "experts", facts) : NULL;
+    *text = whole ? json_dumps(whole, JSON_REAL_PRECISION(17)) : NULL;
+    if (st == EBM_OK && !*text)
+        st = ebm_error_set(err, EBM_ERR_NOMEM, "training", "no memory");
+    json_decref(whole);
+    json_decref(facts);
     return st;
 }
 
@@ -167,12 +268,9 @@ static ebm_status save_whole(const join *j, ebm_error *err)
 {
     const join_args *a = j->args;
     const ebm_model_info *low = ebm_model_describe(j->low);
-    char version[2 * sizeof low->version], *facts = NULL;
-    (void)snprintf(version, sizeof version, "%s+%s", low->version,
-                   ebm_model_describe(j->high)->version);
-    version[sizeof low->version - 1] = '\0';
-    ebm_status st = facts_of(a, &facts, err);
-    const ebm_manifest_extra extra = {.version = version,
+    char *facts = NULL;
+    ebm_status st = facts_of(j, &facts, err);
+    const ebm_manifest_extra extra = {.version = a->version,
                                       .title = a->title ? a->title : low->title,
                                       .licence = a->licence ? a->licence : low->licence,
                                       .training_json = facts};
@@ -186,7 +284,7 @@ static ebm_status save_whole(const join *j, ebm_error *err)
 
 int ebmt__cmd_join(int argc, char **argv)
 {
-    join_args args = {0};
+    join_args args = {.version = "1"};
     join j = {.args = &args};
     ebmt_parsed parsed;
     ebm_error err = {0};
@@ -195,7 +293,9 @@ int ebmt__cmd_join(int argc, char **argv)
         return code;
     if (check_args(&args, &err) != EBM_OK)
         return ebmt__cli_usage(command.name, &err);
-    ebm_status st = open_parts(&j, &err);
+    ebm_status st = check_out(&args, &err);
+    if (st == EBM_OK)
+        st = open_parts(&j, &err);
     if (st == EBM_OK)
         st = make_whole(&j, &err);
     if (st == EBM_OK)

@@ -85,12 +85,18 @@ static const field fields[] = {
 
 static const field persistent_fields[] = {
     {"persistent_chains", INT32, AT(persistent_chains), NULL},
-    {"persistent_visits", INT32, AT(persistent_visits), NULL},
     {"persistent_moves", INT32, AT(persistent_moves), NULL},
     {"persistent_leapfrog", INT32, AT(persistent_leapfrog), NULL},
     {"persistent_weight", REAL, AT(persistent_weight), NULL},
 };
 #define N_PERSISTENT (sizeof persistent_fields / sizeof persistent_fields[0])
+
+static const field visits_field = {"persistent_visits", INT32, AT(persistent_visits), NULL};
+
+static bool some_visits(const ebmt_config *c)
+{
+    return c->persistent_chains > 0 && c->persistent_visits > 0;
+}
 
 static const field range_fields[] = {
     {"lowest_level", INT32, AT(lowest_level), NULL},
@@ -103,12 +109,14 @@ static bool some_levels(const ebmt_config *c)
     return c->lowest_level > 0 || c->highest_level >= 0;
 }
 
-/* With those written by hand. Attention, persistent chains and a range of levels are there only if
- * there are any: configurations from before there was a choice stay equal to those of today. */
+/* With those written by hand. Attention, persistent chains, their visits and a range of levels are
+ * there only if there are any: configurations from before there was a choice stay equal to those of
+ * today. */
 static size_t n_fields(const ebmt_config *c)
 {
     return N_FIELDS + 3 + (c->network.attention != 0) +
-           (c->persistent_chains > 0 ? N_PERSISTENT : 0) + (some_levels(c) ? N_RANGE : 0);
+           (c->persistent_chains > 0 ? N_PERSISTENT : 0) + some_visits(c) +
+           (some_levels(c) ? N_RANGE : 0);
 }
 
 /* Choice number i of a list "a|b|c", or an empty length. */
@@ -175,6 +183,8 @@ ebm_status ebmt_config_to_json(const ebmt_config *config, char **json, ebm_error
     put_fields(fields, N_FIELDS, config, object);
     if (config->persistent_chains > 0)
         put_fields(persistent_fields, N_PERSISTENT, config, object);
+    if (some_visits(config))
+        put_fields(&visits_field, 1, config, object);
     if (some_levels(config))
         put_fields(range_fields, N_RANGE, config, object);
     bool complete = json_object_size(object) == n_fields(config);

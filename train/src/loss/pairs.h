@@ -31,8 +31,8 @@ typedef struct ebmt__draw {
     const ebm_levels *levels;
     int32_t lowest, highest; /* levels that are drawn, all as often */
     uint64_t seed;           /* ebmt__iteration_seed() */
-    bool flip;     /* mirror half of the images */
-    bool shared;   /* one noise for both levels: x_{t+1} = abar_{t+1} x + sbar_{t+1} e1 */
+    bool flip;               /* mirror half of the images */
+    bool shared;             /* one noise for both levels: x_{t+1} = abar_{t+1} x + sbar_{t+1} e1 */
 } ebmt__draw;
 
 /* Draws level, noise and flip for slot `slot` of an iteration and fills the pair (not y_minus).

@@ -11,7 +11,7 @@ typedef struct series {
 } series;
 
 struct ebmt__history {
-    int32_t levels, rows;
+    int32_t lowest, levels, rows;
     int64_t width, last; /* iterations of a bin; newest iteration */
     series *all;         /* numbers of the run, then [quantity][row] */
 };
@@ -29,12 +29,15 @@ static series *find(const ebmt__history *h, ebmt__quantity what, int32_t row)
     return &h->all[q < RUN_QUANTITIES ? q : RUN_QUANTITIES + (q - RUN_QUANTITIES) * h->rows + row];
 }
 
-ebm_status ebmt__history_create(int32_t levels, ebmt__history **out, ebm_error *err)
+ebm_status ebmt__history_create(int32_t lowest, int32_t highest, ebmt__history **out,
+                                ebm_error *err)
 {
+    const int32_t levels = highest - lowest + 1;
     ebmt__history *h = ebm_alloc(1, sizeof *h);
     *out = NULL;
     if (!h)
         return ebm_error_set(err, EBM_ERR_NOMEM, "history", "no memory");
+    h->lowest = lowest;
     h->levels = levels;
     h->rows = levels < EBMT_HISTORY_LEVELS ? levels : EBMT_HISTORY_LEVELS;
     h->width = 1;
@@ -129,7 +132,8 @@ int32_t ebmt__history_rows(const ebmt__history *h)
 
 int32_t ebmt__history_level(const ebmt__history *h, int32_t row)
 {
-    return h->rows > 1 ? (int32_t)((int64_t)row * (h->levels - 1) / (h->rows - 1)) : 0;
+    const int64_t above = h->rows > 1 ? (int64_t)row * (h->levels - 1) / (h->rows - 1) : 0;
+    return h->lowest + (int32_t)above;
 }
 
 int64_t ebmt__history_last(const ebmt__history *h)

@@ -9,7 +9,7 @@
 #include "ebmt/train.h"
 
 #define EBMT_HISTORY_BINS   256
-#define EBMT_HISTORY_LEVELS 12 /* levels that are kept, spread over all */
+#define EBMT_HISTORY_LEVELS 12 /* levels that are kept, spread over those trained */
 
 /* What is kept: numbers of the whole run, then numbers of each level. */
 typedef enum ebmt__quantity {
@@ -30,8 +30,9 @@ typedef enum ebmt__quantity {
 
 typedef struct ebmt__history ebmt__history;
 
-/* @own *out: ebmt__history_free() @err NOMEM */
-EBM_MUST_CHECK ebm_status ebmt__history_create(int32_t levels, ebmt__history **out, ebm_error *err);
+/* Of a run that trains levels lowest..highest. @own *out: ebmt__history_free() @err NOMEM */
+EBM_MUST_CHECK ebm_status ebmt__history_create(int32_t lowest, int32_t highest, ebmt__history **out,
+                                               ebm_error *err);
 void ebmt__history_free(ebmt__history *h); /* NULL allowed */
 
 /* Takes in one iteration: into the mean of its bin, means of a level weighted by its samples. Bins

@@ -30,15 +30,15 @@ typedef struct fixture {
 } fixture;
 
 /* A fresh model with the parameters of part 0. */
-static ebm_model *begin(const fixture *f)
+static ebm_model *begin(const fixture *f, const ebm_levels *levels)
 {
     const ebm_model_info *info = ebm_model_describe(f->part[0]);
     ebm_graph *graph = NULL;
     ebm_model *m = NULL;
     assert_int_equal(ebmm_graph_build(&info->network, &graph, NULL), EBM_OK);
-    assert_int_equal(
-        ebm_model_create("whole", &info->network, graph, info->levels, info->kernels, &m, NULL),
-        EBM_OK);
+    assert_int_equal(ebm_model_create("whole", &info->network, graph,
+                                      levels ? levels : info->levels, info->kernels, &m, NULL),
+                     EBM_OK);
     ebm_model_set_params(m, ebm_model_params(f->part[0], 0));
     return m;
 }
@@ -56,7 +56,7 @@ static int set_up(void **state)
     assert_true(temp_dir_make(f->base));
     for (uint64_t i = 0; i < PARTS; i++)
         f->part[i] = random_net(&c, kernel_set("ref"), 3 + i);
-    f->whole = begin(f);
+    f->whole = begin(f, NULL);
     for (int i = 1; i < PARTS; i++)
         assert_int_equal(add(f, f->whole, i, first_level[i], NULL), EBM_OK);
     *state = f;
@@ -113,6 +113,27 @@ static void test_levels_have_their_expert(void **state)
     check_passes(f, f->whole);
 }
 
+/* Forward over reverse: the tangent of a level's expert. */
+static void test_tangents(void **state)
+{
+    const fixture *f = *state;
+    const ebm_session_options tangent = {.tangent = true};
+    float x[DIM], v[DIM];
+    ebm_session *whole = NULL;
+    random_floats(1, 0, DIM, x);
+    random_floats(1, 1, DIM, v);
+    assert_int_equal(ebm_session_create(f->whole, &tangent, &whole, NULL), EBM_OK);
+    for (int32_t t = 0; t < LEVELS; t++) {
+        ebm_session *part = NULL;
+        assert_int_equal(ebm_session_create(f->part[part_of(t)], &tangent, &part, NULL), EBM_OK);
+        ebm_session_net(whole, x, t);
+        ebm_session_net(part, x, t);
+        assert_true(ebm_session_tangent(whole, v) == ebm_session_tangent(part, v));
+        ebm_session_free(part);
+    }
+    ebm_session_free(whole);
+}
+
 static void test_round_trip(void **state)
 {
     const fixture *f = *state;
@@ -131,8 +152,9 @@ static void test_round_trip(void **state)
     }
 }
 
-/* Files that do not fit together: tensors of one expert too many, too few, or of none. */
-static void test_other_number_of_experts(void **state)
+/* Files that do not fit together: tensors of one expert too many or too few, or of other levels,
+ * which the digest of the weights therefore tells apart. */
+static void test_other_experts(void **state)
 {
     static const char own[] = "[0, 2, 5]";
     static const struct {
@@ -141,9 +163,9 @@ static void test_other_number_of_experts(void **state)
         const char *where;
     } cases[] = {
         {"[0, 2, 5]", EBM_OK, ""},
-        {"[0, 1, 2]", EBM_OK, ""}, /* other levels, as many experts */
-        {"[0, 2]", EBM_ERR_FORMAT, "expert2.temb0.weight"},
-        {"[0, 2, 4, 5]", EBM_ERR_NOT_FOUND, "expert3.temb0.weight"},
+        {"[0, 1, 5]", EBM_ERR_NOT_FOUND, "from1.temb0.weight"}, /* other levels, as many experts */
+        {"[0, 2]", EBM_ERR_FORMAT, "from5.temb0.weight"},
+        {"[0, 2, 4, 5]", EBM_ERR_NOT_FOUND, "from4.temb0.weight"},
     };
     const fixture *f = *state;
     const ebm_manifest_extra extra = {.version = "1"};
@@ -174,7 +196,7 @@ static void test_bounds(void **state)
 {
     static const int32_t bad[] = {-1, 0, 4, 5, 6, INT32_MAX};
     const fixture *f = *state;
-    ebm_model *m = begin(f);
+    ebm_model *m = begin(f, NULL);
     ebm_error err = {0};
     assert_int_equal(add(f, m, 1, 5, NULL), EBM_OK);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -183,7 +205,7 @@ static void test_bounds(void **state)
     }
     assert_int_equal(ebm_model_describe(m)->n_experts, 2);
     ebm_model_unref(m);
-    m = begin(f);
+    m = begin(f, NULL);
     FOR_EACH_ALLOC_FAILURE
     {
         const int32_t n = ebm_model_describe(m)->n_experts;
@@ -194,13 +216,33 @@ static void test_bounds(void **state)
     ebm_model_unref(m);
 }
 
+/* Eight experts, each from the next level on, and no ninth. */
+static void test_most_experts(void **state)
+{
+    const fixture *f = *state;
+    ebm_schedule_t6 schedule = ebm_schedule_t6_default();
+    ebm_levels levels;
+    schedule.count = 10;
+    assert_int_equal(ebm_levels_t6(&schedule, &levels, NULL), EBM_OK);
+    ebm_model *m = begin(f, &levels);
+    for (int32_t i = 1; i < EBM_MAX_EXPERTS; i++)
+        assert_int_equal(add(f, m, 1, i, NULL), EBM_OK);
+    assert_int_equal(add(f, m, 1, EBM_MAX_EXPERTS, NULL), EBM_ERR_LIMIT);
+    assert_int_equal(ebm_model_describe(m)->n_params,
+                     EBM_MAX_EXPERTS * ebm_model_describe(f->part[0])->n_params);
+    ebm_model_unref(m);
+    ebm_levels_clear(&levels);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_levels_have_their_expert),
+        cmocka_unit_test(test_tangents),
         cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_other_number_of_experts),
+        cmocka_unit_test(test_other_experts),
         cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_most_experts),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -28,24 +28,28 @@ train() { # NAME CH LEVELS FLAG...
 
 train low 4 4 --highest-level 1 --seed 1
 train high 4 4 --lowest-level 2 --seed 2
+train all 4 4
 train wide 8 4
+train bent 4 4 --leaky-slope 0.3
 train other 4 5
 
 expect 0 join --low "$work/low" --high "$work/high" --from 2 --out "$work/both"
 expect 0 inspect "$work/both"
 says out "experts       2, for levels 0..1, 2..3"
 says out "title         Title of low"
-says out "version       2+2"
+says out "version       1"
 expect 0 inspect --json "$work/both"
 says out '"id": "both"'
 expect 0 sample --models "$work" --model both --n 2 --seed 5 --out "$work/s" --kernels ref
 
-# joined again: the three parts have a level or two each; --high gives the levels from 1 to 3
-expect 0 join --low "$work/high" --high "$work/both" --from 1 --out "$work/three" --title Three --licence MIT
+# joined again, with what --high has of levels 1 to 3
+expect 0 join --low "$work/all" --high "$work/both" --from 1 --out "$work/three" --title Three --licence MIT \
+    --model-version 1.2
 expect 0 inspect "$work/three"
 says out "experts       3, for levels 0..0, 1..1, 2..3"
 says out "title         Three"
 says out "licence       MIT"
+says out "version       1.2"
 
 python3 - "$work" <<'PY' || failed=1
 import json, struct, sys
@@ -56,17 +60,19 @@ def tensors(name):
     header = json.loads(data[8:8 + n])
     header.pop("__metadata__")
     return {k: data[8 + n + v["data_offsets"][0]:8 + n + v["data_offsets"][1]] for k, v in header.items()}
-parts = {name: tensors(name) for name in ("low", "high", "both", "three")}
-def same(whole, *names):
-    want = {f"expert{i}.{k}": v for i, name in enumerate(names) for k, v in parts[name].items()}
+parts = {name: tensors(name) for name in ("all", "low", "high", "both", "three")}
+def same(whole, *experts):
+    want = {f"from{begin}.{k}": v for begin, name in experts for k, v in parts[name].items()}
     if parts[whole] != want:
-        sys.exit(f"{whole} does not hold the tensors of {names}")
-same("both", "low", "high")
-same("three", "high", "low", "high")
-training = json.load(open(f"{work}/both/model.json"))["training"]
-if training["joined_from"] != 2 or training["low"]["config"]["highest_level"] != 1 or \
-        training["high"]["config"]["lowest_level"] != 2 or "--seed 2" not in training["high"]["command"]:
-    sys.exit(f"training: {training}")
+        sys.exit(f"{whole} does not hold the tensors of {experts}")
+    told = json.load(open(f"{work}/{whole}/model.json"))["training"]["experts"]
+    ends = [begin - 1 for begin, _ in experts[1:]] + [3]
+    for row, (begin, name), end in zip(told, experts, ends, strict=True):
+        training = json.load(open(f"{work}/{name}/model.json"))["training"]
+        if row != {"from": begin, "to": end, "training": training}:
+            sys.exit(f"{whole} tells of {row}")
+same("both", (0, "low"), (2, "high"))
+same("three", (0, "all"), (1, "low"), (2, "high"))
 PY
 
 refused() { # STATUS TEXT FLAG...
@@ -79,10 +85,26 @@ refused() { # STATUS TEXT FLAG...
 refused 64 "--from: must be" --low "$work/low" --high "$work/high" --from 0
 refused 65 "--from: there are levels 0..3" --low "$work/low" --high "$work/high" --from 4
 refused 65 "another network" --low "$work/low" --high "$work/wide" --from 2
+refused 65 "another network" --low "$work/low" --high "$work/bent" --from 2
+refused 65 "--low: its run has not trained all of levels 0..2" --low "$work/low" --high "$work/high" --from 3
+refused 65 "--high: its run has not trained all of levels 1..3" --low "$work/low" --high "$work/high" --from 1
+refused 65 "--low: its run has not trained" --low "$work/high" --high "$work/low" --from 2
 refused 65 "its noise levels or its sampling differ" --low "$work/low" --high "$work/other" --from 2
 refused 66 "--high: model.json: no such file" --low "$work/low" --high "$work/nothing" --from 2
 refused 64 "--title" --low "$work/low" --high "$work/high" --from 2 --title "two
 lines"
+refused 64 "--model-version" --low "$work/low" --high "$work/high" --from 2 --model-version \
+    "more than the thirty-one bytes that there are"
+for out in both low; do
+    cp "$work/$out/model.json" "$work/before"
+    expect 64 join --low "$work/low" --high "$work/high" --from 2 --out "$work/$out"
+    says err "--out: holds a model or a run already"
+    cmp -s "$work/before" "$work/$out/model.json" || { echo "$out has changed"; failed=1; }
+done
+train mine 4 4 --licence MIT
+expect 64 join --low "$work/mine" --high "$work/high" --from 2 --out "$work/licensed"
+says err "--licence: is required"
+expect 0 join --low "$work/mine" --high "$work/high" --from 2 --out "$work/licensed" --licence CC0-1.0
 expect 64 join --low "$work/low" --high "$work/high" --from 2 --out "$work/No Id"
 says err "model id"
 expect 64 train --data toy:rings --out "$work/again" --ch 4 --iterations 1 --schedule geometric --levels 4 \

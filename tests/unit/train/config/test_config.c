@@ -94,6 +94,7 @@ static void test_json(void **state)
     c.network.attention = 14;
     c.persistent_chains = 9;
     c.persistent_leapfrog = 3;
+    c.persistent_visits = 5;
     c.highest_level = 2;
     c.iterations = 5000000000;
     c.seed = 9007199254740991u;
@@ -112,6 +113,7 @@ static void test_json(void **state)
     assert_int_equal(whole(object, "attention"), 14);
     assert_int_equal(whole(object, "persistent_chains"), 9);
     assert_int_equal(whole(object, "persistent_leapfrog"), 3);
+    assert_int_equal(whole(object, "persistent_visits"), 5);
     assert_int_equal(whole(object, "lowest_level"), 0);
     assert_int_equal(whole(object, "highest_level"), 2);
     assert_int_equal(whole(object, "data_images"), 7);
@@ -126,8 +128,8 @@ static void test_json(void **state)
     json_decref(object);
 }
 
-/* Checkpoints from before there were attention, persistent chains and ranges of levels say nothing of
- * them, and still fit. */
+/* Checkpoints from before there were attention, persistent chains and ranges of levels say nothing
+ * of them, and still fit. */
 static void test_what_is_not_used_is_not_said(void **state)
 {
     const ebmt_config c = ebmt_config_default();
@@ -136,6 +138,7 @@ static void test_what_is_not_used_is_not_said(void **state)
     assert_null(json_object_get(object, "attention"));
     assert_null(json_object_get(object, "persistent_chains"));
     assert_null(json_object_get(object, "persistent_weight"));
+    assert_null(json_object_get(object, "persistent_visits"));
     assert_null(json_object_get(object, "lowest_level"));
     assert_null(json_object_get(object, "highest_level"));
     json_decref(object);

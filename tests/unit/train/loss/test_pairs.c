@@ -178,10 +178,8 @@ static void test_paper_weights(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_some_levels),
-        cmocka_unit_test(test_moments),
-        cmocka_unit_test(test_shared_noise),
-        cmocka_unit_test(test_pure_function),
+        cmocka_unit_test(test_some_levels),   cmocka_unit_test(test_moments),
+        cmocka_unit_test(test_shared_noise),  cmocka_unit_test(test_pure_function),
         cmocka_unit_test(test_paper_weights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,7 +49,7 @@ static void add(ebmt__history *h, ebmt_metrics *log, int64_t i)
 static ebmt__history *make(int32_t levels)
 {
     ebmt__history *h = NULL;
-    assert_int_equal(ebmt__history_create(levels, &h, NULL), EBM_OK);
+    assert_int_equal(ebmt__history_create(0, levels - 1, &h, NULL), EBM_OK);
     return h;
 }
 
@@ -135,6 +135,11 @@ static void test_levels_are_spread(void **state)
     ebmt__history_free(h);
     h = make(1);
     assert_int_equal(ebmt__history_level(h, 0), 0);
+    ebmt__history_free(h);
+    assert_int_equal(ebmt__history_create(5, 7, &h, NULL), EBM_OK); /* those that are trained */
+    assert_int_equal(ebmt__history_rows(h), 3);
+    for (int32_t row = 0; row < 3; row++)
+        assert_int_equal(ebmt__history_level(h, row), 5 + row);
     ebmt__history_free(h);
 }
 
@@ -258,7 +263,7 @@ static void test_no_memory(void **state)
     FOR_EACH_ALLOC_FAILURE
     {
         ebmt__history *h = NULL;
-        ebm_status st = ebmt__history_create(LEVELS, &h, NULL);
+        ebm_status st = ebmt__history_create(0, LEVELS - 1, &h, NULL);
         if (st == EBM_OK)
             st = ebmt__history_read(h, LEVELS, dir, EBMT_HISTORY_BYTES, NULL);
         assert_int_equal(st, fail_alloc_hit() ? EBM_ERR_NOMEM : EBM_OK);

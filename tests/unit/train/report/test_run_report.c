@@ -38,7 +38,7 @@ static ebmt__history *course(int64_t iterations)
     static double values[LEVELS];
     static int64_t seen[LEVELS];
     ebmt__history *h = NULL;
-    assert_int_equal(ebmt__history_create(LEVELS, &h, NULL), EBM_OK);
+    assert_int_equal(ebmt__history_create(0, LEVELS - 1, &h, NULL), EBM_OK);
     for (int t = 0; t < LEVELS; t++)
         seen[t] = 1;
     for (int64_t i = 1; i <= iterations; i++) {
