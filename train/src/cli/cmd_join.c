@@ -106,7 +106,7 @@ static ebm_status check_out(const join_args *a, ebm_error *err)
         return st;
     st = ebm_file_read(a->out, "model.json", MANIFEST_MAX_BYTES, &text, &size, NULL);
     ebm_free(text);
-    if (st == EBM_OK || newest >= 0)
+    if (st != EBM_ERR_NOT_FOUND || newest >= 0) /* what cannot be read is something, too */
         return ebm_error_set(err, EBM_ERR_ARG, "--out", "holds a model or a run already");
     return EBM_OK;
 }
@@ -131,8 +131,7 @@ static ebm_status open_parts(join *j, ebm_error *err)
     return st == EBM_OK ? check_parts(j, err) : st;
 }
 
-/* Adds the experts of a part whose lowest level is in [begin, end), and the one that serves begin.
- */
+/* Adds the expert of a part that serves begin, and those that start between there and end. */
 static ebm_status add_experts(join *j, const ebm_model *part, int32_t begin, int32_t end,
                               ebm_error *err)
 {
@@ -166,8 +165,7 @@ static ebm_status make_whole(join *j, ebm_error *err)
     return st;
 }
 
-/* --- what the manifest tells of the parts ------------------------------------------------------
- */
+/* --- what the manifest tells of the parts --------------------------------------------------- */
 
 /* The number of a run's configuration, or `absent`. */
 static int32_t config_number(const json_t *training, const char *name, int32_t absent)

@@ -101,6 +101,10 @@ for out in both low; do
     says err "--out: holds a model or a run already"
     cmp -s "$work/before" "$work/$out/model.json" || { echo "$out has changed"; failed=1; }
 done
+mkdir -p "$work/large" # more than a manifest may have
+head -c 300000 /dev/zero >"$work/large/model.json"
+expect 64 join --low "$work/low" --high "$work/high" --from 2 --out "$work/large"
+says err "--out: holds a model or a run already"
 train mine 4 4 --licence MIT
 expect 64 join --low "$work/mine" --high "$work/high" --from 2 --out "$work/licensed"
 says err "--licence: is required"
