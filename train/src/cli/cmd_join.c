@@ -1,4 +1,4 @@
-/* `ebm join`: one model of two that know different noise levels. Evaluates nothing. */
+/* `ebm join`: one model of several that know different noise levels. Evaluates nothing. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,37 +15,48 @@
 #define MANIFEST_MAX_BYTES ((size_t)256 << 10)
 
 typedef struct join_args {
-    const char *low, *high, *out;
-    int32_t from;
+    const char *parts, *out;
+    ebmt_int_list from;
     const char *version, *title, *licence;
 } join_args;
 
 #define AT(member) offsetof(join_args, member)
 
 static const ebmt_option rows[] = {
-    {"--low", EBMT_OPT_STRING, AT(low), 0, 0, NULL, "DIR", "model of the levels below --from",
-     true},
-    {"--high", EBMT_OPT_STRING, AT(high), 0, 0, NULL, "DIR", "model of those from there on", true},
-    {"--from", EBMT_OPT_INT, AT(from), 1, 1023, NULL, "level", "the lowest level of --high", true},
+    {"--parts", EBMT_OPT_STRING, AT(parts), 0, 0, NULL, "DIR,DIR,...",
+     "their models, from level 0 upwards", true},
+    {"--from", EBMT_OPT_INTS, AT(from), 1, 1023, NULL, "level",
+     "where the second part begins, the third ...", true},
     {"--out", EBMT_OPT_STRING, AT(out), 0, 0, NULL, "DIR",
      "directory of the model; its last part is the id", true},
     {"--model-version", EBMT_OPT_STRING, AT(version), 0, 0, NULL, "TEXT",
      "what the manifest says as its version", false},
-    {"--title", EBMT_OPT_STRING, AT(title), 0, 0, NULL, "TEXT", "absent: that of --low", false},
-    {"--licence", EBMT_OPT_STRING, AT(licence), 0, 0, NULL, "TEXT", "absent: that of both parts",
+    {"--title", EBMT_OPT_STRING, AT(title), 0, 0, NULL, "TEXT", "absent: that of the first part",
+     false},
+    {"--licence", EBMT_OPT_STRING, AT(licence), 0, 0, NULL, "TEXT", "absent: that of all parts",
      false},
 };
 
 static const ebmt_command command = {
     .name = "join",
-    .summary = "Makes one model of two that know different noise levels.",
+    .summary = "Makes one model of several that know different noise levels.",
     .options = rows,
     .n_options = sizeof rows / sizeof rows[0],
 };
 
+/* A model, and the levels from..end-1 that it serves in the whole. */
+typedef struct join_part {
+    const char *dir;
+    int32_t from, end;
+    ebm_model *model;
+} join_part;
+
 typedef struct join {
     const join_args *args;
-    ebm_model *low, *high, *whole;
+    char *dirs; /* of --parts, each ended by 0 */
+    int32_t n_parts;
+    join_part part[EBM_MAX_EXPERTS];
+    ebm_model *whole;
 } join;
 
 static ebm_status check_args(const join_args *a, ebm_error *err)
@@ -77,21 +88,65 @@ static bool same_network(const ebm_network_config *a, const ebm_network_config *
     return same;
 }
 
+static ebm_status split_parts(join *j, ebm_error *err)
+{
+    const size_t size = strlen(j->args->parts) + 1;
+    j->dirs = ebm_alloc(size, 1);
+    if (!j->dirs)
+        return ebm_error_set(err, EBM_ERR_NOMEM, "--parts", "no memory");
+    memcpy(j->dirs, j->args->parts, size);
+    bool fine = true;
+    for (char *dir = j->dirs; dir && fine;) {
+        char *comma = strchr(dir, ',');
+        if (comma)
+            *comma = 0;
+        fine = *dir && j->n_parts < EBM_MAX_EXPERTS;
+        if (fine)
+            j->part[j->n_parts++].dir = dir;
+        dir = comma ? comma + 1 : NULL;
+    }
+    if (!fine || j->n_parts < 2)
+        return ebm_error_set(err, EBM_ERR_ARG, "--parts",
+                             "must be 2 to %d directories, separated by commas", EBM_MAX_EXPERTS);
+    return EBM_OK;
+}
+
+/* Each part ends where the next begins. The last one's end is known when it is open. */
+static ebm_status set_ranges(join *j, ebm_error *err)
+{
+    const ebmt_int_list *from = &j->args->from;
+    if (from->n != j->n_parts - 1)
+        return ebm_error_set(err, EBM_ERR_ARG, "--from", "must be %d levels, for %d parts",
+                             (int)j->n_parts - 1, (int)j->n_parts);
+    for (int32_t i = 0; i < from->n; i++) {
+        if (from->item[i] <= j->part[i].from)
+            return ebm_error_set(err, EBM_ERR_ARG, "--from", "must ascend");
+        j->part[i].end = j->part[i + 1].from = from->item[i];
+    }
+    return EBM_OK;
+}
+
 /* Experts hand each other states of the ladder, so they need the same one, and the same graph. */
 static ebm_status check_parts(const join *j, ebm_error *err)
 {
-    const ebm_model_info *low = ebm_model_describe(j->low), *high = ebm_model_describe(j->high);
-    if (!same_network(&low->network, &high->network))
-        return ebm_error_set(err, EBM_ERR_SHAPE, "--high", "another network than that of --low");
-    if (strcmp(low->levels_sha256, high->levels_sha256) != 0)
-        return ebm_error_set(err, EBM_ERR_SHAPE, "--high",
-                             "its noise levels or its sampling differ from those of --low");
-    if (j->args->from >= low->levels->count)
-        return ebm_error_set(err, EBM_ERR_RANGE, "--from", "there are levels 0..%d",
-                             (int)low->levels->count - 1);
-    if (!j->args->licence && strcmp(low->licence, high->licence) != 0)
-        return ebm_error_set(err, EBM_ERR_ARG, "--licence",
-                             "is required: those of --low and --high differ");
+    const ebm_model_info *first = ebm_model_describe(j->part[0].model);
+    for (int32_t i = 1; i < j->n_parts; i++) {
+        const ebm_model_info *info = ebm_model_describe(j->part[i].model);
+        const char *dir = j->part[i].dir;
+        if (!same_network(&first->network, &info->network))
+            return ebm_error_set(err, EBM_ERR_SHAPE, "--parts",
+                                 "%s: another network than that of the first", dir);
+        if (strcmp(first->levels_sha256, info->levels_sha256) != 0)
+            return ebm_error_set(err, EBM_ERR_SHAPE, "--parts",
+                                 "%s: its noise levels or its sampling differ from the first's",
+                                 dir);
+        if (j->part[i].from >= first->levels->count)
+            return ebm_error_set(err, EBM_ERR_RANGE, "--from", "there are levels 0..%d",
+                                 (int)first->levels->count - 1);
+        if (!j->args->licence && strcmp(first->licence, info->licence) != 0)
+            return ebm_error_set(err, EBM_ERR_ARG, "--licence",
+                                 "is required: those of the parts differ");
+    }
     return EBM_OK;
 }
 
@@ -111,57 +166,56 @@ static ebm_status check_out(const join_args *a, ebm_error *err)
     return EBM_OK;
 }
 
-/* There are two directories, so the error says in which of them the file is. */
-static ebm_status open_part(const char *flag, const char *dir, const ebm_kernels *kernels,
-                            ebm_model **out, ebm_error *err)
+/* There are several directories, so the error says in which of them the file is. */
+static ebm_status open_part(join_part *part, const ebm_kernels *kernels, ebm_error *err)
 {
     ebm_error own = {0};
-    ebm_status st = ebmm_model_open(dir, kernels, out, &own);
-    return st == EBM_OK ? st : ebm_error_set(err, st, flag, "%s: %s", own.where, own.text);
+    ebm_status st = ebmm_model_open(part->dir, kernels, &part->model, &own);
+    if (st != EBM_OK)
+        return ebm_error_set(err, st, "--parts", "%s: %s: %s", part->dir, own.where, own.text);
+    if (part->end == 0)
+        part->end = ebm_model_describe(part->model)->levels->count;
+    return EBM_OK;
 }
 
 static ebm_status open_parts(join *j, ebm_error *err)
 {
     const ebm_kernels *kernels = NULL;
     ebm_status st = ebm_kernels_select("ref", &kernels, err); /* nothing is evaluated */
-    if (st == EBM_OK)
-        st = open_part("--low", j->args->low, kernels, &j->low, err);
-    if (st == EBM_OK)
-        st = open_part("--high", j->args->high, kernels, &j->high, err);
+    for (int32_t i = 0; i < j->n_parts && st == EBM_OK; i++)
+        st = open_part(&j->part[i], kernels, err);
     return st == EBM_OK ? check_parts(j, err) : st;
 }
 
-/* Adds the expert of a part that serves begin, and those that start between there and end. */
-static ebm_status add_experts(join *j, const ebm_model *part, int32_t begin, int32_t end,
-                              ebm_error *err)
+/* Adds the expert of a part that serves the first of its levels, and those that start within. */
+static ebm_status add_experts(join *j, const join_part *part, ebm_error *err)
 {
-    const ebm_model_info *info = ebm_model_describe(part);
+    const ebm_model_info *info = ebm_model_describe(part->model);
     ebm_status st = EBM_OK;
-    if (begin == 0)
-        ebm_model_set_params(j->whole, ebm_model_params(part, 0));
+    if (part->from == 0)
+        ebm_model_set_params(j->whole, ebm_model_params(part->model, 0));
     else
-        st = ebm_model_add_expert(j->whole, begin, ebm_model_params(part, begin), err);
+        st = ebm_model_add_expert(j->whole, part->from, ebm_model_params(part->model, part->from),
+                                  err);
     for (int32_t i = 0; i < info->n_experts && st == EBM_OK; i++) {
         const int32_t from = info->expert_from[i];
-        if (from > begin && from < end)
-            st = ebm_model_add_expert(j->whole, from, ebm_model_params(part, from), err);
+        if (from > part->from && from < part->end)
+            st = ebm_model_add_expert(j->whole, from, ebm_model_params(part->model, from), err);
     }
     return st;
 }
 
 static ebm_status make_whole(join *j, ebm_error *err)
 {
-    const ebm_model_info *info = ebm_model_describe(j->low);
+    const ebm_model_info *info = ebm_model_describe(j->part[0].model);
     char id[EBM_MODEL_ID_MAX + 1];
     ebm_graph *graph = NULL;
     ebm_status st = ebmm_graph_build(&info->network, &graph, err);
     if (st == EBM_OK)
         st = ebm_model_create(ebmt__id_of_path(j->args->out, id), &info->network, graph,
                               info->levels, info->kernels, &j->whole, err);
-    if (st == EBM_OK)
-        st = add_experts(j, j->low, 0, j->args->from, err);
-    if (st == EBM_OK)
-        st = add_experts(j, j->high, j->args->from, info->levels->count, err);
+    for (int32_t i = 0; i < j->n_parts && st == EBM_OK; i++)
+        st = add_experts(j, &j->part[i], err);
     return st;
 }
 
@@ -175,19 +229,20 @@ static int32_t config_number(const json_t *training, const char *name, int32_t a
 }
 
 /* An expert that its run did not train would sample noise, and nothing else would tell. */
-static ebm_status check_trained(const char *flag, const json_t *training, int32_t from, int32_t to,
+static ebm_status check_trained(const char *dir, const json_t *training, int32_t from, int32_t to,
                                 ebm_error *err)
 {
     const int32_t lowest = config_number(training, "lowest_level", 0);
     const int32_t highest = config_number(training, "highest_level", -1);
     if (from >= lowest && (highest < 0 || to <= highest))
         return EBM_OK;
-    return ebm_error_set(err, EBM_ERR_RANGE, flag, "its run has not trained all of levels %d..%d",
-                         (int)from, (int)to);
+    return ebm_error_set(err, EBM_ERR_RANGE, "--parts",
+                         "%s: its run has not trained all of levels %d..%d", dir, (int)from,
+                         (int)to);
 }
 
 /* The "training" of a model's manifest; null if there is none. @own *out: json_decref() */
-static ebm_status training_of(const char *flag, const char *dir, json_t **out, ebm_error *err)
+static ebm_status training_of(const char *dir, json_t **out, ebm_error *err)
 {
     unsigned char *text = NULL;
     size_t size = 0;
@@ -197,7 +252,7 @@ static ebm_status training_of(const char *flag, const char *dir, json_t **out, e
     json_t *manifest = json_loadb((const char *)text, size, JSON_REJECT_DUPLICATES, NULL);
     ebm_free(text);
     if (!manifest)
-        return ebm_error_set(err, EBM_ERR_FORMAT, flag, "model.json has changed");
+        return ebm_error_set(err, EBM_ERR_FORMAT, "--parts", "%s: model.json has changed", dir);
     json_t *training = json_object_get(manifest, "training");
     *out = training ? json_incref(training) : json_null();
     json_decref(manifest);
@@ -206,10 +261,10 @@ static ebm_status training_of(const char *flag, const char *dir, json_t **out, e
 
 /* One expert of a part: which levels it serves in the whole, and how it was trained. That of a part
  * which was joined itself stands in a row of its own. */
-static ebm_status add_fact(json_t *facts, const char *flag, json_t *training, int32_t from,
+static ebm_status add_fact(json_t *facts, const char *dir, json_t *training, int32_t from,
                            int32_t to, ebm_error *err)
 {
-    ebm_status st = check_trained(flag, training, from, to, err);
+    ebm_status st = check_trained(dir, training, from, to, err);
     if (st != EBM_OK)
         return st;
     json_t *row =
@@ -220,23 +275,23 @@ static ebm_status add_fact(json_t *facts, const char *flag, json_t *training, in
 }
 
 /* As add_experts() goes through them. */
-static ebm_status add_facts(json_t *facts, const char *flag, const char *dir,
-                            const ebm_model_info *part, const int32_t range[2], ebm_error *err)
+static ebm_status add_facts(json_t *facts, const join_part *part, ebm_error *err)
 {
+    const ebm_model_info *info = ebm_model_describe(part->model);
     json_t *training = NULL;
-    ebm_status st = training_of(flag, dir, &training, err);
-    for (int32_t i = 0; i < part->n_experts && st == EBM_OK; i++) {
-        int32_t from = part->expert_from[i];
-        int32_t end = i + 1 < part->n_experts ? part->expert_from[i + 1] : part->levels->count;
-        from = from > range[0] ? from : range[0];
-        end = end < range[1] ? end : range[1];
+    ebm_status st = training_of(part->dir, &training, err);
+    for (int32_t i = 0; i < info->n_experts && st == EBM_OK; i++) {
+        int32_t from = info->expert_from[i];
+        int32_t end = i + 1 < info->n_experts ? info->expert_from[i + 1] : info->levels->count;
+        from = from > part->from ? from : part->from;
+        end = end < part->end ? end : part->end;
         json_t *own =
-            part->n_experts == 1
+            info->n_experts == 1
                 ? training
                 : json_object_get(json_array_get(json_object_get(training, "experts"), (size_t)i),
                                   "training");
         if (from < end)
-            st = add_fact(facts, flag, own ? own : json_null(), from, end - 1, err);
+            st = add_fact(facts, part->dir, own ? own : json_null(), from, end - 1, err);
     }
     json_decref(training);
     return st;
@@ -245,14 +300,10 @@ static ebm_status add_facts(json_t *facts, const char *flag, const char *dir,
 /* {"experts": [{"from": 0, "to": 0, "training": {...}}, ...]}. @own *text: free() */
 static ebm_status facts_of(const join *j, char **text, ebm_error *err)
 {
-    const ebm_model_info *low = ebm_model_describe(j->low), *high = ebm_model_describe(j->high);
-    const int32_t below[2] = {0, j->args->from}, above[2] = {j->args->from, low->levels->count};
     json_t *facts = json_array();
     ebm_status st = facts ? EBM_OK : ebm_error_set(err, EBM_ERR_NOMEM, "training", "no memory");
-    if (st == EBM_OK)
-        st = add_facts(facts, "--low", j->args->low, low, below, err);
-    if (st == EBM_OK)
-        st = add_facts(facts, "--high", j->args->high, high, above, err);
+    for (int32_t i = 0; i < j->n_parts && st == EBM_OK; i++)
+        st = add_facts(facts, &j->part[i], err);
     json_t *whole = st == EBM_OK ? json_pack("{s:O}", "experts", facts) : NULL;
     *text = whole ? json_dumps(whole, JSON_REAL_PRECISION(17)) : NULL;
     if (st == EBM_OK && !*text)
@@ -265,12 +316,12 @@ static ebm_status facts_of(const join *j, char **text, ebm_error *err)
 static ebm_status save_whole(const join *j, ebm_error *err)
 {
     const join_args *a = j->args;
-    const ebm_model_info *low = ebm_model_describe(j->low);
+    const ebm_model_info *first = ebm_model_describe(j->part[0].model);
     char *facts = NULL;
     ebm_status st = facts_of(j, &facts, err);
     const ebm_manifest_extra extra = {.version = a->version,
-                                      .title = a->title ? a->title : low->title,
-                                      .licence = a->licence ? a->licence : low->licence,
+                                      .title = a->title ? a->title : first->title,
+                                      .licence = a->licence ? a->licence : first->licence,
                                       .training_json = facts};
     if (st == EBM_OK)
         st = ebm_dir_make(a->out, err);
@@ -289,17 +340,25 @@ int ebmt__cmd_join(int argc, char **argv)
     int code;
     if (!ebmt__cli_parse(&command, argc, argv, &args, &parsed, &code))
         return code;
-    if (check_args(&args, &err) != EBM_OK)
+    ebm_status st = check_args(&args, &err);
+    if (st == EBM_OK)
+        st = split_parts(&j, &err);
+    if (st == EBM_OK)
+        st = set_ranges(&j, &err);
+    if (st != EBM_OK) {
+        ebm_free(j.dirs);
         return ebmt__cli_usage(command.name, &err);
-    ebm_status st = check_out(&args, &err);
+    }
+    st = check_out(&args, &err);
     if (st == EBM_OK)
         st = open_parts(&j, &err);
     if (st == EBM_OK)
         st = make_whole(&j, &err);
     if (st == EBM_OK)
         st = save_whole(&j, &err);
-    ebm_model_unref(j.low);
-    ebm_model_unref(j.high);
+    for (int32_t i = 0; i < j.n_parts; i++)
+        ebm_model_unref(j.part[i].model);
     ebm_model_unref(j.whole);
+    ebm_free(j.dirs);
     return st == EBM_OK ? EBMT_EXIT_OK : ebmt__cli_fail(command.name, &err);
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Two models that know different noise levels become one: what it says of itself, whose tensors it
-# holds, that it draws, and what is refused.
+# Models that know different noise levels become one: what it says of itself, whose tensors it holds,
+# that it draws, and what is refused.
 # usage: test_join.sh PATH_OF_EBM
 set -u
 
@@ -28,12 +28,13 @@ train() { # NAME CH LEVELS FLAG...
 
 train low 4 4 --highest-level 1 --seed 1
 train high 4 4 --lowest-level 2 --seed 2
+train middle 4 4 --lowest-level 1 --highest-level 2 --seed 3
 train all 4 4
 train wide 8 4
 train bent 4 4 --leaky-slope 0.3
 train other 4 5
 
-expect 0 join --low "$work/low" --high "$work/high" --from 2 --out "$work/both"
+expect 0 join --parts "$work/low,$work/high" --from 2 --out "$work/both"
 expect 0 inspect "$work/both"
 says out "experts       2, for levels 0..1, 2..3"
 says out "title         Title of low"
@@ -42,14 +43,17 @@ expect 0 inspect --json "$work/both"
 says out '"id": "both"'
 expect 0 sample --models "$work" --model both --n 2 --seed 5 --out "$work/s" --kernels ref
 
-# joined again, with what --high has of levels 1 to 3
-expect 0 join --low "$work/all" --high "$work/both" --from 1 --out "$work/three" --title Three --licence MIT \
+# joined again, with what the second part has of levels 1 to 3
+expect 0 join --parts "$work/all,$work/both" --from 1 --out "$work/three" --title Three --licence MIT \
     --model-version 1.2
 expect 0 inspect "$work/three"
 says out "experts       3, for levels 0..0, 1..1, 2..3"
 says out "title         Three"
 says out "licence       MIT"
 says out "version       1.2"
+
+# several at once, one of them twice
+expect 0 join --parts "$work/all,$work/middle,$work/all" --from 1,3 --out "$work/around"
 
 python3 - "$work" <<'PY' || failed=1
 import json, struct, sys
@@ -60,7 +64,7 @@ def tensors(name):
     header = json.loads(data[8:8 + n])
     header.pop("__metadata__")
     return {k: data[8 + n + v["data_offsets"][0]:8 + n + v["data_offsets"][1]] for k, v in header.items()}
-parts = {name: tensors(name) for name in ("all", "low", "high", "both", "three")}
+parts = {name: tensors(name) for name in ("all", "low", "middle", "high", "both", "three", "around")}
 def same(whole, *experts):
     want = {f"from{begin}.{k}": v for begin, name in experts for k, v in parts[name].items()}
     if parts[whole] != want:
@@ -73,6 +77,7 @@ def same(whole, *experts):
             sys.exit(f"{whole} tells of {row}")
 same("both", (0, "low"), (2, "high"))
 same("three", (0, "all"), (1, "low"), (2, "high"))
+same("around", (0, "all"), (1, "middle"), (3, "all"))
 PY
 
 refused() { # STATUS TEXT FLAG...
@@ -82,34 +87,44 @@ refused() { # STATUS TEXT FLAG...
     says err "$text"
     [ ! -e "$work/none" ] || { echo "writes what was refused"; failed=1; }
 }
-refused 64 "--from: must be" --low "$work/low" --high "$work/high" --from 0
-refused 65 "--from: there are levels 0..3" --low "$work/low" --high "$work/high" --from 4
-refused 65 "another network" --low "$work/low" --high "$work/wide" --from 2
-refused 65 "another network" --low "$work/low" --high "$work/bent" --from 2
-refused 65 "--low: its run has not trained all of levels 0..2" --low "$work/low" --high "$work/high" --from 3
-refused 65 "--high: its run has not trained all of levels 1..3" --low "$work/low" --high "$work/high" --from 1
-refused 65 "--low: its run has not trained" --low "$work/high" --high "$work/low" --from 2
-refused 65 "its noise levels or its sampling differ" --low "$work/low" --high "$work/other" --from 2
-refused 66 "--high: model.json: no such file" --low "$work/low" --high "$work/nothing" --from 2
-refused 64 "--title" --low "$work/low" --high "$work/high" --from 2 --title "two
+refused 64 "--from: must be" --parts "$work/low,$work/high" --from 0
+refused 65 "--from: there are levels 0..3" --parts "$work/low,$work/high" --from 4
+refused 65 "another network" --parts "$work/low,$work/wide" --from 2
+refused 65 "another network" --parts "$work/low,$work/bent" --from 2
+refused 65 "low: its run has not trained all of levels 0..2" --parts "$work/low,$work/high" --from 3
+refused 65 "high: its run has not trained all of levels 1..3" --parts "$work/low,$work/high" --from 1
+refused 65 "high: its run has not trained" --parts "$work/high,$work/low" --from 2
+refused 65 "its noise levels or its sampling differ" --parts "$work/low,$work/other" --from 2
+refused 66 "nothing: model.json: no such file" --parts "$work/low,$work/nothing" --from 2
+for parts in "$work/low" "$work/low," ",$work/high" "$work/low,,$work/high" ,; do
+    refused 64 "--parts: must be 2 to 8 directories" --parts "$parts" --from 2
+done
+eight="$work/all,$work/all,$work/all,$work/all,$work/all,$work/all,$work/all,$work/all"
+refused 64 "--parts: must be 2 to 8 directories" --parts "$eight,$work/all" --from 1,2,3,4,5,6,7,8
+refused 65 "--from: there are levels 0..3" --parts "$eight" --from 1,2,3,4,5,6,7
+refused 64 "--from: must be 1 levels, for 2 parts" --parts "$work/low,$work/high" --from 2,3
+refused 64 "--from: must be 2 levels, for 3 parts" --parts "$work/low,$work/all,$work/high" --from 2
+refused 64 "--from: must ascend" --parts "$work/low,$work/all,$work/high" --from 2,2
+refused 64 "--from: must ascend" --parts "$work/low,$work/all,$work/high" --from 2,1
+refused 64 "--title" --parts "$work/low,$work/high" --from 2 --title "two
 lines"
-refused 64 "--model-version" --low "$work/low" --high "$work/high" --from 2 --model-version \
+refused 64 "--model-version" --parts "$work/low,$work/high" --from 2 --model-version \
     "more than the thirty-one bytes that there are"
 for out in both low; do
     cp "$work/$out/model.json" "$work/before"
-    expect 64 join --low "$work/low" --high "$work/high" --from 2 --out "$work/$out"
+    expect 64 join --parts "$work/low,$work/high" --from 2 --out "$work/$out"
     says err "--out: holds a model or a run already"
     cmp -s "$work/before" "$work/$out/model.json" || { echo "$out has changed"; failed=1; }
 done
 mkdir -p "$work/large" # more than a manifest may have
 head -c 300000 /dev/zero >"$work/large/model.json"
-expect 64 join --low "$work/low" --high "$work/high" --from 2 --out "$work/large"
+expect 64 join --parts "$work/low,$work/high" --from 2 --out "$work/large"
 says err "--out: holds a model or a run already"
 train mine 4 4 --licence MIT
-expect 64 join --low "$work/mine" --high "$work/high" --from 2 --out "$work/licensed"
+expect 64 join --parts "$work/mine,$work/high" --from 2 --out "$work/licensed"
 says err "--licence: is required"
-expect 0 join --low "$work/mine" --high "$work/high" --from 2 --out "$work/licensed" --licence CC0-1.0
-expect 64 join --low "$work/low" --high "$work/high" --from 2 --out "$work/No Id"
+expect 0 join --parts "$work/mine,$work/high" --from 2 --out "$work/licensed" --licence CC0-1.0
+expect 64 join --parts "$work/low,$work/high" --from 2 --out "$work/No Id"
 says err "model id"
 expect 64 train --data toy:rings --out "$work/again" --ch 4 --iterations 1 --schedule geometric --levels 4 \
     --objective matching --init-from "$work/both"
