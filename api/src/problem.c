@@ -75,8 +75,9 @@ static const ebma_problem_info problems[EBMA_PROBLEM_COUNT] = {
                          "One model must stay loaded; load another one first.", false},
     [EBMA_BODY_LATE] = {"body_late", 408, "Body late",
                         "The body did not come in time; nothing of it is kept.", true},
-    [EBMA_PAYLOAD_TOO_LARGE] = {"payload_too_large", 413, "Payload too large",
-                                "A body has at most 65536 bytes, with pictures 4 MiB.", false},
+    [EBMA_PAYLOAD_TOO_LARGE] =
+        {"payload_too_large", 413, "Payload too large",
+         "A body has at most 65536 bytes, with pictures 4 MiB, a file of chains 16 MiB.", false},
     [EBMA_URI_TOO_LONG] = {"uri_too_long", 414, "URI too long",
                            "The request target is longer than 2048 bytes.", false},
     [EBMA_UNSUPPORTED_MEDIA_TYPE] =

@@ -61,7 +61,7 @@ ebmd_verdict ebmd_keys_check(ebmd_keys *k, const char *authorization, unsigned s
                              ebmd_grant *out);
 /* Takes work from a key's quota before it is accepted. A key whose quota is not used up may ask
  * for any amount; it then waits until the debt is paid at its rate.
- * @unit work: chains times Langevin steps
+ * @unit work: gradient evaluations
  * @err false: come back after *retry_after seconds (1..3600) */
 EBM_MUST_CHECK bool ebmd_keys_spend(ebmd_keys *k, const char *owner, double work, double now_ms,
                                     int *retry_after);

@@ -242,7 +242,7 @@ static const ebmd_option table[] = {
      "can look, 0..600",
      set_number, AT(drain_delay), 0, 600},
     {"--drain-seconds", "EBMD_DRAIN_SECONDS", "N", "15",
-     "how long SIGTERM waits for accepted requests, 0..3600", set_number, AT(drain_seconds), 0,
+     "how long SIGTERM waits for jobs whose clients wait, 0..3600", set_number, AT(drain_seconds), 0,
      3600},
 };
 

@@ -31,7 +31,7 @@ static const entry commands[] = {
     {"bench", "measure speed on this machine", ebmt__cmd_bench},
     {"eval2d", "compare a model of points with the density of its data", ebmt__cmd_eval2d},
     {"inspect", "describe a model directory", ebmt__cmd_inspect},
-    {"join", "make one model of two that know different noise levels", ebmt__cmd_join},
+    {"join", "make one model of several that know different noise levels", ebmt__cmd_join},
     {"jobs", "look at jobs of a daemon, wait for them, cancel them", ebmt__cmd_jobs},
     {"probe", "ask a URL whether it answers, for health checks", ebmt__cmd_probe},
 };

@@ -98,8 +98,9 @@ static ebm_status draw_seeds(const ebm_operation *op, ebm_op_params *p, ebm_erro
 
 /* What only this machine can do, or takes from files of its own. */
 static const char *const flags_of_here[] = {
-    "--models", "--threads", "--kernels", "--grid",       "--sheet",  "--animation", "--delay-ms",
-    "--limit",  "--part",    "--traces",  "--checkpoint", "--resume", "--calibrate"};
+    "--models",    "--threads",  "--kernels",     "--grid",     "--sheet",
+    "--animation", "--delay-ms", "--progressive", "--ensemble", "--limit",
+    "--part",      "--traces",   "--checkpoint",  "--resume",   "--calibrate"};
 
 /* A daemon would ignore them. A command has some of these flags. */
 static ebm_status check_server(const ebmt_command *words, const ebmt_parsed *parsed, ebm_error *err)

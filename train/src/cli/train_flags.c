@@ -126,7 +126,7 @@ static const ebmt_option rows[] = {
     {"--persistent-chains", EBMT_OPT_INT, CFG(persistent_chains), 0, 65536, NULL, "chains",
      "persistent contrastive divergence at level 0 with so many chains; 0: none", false},
     {"--persistent-visits", EBMT_OPT_INT, CFG(persistent_visits), 0, 65536, NULL, "chains",
-     "of these chains an iteration visits so many; 0: as many as the batch has images", false},
+     "of these chains an iteration visits so many, at most --batch; 0: as many as that", false},
     {"--persistent-moves", EBMT_OPT_INT, CFG(persistent_moves), 1, 10000, NULL, "moves",
      "moves of such a chain when it is visited", false},
     {"--persistent-leapfrog", EBMT_OPT_INT, CFG(persistent_leapfrog), 1, EBM_MCMC_MAX_LEAPFROG,

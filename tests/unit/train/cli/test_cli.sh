@@ -112,6 +112,8 @@ server() {
 server sample --models x --out y
 server sample --threads 1 --out y
 server sample --kernels ref --out y
+server sample --progressive --out y
+server inpaint --ensemble --out y
 server sample --grid x --out y
 server sample --sheet x --out y
 server sample --animation x --out y
