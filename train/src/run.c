@@ -167,7 +167,7 @@ static ebm_status report(ebmt__run *r, bool *go_on, ebm_error *err)
                               .displacement = tr->stats.displacement,
                               .acceptance = tr->stats.acceptance,
                               .level_matching = tr->stats.matching,
-                              .persistent = tr->config.persistent_chains > 0,
+                              .persistent = tr->visits > 0,
                               .persistent_gap = tr->stats.persistent_gap,
                               .persistent_acceptance = tr->stats.persistent_acceptance,
                               .seen = tr->stats.seen,

@@ -74,7 +74,7 @@ static void draw_pair(void *user, int32_t b, int32_t worker)
                              .flip = tr->config.flip,
                              .shared = tr->config.shared_noise};
     ebm_error *err = &tr->data_error[worker];
-    if (err->status == EBM_OK && b < ebmt__visits(&tr->config))
+    if (err->status == EBM_OK && b < tr->visits)
         (void)(ebmt__visit_draw(tr, b, worker, err) == EBM_OK);
     if (!ebmt__trainer_owns(tr, b))
         return;
@@ -120,7 +120,7 @@ static void sum_shard(void *user, int32_t i, int32_t worker)
     ebmt__trainer *tr = user;
     int32_t shard = ebmt_group_rank(tr->group) + i * ebmt_group_size(tr->group);
     ebmt_grads *grads = &tr->shard[shard];
-    int32_t likelihood = n_likelihood(tr), visits = ebmt__visits(&tr->config);
+    int32_t likelihood = n_likelihood(tr);
     double share = 1.0 / (double)tr->config.batch;
     ebmt_grads_zero(grads);
     for (int32_t b = shard; b < tr->config.batch; b += tr->config.shards) {
@@ -129,7 +129,7 @@ static void sum_shard(void *user, int32_t i, int32_t worker)
         if (b < likelihood)
             o->loss = weight * ebmt__recovery_term(tr->session[worker], &tr->pair[b],
                                                    weight * share, grads, &o->gap);
-        if (b < visits)
+        if (b < tr->visits)
             ebmt__visit_term(tr, b, worker, grads);
         if (tr->config.objective != EBMT_RECOVERY)
             o->matching = ebmt__matching_term(tr->session[worker], tr->levels, &tr->pair[b], share,
@@ -158,7 +158,7 @@ static void sum_shards(ebmt__trainer *tr, int32_t likelihood)
 {
     int32_t size = ebmt_group_size(tr->group), rank = ebmt_group_rank(tr->group);
     ebmt_pool_run(tr->pool, order_by_cost(tr, likelihood), run_chain, tr);
-    ebmt_pool_run(tr->pool, ebmt__visits(&tr->config), visit_chain, tr);
+    ebmt_pool_run(tr->pool, tr->visits, visit_chain, tr);
     ebmt_pool_run(tr->pool, (tr->config.shards - rank + size - 1) / size, sum_shard, tr);
 }
 
@@ -219,7 +219,7 @@ static void collect(ebmt__trainer *tr, int32_t likelihood)
 
 static void collect_visits(ebmt__trainer *tr)
 {
-    const int32_t n = ebmt__visits(&tr->config);
+    const int32_t n = tr->visits;
     double gap = 0.0, acceptance = 0.0;
     for (int32_t b = 0; b < n; b++) {
         gap += tr->outcome[b].visit_gap;
@@ -288,6 +288,7 @@ static void update(ebmt__trainer *tr)
 ebm_status ebmt__trainer_step(ebmt__trainer *tr, ebm_error *err)
 {
     int32_t likelihood = n_likelihood(tr);
+    tr->visits = ebmt__visits_at(&tr->config, tr->state.iteration);
     tr->iteration_seed = ebmt__iteration_seed(tr->config.seed, tr->state.iteration);
     memset(tr->outcome, 0, (size_t)tr->config.batch * sizeof *tr->outcome);
     ebmt__spectral_apply(&tr->spectral, tr->g, tr->config.power_iterations, tr->state.params,

@@ -47,7 +47,8 @@ typedef struct ebmt__trainer {
     ebm_error *data_error; /* per worker: first sample of the iteration that could not be read */
     ebmt__pair *pair;      /* [batch] */
     float *pair_floats;
-    ebmt__pair *visit; /* [visits]: at level 0, against a persistent chain */
+    int32_t visits;    /* slots of this iteration that visit a persistent chain */
+    ebmt__pair *visit; /* [most visits]: at level 0, against such a chain */
     float *visit_floats;
     ebmt__outcome *outcome; /* [batch] */
     int64_t *index;         /* [batch] */

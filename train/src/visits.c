@@ -9,17 +9,23 @@
 #include "ebm/rng.h"
 #include "loss/objective.h"
 #include "loss/persistent.h"
+#include "optim/adam.h"
 
-int32_t ebmt__visits(const ebmt_config *config)
+static int32_t most_visits(const ebmt_config *config)
 {
     const int32_t most = config->persistent_visits > 0 ? config->persistent_visits : config->batch;
     return config->persistent_chains < most ? config->persistent_chains : most;
 }
 
+int32_t ebmt__visits_at(const ebmt_config *config, int64_t iteration)
+{
+    return ebmt__warm_start(config, iteration) ? 0 : most_visits(config);
+}
+
 /* The chain that slot b visits in this iteration. */
 static int32_t chain_of(const ebmt__trainer *tr, int32_t b)
 {
-    const int64_t before = tr->state.iteration * ebmt__visits(&tr->config);
+    const int64_t before = tr->state.iteration * most_visits(&tr->config);
     return (int32_t)((before + b) % tr->config.persistent_chains);
 }
 
@@ -30,7 +36,7 @@ static float *kept(const ebmt__trainer *tr, int32_t b)
 
 ebm_status ebmt__visits_create(ebmt__trainer *tr, ebm_error *err)
 {
-    const size_t n = (size_t)ebmt__visits(&tr->config);
+    const size_t n = (size_t)most_visits(&tr->config);
     const size_t record = ebmt__persistent_floats(tr->dim);
     if (n == 0)
         return EBM_OK;
@@ -102,14 +108,13 @@ void ebmt__visit_term(ebmt__trainer *tr, int32_t b, int32_t worker, ebmt_grads *
 {
     const double weight =
         tr->config.persistent_weight * ebmt__balanced_weight(tr->levels, 0, tr->dim);
-    ebmt__recovery_term(tr->session[worker], &tr->visit[b],
-                        weight / (double)ebmt__visits(&tr->config), grads,
+    ebmt__recovery_term(tr->session[worker], &tr->visit[b], weight / (double)tr->visits, grads,
                         &tr->outcome[b].visit_gap);
 }
 
 ebm_status ebmt__visits_exchange(ebmt__trainer *tr, ebm_error *err)
 {
-    const size_t floats = (size_t)ebmt__visits(&tr->config) * ebmt__persistent_floats(tr->dim);
+    const size_t floats = (size_t)tr->visits * ebmt__persistent_floats(tr->dim);
     return ebmt_group_merge(tr->group, (uint64_t *)(void *)tr->visit_floats,
                             floats * sizeof(float) / sizeof(uint64_t), err);
 }
@@ -117,6 +122,6 @@ ebm_status ebmt__visits_exchange(ebmt__trainer *tr, ebm_error *err)
 void ebmt__visits_keep(ebmt__trainer *tr)
 {
     const size_t bytes = ebmt__persistent_floats(tr->dim) * sizeof(float);
-    for (int32_t b = 0; b < ebmt__visits(&tr->config); b++)
+    for (int32_t b = 0; b < tr->visits; b++)
         memcpy(kept(tr, b), tr->visit[b].y_minus, bytes);
 }

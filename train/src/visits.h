@@ -6,8 +6,9 @@
 #include "trainer.h"
 
 /* Slots 0..n-1 of the batch visit a chain: each visits one, and the chains take turns. They are few
- * where moves cost so much more than matching that it should have more images than they have. */
-int32_t ebmt__visits(const ebmt_config *config);
+ * where moves cost so much more than matching that it should have more images than they have. In a
+ * warm start, which is matching alone, there are none: the density would not be worth a move. */
+int32_t ebmt__visits_at(const ebmt_config *config, int64_t iteration);
 
 /* Makes room. @err NOMEM */
 EBM_MUST_CHECK ebm_status ebmt__visits_create(ebmt__trainer *tr, ebm_error *err);

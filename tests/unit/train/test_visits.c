@@ -93,13 +93,31 @@ static void test_fewer_chains_than_slots(void **state)
 {
     ebmt_config c = chains_config();
     (void)state;
-    assert_int_equal(ebmt__visits(&c), 10);
+    assert_int_equal(ebmt__visits_at(&c, 0), 10);
     c.persistent_visits = 4;
-    assert_int_equal(ebmt__visits(&c), 4);
+    assert_int_equal(ebmt__visits_at(&c, 0), 4);
     c.persistent_chains = 3;
-    assert_int_equal(ebmt__visits(&c), 3);
+    assert_int_equal(ebmt__visits_at(&c, 0), 3);
     c.persistent_chains = 0;
-    assert_int_equal(ebmt__visits(&c), 0);
+    assert_int_equal(ebmt__visits_at(&c, 0), 0);
+}
+
+/* A warm start is matching alone: chains begin after it, at the weights that it leaves. */
+static void test_none_in_a_warm_start(void **state)
+{
+    scene s;
+    ebmt_config c = chains_config();
+    (void)state;
+    c.objective = EBMT_HYBRID;
+    c.warm_start = 3;
+    start(&s, &c, 3);
+    for (int k = 0; k < CHAINS; k++)
+        assert_true(chain(s.tr, k)[RUN_DIM] == 0.0f);
+    assert_true(s.tr->stats.persistent_gap == 0.0);
+    step(&s, 1); /* slots 30..39 of all: chains 2..11 */
+    for (int k = 0; k < CHAINS; k++)
+        assert_true((chain(s.tr, k)[RUN_DIM] > 0.0f) == (k >= 2 && k < 12));
+    ebmt__trainer_free(s.tr);
 }
 
 static double distance2(const float *y, const uint8_t *image, double scale)
@@ -202,6 +220,7 @@ int main(void)
         cmocka_unit_test(test_chains_take_turns),
         cmocka_unit_test(test_visits_of_some_slots),
         cmocka_unit_test(test_fewer_chains_than_slots),
+        cmocka_unit_test(test_none_in_a_warm_start),
         cmocka_unit_test(test_each_has_its_image),
         cmocka_unit_test(test_mirrored_images),
         cmocka_unit_test(test_failed_iteration_moves_none),

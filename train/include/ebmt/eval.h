@@ -221,7 +221,7 @@ typedef struct ebmt_comparison {
 /* How near the samples come to training images, against how near test images come.
  * @unit pixels: root mean square difference in gray levels 0..255; features: Euclidean */
 typedef struct ebmt_memorisation {
-    ebmt_number median, test_median; /* distance to the nearest training image */
+    ebmt_number median, test_median; /* distance to the nearest training image or mirror of one */
     double closest, test_closest;
     double threshold;  /* 1 % quantile of the test images' distances */
     ebmt_number below; /* share of samples under it; 0.01 if they are like test images */

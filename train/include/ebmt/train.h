@@ -42,7 +42,8 @@ typedef struct ebmt_data_facts {
     ebmt_format format;
     int32_t image_size, channels;
     ebmt_crop crop;
-    int64_t images; /* 0: not told */
+    int64_t images;  /* 0: not told */
+    char sha256[65]; /* of a few of them, as they are trained on; "": not told */
 } ebmt_data_facts;
 
 /* Everything that determines a run; equal configurations and data give equal bits.

@@ -8,6 +8,7 @@
 
 #define LENGTH  "iterations"
 #define KERNELS "kernel_class"
+#define DATA    "data_sha256"
 
 /* Appends one field with both values; what does not fit is left out. */
 static void tell_difference(const char *key, const json_t *saved, const json_t *now, char *text,
@@ -22,6 +23,14 @@ static void tell_difference(const char *key, const json_t *saved, const json_t *
     free(after);
 }
 
+/* May differ: how far to go, and how numbers are rounded. Runs from before data had a digest say
+ * none. */
+static bool may_differ(const char *key, const json_t *saved)
+{
+    return strcmp(key, LENGTH) == 0 || strcmp(key, KERNELS) == 0 ||
+           (strcmp(key, DATA) == 0 && !saved);
+}
+
 static void tell_differences(json_t *saved, json_t *now, char *text, size_t room)
 {
     const char *key;
@@ -29,7 +38,7 @@ static void tell_differences(json_t *saved, json_t *now, char *text, size_t room
     json_object_foreach(now, key, value)
     {
         const json_t *before = json_object_get(saved, key);
-        if (strcmp(key, LENGTH) != 0 && strcmp(key, KERNELS) != 0 && !json_equal(before, value))
+        if (!may_differ(key, before) && !json_equal(before, value))
             tell_difference(key, before, value, text, room);
     }
     json_object_foreach(saved, key, value)

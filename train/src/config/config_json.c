@@ -23,6 +23,7 @@ typedef struct field {
 static const field fields[] = {
     {"data_format", NAMES, AT(data.format), "auto|idx|cifar10|images|lmdb|npy|cbdt"},
     {"data_images", INT64, AT(data.images), NULL},
+    {"data_sha256", TEXT, AT(data.sha256), NULL},
     {"image_size", INT32, AT(data.image_size), NULL},
     {"data_channels", INT32, AT(data.channels), NULL},
     {"crop", NAMES, AT(data.crop), "center|none|celeba"},

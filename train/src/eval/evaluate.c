@@ -205,6 +205,31 @@ static ebm_status find_nearest(const ebmt_eval_options *opt, const trio *t, near
     return st;
 }
 
+static void keep_nearer(double *distance, int64_t *index, const double *other,
+                        const int64_t *other_index, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (other[i] < distance[i]) {
+            distance[i] = other[i];
+            index[i] = other_index[i];
+        }
+}
+
+/* The same with the images that look mirrored, and keeps what is nearer: what was trained on with
+ * mirrors is learned by heart as either. */
+static ebm_status find_mirrored(const ebmt_eval_options *opt, const trio *mirrored, nearness *out,
+                                ebm_error *err)
+{
+    nearness d = {0};
+    ebm_status st = find_nearest(opt, mirrored, &d, err);
+    if (st == EBM_OK) {
+        keep_nearer(out->samples, out->index, d.samples, d.index, mirrored->samples.n);
+        keep_nearer(out->test, out->test_index, d.test, d.test_index, mirrored->test.n);
+    }
+    nearness_clear(&d);
+    return st;
+}
+
 /* What is trained on may be all there is: then nothing is its own neighbour. */
 static bool images_equal(const ebmt_dataset *a, const ebmt_dataset *b)
 {
@@ -231,25 +256,71 @@ static void pick_closest(const nearness *d, int64_t n, ebmt_eval_report *out)
     }
 }
 
+/* Samples and test images, mirrored. */
+typedef struct mirrors {
+    ebmt_dataset samples, test;
+} mirrors;
+
+static ebm_status make_mirrors(const ebmt_dataset *samples, const ebmt_dataset *test, mirrors *out,
+                               ebm_error *err)
+{
+    ebm_status st = ebmt__images_turned(samples, EBMT__MIRRORED, &out->samples, err);
+    return st == EBM_OK ? ebmt__images_turned(test, EBMT__MIRRORED, &out->test, err) : st;
+}
+
+static void clear_mirrors(mirrors *m)
+{
+    ebmt_dataset_clear(&m->samples);
+    ebmt_dataset_clear(&m->test);
+}
+
 /* As many test images as samples, so that the search costs twice a sample's and no more. */
 static ebm_status compare_pixels(const ebmt_eval_options *opt, ebmt_eval_report *out,
                                  ebm_error *err)
 {
     const int64_t n = opt->samples->count;
     ebmt_dataset test;
+    mirrors m = {0};
     nearness d = {0};
     ebm_status st = ebmt__images_spread(opt->test, n, &test, err);
+    if (st == EBM_OK)
+        st = make_mirrors(opt->samples, &test, &m, err);
     if (st == EBM_OK) {
         const trio t = {pixels_of(opt->samples), pixels_of(&test), pixels_of(opt->train),
                         out->test_is_train};
+        const trio mirrored = {pixels_of(&m.samples), pixels_of(&m.test), t.train, t.test_is_train};
         st = find_nearest(opt, &t, &d, err);
+        if (st == EBM_OK)
+            st = find_mirrored(opt, &mirrored, &d, err);
     }
     if (st == EBM_OK) {
         pick_closest(&d, n, out);
         summarise(&d, n, test.count, 1.0 / sqrt((double)ebmt__image_bytes(&test)), &out->pixels);
     }
     nearness_clear(&d);
+    clear_mirrors(&m);
     ebmt_dataset_clear(&test);
+    return st;
+}
+
+/* Embeds the mirrored images and looks for the nearest of `t`'s training images. */
+static ebm_status mirrored_features(const ebmt_eval_options *opt, const ebmt_ruler *r,
+                                    const trio *t, nearness *out, ebm_error *err)
+{
+    mirrors m = {0};
+    ebmt_embedding samples = {0}, test = {0};
+    ebm_status st = make_mirrors(opt->samples, opt->test, &m, err);
+    if (st == EBM_OK)
+        st = embed(opt, r, &m.samples, &samples, err);
+    if (st == EBM_OK)
+        st = embed(opt, r, &m.test, &test, err);
+    if (st == EBM_OK) {
+        const trio mirrored = {points_of(&samples), points_of(&test), t->train, t->test_is_train};
+        st = find_mirrored(opt, &mirrored, out, err);
+    }
+    ebmt_embedding_clear(&samples);
+    ebmt_embedding_clear(&test);
+    clear_mirrors(&m);
     return st;
 }
 
@@ -264,6 +335,8 @@ static ebm_status compare_features(const ebmt_eval_options *opt, const ebmt_rule
     if (st == EBM_OK) {
         const trio t = {points_of(samples), points_of(test), points_of(&train), same};
         st = find_nearest(opt, &t, &d, err);
+        if (st == EBM_OK)
+            st = mirrored_features(opt, r, &t, &d, err);
     }
     if (st == EBM_OK)
         summarise(&d, samples->n, test->n, 1.0, out);

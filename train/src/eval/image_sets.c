@@ -54,6 +54,22 @@ ebm_status ebmt__images_spread(const ebmt_dataset *images, int64_t n, ebmt_datas
     return st;
 }
 
+ebm_status ebmt__images_turned(const ebmt_dataset *images, ebmt__turn turn, ebmt_dataset *out,
+                               ebm_error *err)
+{
+    const size_t w = (size_t)images->width, h = (size_t)images->height, map = w * h;
+    const size_t maps = (size_t)images->count * (size_t)images->channels;
+    ebm_status st = ebmt__images_init(images, images->count, out, err);
+    for (size_t k = 0; k < maps && st == EBM_OK; k++)
+        for (size_t i = 0; i < h; i++)
+            for (size_t j = 0; j < w; j++) {
+                const size_t from =
+                    turn == EBMT__UPSIDE_DOWN ? (h - 1 - i) * w + j : i * w + w - 1 - j;
+                out->pixels[k * map + i * w + j] = images->pixels[k * map + from];
+            }
+    return st;
+}
+
 void ebmt__image_from_hwc(const uint8_t *hwc, ebmt_dataset *set, int64_t index)
 {
     const size_t c = (size_t)set->channels, pixels = ebmt__image_bytes(set) / c;

@@ -24,6 +24,13 @@ EBM_MUST_CHECK ebm_status ebmt__images_init(const ebmt_dataset *like, int64_t n,
 EBM_MUST_CHECK ebm_status ebmt__images_spread(const ebmt_dataset *images, int64_t n,
                                               ebmt_dataset *out, ebm_error *err);
 
+typedef enum ebmt__turn { EBMT__MIRRORED, EBMT__UPSIDE_DOWN } ebmt__turn;
+
+/* Copies all images mirrored left to right, or upside down. Labels stay behind.
+ * @own *out: ebmt_dataset_clear(), also after an error @err NOMEM */
+EBM_MUST_CHECK ebm_status ebmt__images_turned(const ebmt_dataset *images, ebmt__turn turn,
+                                              ebmt_dataset *out, ebm_error *err);
+
 /* Between [H,W,C], as PNG has it, and image `index` of a set, [C,H,W]. @shape hwc [H,W,C] */
 void ebmt__image_from_hwc(const uint8_t *hwc, ebmt_dataset *set, int64_t index);
 void ebmt__image_to_hwc(const ebmt_dataset *set, int64_t index, uint8_t *hwc);

@@ -91,23 +91,6 @@ ebm_status ebmt_ood_scores(ebm_model *m, const ebmt_ood_options *opt, const ebmt
 
 /* --- the test ------------------------------------------------------------------------------ */
 
-/* Turns every image: left to right, or upside down. */
-static void turn(ebmt_dataset *set, bool upside_down)
-{
-    const int32_t h = set->height, w = set->width;
-    uint8_t *map = set->pixels;
-    for (int64_t k = 0; k < set->count * set->channels; k++, map += h * w)
-        for (int32_t i = 0; i < h; i++)
-            for (int32_t j = 0; j < w; j++) {
-                int32_t to = upside_down ? (h - 1 - i) * w + j : i * w + w - 1 - j;
-                if (to <= i * w + j)
-                    continue;
-                uint8_t kept = map[i * w + j];
-                map[i * w + j] = map[to];
-                map[to] = kept;
-            }
-}
-
 /* Sorts the scores. */
 static void summarise(const char *name, double *scores, int64_t n, ebmt_ood_row *row)
 {
@@ -141,21 +124,14 @@ static ebm_status add_row(ebm_model *m, const ebmt_ood_options *opt, const ebmt_
     return st;
 }
 
-static ebm_status add_turned(ebm_model *m, const ebmt_ood_options *opt, const double *test,
-                             ebmt_ood_report *out, ebm_error *err)
+static ebm_status add_turned(ebm_model *m, const ebmt_ood_options *opt, ebmt__turn turn,
+                             const char *name, const double *test, ebmt_ood_report *out,
+                             ebm_error *err)
 {
-    ebmt_dataset set = {0};
-    ebm_status st = ebmt__images_init(opt->test, opt->test->count, &set, err);
-    if (st != EBM_OK)
-        return st;
-    memcpy(set.pixels, opt->test->pixels, (size_t)set.count * ebmt__image_bytes(&set));
-    turn(&set, false);
-    st = add_row(m, opt, &set, "test images mirrored", true, test, out, err);
-    if (st == EBM_OK) {
-        turn(&set, false);
-        turn(&set, true);
-        st = add_row(m, opt, &set, "test images upside down", true, test, out, err);
-    }
+    ebmt_dataset set;
+    ebm_status st = ebmt__images_turned(opt->test, turn, &set, err);
+    if (st == EBM_OK)
+        st = add_row(m, opt, &set, name, true, test, out, err);
     ebmt_dataset_clear(&set);
     return st;
 }
@@ -175,7 +151,9 @@ ebm_status ebmt_ood_test(ebm_model *m, const ebmt_ood_options *opt, ebmt_ood_rep
         st = add_row(m, opt, opt->foreign, "foreign images", false, test, out, err);
     }
     if (st == EBM_OK)
-        st = add_turned(m, opt, test, out, err);
+        st = add_turned(m, opt, EBMT__MIRRORED, "test images mirrored", test, out, err);
+    if (st == EBM_OK)
+        st = add_turned(m, opt, EBMT__UPSIDE_DOWN, "test images upside down", test, out, err);
     if (st == EBM_OK) /* at last, since it sorts: pairs go by number */
         summarise("test images", test, n, &out->row[0]);
     ebm_free(test);

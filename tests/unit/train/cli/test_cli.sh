@@ -255,6 +255,11 @@ grep -q '5 iterations. The run is complete' "$work/demo/report.html" || { echo "
 grep -q '</html>' "$work/demo/report.html" || { echo "no whole report"; failed=1; }
 train 64 --iterations 6 --resume --held-out 4
 says err "data_images is 16, was 20"
+mkdir "$work/others" # as many of the same size
+tr a b <"$work/data/train-images-idx3-ubyte" >"$work/others/train-images-idx3-ubyte"
+# shellcheck disable=SC2086
+expect 64 train --data "$work/others" --out "$work/demo" $small --iterations 6 --resume
+says err "data_sha256 is"
 train 65 --iterations 6 --resume --held-out 19
 says err "held_out: 19 of 20 images"
 expect 64 train --data toy:rings --out "$work/points" --held-out 4

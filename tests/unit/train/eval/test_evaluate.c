@@ -215,6 +215,16 @@ static void test_known_relations(void **state)
     }
     assert_close(r.pixels.closest, closest_distance(&s, &r), 1e-12);
     assert_true(r.pixels.closest > 0 && r.pixels.closest < r.pixels.median.value);
+    for (int64_t k = 10 * 8; k < 15 * 8; k++) /* rows of the five, mirrored: copies as before */
+        for (int64_t j = 0; j < 4; j++) {
+            uint8_t *row = s.samples.pixels + k * 8, left = row[j];
+            row[j] = row[7 - j];
+            row[7 - j] = left;
+        }
+    assert_int_equal(ebmt_evaluate(&s.options, &r, NULL), EBM_OK);
+    assert_true(r.pixels.copies.value == 5 && r.ruler[0].features.copies.value >= 5);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(r.closest_train[i], r.closest_sample[i] + 30);
     s.options.distance_only = true;
     double before = r.ruler[0].samples.frechet.value;
     assert_int_equal(ebmt_evaluate(&s.options, &r, NULL), EBM_OK);
