@@ -99,7 +99,7 @@ ebm_status ebma_job_encode(const ebma_job *job, char **json, size_t *size, ebm_e
     ebma__set(root, "timings", json_null(), &ok);
     ebma__set(root, "reproducibility",
               json_pack("{s:s, s:s, s:s}", "rng", "philox4x32-10", "kernel_class",
-                        job->models[0]->kernels->kernel_class, "build", job->build),
+                        job->kernel_class, "build", job->build),
               &ok);
     ebma__set(root, "error", json_null(), &ok);
     if (!ok) {

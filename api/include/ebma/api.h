@@ -156,6 +156,7 @@ typedef struct ebma_job {
     const struct ebma_results *results;    /* NULL: none */
     ebma_usage usage;                      /* read if there is a result */
     bool forked; /* chains whose states come from other seeds: the request does not tell how */
+    const char *kernel_class; /* of all work, or EBM_KERNEL_CLASS_SEVERAL */
     const char *build;
 } ebma_job;
 

@@ -27,6 +27,8 @@ EBM_API EBM_MUST_CHECK ebm_status ebm_model_list_parse(const char *text, ebm_wei
 /* --- receipts ----------------------------------------------------------------------------- */
 
 #define EBM_RECEIPT_KEY "ebm" /* of the PNG text chunk */
+/* In place of a kernel class where there was more than one. */
+#define EBM_KERNEL_CLASS_SEVERAL "several"
 
 /* Tensors of pictures that went in, by SHA-256 of their float32 values; "" where there is none. */
 typedef struct ebm_receipt_inputs {
@@ -41,7 +43,7 @@ typedef struct ebm_receipt {
     ebm_weighted model[EBM_COMPOSE_MAX_PARTS];
     char sha256[EBM_COMPOSE_MAX_PARTS][65];        /* of the models' weights */
     char levels_sha256[EBM_COMPOSE_MAX_PARTS][65]; /* of their levels; "" in older receipts */
-    char kernel_class[32];
+    char kernel_class[32];                         /* of all steps, or EBM_KERNEL_CLASS_SEVERAL */
     ebm_receipt_inputs inputs;
     char pixels_sha256[65]; /* of the image's 8-bit pixels [H,W,C]; "" for a whole run */
 } ebm_receipt;
@@ -53,6 +55,13 @@ EBM_API void ebm_receipt_begin(const ebm_call *op, size_t dim, ebm_receipt *out)
 /* Adds a model to a receipt that was begun; the first one brings the kernel class.
  * @range at most EBM_COMPOSE_MAX_PARTS times */
 EBM_API void ebm_receipt_add_model(ebm_receipt *r, const ebm_model_info *model, double weight);
+
+/* Notes of which kernel class other steps of the run are: chains may go on under another one, and
+ * are chains as good, but from there on their run has no class of its own. */
+EBM_API void ebm_receipt_add_class(ebm_receipt *r, const char *kernel_class);
+
+/* False when no kernel class makes the run again: its images get no receipt. */
+EBM_API bool ebm_receipt_of_one_class(const ebm_receipt *r);
 
 /* The receipt of one item alone: number 0 of a run of one, where items do not depend on one
  * another's number; a chain counts as stopped after `steps` (0: after all). What does not change

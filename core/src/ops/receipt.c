@@ -36,6 +36,17 @@ void ebm_receipt_add_model(ebm_receipt *r, const ebm_model_info *model, double w
     r->n_models++;
 }
 
+void ebm_receipt_add_class(ebm_receipt *r, const char *kernel_class)
+{
+    if (strcmp(r->kernel_class, kernel_class) != 0)
+        (void)snprintf(r->kernel_class, sizeof r->kernel_class, "%s", EBM_KERNEL_CLASS_SEVERAL);
+}
+
+bool ebm_receipt_of_one_class(const ebm_receipt *r)
+{
+    return strcmp(r->kernel_class, EBM_KERNEL_CLASS_SEVERAL) != 0;
+}
+
 /* A chain alone, stopped at a step: nothing watches it, nothing else is kept of it. */
 static void single_chain(ebm_op_params *p, int64_t steps)
 {

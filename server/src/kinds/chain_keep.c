@@ -138,6 +138,20 @@ static ebm_status copy_traces(const ebm_chain_set *set, ebm_trace *traces, doubl
     return EBM_OK;
 }
 
+/* Run of the set, whose chains may have ended under different kernel classes. */
+static ebm_status take_run(const ebmd_output *kept, int32_t n, ebm_chain_set *set, ebm_error *err)
+{
+    ebm_receipt other;
+    ebm_status st = ebmd_kept_receipt(&kept[0], &set->run, &set->forked, err);
+
+    for (int32_t k = 1; k < n && st == EBM_OK; k++) {
+        st = ebmd_kept_receipt(&kept[k], &other, &set->forked, err);
+        if (st == EBM_OK)
+            ebm_receipt_add_class(&set->run, other.kernel_class);
+    }
+    return st;
+}
+
 ebm_status ebmd_kept_file(const ebmd_output *kept, int32_t n, unsigned char **data, size_t *size,
                           ebm_error *err)
 {
@@ -150,7 +164,7 @@ ebm_status ebmd_kept_file(const ebmd_output *kept, int32_t n, unsigned char **da
     if (!set || !traces)
         st = ebm_error_set(err, EBM_ERR_NOMEM, "chains", "no memory for a set of chains");
     if (st == EBM_OK)
-        st = ebmd_kept_receipt(&kept[0], &set->run, &set->forked, err);
+        st = take_run(kept, n, set, err);
     for (int32_t k = 0; k < n && st == EBM_OK; k++) {
         set->n = k + 1;
         st = ebmd_kept_read(kept[k].data, kept[k].size, &head, &set->chain[k], err);

@@ -28,7 +28,8 @@ ebm_trace ebmd_kept_trace(const ebmd_output *kept, const ebm_op_params *run,
 /* Reads the receipt of the run that a kept chain belongs to. @err FORMAT, RANGE, ARG, NOMEM */
 EBM_MUST_CHECK ebm_status ebmd_kept_receipt(const ebmd_output *kept, ebm_receipt *run, bool *forked,
                                             ebm_error *err);
-/* Makes the file of a whole run out of its kept chains. @shape kept [n] @own *data: ebm_free()
+/* Makes the file of a whole run out of its kept chains, which may have ended under different kernel
+ * classes. @shape kept [n] @own *data: ebm_free()
  * @err FORMAT, NOMEM, LIMIT */
 EBM_MUST_CHECK ebm_status ebmd_kept_file(const ebmd_output *kept, int32_t n, unsigned char **data,
                                          size_t *size, ebm_error *err);

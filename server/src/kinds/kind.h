@@ -45,16 +45,17 @@ typedef struct ebmd_plan {
     double weight[EBM_COMPOSE_MAX_PARTS];
     int32_t n_models;
     ebm_compose_kind compose;
-    char digest[65];       /* of all weights */
-    char chain_digest[65]; /* of all weights and levels: what chains and energies are bound to */
-    uint64_t seed;         /* of all noise */
-    int64_t first_index;   /* of the first image in its seed */
-    bool bare;             /* replies tell of pictures, and leave them out */
-    size_t work;           /* floats of scratch that a quantum needs */
-    int32_t parts;         /* 1..EBMD_PARTS_MAX */
-    int32_t outputs;       /* byte strings that a part gives, at least 1 */
-    int32_t images;        /* outputs 0..images-1 of the job are PNG files */
-    int64_t part_work;     /* gradient evaluations of one part, known before it runs */
+    char digest[65];          /* of all weights */
+    char chain_digest[65];    /* of all weights and levels: what chains and energies are bound to */
+    const char *kernel_class; /* of all its numbers, or EBM_KERNEL_CLASS_SEVERAL; in the arena */
+    uint64_t seed;            /* of all noise */
+    int64_t first_index;      /* of the first image in its seed */
+    bool bare;                /* replies tell of pictures, and leave them out */
+    size_t work;              /* floats of scratch that a quantum needs */
+    int32_t parts;            /* 1..EBMD_PARTS_MAX */
+    int32_t outputs;          /* byte strings that a part gives, at least 1 */
+    int32_t images;           /* outputs 0..images-1 of the job are PNG files */
+    int64_t part_work;        /* gradient evaluations of one part, known before it runs */
     int64_t behind;     /* of those of all parts, what the chains that it begins with have done */
     size_t state_size;  /* bytes of one part between two quanta */
     int32_t priority;   /* 0..9; -1: left open */
@@ -172,6 +173,10 @@ struct ebmd_kind {
     /* Takes a state back. The bytes are hostile: whatever they hold, advance() must be safe.
      * @err FORMAT: the part starts again from its beginning */
     ebm_status (*restore)(const ebmd_plan *plan, int32_t part, const void *bytes, void *state);
+    /* Notes that states which are taken back were made by kernels of this class: if that is not the
+     * plan's, there are several from here on. NULL: states of another class are of no use, and all
+     * parts start again from their beginning. */
+    void (*add_class)(const ebmd_plan *plan, const char *kernel_class);
 };
 
 /* Gradient evaluations that a job of this plan has ahead of it when it begins. */

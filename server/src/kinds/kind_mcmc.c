@@ -378,17 +378,23 @@ typedef struct chain_at {
 } chain_at;
 
 /* In the middle of a ladder or of the warm-up no run of its own ends: no receipt. */
+static bool has_receipt(const ebmd_op *op, const ebm_mcmc *chain)
+{
+    const bool whole =
+        op->call.params.ladder ? chain->level < 0 : chain->total > op->call.params.warmup;
+
+    return whole && !op->forked && ebm_receipt_of_one_class(&op->receipt);
+}
+
 static ebm_status write_png(const chain_at *c, const ebm_mcmc *chain, const uint8_t *pixels,
                             ebmd_output *out, ebm_error *err)
 {
     const ebmd_op *op = c->l->op;
-    const bool ladder = op->call.params.ladder;
-    const bool whole = ladder ? chain->level < 0 : chain->total > op->call.params.warmup;
+    const int64_t steps = op->call.params.ladder ? 0 : chain->total;
     ebm_receipt receipt;
 
-    ebm_receipt_item(&op->receipt, c->l->first + c->i, ladder ? 0 : chain->total, pixels, op->dim,
-                     &receipt);
-    return ebmd_op_encode(op, pixels, whole && !op->forked ? &receipt : NULL, out, err);
+    ebm_receipt_item(&op->receipt, c->l->first + c->i, steps, pixels, op->dim, &receipt);
+    return ebmd_op_encode(op, pixels, has_receipt(op, chain) ? &receipt : NULL, out, err);
 }
 
 static ebm_status write_snapshot(const chain_at *c, int32_t j, ebmd_output *out, ebm_error *err)

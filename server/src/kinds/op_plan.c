@@ -138,6 +138,7 @@ static void write_receipt(ebmd_op *op, ebmd_plan *plan)
     ebm_receipt_begin(&op->call, op->dim, &op->receipt);
     for (int32_t i = 0; i < plan->n_models; i++)
         ebm_receipt_add_model(&op->receipt, ebm_model_describe(plan->model[i]), plan->weight[i]);
+    plan->kernel_class = op->receipt.kernel_class;
     ebm_receipt_model_digest(&op->receipt, plan->digest);
     ebm_receipt_chain_digest(&op->receipt, plan->chain_digest);
 }
@@ -273,6 +274,7 @@ ebm_status ebmd_op_document(const ebmd_plan *plan, const ebmd_facts *facts,
                               .langevin_steps = draws ? facts->grad_evals : 0,
                               .batch_mean = facts->batch_mean},
                     .forked = ebmd_op_of(plan)->forked,
+                    .kernel_class = plan->kernel_class,
                     .build = facts->build};
 
     for (int32_t i = 0; i < plan->n_models; i++)

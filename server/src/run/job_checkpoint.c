@@ -5,12 +5,15 @@
 #include "run/job_checkpoint.h"
 
 #include <math.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "ebm/io.h"
 #include "ebm/memory.h"
 
-#define MAGIC       "EBMDCKP2"
+#define MAGIC       "EBMDCKP3"
+#define BEFORE      "EBMDCKP2" /* its head ends before the kernel class */
 #define ORDER       0x01020304u
 #define DIGEST_SIZE 64u
 #define COUNT_MAX   EBMD_WORK_MAX /* of evaluations and quanta: no job comes to more */
@@ -23,6 +26,7 @@ typedef struct head {
     char model[64]; /* digest of weights and levels */
     int64_t grad_evals, quanta;
     double side_sum;
+    char kernels[32]; /* the plan's kernel class; "": nobody knows it */
 } head;
 
 typedef struct entry {
@@ -32,12 +36,14 @@ typedef struct entry {
     char digest[DIGEST_SIZE]; /* of the outputs of a part that is DONE: they are kept elsewhere */
 } entry;
 
-static bool sizes_of(const ebmd_run *run, size_t begun, size_t *fixed, size_t *total)
+/* fixed: head, of this size, and entries */
+static bool sizes_of(const ebmd_run *run, size_t head_size, size_t begun, size_t *fixed,
+                     size_t *total)
 {
     size_t entries, states;
 
     return ebm_size_mul((size_t)run->plan.parts, sizeof(entry), &entries) &&
-           ebm_size_add(entries, sizeof(head), fixed) &&
+           ebm_size_add(entries, head_size, fixed) &&
            ebm_size_mul(begun, run->plan.state_size, &states) &&
            ebm_size_add(*fixed, states, total) && ebm_size_add(*total, DIGEST_SIZE, total);
 }
@@ -53,6 +59,7 @@ static head head_of(const ebmd_run *run)
 
     memcpy(h.magic, MAGIC, sizeof(h.magic));
     memcpy(h.model, run->plan.chain_digest, sizeof(h.model));
+    snprintf(h.kernels, sizeof(h.kernels), "%s", run->plan.kernel_class);
     return h;
 }
 
@@ -81,7 +88,7 @@ ebm_status ebmd_job_checkpoint_pack(ebmd_run *run, unsigned char **bytes, size_t
     *bytes = NULL;
     for (int32_t k = 0; k < plan->parts; k++)
         begun += run->part[k].phase == EBMD_PART_BEGUN ? 1 : 0;
-    if (sizes_of(run, begun, &at, size))
+    if (sizes_of(run, sizeof(h), begun, &at, size))
         out = ebm_alloc(*size, 1);
     if (!out)
         return ebm_error_set(err, EBM_ERR_NOMEM, run->lease.id, "no memory for a checkpoint");
@@ -108,10 +115,21 @@ static bool digest_holds(const unsigned char *bytes, size_t size)
 {
     char digest[DIGEST_SIZE + 1];
 
-    if (size < sizeof(head) + DIGEST_SIZE)
-        return false;
     ebm_sha256_hex(bytes, size - DIGEST_SIZE, digest);
     return memcmp(bytes + size - DIGEST_SIZE, digest, DIGEST_SIZE) == 0;
+}
+
+/* Reads the head, also of the version before. Returns its size. */
+static size_t take_head(const unsigned char *bytes, head *h)
+{
+    const bool before = memcmp(bytes, BEFORE, sizeof(h->magic)) == 0;
+    const size_t size = before ? offsetof(head, kernels) : sizeof(*h);
+
+    memset(h, 0, sizeof(*h));
+    memcpy(h, bytes, size);
+    if (before)
+        memcpy(h->magic, MAGIC, sizeof(h->magic));
+    return size;
 }
 
 /* Before anything is added to them. */
@@ -122,13 +140,17 @@ static bool counts_ok(const head *h)
 }
 
 /* A head of this very job: all but what it counts is known beforehand. Checkpoints of before name
- * the weights alone, and are taken as they are. */
+ * the weights alone, and are taken as they are. What kernels of another class have done is of use
+ * to kinds that say so; with the others, not even of what is DONE: all results of a job are of the
+ * class that it names. */
 static bool head_fits(const head *h, const ebmd_run *run)
 {
     head same = head_of(run);
 
     if (memcmp(h->model, run->plan.digest, sizeof(h->model)) == 0)
         memcpy(same.model, h->model, sizeof(same.model));
+    if (run->plan.kind->add_class && h->kernels[sizeof(h->kernels) - 1] == '\0')
+        memcpy(same.kernels, h->kernels, sizeof(same.kernels));
     same.grad_evals = h->grad_evals;
     same.quanta = h->quanta;
     same.side_sum = h->side_sum;
@@ -155,6 +177,7 @@ static ebm_status take_state(ebmd_run *run, int32_t k, const unsigned char *byte
     return run->plan.kind->restore(&run->plan, k, bytes, p->state);
 }
 
+/* bytes begin behind the head, states at `at`. */
 static ebm_status take_parts(ebmd_run *run, const unsigned char *bytes, size_t at, size_t end)
 {
     ebm_status st = EBM_OK;
@@ -163,7 +186,7 @@ static ebm_status take_parts(ebmd_run *run, const unsigned char *bytes, size_t a
         ebmd_part *p = &run->part[k];
         entry e;
 
-        memcpy(&e, bytes + sizeof(head) + (size_t)k * sizeof(e), sizeof(e));
+        memcpy(&e, bytes + (size_t)k * sizeof(e), sizeof(e));
         if (!entry_ok(&e))
             return EBM_ERR_FORMAT;
         p->phase = (ebmd_part_phase)e.phase;
@@ -184,16 +207,18 @@ ebm_status ebmd_job_checkpoint_unpack(const void *bytes, size_t size, ebmd_run *
 {
     const unsigned char *in = bytes;
     ebm_status st = EBM_ERR_FORMAT;
-    size_t fixed, least;
-    head h;
+    size_t begin = 0, fixed, least;
+    head h = {.parts = 0};
 
-    if (sizes_of(run, 0, &fixed, &least) && size >= least && digest_holds(in, size)) {
-        memcpy(&h, in, sizeof(h));
-        if (head_fits(&h, run))
-            st = take_parts(run, in, fixed, size - DIGEST_SIZE);
-    }
+    if (size >= sizeof(h) + DIGEST_SIZE)
+        begin = take_head(in, &h);
+    if (begin > 0 && sizes_of(run, begin, 0, &fixed, &least) && size >= least &&
+        digest_holds(in, size) && head_fits(&h, run))
+        st = take_parts(run, in + begin, fixed - begin, size - DIGEST_SIZE - begin);
     if (st != EBM_OK)
         return ebm_error_set(err, st, run->lease.id, "the checkpoint cannot be used");
+    if (run->plan.kind->add_class)
+        run->plan.kind->add_class(&run->plan, h.kernels);
     run->grad_evals = h.grad_evals;
     run->quanta = h.quanta;
     run->side_sum = h.side_sum;

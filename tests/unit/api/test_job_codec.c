@@ -17,7 +17,7 @@
 
 static int32_t same_steps[2] = {30, 30};
 static int32_t mixed_steps[2] = {30, 60};
-static const ebm_kernels kernels = {.name = "ref", .kernel_class = "ref-1"};
+static const ebm_kernels kernels = {.name = "ref", .kernel_class = "ref-0"};
 static const ebm_levels levels = {.count = 2, .steps = same_steps, .noise_scale = 0.99};
 static const ebm_levels mixed = {.count = 2, .steps = mixed_steps, .noise_scale = 0.99};
 
@@ -75,6 +75,7 @@ static ebma_job *make_job(made *m, const ebm_model_info *model, const ebma_op_re
                                   .energy_evals = 2,
                                   .langevin_steps = 120,
                                   .batch_mean = 1.755},
+                        .kernel_class = "ref-1",
                         .build = "ebmd 1"}};
     m->results.drawn = &m->drawn;
     m->job.results = images ? &m->results : NULL;

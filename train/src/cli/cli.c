@@ -51,7 +51,7 @@ static void print_safely(const char *text)
     }
 }
 
-int ebmt__cli_fail(const char *command, const ebm_error *err)
+void ebmt__cli_say(const char *command, const ebm_error *err)
 {
     (void)fprintf(stderr, "ebm %s: ", command);
     if (err->where[0]) {
@@ -60,6 +60,11 @@ int ebmt__cli_fail(const char *command, const ebm_error *err)
     }
     print_safely(err->text[0] ? err->text : ebm_status_name(err->status));
     (void)fputc('\n', stderr);
+}
+
+int ebmt__cli_fail(const char *command, const ebm_error *err)
+{
+    ebmt__cli_say(command, err);
     return exit_status(err->status);
 }
 

@@ -30,6 +30,8 @@ enum {
 bool ebmt__cli_parse(const ebmt_command *command, int argc, char **argv, void *values,
                      ebmt_parsed *parsed, int *code);
 
+/* Prints the error, or what is worth a word and ends nothing, as one line on stderr. */
+void ebmt__cli_say(const char *command, const ebm_error *err);
 /* Prints the error and returns the exit status that fits it. */
 int ebmt__cli_fail(const char *command, const ebm_error *err);
 /* Prints the error with a pointer to --help and returns 64. */

@@ -147,11 +147,27 @@ static ebm_status restore_chain(ebmt__mcmc *m, const ebm_chain_set *set, int32_t
     return st == EBM_OK ? ebm_chain_set_trace(set, k, &m->trace[k], err) : st;
 }
 
+/* Chains that go on under another kernel class are as good, but nobody can make them again. */
+static void take_class(ebmt__mcmc *m, const char *kept)
+{
+    const char *now = m->run.receipt.kernel_class;
+    ebm_error note = {0};
+    if (strcmp(now, kept) != 0) {
+        (void)ebm_error_set(
+            &note, EBM_ERR_DIGEST, "--resume",
+            "chains of kernel class %s go on under %s: their images have no receipt", kept, now);
+        ebmt__cli_say("mcmc", &note);
+    }
+    ebm_receipt_add_class(&m->run.receipt, kept);
+}
+
 static ebm_status restore(ebmt__mcmc *m, const ebm_chain_set *set, ebm_error *err)
 {
     char digest[65];
     ebm_status st = ebm_receipt_same_models(&m->run.receipt, &set->run, err);
     ebm_receipt_model_digest(&m->run.receipt, digest);
+    if (st == EBM_OK)
+        take_class(m, set->run.kernel_class);
     m->forked = set->forked;
     m->run.receipt.inputs = set->run.inputs;
     m->run.receipt.params.init = set->run.params.init;
@@ -184,8 +200,8 @@ static ebm_status image_of(const ebmt__mcmc *m, int32_t k, const char *name, ebm
     /* in the middle of a ladder or of the warm-up no run of its own ends */
     bool whole =
         call->params.ladder ? m->chain[k].level < 0 : m->chain[k].total > call->params.warmup;
-    return ebmt__op_write(&m->run, name, b->pixels, whole && !m->forked ? &receipt : NULL, sha256,
-                          err);
+    whole = whole && !m->forked && ebm_receipt_of_one_class(&receipt);
+    return ebmt__op_write(&m->run, name, b->pixels, whole ? &receipt : NULL, sha256, err);
 }
 
 static ebm_status snapshots(const ebmt__mcmc *m, ebm_error *err)

@@ -164,6 +164,25 @@ static void test_same_models(void **state)
     assert_int_equal(ebm_receipt_same_models(&now, &then, NULL), EBM_ERR_DIGEST);
 }
 
+/* Steps of the same class change nothing; once there were two classes, none makes the run again. */
+static void test_classes(void **state)
+{
+    ebm_receipt r;
+    (void)state;
+    make(EBM_OP_MCMC, &r);
+    ebm_receipt_add_class(&r, "f32-fma");
+    assert_true(ebm_receipt_of_one_class(&r));
+    assert_string_equal(r.kernel_class, "f32-fma");
+    ebm_receipt_add_class(&r, "ref");
+    assert_false(ebm_receipt_of_one_class(&r));
+    assert_string_equal(r.kernel_class, "several");
+    make(EBM_OP_MCMC, &r);
+    ebm_receipt_add_class(&r, "several"); /* of chains that have gone on so before */
+    assert_false(ebm_receipt_of_one_class(&r));
+    ebm_receipt_add_class(&r, "f32-fma");
+    assert_false(ebm_receipt_of_one_class(&r));
+}
+
 /* Texts with one thing replaced by another. */
 static const struct {
     const char *find, *put;
@@ -247,7 +266,7 @@ int main(void)
         cmocka_unit_test(test_round_trip),       cmocka_unit_test(test_company_leaves_no_trace),
         cmocka_unit_test(test_digest_of_models), cmocka_unit_test(test_strange_texts),
         cmocka_unit_test(test_digest_of_chains), cmocka_unit_test(test_same_models),
-        cmocka_unit_test(test_model_lists),
+        cmocka_unit_test(test_classes),          cmocka_unit_test(test_model_lists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

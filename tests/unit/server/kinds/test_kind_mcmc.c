@@ -141,6 +141,15 @@ static void assert_snapshots(const json_t *root, size_t chain, size_t n)
     }
 }
 
+static void clear_results(const job *j, ebmd_result results[2])
+{
+    for (int32_t k = 0; k < 2; k++) {
+        for (int32_t i = 0; i < j->plan.outputs; i++)
+            ebm_free(results[k].output[i].data);
+        ebm_free(results[k].output);
+    }
+}
+
 /* Chains are parts of their own and may be stopped anywhere: shown are the snapshots that all of
  * them have made, whichever is behind. */
 static void snapshots_of_stopped_chains(void **state)
@@ -165,11 +174,38 @@ static void snapshots_of_stopped_chains(void **state)
         assert_snapshots(root, 0, 2);
         assert_snapshots(root, 1, 2);
         json_decref(root);
-        for (int32_t k = 0; k < 2; k++) {
-            for (int32_t i = 0; i < j.plan.outputs; i++)
-                ebm_free(results[k].output[i].data);
-            ebm_free(results[k].output);
-        }
+        clear_results(&j, results);
+        job_close(&j);
+    }
+}
+
+/* A chain that was through before its job went on with other kernels tells so; a file of it and the
+ * others is of no single class, wherever it stands in it. */
+static void chains_of_several_classes(void **state)
+{
+    (void)state;
+    for (int32_t later = 0; later < 2; later++) {
+        static ebm_chain_set set;
+        ebmd_result results[2];
+        ebmd_output kept[2];
+        unsigned char *file;
+        size_t size;
+        job j;
+
+        assert_int_equal(
+            job_open(&j, "{\"model\":\"tiny\",\"chains\":2,\"steps\":40,\"keep\":1,\"seed\":4}"),
+            EBM_OK);
+        results[1 - later] = result_of(&j, 1 - later, 1);
+        ebm_receipt_add_class(&((ebmd_op *)j.plan.request)->receipt, "other");
+        results[later] = result_of(&j, later, 1);
+        assert_string_equal(j.plan.kernel_class, EBM_KERNEL_CLASS_SEVERAL);
+        for (int32_t k = 0; k < 2; k++)
+            kept[k] = results[k].output[ebmd_mcmc_kept(&j.plan, k)];
+        assert_int_equal(ebmd_kept_file(kept, 2, &file, &size, NULL), EBM_OK);
+        assert_int_equal(ebm_chain_set_decode(file, size, &set, NULL), EBM_OK);
+        assert_false(ebm_receipt_of_one_class(&set.run));
+        ebm_free(file);
+        clear_results(&j, results);
         job_close(&j);
     }
 }
@@ -359,6 +395,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(snapshots_of_stopped_chains),
+        cmocka_unit_test(chains_of_several_classes),
         cmocka_unit_test(refused_requests),
         cmocka_unit_test(refused_extensions),
         cmocka_unit_test(another_model),

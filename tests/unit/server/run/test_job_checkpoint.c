@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -14,6 +15,7 @@
 #include "run/job_checkpoint.h"
 #include "run_bench.h"
 
+#define HEAD 144 /* bytes, of which the last 32 tell of kernels */
 #define BODY "{\"n\":3,\"seed\":4,\"steps_per_level\":20}"
 
 static int setup(void **state)
@@ -149,6 +151,15 @@ static ebm_status unpack(ebmd_run *run, const unsigned char *bytes, size_t size)
     return st;
 }
 
+/* Whoever can write the file can write a digest too. */
+static void sign(unsigned char *bytes, size_t size)
+{
+    char digest[65];
+
+    ebm_sha256_hex(bytes, size - 64, digest);
+    memcpy(bytes + size - 64, digest, 64);
+}
+
 static void every_change_is_noticed(void **state)
 {
     run_bench *b = *state;
@@ -170,28 +181,30 @@ static void every_change_is_noticed(void **state)
     ebmd_run_free(run);
 }
 
-/* Whoever can write the file can write a digest too: what is inside is checked as well. */
+/* What is inside is checked as well as the digest. */
 static void forged_checkpoints(void **state)
 {
     static const struct {
         size_t at; /* bytes behind the beginning */
         int32_t value;
-    } rows[] = {{8, 0},                        /* order of bytes */
-                {12, 2},                       /* parts */
-                {12, INT32_MAX},               /* parts */
-                {16, 1},                       /* size of a state */
-                {24, 'x'},                     /* model */
-                {92, INT32_MAX},               /* evaluations that nothing can be added to */
-                {100, INT32_MAX},              /* quanta */
-                {112, 7},                      /* phase of part 0 */
-                {112, -1},                     /* phase of part 0 */
-                {112, EBMD_PART_BEGUN},        /* a state that is not there */
-                {124, 0x7ff00000},             /* a value of part 0 becomes infinite */
-                {112 + 432, 99},               /* level of part 1 */
-                {112 + 432, -2},               /* level of part 1 */
-                {112 + 436, -1},               /* step of part 1 */
-                {112 + 436, INT32_MAX},        /* step of part 1 */
-                {112 + 432 + 64, 0x7fc00000}}; /* a pixel that is not a number */
+    } rows[] = {{8, 0},                         /* order of bytes */
+                {12, 2},                        /* parts */
+                {12, INT32_MAX},                /* parts */
+                {16, 1},                        /* size of a state */
+                {24, 'x'},                      /* model */
+                {92, INT32_MAX},                /* evaluations that nothing can be added to */
+                {100, INT32_MAX},               /* quanta */
+                {112, 'x'},                     /* kernel class */
+                {140, 'x'},                     /* behind its end */
+                {HEAD, 7},                      /* phase of part 0 */
+                {HEAD, -1},                     /* phase of part 0 */
+                {HEAD, EBMD_PART_BEGUN},        /* a state that is not there */
+                {HEAD + 12, 0x7ff00000},        /* a value of part 0 becomes infinite */
+                {HEAD + 432, 99},               /* level of part 1 */
+                {HEAD + 432, -2},               /* level of part 1 */
+                {HEAD + 436, -1},               /* step of part 1 */
+                {HEAD + 436, INT32_MAX},        /* step of part 1 */
+                {HEAD + 432 + 64, 0x7fc00000}}; /* a pixel that is not a number */
     run_bench *b = *state;
     ebmd_run *run = half_done(b);
     unsigned char *good, *bytes;
@@ -201,12 +214,9 @@ static void forged_checkpoints(void **state)
     bytes = ebm_alloc(size, 1);
     assert_non_null(bytes);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        char digest[65];
-
         memcpy(bytes, good, size);
         memcpy(bytes + rows[i].at, &rows[i].value, sizeof(rows[i].value));
-        ebm_sha256_hex(bytes, size - 64, digest);
-        memcpy(bytes + size - 64, digest, 64);
+        sign(bytes, size);
         if (unpack(run, bytes, size) != EBM_ERR_FORMAT)
             fail_msg("row %zu is believed", i);
     }
@@ -224,7 +234,7 @@ static void other_levels(void **state)
     ebmd_run *run = half_done(b);
     unsigned char *bytes;
     size_t size;
-    char kept[65], digest[65];
+    char kept[65];
 
     assert_int_equal(ebmd_job_checkpoint_pack(run, &bytes, &size, NULL), EBM_OK);
     memcpy(kept, run->plan.chain_digest, sizeof(kept));
@@ -232,9 +242,49 @@ static void other_levels(void **state)
     run->plan.chain_digest[5] ^= 1;
     assert_int_equal(unpack(run, bytes, size), EBM_ERR_FORMAT);
     memcpy(bytes + 24, run->plan.digest, 64);
-    ebm_sha256_hex(bytes, size - 64, digest);
-    memcpy(bytes + size - 64, digest, 64);
+    sign(bytes, size);
     assert_int_equal(unpack(run, bytes, size), EBM_OK);
+    ebm_free(bytes);
+    ebmd_run_free(run);
+}
+
+static char heard[64];
+
+static void hear(const ebmd_plan *plan, const char *kernel_class)
+{
+    (void)plan;
+    snprintf(heard, sizeof(heard), "%s", kernel_class);
+}
+
+/* Parts that other kernels have worked on, or done, are of use to kinds that can tell of it alone.
+ * Which kernels those of the version before were is unknown. */
+static void other_kernels(void **state)
+{
+    run_bench *b = *state;
+    ebmd_run *run = half_done(b);
+    ebmd_kind telling = *run->plan.kind;
+    const char *const ours = run->plan.kernel_class;
+    unsigned char *bytes;
+    size_t size;
+
+    telling.add_class = hear;
+    assert_int_equal(ebmd_job_checkpoint_pack(run, &bytes, &size, NULL), EBM_OK);
+    run->plan.kernel_class = "other";
+    assert_int_equal(unpack(run, bytes, size), EBM_ERR_FORMAT);
+    run->plan.kind = &telling;
+    assert_int_equal(unpack(run, bytes, size), EBM_OK);
+    assert_string_equal(heard, ours);
+    memset(bytes + HEAD - 32, 'x', 32); /* a text without an end */
+    sign(bytes, size);
+    assert_int_equal(unpack(run, bytes, size), EBM_ERR_FORMAT);
+    memcpy(bytes, "EBMDCKP2", 8);
+    memmove(bytes + HEAD - 32, bytes + HEAD, size - HEAD);
+    sign(bytes, size - 32);
+    assert_int_equal(unpack(run, bytes, size - 32), EBM_OK);
+    assert_string_equal(heard, "");
+    run->plan.kind = &ebmd_kind_sample;
+    run->plan.kernel_class = ours;
+    assert_int_equal(unpack(run, bytes, size - 32), EBM_ERR_FORMAT);
     ebm_free(bytes);
     ebmd_run_free(run);
 }
@@ -301,6 +351,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_change_is_noticed, setup, teardown),
         cmocka_unit_test_setup_teardown(forged_checkpoints, setup, teardown),
         cmocka_unit_test_setup_teardown(other_levels, setup, teardown),
+        cmocka_unit_test_setup_teardown(other_kernels, setup, teardown),
         cmocka_unit_test_setup_teardown(a_bad_checkpoint_is_dropped, setup, teardown),
         cmocka_unit_test_setup_teardown(saves_after_a_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(without_memory, setup, teardown),
