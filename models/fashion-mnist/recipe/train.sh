@@ -1,7 +1,7 @@
 #!/bin/sh
-# Trains the model of this directory from nothing, in three runs: sh train.sh DIR [FLAG...]
-# DIR gets the runs `first` and `second` and the model, `fashion-mnist`; further flags go to every
-# `ebm train`. Given again after an interruption it goes on where it stopped. EBM is the command.
+# Trains the model of this directory from nothing, in eight runs: sh train.sh DIR [FLAG...]
+# DIR gets the runs, named as their files here, and the model, `fashion-mnist`; further flags go to
+# every `ebm train`. Given again after an interruption it goes on where it stopped. EBM is the command.
 set -eu
 recipe=$(dirname "$0")
 out=${1:?usage: sh train.sh DIR [FLAG...]}
@@ -28,4 +28,12 @@ stage() {
 
 stage first "$@"
 stage second --init-from "$out/first" "$@"
-stage fashion-mnist --init-from "$out/second" "$@"
+stage third --init-from "$out/second" "$@"
+stage level-0-slopes --init-from "$out/third" "$@"
+stage level-0 --init-from "$out/level-0-slopes" "$@"
+stage levels-1-5 --init-from "$out/third" "$@"
+stage levels-6-11 --init-from "$out/third" "$@"
+stage levels-12-17 --init-from "$out/third" "$@"
+[ -e "$out/fashion-mnist/model.json" ] ||
+    "${EBM:-ebm}" join --from 1,6,12 --model-version 2 --out "$out/fashion-mnist" \
+        --parts "$out/level-0,$out/levels-1-5,$out/levels-6-11,$out/levels-12-17"
