@@ -23,12 +23,16 @@ RUN apt-get update -qq \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt /var/log/apt /var/log/dpkg.log
 COPY --from=build /src/build/release/bin/ebmd /src/build/release/bin/ebm /usr/bin/
 COPY --from=build /src/models/fashion-mnist /usr/share/ebmd/models/fashion-mnist
+COPY LICENSE /usr/share/doc/ebmd/copyright
 # a volume mounted here takes its owner
 RUN install -d -m 0700 -o 65532 -g 65532 /var/lib/ebmd
 USER 65532:65532
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 \
-    CMD ["/usr/bin/ebm", "probe", "--url", "http://127.0.0.1:8080/healthz"]
+    CMD ["/usr/bin/ebm", "probe", "--url", "http://127.0.0.1:8081/healthz"]
+# defaults of the image, as variables: flags and other values of these take their place one by one
+ENV EBMD_LISTEN=0.0.0.0:8080 EBMD_MODELS=/usr/share/ebmd/models EBMD_STORE=memory
+# workers are the threads; the library would start one for each CPU of the machine
+ENV OPENBLAS_NUM_THREADS=1
 ENTRYPOINT ["/usr/bin/ebmd"]
-CMD ["--listen", "0.0.0.0:8080", "--models", "/usr/share/ebmd/models", "--store", "memory"]

@@ -27,7 +27,8 @@ else()
     target_compile_options(ebm_options INTERFACE
         $<$<CONFIG:Release,RelWithDebInfo>:-U_FORTIFY_SOURCE>
         $<$<CONFIG:Release,RelWithDebInfo>:-D_FORTIFY_SOURCE=3>
-        -fstack-protector-strong -fstack-clash-protection -fcf-protection=full)
+        -fstack-protector-strong -fstack-clash-protection
+        $<$<IN_LIST:${CMAKE_SYSTEM_PROCESSOR},x86_64;AMD64>:-fcf-protection=full>)
     target_link_options(ebm_options INTERFACE
         -Wl,-z,relro,-z,now,-z,noexecstack,-z,nodlopen)
 endif()
