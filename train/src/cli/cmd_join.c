@@ -24,7 +24,7 @@ typedef struct join_args {
 
 static const ebmt_option rows[] = {
     {"--parts", EBMT_OPT_STRING, AT(parts), 0, 0, NULL, "DIR,DIR,...",
-     "their models, from level 0 upwards", true},
+     "models of the parts, from level 0 upwards", true},
     {"--from", EBMT_OPT_INTS, AT(from), 1, 1023, NULL, "level",
      "where the second part begins, the third ...", true},
     {"--out", EBMT_OPT_STRING, AT(out), 0, 0, NULL, "DIR",
