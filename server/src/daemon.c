@@ -193,6 +193,7 @@ static int start_store(ebmd_parts *d, ebm_error *err)
 
     limits.queued = d->app.queue_max = d->opt->queue;
     limits.queued_work = d->app.queue_work = d->opt->queue_work;
+    limits.live_bytes = (int64_t)d->opt->queue_mib << 20;
     d->app.request_work = d->opt->request_work;
     if (d->app.keys)
         limits.owner_live = owner_share(d->opt);

@@ -182,20 +182,22 @@ static void spec_of(sim *s, int i, char id[EBMD_ID_SIZE], char idem[EBMD_HEX_SIZ
                         .document_size = sizeof(nothing)};
 }
 
-static bool queue_is_full(sim *s, int64_t work)
+static bool queue_is_full(sim *s, const ebmd_spec *spec)
 {
+    int64_t size = (int64_t)(spec->request_size + spec->document_size);
     ebmd_stats stats;
 
     ebmd_jobs_stats(s->jobs, &stats);
     return stats.queued >= s->limits.queued ||
-           (stats.queued > 0 && stats.queued_work + work > s->limits.queued_work);
+           (stats.queued > 0 && stats.queued_work + spec->work > s->limits.queued_work) ||
+           (stats.queued + stats.running > 0 && stats.live_bytes + size > s->limits.live_bytes);
 }
 
 static void accept_new(sim *s, const ebmd_spec *spec)
 {
     witness *w = &s->seen[s->n_jobs];
     ebmd_submit_outcome how = EBMD_SUBMIT_FULL;
-    bool full = queue_is_full(s, spec->work);
+    bool full = queue_is_full(s, spec);
     char id[EBMD_ID_SIZE];
     ebm_status st;
 
@@ -520,6 +522,7 @@ static bool schedule(uint64_t seed, plant planted, bool loud)
     s.wall = INT64_C(1700000000000);
     s.limits = (ebmd_limits){.queued = 2 + sim_draw(&s) % 8,
                              .queued_work = 500 + (int64_t)(sim_draw(&s) % 5000),
+                             .live_bytes = 10 + (int64_t)(sim_draw(&s) % 200),
                              .rows = 3 + sim_draw(&s) % 12,
                              .bytes = 1000,
                              .lease_ms = 30000,

@@ -55,7 +55,7 @@ typedef struct ebmd_options {
     unsigned stream_heartbeat;
     unsigned jobs_per_key; /* 0: half of what fits */
     unsigned request_work;
-    unsigned slots_mib, result_mib;
+    unsigned slots_mib, queue_mib, result_mib;
     bool playground;
     ebmd_action action;
     const char *key_id; /* for MAKE_KEY; an argument of the command line */

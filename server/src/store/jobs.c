@@ -11,6 +11,7 @@ ebmd_limits ebmd_limits_default(void)
     return (ebmd_limits){
         .queued = 64,
         .queued_work = INT64_C(100000000),
+        .live_bytes = INT64_C(256) << 20,
         .rows = 10000,
         .bytes = INT64_C(256) << 20,
         .lease_ms = 30000,
@@ -269,19 +270,28 @@ static bool replay(ebmd_jobs *j, const ebmd_spec *s, ebmd_submit_outcome *how,
     return true;
 }
 
-/* A single job may be larger than all that may wait, or it could never run. */
-static bool is_full(const ebmd_jobs *j, int64_t work)
+static int64_t live_bytes(const ebmd_jobs *j)
 {
+    return j->table.bytes - j->table.kept;
+}
+
+/* A single job may be larger than all that may wait, or it could never run. */
+static bool is_full(const ebmd_jobs *j, const ebmd_spec *s)
+{
+    int64_t size = (int64_t)(s->request_size + s->document_size + s->checkpoint_size);
+
     if (j->table.queued >= j->limits.queued)
         return true;
-    return j->table.queued > 0 && work > j->limits.queued_work - j->table.queued_work;
+    if (j->table.live && size > j->limits.live_bytes - live_bytes(j))
+        return true;
+    return j->table.queued > 0 && s->work > j->limits.queued_work - j->table.queued_work;
 }
 
 static ebmd_submit_outcome has_room(const ebmd_jobs *j, const ebmd_spec *s)
 {
     if (j->limits.owner_live > 0 && ebmd__table_live(&j->table, s->owner) >= j->limits.owner_live)
         return EBMD_SUBMIT_OWNER_FULL;
-    return is_full(j, s->work) ? EBMD_SUBMIT_FULL : EBMD_SUBMIT_ACCEPTED;
+    return is_full(j, s) ? EBMD_SUBMIT_FULL : EBMD_SUBMIT_ACCEPTED;
 }
 
 static ebm_status accept(ebmd_jobs *j, const ebmd_spec *s, ebmd__node *n, ebm_error *err)
@@ -419,6 +429,7 @@ void ebmd_jobs_stats(ebmd_jobs *j, ebmd_stats *out)
                         .rows = j->table.rows,
                         .queued_work = j->table.queued_work,
                         .bytes = j->table.bytes,
+                        .live_bytes = live_bytes(j),
                         .recovered = j->recovered,
                         .damaged = j->damaged,
                         .leases_lost = j->leases_lost,

@@ -63,11 +63,13 @@ struct ebmd_backend {
 
 /* Numbers that bound the core. */
 typedef struct ebmd_limits {
-    size_t queued;     /* jobs that may wait */
-    size_t owner_live; /* jobs of one owner that may wait or run; 0: as many as there is room for */
+    size_t queued;       /* jobs that may wait */
     int64_t queued_work; /* and their work; a single job may be larger */
-    size_t rows;         /* kept in all: beyond it the oldest finished ones go */
-    int64_t bytes;       /* of finished ones: beyond it the results of the oldest go */
+    size_t owner_live; /* jobs of one owner that may wait or run; 0: as many as there is room for */
+    int64_t live_bytes; /* kept for jobs that wait or run: pictures, chains, checkpoints; beyond it
+                         * none is taken, but one that is alone may be larger */
+    size_t rows;        /* kept in all: beyond it the oldest finished ones go */
+    int64_t bytes;      /* of finished ones: beyond it the results of the oldest go */
     int64_t lease_ms;
     int64_t result_ttl_ms; /* then only the row is left, for tombstone_ttl_ms */
     int64_t tombstone_ttl_ms;
@@ -186,7 +188,7 @@ typedef void (*ebmd_list_fn)(void *arg, const ebmd_row *row);
 
 typedef struct ebmd_stats {
     size_t queued, running, rows;
-    int64_t queued_work, bytes;
+    int64_t queued_work, bytes, live_bytes;
     int64_t oldest_wait_ms; /* of the queued ones; 0: none */
     size_t recovered;       /* running jobs that the start found without a worker */
     size_t damaged;         /* rows that the start could not make sense of */

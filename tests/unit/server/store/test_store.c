@@ -150,6 +150,32 @@ static void bounds_of_the_queue(void **state)
     assert_int_equal(bench_submit(f, &spec), EBMD_SUBMIT_ACCEPTED);
 }
 
+/* What jobs bring along and their checkpoints count until they end. */
+static void bounds_of_the_bytes(void **state)
+{
+    static const char chains[600];
+    store_bench *f = *state;
+    ebmd_spec large = bench_spec_of(bench_id_of(1)), small = bench_spec_of(bench_id_of(2));
+    ebmd_stats before, after;
+    ebmd_lease lease;
+
+    f->limits.live_bytes = 500;
+    bench_reopen(f);
+    large.checkpoint = chains;
+    large.checkpoint_size = sizeof(chains);
+    assert_int_equal(bench_submit(f, &large), EBMD_SUBMIT_ACCEPTED); /* alone: or it never could */
+    f->store->ops->stats(f->store, &before);
+    assert_true(before.live_bytes > 600 && before.live_bytes == before.bytes);
+    assert_int_equal(bench_submit(f, &small), EBMD_SUBMIT_FULL);
+    lease = bench_claim(f, 1);
+    assert_int_equal(bench_submit(f, &small), EBMD_SUBMIT_FULL);       /* running ones count, too */
+    assert_int_equal(bench_save(f, &lease, "further", false), EBM_OK); /* and never are refused */
+    assert_int_equal(bench_submit(f, &small), EBMD_SUBMIT_ACCEPTED);
+    assert_int_equal(bench_finish(f, &lease), EBM_OK);
+    f->store->ops->stats(f->store, &after);
+    assert_true(after.live_bytes < after.bytes && after.live_bytes < 100);
+}
+
 /* Two owners, one with many jobs: shares are equal by work, and priority beats both. */
 static void fair_shares(void **state)
 {
@@ -499,6 +525,7 @@ int main(void)
         BENCH_BOTH(ids_and_owners),
         BENCH_BOTH(one_key_one_job),
         BENCH_BOTH(bounds_of_the_queue),
+        BENCH_BOTH(bounds_of_the_bytes),
         BENCH_BOTH(bounds_of_an_owner),
         BENCH_BOTH(fair_shares),
         BENCH_BOTH(shares_given_back),
