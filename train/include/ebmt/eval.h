@@ -132,8 +132,8 @@ typedef struct ebmt_bits_report {
     double acceptance; /* of the bound's moves: low means that it cannot be trusted */
 } ebmt_bits_report;
 
-/* Measures held-out images at the noise of level 0. Reverse paths of the ladder start at images
- * that are not draws of the model, so burn_in has to be long enough for them to become so.
+/* Measures held-out images at the noise of level 0. Reverse paths of the ladder start at draws of
+ * the model by its sampler, which burn_in moves bring nearer to its density.
  * @eq  docs/math/likelihood.md @note threads change no bit
  * @err SHAPE (images of another size than the model's), RANGE, DIVERGED, NOMEM */
 EBM_API EBM_MUST_CHECK ebm_status ebmt_bits_per_dim(ebm_model *m, const ebmt_bits_options *opt,
@@ -223,9 +223,10 @@ typedef struct ebmt_comparison {
 typedef struct ebmt_memorisation {
     ebmt_number median, test_median; /* distance to the nearest training image or mirror of one */
     double closest, test_closest;
-    double threshold;  /* 1 % quantile of the test images' distances */
+    double threshold;  /* what 1 % of fresh images are under, by ebmt_fresh_quantile() */
     ebmt_number below; /* share of samples under it; 0.01 if they are like test images */
-    ebmt_number copies, test_copies; /* how many are closer than a quarter of test_median */
+    ebmt_number copies, test_copies; /* how many of n are closer than a quarter of test_median */
+    /* NaN where the limit is 0, because test images are among the training images */
 } ebmt_memorisation;
 
 /* What one ruler says. */

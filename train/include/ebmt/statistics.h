@@ -109,6 +109,11 @@ EBM_API EBM_MUST_CHECK ebm_status ebmt_auroc_pairs(const double *positive, const
 /* Quantile q in [0,1] of values, linear between order statistics; sorts them in place.
  * @range n >= 1 */
 EBM_API double ebmt_quantile(double *values, int64_t n, double q);
+/* The value that a further one of the same law is under with a chance of q, on average over all
+ * that the n values could have been: the one of rank q(n+1), linear between order statistics. Few
+ * values have none such: then the smallest, or the largest. Sorts them in place.
+ * @range n >= 1 */
+EBM_API double ebmt_fresh_quantile(double *values, int64_t n, double q);
 /* Median of n values, which are sorted by it.
  * @note  standard error: half of the way between the values sqrt(n)/2 ranks below and above, which
  *        hold the law's median between them with a chance of 68 %; David, Nagaraja 2003, section

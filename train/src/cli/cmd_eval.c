@@ -86,6 +86,20 @@ static ebm_status open_rulers(evaluation *e, ebm_error *err)
     return st;
 }
 
+/* A classifier that was trained before images were held out has learned from them. */
+static void note_seen(const evaluation *e)
+{
+    const ebmt_data_options *data = &e->args->real.data.options;
+    const ebmt_classifier_info *c = e->facts.classifier;
+    if (c && e->train.pixels && data->held_out > 0 && !e->args->real.test_data &&
+        c->train_count > e->train.count)
+        (void)fprintf(
+            stderr,
+            "%s: trained on %lld images, %lld are left without those held out: it may have "
+            "seen the test images; train it with --held-out, too\n",
+            e->args->classifier, (long long)c->train_count, (long long)e->train.count);
+}
+
 /* All real images, and whether they can be measured, before hours are spent on drawing. */
 static ebm_status open_images(evaluation *e, ebm_error *err)
 {
@@ -103,6 +117,8 @@ static ebm_status open_images(evaluation *e, ebm_error *err)
         st = ebmt__real_foreign(&a->real, a->ood, &e->test, &e->foreign, err);
     if (st == EBM_OK && a->ood)
         st = ebmt__images_alike(&e->foreign, "--ood", &e->test, "for test images", err);
+    if (st == EBM_OK)
+        note_seen(e);
     return st;
 }
 

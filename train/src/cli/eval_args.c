@@ -1,6 +1,8 @@
 /* See eval_args.h. */
 #include "cli/eval_args.h"
 
+#include <string.h>
+
 #include "cli/cli.h"
 
 #define AT(member) offsetof(ebmt__eval_args, member)
@@ -165,6 +167,10 @@ static ebm_status check_args(const ebmt__eval_args *a, const ebmt_parsed *parsed
         return ebm_error_set(err, EBM_ERR_ARG, "--model", "give either --model or --samples");
     if (check_dependent(a, parsed, err) != EBM_OK)
         return EBM_ERR_ARG;
+    if (a->real.test_data && a->real.data.options.held_out > 0 &&
+        strcmp(a->real.test_data, a->real.data.options.path) == 0)
+        return ebm_error_set(err, EBM_ERR_ARG, "--held-out",
+                             "holds out test images, and --test-data asks for all of them");
     if (is_empty(a))
         return ebm_error_set(err, EBM_ERR_ARG, "--distance-only",
                              "leaves nothing to measure without --classifier or --inception");

@@ -35,16 +35,26 @@ static void print_shares(const ebmt_class_figures *c)
                  log((double)c->classes), (long long)entropy.n);
 }
 
+static void print_copies(const ebmt_memorisation *m)
+{
+    if (isfinite(m->below.value))
+        (void)printf(", %.2f +- %.2f %% of %lld under the test images' 1 %% quantile",
+                     100.0 * m->below.value, 100.0 * m->below.se, (long long)m->below.n);
+    if (isfinite(m->copies.value))
+        (void)printf(", copies %.0f +- %.1f of %lld (%.0f +- %.1f of %lld)\n", m->copies.value,
+                     m->copies.se, (long long)m->copies.n, m->test_copies.value, m->test_copies.se,
+                     (long long)m->test_copies.n);
+    else
+        (void)printf("; most test images are training images, so copies cannot be told\n");
+}
+
 static void print_memorisation(const char *name, const ebmt_memorisation *m)
 {
-    (void)printf(
-        "nearest training image, %s: median %.4g +- %.2g (%lld test images %.4g +- %.2g), "
-        "closest %.4g (%.4g), %.2f +- %.2f %% of %lld under the test images' 1 %% quantile, "
-        "copies %.0f +- %.1f (%.0f +- %.1f)\n",
-        name, m->median.value, m->median.se, (long long)m->test_median.n, m->test_median.value,
-        m->test_median.se, m->closest, m->test_closest, 100.0 * m->below.value, 100.0 * m->below.se,
-        (long long)m->below.n, m->copies.value, m->copies.se, m->test_copies.value,
-        m->test_copies.se);
+    (void)printf("nearest training image, %s: median %.4g +- %.2g (%lld test images %.4g +- %.2g), "
+                 "closest %.4g (%.4g)",
+                 name, m->median.value, m->median.se, (long long)m->test_median.n,
+                 m->test_median.value, m->test_median.se, m->closest, m->test_closest);
+    print_copies(m);
 }
 
 /* What the numbers of a table are measured with. */

@@ -29,6 +29,13 @@ double ebmt_quantile(double *values, int64_t n, double q)
     return value_at(values, n, q * (double)(n - 1));
 }
 
+double ebmt_fresh_quantile(double *values, int64_t n, double q)
+{
+    const double rank = q * ((double)n + 1.0);
+    qsort(values, (size_t)n, sizeof *values, by_value);
+    return value_at(values, n, rank > 1.0 ? rank - 1.0 : 0.0);
+}
+
 ebmt_number ebmt_median(double *values, int64_t n)
 {
     const double middle = ebmt_quantile(values, n, 0.5); /* sorts */

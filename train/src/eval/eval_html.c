@@ -76,12 +76,13 @@ static void put_shares(FILE *f, const ebmt_class_figures *c)
 
 static void put_memory_row(FILE *f, const char *name, const ebmt_memorisation *m)
 {
+    const ebmt_number per_cent = {100.0 * m->below.value, 100.0 * m->below.se, m->below.n};
     (void)fprintf(f, "<tr><td>%s</td><td>%lld / %lld</td>", name, (long long)m->median.n,
                   (long long)m->test_median.n);
     put_number(f, &m->median);
     put_number(f, &m->test_median);
-    (void)fprintf(f, "<td>%.4g</td><td>%.4g</td><td>%.2f %% <small>&plusmn; %.2f</small></td>",
-                  m->closest, m->test_closest, 100.0 * m->below.value, 100.0 * m->below.se);
+    (void)fprintf(f, "<td>%.4g</td><td>%.4g</td>", m->closest, m->test_closest);
+    put_number(f, &per_cent);
     put_number(f, &m->copies);
     put_number(f, &m->test_copies);
     (void)fputs("</tr>\n", f);
@@ -89,10 +90,11 @@ static void put_memory_row(FILE *f, const char *name, const ebmt_memorisation *m
 
 static void put_memorisation(FILE *f, const ebmt_eval_report *r)
 {
-    (void)fputs("<h2>Nearest training images</h2><table><tr><th>space</th><th>n</th><th>median</th>"
-                "<th>median, test</th><th>closest</th><th>closest, test</th>"
-                "<th>under the test's 1 % quantile</th><th>copies</th><th>copies, test</th></tr>\n",
-                f);
+    (void)fputs(
+        "<h2>Nearest training images</h2><table><tr><th>space</th><th>n</th><th>median</th>"
+        "<th>median, test</th><th>closest</th><th>closest, test</th>"
+        "<th>under the test's 1 % quantile, %</th><th>copies</th><th>copies, test</th></tr>\n",
+        f);
     put_memory_row(f, "pixels (RMS gray levels)", &r->pixels);
     for (int32_t i = 0; i < r->n_rulers; i++)
         if (r->ruler[i].of_the_data)

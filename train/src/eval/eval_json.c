@@ -89,8 +89,9 @@ static json_t *classifier(const ebmt_classifier_info *c)
 {
     if (!c)
         return json_null();
-    return json_pack("{s:s, s:o, s:i, s:i}", "sha256", c->sha256, "test_accuracy",
-                     real(c->test_accuracy), "features", c->features, "classes", c->classes);
+    return json_pack("{s:s, s:I, s:o, s:i, s:i}", "sha256", c->sha256, "train_images",
+                     (json_int_t)c->train_count, "test_accuracy", real(c->test_accuracy),
+                     "features", c->features, "classes", c->classes);
 }
 
 static json_t *ood_row(const ebmt_ood_row *r)

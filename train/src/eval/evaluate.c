@@ -9,7 +9,8 @@
 #include "eval/floor_cache.h"
 #include "eval/image_sets.h"
 
-#define NEIGHBOURS 3 /* Kynkaanniemi et al. 2019 */
+#define NEIGHBOURS 3    /* Kynkaanniemi et al. 2019 */
+#define NEAR_SHARE 0.01 /* of fresh images, which are this near to a training image */
 
 static ebmt_points points_of(const ebmt_embedding *e)
 {
@@ -160,17 +161,28 @@ static ebmt_number scaled(ebmt_number v, double unit)
     return (ebmt_number){v.value * unit, v.se * unit, v.n};
 }
 
-/* A binomial count. */
+/* A binomial count. Where test images are training images the limit is 0, and nothing is told by
+ * what is nearer than that. */
 static ebmt_number count_of(const double *v, int64_t n, double limit)
 {
     const double k = (double)count_below(v, n, limit);
+    if (!(limit > 0.0))
+        return (ebmt_number){NAN, NAN, n};
     return (ebmt_number){k, sqrt(k * (1.0 - k / (double)n)), n};
+}
+
+/* The share of samples under a quantile of the test images, which is itself an estimate. */
+static ebmt_number share_under(const nearness *d, int64_t n, int64_t n_test, double threshold)
+{
+    ebmt_number share = scaled(count_of(d->samples, n, threshold), 1.0 / (double)n);
+    share.se = hypot(share.se, sqrt(NEAR_SHARE * (1.0 - NEAR_SHARE) / (double)n_test));
+    return share;
 }
 
 /* Sorts both lists of distances. `unit` turns them into what the report shows. */
 static void summarise(nearness *d, int64_t n, int64_t n_test, double unit, ebmt_memorisation *out)
 {
-    const double threshold = ebmt_quantile(d->test, n_test, 0.01);
+    const double threshold = ebmt_fresh_quantile(d->test, n_test, NEAR_SHARE);
     const ebmt_number test_median = ebmt_median(d->test, n_test);
     const ebmt_number median = ebmt_median(d->samples, n); /* sorts, as what follows expects */
     const double copy = 0.25 * test_median.value;
@@ -180,7 +192,7 @@ static void summarise(nearness *d, int64_t n, int64_t n_test, double unit, ebmt_
         .closest = d->samples[0] * unit,
         .test_closest = d->test[0] * unit,
         .threshold = threshold * unit,
-        .below = scaled(count_of(d->samples, n, threshold), 1.0 / (double)n),
+        .below = share_under(d, n, n_test, threshold),
         .copies = count_of(d->samples, n, copy),
         .test_copies = count_of(d->test, n_test, copy),
     };
@@ -391,6 +403,14 @@ static ebm_status get_floors(const ebmt_eval_options *opt, int32_t ruler, floor_
     return st;
 }
 
+/* Images that are the reference themselves are no floor. */
+static void forget_train_floor(ebmt_comparison *c)
+{
+    static const ebmt_number none = {NAN, NAN, 0};
+    c->frechet = c->frechet_unbiased = c->kernel = none;
+    c->precision = c->recall = c->classes.score = none;
+}
+
 /* @param sets NULL: distances only */
 static ebm_status measure_with(const ebmt_eval_options *opt, int32_t ruler, floor_sets *sets,
                                ebmt_ruler_report *out, ebm_error *err)
@@ -408,6 +428,8 @@ static ebm_status measure_with(const ebmt_eval_options *opt, int32_t ruler, floo
     ebmt_embedding_clear(&samples);
     if (st == EBM_OK && sets)
         st = get_floors(opt, ruler, sets, &test, out, err);
+    if (st == EBM_OK && sets && images_equal(opt->test, opt->train))
+        forget_train_floor(&out->train);
     ebmt_embedding_clear(&test);
     return st;
 }

@@ -7,6 +7,7 @@
 #include "ebmt/statistics.h"
 
 #define MAX_BLOCKS 10
+#define PANEL      256 /* rows of the kernel matrix at a time */
 
 /* Points b, b+blocks, ... of a set: rows of one matrix with a longer stride. */
 typedef struct block {
@@ -21,18 +22,29 @@ static block block_of(const ebmt_points *x, int32_t blocks, int32_t b)
                    (int)x->dim};
 }
 
-/* Sum of k(x_i, y_j) over all pairs, or over i != j. @shape work [x rows * y rows] */
+/* Adds k(x_i, y_j) of rows first .. first+rows-1 to a sum. @shape work [rows * y rows] */
+static double add_panel(double sum, const block *x, int first, int rows, const block *y,
+                        bool skip_diagonal, double *work)
+{
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, y->rows, x->dim, 1.0 / x->dim,
+                x->first + (size_t)first * (size_t)x->stride, x->stride, y->first, y->stride, 0.0,
+                work, y->rows);
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < y->rows; j++) {
+            double base = work[(size_t)i * (size_t)y->rows + (size_t)j] + 1.0;
+            if (!skip_diagonal || first + i != j)
+                sum += base * base * base;
+        }
+    return sum;
+}
+
+/* Sum of k(x_i, y_j) over all pairs, or over i != j. @shape work [PANEL * y rows] */
 static double kernel_sum(const block *x, const block *y, bool skip_diagonal, double *work)
 {
     double sum = 0.0;
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, x->rows, y->rows, x->dim, 1.0 / x->dim,
-                x->first, x->stride, y->first, y->stride, 0.0, work, y->rows);
-    for (int i = 0; i < x->rows; i++)
-        for (int j = 0; j < y->rows; j++) {
-            double base = work[(size_t)i * (size_t)y->rows + (size_t)j] + 1.0;
-            if (!skip_diagonal || i != j)
-                sum += base * base * base;
-        }
+    for (int i = 0; i < x->rows; i += PANEL)
+        sum =
+            add_panel(sum, x, i, x->rows - i < PANEL ? x->rows - i : PANEL, y, skip_diagonal, work);
     return sum;
 }
 
@@ -55,8 +67,8 @@ ebm_status ebmt_kernel_distance(const ebmt_points *x, const ebmt_points *y, ebmt
         return ebm_error_set(err, EBM_ERR_SHAPE, "kernel distance", "%zu and %zu dimensions",
                              x->dim, y->dim);
     int32_t blocks = fewest / 2 < MAX_BLOCKS ? (int32_t)(fewest / 2) : MAX_BLOCKS;
-    size_t side = (size_t)(most / blocks);
-    double *work = ebm_alloc(side, side * sizeof *work), sum = 0.0, squares = 0.0;
+    const size_t side = (size_t)(most / blocks), rows = side < PANEL ? side : PANEL;
+    double *work = ebm_alloc(side, rows * sizeof *work), sum = 0.0, squares = 0.0;
     if (!work)
         return ebm_error_set(err, EBM_ERR_NOMEM, "kernel distance", "no memory");
     for (int32_t b = 0; b < blocks; b++) {

@@ -92,6 +92,9 @@ static void band_task(void *user, int32_t i, int32_t worker)
     for (size_t j = 0; j < job->dim; j++)
         w->x[j] *= (float)l->scale[0];
     job->scores[i] = logp_of(job, worker, w->x);
+    if (!isfinite(job->scores[i]))
+        (void)ebm_error_set(&w->error, EBM_ERR_DIVERGED, "long chains",
+                            "test image %d has the log density %g", i, job->scores[i]);
 }
 
 /* Sampling as ebmt_draw_images() does it, up to the last state of level 0. */
@@ -164,8 +167,8 @@ static ebm_status measure_band(long_job *job, ebmt_long_report *out, ebm_error *
     ebm_status st = run_tasks(job, n, band_task, err);
     if (st != EBM_OK)
         return st;
-    out->band.low = ebmt_quantile(job->scores, n, BAND_TAIL);
-    out->band.high = ebmt_quantile(job->scores, n, 1.0 - BAND_TAIL);
+    out->band.low = ebmt_fresh_quantile(job->scores, n, BAND_TAIL);
+    out->band.high = ebmt_fresh_quantile(job->scores, n, 1.0 - BAND_TAIL);
     return EBM_OK;
 }
 
@@ -173,6 +176,9 @@ static ebm_status measure_band(long_job *job, ebmt_long_report *out, ebm_error *
 static void measure_density(const long_job *job, const ebm_band *band, ebmt_long_mark *m)
 {
     const int64_t n = job->opt->draw.n;
+    /* the band's edges are estimates, too */
+    const double edges =
+        sqrt(2.0 * BAND_TAIL * (1.0 - 2.0 * BAND_TAIL) / (double)job->opt->test->count);
     int64_t finite = 0, inside = 0;
     double mean = 0.0, m2 = 0.0;
     for (int64_t k = 0; k < n; k++) {
@@ -188,7 +194,7 @@ static void measure_density(const long_job *job, const ebm_band *band, ebmt_long
     m->log_density_sd = finite > 1 ? sqrt(m2 / (double)(finite - 1)) : NAN;
     m->log_density =
         (ebmt_number){finite > 0 ? mean : NAN, m->log_density_sd / sqrt((double)finite), finite};
-    m->inside = (ebmt_number){share, sqrt(share * (1.0 - share) / (double)n), n};
+    m->inside = (ebmt_number){share, hypot(sqrt(share * (1.0 - share) / (double)n), edges), n};
 }
 
 static void measure_acceptance(long_job *job, ebmt_long_mark *m)

@@ -553,8 +553,11 @@ says err "MiB"
 rm "$work/cifar/test_batch.bin"
 colour 66 --samples "$work/colour.npy"
 says err "--held-out N"
-colour 0 --samples "$work/colour.npy" --test-data "$work/cifar"
+colour 0 --samples "$work/colour.npy" --classifier "$work/cc" --test-data "$work/cifar"
 says out "the test images are the training images"
+says out "^training images  *[0-9]*  *-"
+colour 64 --samples "$work/colour.npy" --test-data "$work/cifar" --held-out 9
+says err "--held-out"
 
 printf 'x' >>"$work/data/train-images-idx3-ubyte"
 train 65 --iterations 6 --resume

@@ -208,6 +208,11 @@ static void test_known_relations(void **state)
     assert_close(r.ruler[0].samples.classes.entropy, log(3), 0.1);
     assert_true(r.pixels.copies.value == 5 && r.pixels.copies.n == 90);
     assert_true(r.pixels.test_copies.value == 0 && r.pixels.test_copies.se == 0);
+    const double share = r.pixels.below.value; /* the test images' quantile is an estimate, too */
+    assert_true(share >= 5.0 / 90.0);
+    assert_close(r.pixels.below.se,
+                 sqrt(share * (1.0 - share) / 90.0 + 0.0099 / (double)r.pixels.test_median.n),
+                 1e-12);
     assert_int_equal(r.n_closest, EBMT_CLOSEST);
     for (int i = 0; i < 5; i++) {
         assert_in_range(r.closest_sample[i], 10, 14);
@@ -324,6 +329,9 @@ static void test_training_images_as_test(void **state)
     assert_close(r.pixels.test_closest, 0, 0);
     assert_true(r.pixels.test_median.value > 10);
     assert_true(r.ruler[0].features.test_copies.value == 2);
+    assert_true(r.pixels.copies.n == 90 && r.ruler[0].features.test_copies.n == 480);
+    assert_true(isnan(r.ruler[0].train.frechet.value)); /* the reference is no floor of its own */
+    assert_true(isfinite(r.ruler[0].halves.frechet.value));
     s.options.n_rulers = 0;
     s.options.test = &s.test; /* all but one byte is the same: these are others */
     ebmt_dataset_clear(&s.test);
@@ -333,6 +341,8 @@ static void test_training_images_as_test(void **state)
     assert_int_equal(ebmt_evaluate(&s.options, &other, NULL), EBM_OK);
     assert_false(other.test_is_train);
     assert_close(other.pixels.test_median.value, 0, 0);
+    assert_true(isnan(other.pixels.copies.value) && isnan(other.pixels.test_copies.value));
+    assert_true(isnan(other.pixels.below.value));
     scene_clear(&s);
 }
 

@@ -106,6 +106,19 @@ static void test_divergence(void **state)
     long_scene_clear(&s);
 }
 
+/* A test image without a log density has no place in a band. */
+static void test_band_of_nothing(void **state)
+{
+    static long_scene s;
+    ebm_error err = {0};
+    (void)state;
+    long_scene_make(&s, 1, EBM_SAMPLER_MALA);
+    s.gauss[0].mean[0] = NAN;
+    assert_int_equal(ebmt__long_chains_run(&s.ground, &s.opt, &s.report, &err), EBM_ERR_DIVERGED);
+    assert_non_null(strstr(err.text, "test image "));
+    long_scene_clear(&s);
+}
+
 /* Proposals that are never taken: chains stay in the band, the acceptance says why. */
 static void test_standing_still(void **state)
 {
@@ -365,6 +378,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_right_samplers), cmocka_unit_test(test_too_long_a_step),
+        cmocka_unit_test(test_divergence),     cmocka_unit_test(test_band_of_nothing),
         cmocka_unit_test(test_divergence),     cmocka_unit_test(test_standing_still),
         cmocka_unit_test(test_on_a_model),     cmocka_unit_test(test_denoised_images),
         cmocka_unit_test(test_parts),          cmocka_unit_test(test_images_refused),

@@ -154,6 +154,21 @@ static void test_kernel_gaussians(void **state)
     ebm_free(b);
 }
 
+/* Blocks of more rows than are multiplied at a time: all x are 1 and all y 0, so k is 8, 1 and 1,
+ * and a pair too many, or too few, would show. */
+static void test_kernel_panels(void **state)
+{
+    static double ones[6000], zeros[6000];
+    const ebmt_points x = points(ones, 6000, 1), y = points(zeros, 6000, 1);
+    ebmt_number value;
+    (void)state;
+    for (int i = 0; i < 6000; i++)
+        ones[i] = 1.0;
+    assert_int_equal(ebmt_kernel_distance(&x, &y, &value, NULL), EBM_OK);
+    assert_close(value.value, 8 + 1 - 2, 1e-12);
+    assert_close(value.se, 0, 1e-12);
+}
+
 /* --- neighbours ---------------------------------------------------------------------------- */
 
 static ebmt_pool *pool_of(int32_t threads)
@@ -387,6 +402,27 @@ static void test_quantile(void **state)
     assert_close(ebmt_quantile(v, 1, 0.3), 10, 0);
 }
 
+/* Of values on (0,1) the quantile itself is the chance to be under it: on average what was asked
+ * for, however few they are. The mean of 2,000 has a standard error of 0.13/sqrt(2,000); the bound
+ * is five of them. */
+static void test_fresh_quantile(void **state)
+{
+    double v[5] = {50, 10, 40, 20, 30}, sum = 0.0;
+    (void)state;
+    assert_close(ebmt_fresh_quantile(v, 5, 0.5), 30, 0);
+    assert_close(ebmt_fresh_quantile(v, 5, 0.25), 15, 1e-12);
+    assert_close(ebmt_fresh_quantile(v, 5, 0.01), 10, 0); /* too few for less */
+    assert_close(ebmt_fresh_quantile(v, 5, 0.99), 50, 0);
+    for (uint32_t k = 0; k < 2000; k++) {
+        const ebm_stream stream = {.seed = 12, .purpose = EBM_PURPOSE_TEST, .chain = k};
+        double u[9];
+        for (uint32_t i = 0; i < 9; i++)
+            u[i] = (ebm_rng_word(&stream, i) + 0.5) / 4294967296.0;
+        sum += ebmt_fresh_quantile(u, 9, 0.25) / 2000.0;
+    }
+    assert_close(sum, 0.25, 5.0 * 0.13 / sqrt(2000.0));
+}
+
 /* --- what is refused ----------------------------------------------------------------------- */
 
 static void test_refusals(void **state)
@@ -449,6 +485,7 @@ int main(void)
         cmocka_unit_test(test_frechet_scipy),
         cmocka_unit_test(test_kernel_by_hand),
         cmocka_unit_test(test_kernel_gaussians),
+        cmocka_unit_test(test_kernel_panels),
         cmocka_unit_test(test_precision_recall),
         cmocka_unit_test(test_nearest_bytes),
         cmocka_unit_test(test_nearest_other),
@@ -458,6 +495,7 @@ int main(void)
         cmocka_unit_test(test_auroc),
         cmocka_unit_test(test_auroc_gaussians),
         cmocka_unit_test(test_quantile),
+        cmocka_unit_test(test_fresh_quantile),
         cmocka_unit_test(test_auroc_pairs),
         cmocka_unit_test(test_auroc_of_correlated),
         cmocka_unit_test(test_refusals),
