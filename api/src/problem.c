@@ -41,7 +41,9 @@ static const ebma_problem_info problems[EBMA_PROBLEM_COUNT] = {
     [EBMA_MODEL_NOT_FOUND] = {"model_not_found", 404, "Model not found",
                               "No model with this id is loaded; see /v1/models.", false},
     [EBMA_JOB_NOT_FOUND] = {"job_not_found", 404, "Job not found",
-                            "There is no job with this id, or it is no longer kept.", false},
+                            "There is no job with this id, it is no longer kept, or it has no "
+                            "chains where chains are asked for.",
+                            false},
     [EBMA_JOB_GONE] = {"job_gone", 410, "Job gone", "The result of this job is no longer kept.",
                        false},
     [EBMA_JOB_AT_WORK] = {"job_at_work", 409, "Job at work",
@@ -83,7 +85,7 @@ static const ebma_problem_info problems[EBMA_PROBLEM_COUNT] = {
     [EBMA_UNSUPPORTED_MEDIA_TYPE] =
         {"unsupported_media_type", 415, "Unsupported media type",
          "The body must be application/json in UTF-8; where pictures are "
-         "taken, also multipart/form-data.",
+         "taken, also multipart/form-data; a file of chains is application/octet-stream.",
          false},
     [EBMA_NOT_A_PNG] = {"not_a_png", 415, "Not a PNG",
                         "Pictures must be PNG files; errors lists those that are not.", false},
