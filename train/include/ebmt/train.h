@@ -89,7 +89,7 @@ typedef struct ebmt_config {
     double beta1, beta2, adam_eps;
     double ema;
     bool ema_ramp;            /* average over fewer iterations early on */
-    double clip;              /* clip to so many times the running gradient norm; 0: never */
+    double clip;              /* clip to so many times the running gradient norm, > 1; 0: never */
     int32_t power_iterations; /* of spectral normalisation, per update; 0: none is done */
     double divergence_limit;  /* how far chains may run beyond what they should; 0: no limit */
     bool flip;
@@ -101,7 +101,8 @@ typedef struct ebmt_config {
 
 /* The paper's settings at a width that two cores can train (ch 32, N 2). */
 EBM_API ebmt_config ebmt_config_default(void);
-/* Checks every number by itself. @err RANGE; err->where is the flag without its dashes */
+/* Checks every number by itself, and those that make no run together.
+ * @err RANGE; err->where is the flag without its dashes */
 EBM_API EBM_MUST_CHECK ebm_status ebmt_config_check(const ebmt_config *config, ebm_error *err);
 /* Makes `kind` the schedule, with the number of levels, step rule and noise scale that go with it:
  * PAPER 6, PAPER, 0.99; GEOMETRIC 10, CURVATURE, 1; LINEAR 999, NORMAL, 1. */

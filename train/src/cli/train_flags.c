@@ -153,7 +153,7 @@ static const ebmt_option rows[] = {
     {"--beta2", EBMT_OPT_REAL, CFG(beta2), 0, 0.999999, NULL, "", "Adam's second decay", false},
     {"--adam-eps", EBMT_OPT_REAL, CFG(adam_eps), 1e-16, 1, NULL, "", "Adam's epsilon", false},
     {"--clip", EBMT_OPT_REAL, CFG(clip), 0, 1e6, NULL, "",
-     "clip gradients to so many times their running norm; 0: never", false},
+     "clip gradients to so many times their running norm, above 1; 0: never", false},
     {"--ema", EBMT_OPT_REAL, CFG(ema), 0, 0.9999999, NULL, "",
      "decay of the averaged weights, which become the model", false},
     {"--ema-ramp", EBMT_OPT_FLAG, CFG(ema_ramp), 0, 0, NULL, "",

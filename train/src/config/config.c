@@ -107,6 +107,28 @@ static ebm_status check_network(const ebm_network_config *n, ebm_error *err)
     return check_bounds(rows, sizeof rows / sizeof rows[0], err);
 }
 
+/* Numbers that are fine by themselves, and that no run can be made of. */
+static ebm_status check_rules(const ebmt_config *c, ebm_error *err)
+{
+    const bool chains = c->persistent_chains > 0;
+    const struct {
+        bool broken;
+        const char *name, *why;
+    } rows[] = {
+        {chains && c->step_rule == EBMT_STEPS_NORMAL, "persistent-chains",
+         "levels with normal transitions learn no density that chains could stay in"},
+        {chains && c->lowest_level > 0, "persistent-chains",
+         "their level, 0, is not trained (lowest-level)"},
+        /* the running norm is that of clipped gradients: it would only fall */
+        {c->clip > 0.0 && c->clip <= 1.0, "clip",
+         "must be 0 or above 1: it is a factor on the running norm"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i].broken)
+            return ebm_error_set(err, EBM_ERR_RANGE, rows[i].name, "%s", rows[i].why);
+    return EBM_OK;
+}
+
 ebm_status ebmt_config_check(const ebmt_config *c, ebm_error *err)
 {
     const bound rows[] = {
@@ -150,14 +172,7 @@ ebm_status ebmt_config_check(const ebmt_config *c, ebm_error *err)
     ebm_status st = check_network(&c->network, err);
     if (st == EBM_OK)
         st = check_bounds(rows, sizeof rows / sizeof rows[0], err);
-    if (st == EBM_OK && c->persistent_chains > 0 && c->step_rule == EBMT_STEPS_NORMAL)
-        st = ebm_error_set(
-            err, EBM_ERR_RANGE, "persistent-chains",
-            "levels with normal transitions learn no density that chains could stay in");
-    if (st == EBM_OK && c->persistent_chains > 0 && c->lowest_level > 0)
-        st = ebm_error_set(err, EBM_ERR_RANGE, "persistent-chains",
-                           "their level, 0, is not trained (lowest-level)");
-    return st;
+    return st == EBM_OK ? check_rules(c, err) : st;
 }
 
 static ebm_status make_levels(const ebmt_config *c, ebm_levels *out, ebm_error *err)

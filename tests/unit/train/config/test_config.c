@@ -181,6 +181,28 @@ static void test_bounds(void **state)
     }
 }
 
+/* Within the bounds of their flags, and still no way to train. */
+static void test_numbers_that_make_no_run(void **state)
+{
+    static const struct {
+        double clip;
+        const char *where; /* NULL: fine */
+    } rows[] = {
+        {0.0, NULL},
+        {1e-3, "clip"},
+        {1.0, "clip"},
+        {1.001, NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        ebmt_config c = ebmt_config_default();
+        ebm_error err = {0};
+        c.clip = rows[i].clip;
+        assert_int_equal(ebmt_config_check(&c, &err), rows[i].where ? EBM_ERR_RANGE : EBM_OK);
+        assert_string_equal(err.where, rows[i].where ? rows[i].where : "");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +211,7 @@ int main(void)
         cmocka_unit_test(test_json),
         cmocka_unit_test(test_what_is_not_used_is_not_said),
         cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_numbers_that_make_no_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
