@@ -46,7 +46,9 @@ static const ebmt_option rows[] = {
     {"--validation-every", EBMT_OPT_INT64, AT(validation_every), 0, 1e9, NULL, "iterations",
      "compare held-out images with training images so often, if there are any; 0: never", false},
     {"--divergence-limit", EBMT_OPT_REAL, CFG(divergence_limit), 0, 1e6, NULL, "",
-     "stop and keep the last good weights when chains run so many times too far; 0: never", false},
+     "stop with the last good weights when chains run so many times too far; above 1.1, or 0: "
+     "never",
+     false},
     {"--threads", EBMT_OPT_INT, AT(threads), 1, 256, NULL, "threads", "threads; changes no result",
      false},
     {"--kernels", EBMT_OPT_STRING, AT(kernels), 0, 0, NULL, "SET",

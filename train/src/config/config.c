@@ -5,6 +5,8 @@
 
 #include "ebm/mcmc.h"
 
+#define HEALTHY_MOST 1.1 /* see watch.c */
+
 ebmt_config ebmt_config_default(void)
 {
     ebmt_config c = {
@@ -122,6 +124,8 @@ static ebm_status check_rules(const ebmt_config *c, ebm_error *err)
         /* the running norm is that of clipped gradients: it would only fall */
         {c->clip > 0.0 && c->clip <= 1.0, "clip",
          "must be 0 or above 1: it is a factor on the running norm"},
+        {c->divergence_limit > 0.0 && c->divergence_limit <= HEALTHY_MOST, "divergence-limit",
+         "must be 0 or above 1.1: healthy runs stand at 0.9 to 1.1"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (rows[i].broken)

@@ -185,19 +185,24 @@ static void test_bounds(void **state)
 static void test_numbers_that_make_no_run(void **state)
 {
     static const struct {
-        double clip;
+        double clip, limit;
         const char *where; /* NULL: fine */
     } rows[] = {
-        {0.0, NULL},
-        {1e-3, "clip"},
-        {1.0, "clip"},
-        {1.001, NULL},
+        {0.0, 1.5, NULL},
+        {1e-3, 1.5, "clip"},
+        {1.0, 1.5, "clip"},
+        {1.001, 1.5, NULL},
+        {0.0, 0.0, NULL},
+        {0.0, 1e-3, "divergence-limit"},
+        {0.0, 1.1, "divergence-limit"},
+        {0.0, 1.11, NULL},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         ebmt_config c = ebmt_config_default();
         ebm_error err = {0};
         c.clip = rows[i].clip;
+        c.divergence_limit = rows[i].limit;
         assert_int_equal(ebmt_config_check(&c, &err), rows[i].where ? EBM_ERR_RANGE : EBM_OK);
         assert_string_equal(err.where, rows[i].where ? rows[i].where : "");
     }
