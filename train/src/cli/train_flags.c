@@ -118,7 +118,7 @@ static const ebmt_option rows[] = {
     {"--warm-start", EBMT_OPT_INT64, CFG(warm_start), 0, 1e9, NULL, "iterations",
      "hybrid: iterations of matching alone", false},
     {"--rl-share", EBMT_OPT_REAL, CFG(rl_share), 0, 1, NULL, "",
-     "hybrid: part of the batch with the likelihood term", false},
+     "hybrid: part of the batch with the likelihood term; 0 or at least one image", false},
     {"--rl-weight", EBMT_OPT_REAL, CFG(rl_weight), 0, 1e6, NULL, "",
      "hybrid: weight of the likelihood term against matching", false},
     {"--rl-weight-low", EBMT_OPT_REAL, CFG(rl_weight_low), 0, 1e6, NULL, "",

@@ -1,6 +1,7 @@
 /* Training configurations: defaults, bounds, and the level tables they mean. */
 #include "ebmt/train.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "ebm/mcmc.h"
@@ -113,6 +114,7 @@ static ebm_status check_network(const ebm_network_config *n, ebm_error *err)
 static ebm_status check_rules(const ebmt_config *c, ebm_error *err)
 {
     const bool chains = c->persistent_chains > 0;
+    const long likelihood = lround(c->rl_share * (double)c->batch); /* as in step.c */
     const struct {
         bool broken;
         const char *name, *why;
@@ -126,6 +128,8 @@ static ebm_status check_rules(const ebmt_config *c, ebm_error *err)
          "must be 0 or above 1: it is a factor on the running norm"},
         {c->divergence_limit > 0.0 && c->divergence_limit <= HEALTHY_MOST, "divergence-limit",
          "must be 0 or above 1.1: healthy runs stand at 0.9 to 1.1"},
+        {c->objective == EBMT_HYBRID && c->rl_share > 0.0 && likelihood == 0, "rl-share",
+         "is less than half an image of a batch: give 0, or more"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (rows[i].broken)

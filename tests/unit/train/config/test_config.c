@@ -185,17 +185,22 @@ static void test_bounds(void **state)
 static void test_numbers_that_make_no_run(void **state)
 {
     static const struct {
-        double clip, limit;
+        double clip, limit, share; /* share: of batches of 10 */
+        ebmt_objective objective;
         const char *where; /* NULL: fine */
     } rows[] = {
-        {0.0, 1.5, NULL},
-        {1e-3, 1.5, "clip"},
-        {1.0, 1.5, "clip"},
-        {1.001, 1.5, NULL},
-        {0.0, 0.0, NULL},
-        {0.0, 1e-3, "divergence-limit"},
-        {0.0, 1.1, "divergence-limit"},
-        {0.0, 1.11, NULL},
+        {0.0, 1.5, 0.5, EBMT_RECOVERY, NULL},
+        {1e-3, 1.5, 0.5, EBMT_RECOVERY, "clip"},
+        {1.0, 1.5, 0.5, EBMT_RECOVERY, "clip"},
+        {1.001, 1.5, 0.5, EBMT_RECOVERY, NULL},
+        {0.0, 0.0, 0.5, EBMT_RECOVERY, NULL},
+        {0.0, 1e-3, 0.5, EBMT_RECOVERY, "divergence-limit"},
+        {0.0, 1.1, 0.5, EBMT_RECOVERY, "divergence-limit"},
+        {0.0, 1.11, 0.5, EBMT_RECOVERY, NULL},
+        {0.0, 1.5, 0.0, EBMT_HYBRID, NULL},
+        {0.0, 1.5, 0.049, EBMT_HYBRID, "rl-share"},
+        {0.0, 1.5, 0.05, EBMT_HYBRID, NULL},
+        {0.0, 1.5, 0.049, EBMT_MATCHING, NULL}, /* which has no share */
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -203,6 +208,9 @@ static void test_numbers_that_make_no_run(void **state)
         ebm_error err = {0};
         c.clip = rows[i].clip;
         c.divergence_limit = rows[i].limit;
+        c.rl_share = rows[i].share;
+        c.objective = rows[i].objective;
+        c.batch = 10;
         assert_int_equal(ebmt_config_check(&c, &err), rows[i].where ? EBM_ERR_RANGE : EBM_OK);
         assert_string_equal(err.where, rows[i].where ? rows[i].where : "");
     }
