@@ -1,4 +1,5 @@
-/* Compares configurations field by field. Knows JSON; has never heard of what a field means. */
+/* Compares configurations field by field. Knows JSON, which fields may differ, and two spellings of
+ * one range of levels; has never heard of what else a field means. */
 #include "config_compare.h"
 
 #include <jansson.h>
@@ -9,6 +10,9 @@
 #define LENGTH  "iterations"
 #define KERNELS "kernel_class"
 #define DATA    "data_sha256"
+#define LEVELS  "num_levels"
+#define LOWEST  "lowest_level"
+#define HIGHEST "highest_level"
 
 /* Appends one field with both values; what does not fit is left out. */
 static void tell_difference(const char *key, const json_t *saved, const json_t *now, char *text,
@@ -48,6 +52,20 @@ static void tell_differences(json_t *saved, json_t *now, char *text, size_t room
     }
 }
 
+/* The top has two names, its number and -1, and a range of all levels is the same as none. */
+static void spell_range_once(json_t *config)
+{
+    const json_int_t top = json_integer_value(json_object_get(config, LEVELS)) - 1;
+    json_t *highest = json_object_get(config, HIGHEST);
+    if (json_is_integer(highest) && json_integer_value(highest) == top)
+        (void)json_integer_set(highest, -1);
+    if (json_integer_value(highest) == -1 &&
+        json_integer_value(json_object_get(config, LOWEST)) == 0) {
+        (void)json_object_del(config, LOWEST);
+        (void)json_object_del(config, HIGHEST);
+    }
+}
+
 ebm_status ebmt__config_compare(const char *saved, const char *now, bool *same_kernels,
                                 ebm_error *err)
 {
@@ -55,6 +73,8 @@ ebm_status ebmt__config_compare(const char *saved, const char *now, bool *same_k
     ebm_status st = EBM_OK;
     json_t *before = json_loads(saved, JSON_REJECT_DUPLICATES, NULL);
     json_t *after = json_loads(now, JSON_REJECT_DUPLICATES, NULL);
+    spell_range_once(before);
+    spell_range_once(after);
     if (!json_is_object(before) || !json_is_object(after))
         st = ebm_error_set(err, EBM_ERR_FORMAT, "resume",
                            "the checkpoint has no readable configuration");

@@ -91,6 +91,34 @@ static void test_many_and_small(void **state)
     assert_int_equal(compare(&saved, &now, NULL), EBM_ERR_ARG);
 }
 
+/* Without a range, to -1 and to the top all levels are trained; in each order of saved and now. */
+static void test_ranges_that_mean_the_same(void **state)
+{
+    static const struct {
+        int32_t levels[2], lowest[2], highest[2];
+        ebm_status expected;
+    } rows[] = {
+        {{6, 6}, {0, 0}, {-1, 5}, EBM_OK},
+        {{6, 6}, {2, 2}, {-1, 5}, EBM_OK},
+        {{6, 6}, {2, 2}, {5, 5}, EBM_OK},
+        {{6, 6}, {0, 0}, {-1, 4}, EBM_ERR_ARG},
+        {{6, 6}, {0, 0}, {5, 4}, EBM_ERR_ARG},
+        {{6, 6}, {0, 2}, {-1, 5}, EBM_ERR_ARG},
+        {{6, 6}, {1, 2}, {5, 5}, EBM_ERR_ARG},
+        {{6, 7}, {0, 0}, {5, 6}, EBM_ERR_ARG}, /* num_levels */
+    };
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof rows / sizeof rows[0]; i++) {
+        ebmt_config c[2] = {ebmt_config_default(), ebmt_config_default()};
+        for (int k = 0; k < 2; k++) {
+            c[k].schedule.count = rows[i / 2].levels[k];
+            c[k].lowest_level = rows[i / 2].lowest[k];
+            c[k].highest_level = rows[i / 2].highest[k];
+        }
+        assert_int_equal(compare(&c[i % 2], &c[1 - i % 2], NULL), rows[i / 2].expected);
+    }
+}
+
 static void test_other_fields(void **state)
 {
     static const struct {
@@ -123,6 +151,7 @@ int main(void)
         cmocka_unit_test(test_sampling_may_not_differ),
         cmocka_unit_test(test_differences_are_named),
         cmocka_unit_test(test_many_and_small),
+        cmocka_unit_test(test_ranges_that_mean_the_same),
         cmocka_unit_test(test_other_fields),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
