@@ -9,6 +9,7 @@
 #include "config/config_compare.h"
 #include "ebm/io.h"
 #include "ebm/memory.h"
+#include "optim/adam.h"
 #include "report/history_read.h"
 #include "report/report_sheets.h"
 #include "save/checkpoint_dir.h"
@@ -37,30 +38,62 @@ static const char *id_of(const char *dir)
 /* --- resume --------------------------------------------------------------------------------- */
 
 /* What differs in the settings is named rather than the vector whose length it changes. */
-static ebm_status load_same(ebmt__run *r, bool *same_kernels, ebm_error *err)
+static ebm_status load_same(ebmt__run *r, ebmt__saved *before, ebm_error *err)
 {
     char *saved = NULL;
     ebm_error loading = {0};
     ebm_status st = ebmt_checkpoint_load(r->opt->out_dir, &r->tr->state, &saved, r->opt->hooks.note,
                                          r->opt->hooks.user, &loading);
-    ebm_status same =
-        saved ? ebmt__config_compare(saved, r->config_json, same_kernels, err) : EBM_OK;
+    ebm_status same = saved ? ebmt__config_compare(saved, r->config_json, before, err) : EBM_OK;
     ebm_free(saved);
     if (same != EBM_OK)
         return same;
     return st == EBM_OK ? EBM_OK : ebm_error_set(err, st, loading.where, "%s", loading.text);
 }
 
+static ebm_status check_length(const ebmt__run *r, ebm_error *err)
+{
+    const int64_t done = r->tr->state.iteration, asked = r->tr->config.iterations;
+    if (done <= asked)
+        return EBM_OK;
+    return ebm_error_set(err, EBM_ERR_ARG, "iterations",
+                         "%lld are asked for, and the checkpoint has %lld", (long long)asked,
+                         (long long)done);
+}
+
+/* A learning rate that falls depends on the length of the run: where that has changed, the rate
+ * jumps. */
+static void tell_new_length(const ebmt__run *r, int64_t planned)
+{
+    const ebmt_config *now = &r->tr->config;
+    const ebmt_state *s = &r->tr->state;
+    ebmt_config before = *now;
+    char line[160];
+    before.iterations = planned;
+    if (planned == now->iterations || now->lr_decay_from >= 1.0 || now->lr_final >= 1.0)
+        return;
+    snprintf(
+        line, sizeof line,
+        "planned for %lld iterations before, for %lld now: learning rate %.3g before, %.3g now",
+        (long long)planned, (long long)now->iterations,
+        ebmt__learning_rate(&before, s->iteration, s->adam_step),
+        ebmt__learning_rate(now, s->iteration, s->adam_step));
+    ebmt__run_note(r, line);
+}
+
 static ebm_status resume(ebmt__run *r, ebm_error *err)
 {
     char line[96];
-    bool same_kernels = true;
-    ebm_status st = load_same(r, &same_kernels, err);
+    ebmt__saved before = {.same_kernels = true};
+    ebm_status st = load_same(r, &before, err);
+    if (st == EBM_OK)
+        st = check_length(r, err);
     if (st != EBM_OK)
         return st;
-    if (!same_kernels)
+    if (!before.same_kernels)
         ebmt__run_note(r, "other kernels than the checkpoint's: from here on numbers are rounded "
                           "differently");
+    tell_new_length(r, before.iterations);
     snprintf(line, sizeof line, "resuming at iteration %lld", (long long)r->tr->state.iteration);
     ebmt__run_note(r, line);
     return EBM_OK;

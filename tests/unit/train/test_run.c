@@ -268,9 +268,13 @@ static void test_resume_is_exact(void **state)
     opt.config.iterations = 9;
     assert_int_equal(ebmt_run(&opt, NULL), EBM_OK);
 
-    /* fewer than are done: there is nothing to do, and nobody asked for a stop */
-    opt.config.iterations = 5;
+    /* as many as are done: there is nothing to do, and nobody asked for a stop */
     assert_int_equal(ebmt_run(&opt, NULL), EBM_OK);
+    opt.config.iterations = 8;
+    err = (ebm_error){0};
+    assert_int_equal(ebmt_run(&opt, &err), EBM_ERR_ARG);
+    assert_string_equal(err.where, "iterations");
+    assert_string_equal(err.text, "8 are asked for, and the checkpoint has 9");
     read_file(split_dir, "report.html", &a, &na);
     assert_non_null(strstr((const char *)a, "9 iterations. The run is complete."));
     ebm_free(a);

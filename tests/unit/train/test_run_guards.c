@@ -238,6 +238,39 @@ static void test_uneasy_end_without_checkpoints(void **state)
     }
 }
 
+/* A run of four iterations that goes on for another length: how fast it learns may jump, of which
+ * it tells. */
+static void test_another_length(void **state)
+{
+    static const struct {
+        const char *name;
+        double decay_from, final;
+        int64_t iterations;
+        const char *note; /* NULL: none about the length */
+    } rows[] = {
+        {"longer", 0.5, 0.1, 8,
+         "planned for 4 iterations before, for 8 now: learning rate 0.0002 before, 0.002 now\n"},
+        {"equal", 0.5, 0.1, 4, NULL},
+        {"flat", 1.0, 0.1, 8, NULL},
+        {"steady", 0.5, 1.0, 8, NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        burning b;
+        set_fire(&b, *state, rows[i].name);
+        b.opt.config.iterations = 4;
+        b.opt.config.lr_decay_from = rows[i].decay_from;
+        b.opt.config.lr_final = rows[i].final;
+        assert_int_equal(burn(&b), EBM_OK);
+        assert_null(strstr(b.notes, "planned for"));
+        b.opt.resume = true;
+        b.opt.config.iterations = rows[i].iterations;
+        assert_int_equal(burn(&b), EBM_OK);
+        const char *said = strstr(b.notes, rows[i].note ? rows[i].note : "planned for");
+        assert_true((said != NULL) == (rows[i].note != NULL));
+        free(b.pixels);
+    }
+}
+
 /* Puts a directory where the run wants to write a file. */
 static void block(const burning *b, const char *name)
 {
@@ -477,6 +510,7 @@ int main(void)
         TEMP_DIR_TEST(test_guard_survives_a_stop),
         TEMP_DIR_TEST(test_uneasy_end),
         TEMP_DIR_TEST(test_uneasy_end_without_checkpoints),
+        TEMP_DIR_TEST(test_another_length),
         TEMP_DIR_TEST(test_nothing_kept),
         TEMP_DIR_TEST(test_end_with_an_error),
         TEMP_DIR_TEST(test_samples_that_diverge),

@@ -66,7 +66,7 @@ static void spell_range_once(json_t *config)
     }
 }
 
-ebm_status ebmt__config_compare(const char *saved, const char *now, bool *same_kernels,
+ebm_status ebmt__config_compare(const char *saved, const char *now, ebmt__saved *out,
                                 ebm_error *err)
 {
     char text[200] = "";
@@ -80,7 +80,9 @@ ebm_status ebmt__config_compare(const char *saved, const char *now, bool *same_k
                            "the checkpoint has no readable configuration");
     else
         tell_differences(before, after, text, sizeof text);
-    *same_kernels = json_equal(json_object_get(before, KERNELS), json_object_get(after, KERNELS));
+    out->same_kernels =
+        json_equal(json_object_get(before, KERNELS), json_object_get(after, KERNELS));
+    out->iterations = (int64_t)json_integer_value(json_object_get(before, LENGTH));
     if (text[0] != '\0')
         st = ebm_error_set(err, EBM_ERR_ARG, "resume", "other settings than the checkpoint's: %s",
                            text);

@@ -15,11 +15,12 @@
 static ebm_status compare(const ebmt_config *saved, const ebmt_config *now, ebm_error *err)
 {
     char *before = NULL, *after = NULL;
-    bool same_kernels = false;
+    ebmt__saved told = {0};
     assert_int_equal(ebmt_config_to_json(saved, &before, NULL), EBM_OK);
     assert_int_equal(ebmt_config_to_json(now, &after, NULL), EBM_OK);
-    ebm_status st = ebmt__config_compare(before, after, &same_kernels, err);
-    assert_int_equal(same_kernels, strcmp(saved->kernel_class, now->kernel_class) == 0);
+    ebm_status st = ebmt__config_compare(before, after, &told, err);
+    assert_int_equal(told.same_kernels, strcmp(saved->kernel_class, now->kernel_class) == 0);
+    assert_int_equal(told.iterations, saved->iterations);
     ebm_free(before);
     ebm_free(after);
     return st;
@@ -137,8 +138,8 @@ static void test_other_fields(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        bool same_kernels;
-        assert_int_equal(ebmt__config_compare(rows[i].saved, rows[i].now, &same_kernels, NULL),
+        ebmt__saved told;
+        assert_int_equal(ebmt__config_compare(rows[i].saved, rows[i].now, &told, NULL),
                          rows[i].expected);
     }
 }
