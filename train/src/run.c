@@ -81,6 +81,17 @@ static void tell_new_length(const ebmt__run *r, int64_t planned)
     ebmt__run_note(r, line);
 }
 
+/* What is written goes on to tell which weights the run began with. The leader alone writes. */
+static ebm_status keep_init(ebmt__run *r, const ebmt__saved *before, ebm_error *err)
+{
+    ebmt_config *c = &r->tr->config;
+    if (strcmp(c->init_sha256, before->init_sha256) == 0)
+        return EBM_OK;
+    memcpy(c->init_sha256, before->init_sha256, sizeof c->init_sha256);
+    ebm_free(r->config_json);
+    return ebmt_config_to_json(c, &r->config_json, err);
+}
+
 static ebm_status resume(ebmt__run *r, ebm_error *err)
 {
     char line[96];
@@ -88,6 +99,8 @@ static ebm_status resume(ebmt__run *r, ebm_error *err)
     ebm_status st = load_same(r, &before, err);
     if (st == EBM_OK)
         st = check_length(r, err);
+    if (st == EBM_OK)
+        st = keep_init(r, &before, err);
     if (st != EBM_OK)
         return st;
     if (!before.same_kernels)

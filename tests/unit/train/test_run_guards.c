@@ -143,14 +143,20 @@ static int64_t model_version(const char *dir)
     return version;
 }
 
+static bool file_has(const char *dir, const char *name, const char *text)
+{
+    unsigned char *bytes;
+    size_t size;
+    assert_int_equal(ebm_file_read(dir, name, 1 << 24, &bytes, &size, NULL), EBM_OK);
+    bool has = strstr((const char *)bytes, text) != NULL;
+    ebm_free(bytes);
+    return has;
+}
+
 static void expect_page(const char *dir, const char *text, bool there)
 {
-    unsigned char *page;
-    size_t size;
-    assert_int_equal(ebm_file_read(dir, "report.html", 1 << 24, &page, &size, NULL), EBM_OK);
-    if ((strstr((const char *)page, text) != NULL) != there)
+    if (file_has(dir, "report.html", text) != there)
         fail_msg("the report %s \"%s\"", there ? "lacks" : "has", text);
-    ebm_free(page);
 }
 
 /* Neither the newest checkpoint nor the model is of weights that look bad: what the guard had seen
@@ -442,6 +448,44 @@ static void test_start_from_a_model(void **state)
     ebm_model_unref(m[1]);
 }
 
+/* The weights that a run began with need not be there when it goes on: its own are in the
+ * checkpoint. It still tells which they were, also in the checkpoints of later on. */
+static void test_resume_without_the_first_weights(void **state)
+{
+    char source[TEMP_PATH_MAX], heir[TEMP_PATH_MAX];
+    uint8_t pixels[RUN_IMAGES * RUN_DIM];
+    const ebmt_dataset data = run_bars(pixels);
+    ebm_model *m = NULL;
+    assert_true(temp_dir_join(*state, "source", source) && temp_dir_join(*state, "heir", heir));
+    ebmt_run_options opt = {.config = run_config(EBMT_RECOVERY),
+                            .data = &data,
+                            .out_dir = source,
+                            .threads = 2,
+                            .kernels = kernel_set("blas")};
+    opt.config.iterations = 2;
+    assert_int_equal(ebmt_run(&opt, NULL), EBM_OK);
+    assert_int_equal(ebmm_model_open(source, kernel_set("blas"), &m, NULL), EBM_OK);
+    const char *digest = ebm_model_describe(m)->sha256;
+    opt.out_dir = heir;
+    opt.init = m;
+    memcpy(opt.config.init_sha256, digest, sizeof opt.config.init_sha256);
+    for (int part = 0; part < 3; part++) {
+        assert_int_equal(ebmt_run(&opt, NULL), EBM_OK);
+        assert_true(file_has(heir, "model.json", digest));
+        assert_true(file_has(heir, "report.html", digest));
+        assert_int_equal(model_version(heir), opt.config.iterations);
+        opt.resume = true;
+        opt.init = NULL;
+        opt.config.init_sha256[0] = '\0';
+        opt.config.iterations++;
+    }
+    ebm_error err = {0};
+    memset(opt.config.init_sha256, 'a', sizeof opt.config.init_sha256 - 1);
+    assert_int_equal(ebmt_run(&opt, &err), EBM_ERR_ARG);
+    assert_non_null(strstr(err.text, "init_sha256 is"));
+    ebm_model_unref(m);
+}
+
 /* A run that ends between the sheet of an iteration and its checkpoint, here because the sheet
  * can't be written, has no checkpoint of that iteration: when resumed it draws the sheet after all.
  */
@@ -517,6 +561,7 @@ int main(void)
         TEMP_DIR_TEST(test_held_out_of_another_shape),
         cmocka_unit_test(test_validation_gap),
         TEMP_DIR_TEST(test_start_from_a_model),
+        TEMP_DIR_TEST(test_resume_without_the_first_weights),
         TEMP_DIR_TEST(test_no_checkpoint_without_its_sheet),
         TEMP_DIR_TEST(test_texts_for_the_manifest),
     };

@@ -10,6 +10,7 @@
 #define LENGTH  "iterations"
 #define KERNELS "kernel_class"
 #define DATA    "data_sha256"
+#define INIT    "init_sha256"
 #define LEVELS  "num_levels"
 #define LOWEST  "lowest_level"
 #define HIGHEST "highest_level"
@@ -28,11 +29,12 @@ static void tell_difference(const char *key, const json_t *saved, const json_t *
 }
 
 /* May differ: how far to go, and how numbers are rounded. Runs from before data had a digest say
- * none. */
-static bool may_differ(const char *key, const json_t *saved)
+ * none. Nobody has to name again the weights that a run began with. */
+static bool may_differ(const char *key, const json_t *saved, const json_t *now)
 {
     return strcmp(key, LENGTH) == 0 || strcmp(key, KERNELS) == 0 ||
-           (strcmp(key, DATA) == 0 && !saved);
+           (strcmp(key, DATA) == 0 && !saved) ||
+           (strcmp(key, INIT) == 0 && json_is_string(saved) && json_string_length(now) == 0);
 }
 
 static void tell_differences(json_t *saved, json_t *now, char *text, size_t room)
@@ -42,7 +44,7 @@ static void tell_differences(json_t *saved, json_t *now, char *text, size_t room
     json_object_foreach(now, key, value)
     {
         const json_t *before = json_object_get(saved, key);
-        if (!may_differ(key, before) && !json_equal(before, value))
+        if (!may_differ(key, before, value) && !json_equal(before, value))
             tell_difference(key, before, value, text, room);
     }
     json_object_foreach(saved, key, value)
@@ -83,6 +85,8 @@ ebm_status ebmt__config_compare(const char *saved, const char *now, ebmt__saved 
     out->same_kernels =
         json_equal(json_object_get(before, KERNELS), json_object_get(after, KERNELS));
     out->iterations = (int64_t)json_integer_value(json_object_get(before, LENGTH));
+    const char *init = json_string_value(json_object_get(before, INIT));
+    (void)snprintf(out->init_sha256, sizeof out->init_sha256, "%s", init ? init : "");
     if (text[0] != '\0')
         st = ebm_error_set(err, EBM_ERR_ARG, "resume", "other settings than the checkpoint's: %s",
                            text);

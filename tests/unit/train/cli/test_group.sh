@@ -75,6 +75,12 @@ same() {
     group 2 "$ebm" train $small --out "$work/three" --iterations 8 --resume || fail "resuming"
     same resumed one three
 
+    # the leader alone knows from its checkpoint which weights the run began with
+    group 2 "$ebm" train $small --out "$work/heir" --iterations 1 --init-from "$work/one" || fail "begun with weights"
+    group 2 "$ebm" train $small --out "$work/heir" --iterations 2 --resume || fail "gone on without their name"
+    grep -q "\"init_sha256\": \"$(sha256sum <"$work/one/model.safetensors" | cut -d ' ' -f 1)" "$work/heir/model.json" ||
+        fail "their digest is lost"
+
     "$ebm" train $points --out "$work/alone" --iterations 8 2>"$work/log" || fail "points, one"
     group 2 "$ebm" train $points --out "$work/both" --iterations 8 || fail "points, two"
     same points alone both

@@ -132,6 +132,9 @@ static void test_other_fields(void **state)
         {"{\"a\": 1}", "{\"a\": true}", EBM_ERR_ARG},
         {"{}", "{\"data_sha256\": \"ab\"}", EBM_OK}, /* a run from before there was one */
         {"{\"data_sha256\": \"ab\"}", "{\"data_sha256\": \"ac\"}", EBM_ERR_ARG},
+        {"{\"init_sha256\": \"ab\"}", "{\"init_sha256\": \"\"}", EBM_OK}, /* not said again */
+        {"{\"init_sha256\": \"ab\"}", "{\"init_sha256\": \"ac\"}", EBM_ERR_ARG},
+        {"{\"init_sha256\": \"\"}", "{\"init_sha256\": \"ab\"}", EBM_ERR_ARG},
         {"", "{\"a\": 1}", EBM_ERR_FORMAT},
         {"[]", "{\"a\": 1}", EBM_ERR_FORMAT},
         {"{\"a\": 1, \"a\": 1}", "{\"a\": 1}", EBM_ERR_FORMAT},
