@@ -359,6 +359,19 @@ static ebm_status prepare(ebmt__run *r, ebm_error *err)
                             err);
 }
 
+/* From here on the page in out_dir is this run's, and tells how it ends. */
+static ebm_status go(ebmt__run *r, ebm_error *err)
+{
+    ebm_status st = iterate(r, err);
+    if (st == EBM_OK)
+        return ebmt__run_finish(r, err);
+    if (st == EBM_ERR_DIVERGED)
+        ebmt__run_end_diverged(r, err);
+    else
+        ebmt__run_end_failed(r, err);
+    return st;
+}
+
 ebm_status ebmt_run(const ebmt_run_options *opt, ebm_error *err)
 {
     ebmt__run r = {.opt = opt, .lock = -1};
@@ -367,11 +380,7 @@ ebm_status ebmt_run(const ebmt_run_options *opt, ebm_error *err)
     clock_gettime(CLOCK_MONOTONIC, &r.begin);
     ebm_status st = prepare(&r, e);
     if (st == EBM_OK)
-        st = iterate(&r, e);
-    if (st == EBM_OK)
-        st = ebmt__run_finish(&r, e);
-    else if (st == EBM_ERR_DIVERGED && r.tr)
-        ebmt__run_end_diverged(&r);
+        st = go(&r, e);
     ebmt__watch_clear(&r.watch);
     free(r.validation);
     ebmt__metrics_close(r.metrics);

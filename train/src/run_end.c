@@ -75,13 +75,20 @@ typedef struct ending {
     bool complete;
 } ending;
 
-/* What the report says of the end: of what has been done, not of what was meant to be. */
-static void tell_ending(ebmt__run *r, const ending *e, ebm_status st, const ebm_error *err)
+void ebmt__run_end_failed(ebmt__run *r, const ebm_error *why)
 {
     char line[512];
-    if (st != EBM_OK)
-        snprintf(line, sizeof line, "The run ended with an error: %s: %s", err->where, err->text);
-    else if (e->kept < e->reached)
+    if (!ebmt__run_leads(r))
+        return;
+    snprintf(line, sizeof line, "The run ended with an error: %s: %s", why->where, why->text);
+    ebmt__run_page(r, line);
+}
+
+/* What the report says of the end: of what has been done, not of what was meant to be. */
+static void tell_ending(ebmt__run *r, const ending *e)
+{
+    char line[160];
+    if (e->kept < e->reached)
         snprintf(line, sizeof line,
                  "Signs of a divergence at the end: the model is that of iteration %lld; --resume "
                  "repeats from there.",
@@ -115,36 +122,47 @@ static ebm_status leave_model(ebmt__run *r, ebm_error *err)
         st = e.kept < e.reached ? save_kept(r, err) : save_model(r, err);
     if (st == EBM_OK && e.complete)
         st = ebmt__run_sheet(r, "samples.png", FINAL_SHEET_IMAGES, err);
-    tell_ending(r, &e, st, err);
-    return st == EBM_OK ? judge_ending(&e, err) : st;
+    if (st != EBM_OK) {
+        ebmt__run_end_failed(r, err);
+        return st;
+    }
+    tell_ending(r, &e);
+    return judge_ending(&e, err);
 }
 
 ebm_status ebmt__run_finish(ebmt__run *r, ebm_error *err)
 {
     ebm_status st = ebmt__run_check_weights(r, err);
-    if (st == EBM_OK && ebmt__run_leads(r))
+    if (st != EBM_OK)
+        ebmt__run_end_failed(r, err);
+    else if (ebmt__run_leads(r))
         st = leave_model(r, err);
     return ebmt_group_agree(r->opt->group, st, NULL, err);
 }
 
 /* After a divergence: the model of the newest checkpoint, if there is one. */
-static void keep_last_good(ebmt__run *r)
+static void keep_last_good(ebmt__run *r, const ebm_error *why)
 {
-    char line[320];
+    char line[512], left[64] = "No model of earlier weights was saved.";
     ebm_error err = {0};
-    if (step_back(r) && save_kept(r, &err) != EBM_OK) {
+    const bool back = step_back(r), kept = back && save_kept(r, &err) == EBM_OK;
+    if (back && !kept) {
         snprintf(line, sizeof line, "no model of earlier weights saved: %s", err.text);
         ebmt__run_note(r, line);
     }
-    ebmt__run_page(r, "The run diverged.");
+    if (kept)
+        snprintf(left, sizeof left, "The model is that of iteration %lld.",
+                 (long long)r->tr->state.iteration);
+    snprintf(line, sizeof line, "The run diverged: %s. %s", why->text, left);
+    ebmt__run_page(r, line);
 }
 
 /* Nobody leaves before the leader has saved what is good: the first process to exit with an error
    would take it down. */
-void ebmt__run_end_diverged(ebmt__run *r)
+void ebmt__run_end_diverged(ebmt__run *r, const ebm_error *why)
 {
     if (ebmt__run_leads(r))
-        keep_last_good(r);
+        keep_last_good(r, why);
     ebm_status st = ebmt_group_agree(r->opt->group, EBM_OK, NULL, NULL);
     (void)st; /* there is nothing left that could fail */
 }

@@ -42,6 +42,9 @@ EBM_MUST_CHECK ebm_status ebmt__run_check_weights(const ebmt__run *r, ebm_error 
  * All processes of a group call it. @err as ebmt_run() */
 EBM_MUST_CHECK ebm_status ebmt__run_finish(ebmt__run *r, ebm_error *err);
 /* The end of one that has diverged. All diverge together, and all call it. */
-void ebmt__run_end_diverged(ebmt__run *r);
+void ebmt__run_end_diverged(ebmt__run *r, const ebm_error *why);
+/* The end of one that cannot go on: the page tells why, and that is all. The state may be between
+ * two iterations, and other processes may be gone. */
+void ebmt__run_end_failed(ebmt__run *r, const ebm_error *why);
 
 #endif

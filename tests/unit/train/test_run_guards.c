@@ -185,7 +185,7 @@ static int64_t expect_easy_weights(const burning *b)
  * the guard has seen is part of the checkpoint, and none is made of weights that look bad. */
 static void test_guard_survives_a_stop(void **state)
 {
-    char said[256];
+    char said[256], page[400];
     burning b;
     int64_t end = find_divergence(*state, said) - 1;
     set_fire(&b, *state, "cut");
@@ -197,7 +197,10 @@ static void test_guard_survives_a_stop(void **state)
     b.last = 300;
     assert_int_equal(burn(&b), EBM_ERR_DIVERGED);
     assert_string_equal(b.err.text, said);
-    assert_in_range(expect_easy_weights(&b), 1, end - 1);
+    end = expect_easy_weights(&b);
+    (void)snprintf(page, sizeof page, "The run diverged: %s. The model is that of iteration %lld.",
+                   said, (long long)end);
+    expect_page(b.dir, page, true);
     free(b.pixels);
 }
 
@@ -294,19 +297,49 @@ static void test_nothing_kept(void **state)
     assert_int_equal(burn(&b), EBM_ERR_DIVERGED);
     assert_non_null(strstr(b.notes, "no model of earlier weights saved"));
     assert_null(strstr(b.notes, "kept the weights"));
+    expect_page(b.dir, b.err.text, true);
+    expect_page(b.dir, "No model of earlier weights was saved.", true);
     free(b.pixels);
 }
 
-/* The report of a run whose last file cannot be written tells of the error. */
+/* The report of a run that cannot write a file tells of the error: of the last one, of one on its
+ * way, of one before there was a page. */
 static void test_end_with_an_error(void **state)
 {
+    static const struct {
+        const char *name, *file;
+        int64_t iterations;
+    } rows[] = {
+        {"torn", "samples.png", 2},
+        {"halved", "samples-000000002.png", 4},
+        {"nipped", "samples-000000001.png", 4},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        burning b;
+        set_fire(&b, *state, rows[i].name);
+        b.opt.config.iterations = rows[i].iterations;
+        b.opt.samples_every = 1;
+        block(&b, rows[i].file);
+        assert_int_equal(burn(&b), EBM_ERR_IO);
+        expect_page(b.dir, "The run ended with an error: ", true);
+        expect_page(b.dir, rows[i].file, true);
+        expect_page(b.dir, "The run is complete.", false);
+        free(b.pixels);
+    }
+}
+
+/* What is refused before it has begun leaves the page of the run that was there. */
+static void test_refused_run_leaves_the_page(void **state)
+{
     burning b;
-    set_fire(&b, *state, "torn");
+    set_fire(&b, *state, "whole");
     b.opt.config.iterations = 2;
-    block(&b, "samples.png");
-    assert_int_equal(burn(&b), EBM_ERR_IO);
-    expect_page(b.dir, "The run ended with an error: ", true);
-    expect_page(b.dir, "The run is complete.", false);
+    assert_int_equal(burn(&b), EBM_OK);
+    b.opt.resume = true;
+    b.opt.config.lr = 1.0;
+    assert_int_equal(burn(&b), EBM_ERR_ARG);
+    expect_page(b.dir, "The run is complete.", true);
+    expect_page(b.dir, "ended with an error", false);
     free(b.pixels);
 }
 
@@ -557,6 +590,7 @@ int main(void)
         TEMP_DIR_TEST(test_another_length),
         TEMP_DIR_TEST(test_nothing_kept),
         TEMP_DIR_TEST(test_end_with_an_error),
+        TEMP_DIR_TEST(test_refused_run_leaves_the_page),
         TEMP_DIR_TEST(test_samples_that_diverge),
         TEMP_DIR_TEST(test_held_out_of_another_shape),
         cmocka_unit_test(test_validation_gap),

@@ -38,6 +38,7 @@ lines=$(wc -l <"$run/metrics.jsonl")
 status=$?
 [ "$status" -eq 75 ] || fail "a second run ends with status $status"
 grep -q "process $first trains" "$work/log" || fail "it does not name process $first"
+grep -q "ended with an error" "$run/report.html" && fail "it wrote into the first one's report"
 [ -e "$run/.ebm-1-2-000000003-0.tmp" ] || fail "it swept the first one's files away"
 [ "$(wc -l <"$run/metrics.jsonl")" -ge "$lines" ] || fail "it cut the first one's metrics"
 
