@@ -362,6 +362,9 @@ static ebm_status prepare(ebmt__run *r, ebm_error *err)
 /* From here on the page in out_dir is this run's, and tells how it ends. */
 static ebm_status go(ebmt__run *r, ebm_error *err)
 {
+    const ebmt_config *c = &r->tr->config;
+    if (c->objective == EBMT_HYBRID && c->warm_start >= c->iterations)
+        ebmt__run_note(r, "the warm start takes all iterations: matching alone");
     ebm_status st = iterate(r, err);
     if (st == EBM_OK)
         return ebmt__run_finish(r, err);

@@ -280,6 +280,33 @@ static void test_another_length(void **state)
     }
 }
 
+/* A hybrid that ends before its second part begins is told; it may be meant, to be gone on with. */
+static void test_nothing_but_a_warm_start(void **state)
+{
+    static const struct {
+        const char *name;
+        ebmt_objective objective;
+        int64_t warm_start;
+        bool told;
+    } rows[] = {
+        {"short", EBMT_HYBRID, 1, false},
+        {"all", EBMT_HYBRID, 2, true},
+        {"beyond", EBMT_HYBRID, 2000, true},
+        {"matching", EBMT_MATCHING, 2000, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        burning b;
+        set_fire(&b, *state, rows[i].name);
+        b.opt.config.objective = rows[i].objective;
+        b.opt.config.warm_start = rows[i].warm_start;
+        b.opt.config.iterations = 2;
+        assert_int_equal(burn(&b), EBM_OK);
+        const char *said = strstr(b.notes, "the warm start takes all iterations: matching alone\n");
+        assert_true((said != NULL) == rows[i].told);
+        free(b.pixels);
+    }
+}
+
 /* Puts a directory where the run wants to write a file. */
 static void block(const burning *b, const char *name)
 {
@@ -588,6 +615,7 @@ int main(void)
         TEMP_DIR_TEST(test_uneasy_end),
         TEMP_DIR_TEST(test_uneasy_end_without_checkpoints),
         TEMP_DIR_TEST(test_another_length),
+        TEMP_DIR_TEST(test_nothing_but_a_warm_start),
         TEMP_DIR_TEST(test_nothing_kept),
         TEMP_DIR_TEST(test_end_with_an_error),
         TEMP_DIR_TEST(test_refused_run_leaves_the_page),
