@@ -32,13 +32,54 @@ static ebm_status check_toy(const ebmt_train_args *a, ebm_error *err)
 /* What is given and changes nothing is most often a mistake. */
 static ebm_status check_idle(const ebmt_train_args *a, ebm_error *err)
 {
-    static const char *const flags[] = {"--persistent-visits", "--persistent-moves",
-                                        "--persistent-leapfrog", "--persistent-weight"};
-    if (a->config.persistent_chains > 0)
-        return EBM_OK;
-    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
-        if (ebmt__option_given(&ebmt__train_command, &a->parsed, flags[i]))
-            return ebm_error_set(err, EBM_ERR_ARG, flags[i], "there are no --persistent-chains");
+    static const char *const no_chains = "there are no --persistent-chains";
+    static const char *const no_hybrid = "is for --objective hybrid";
+    static const char *const no_fall =
+        "the step falls if --lr-decay-from and --lr-final are below 1";
+    static const char *const no_steps = "levels with normal transitions have no Langevin steps";
+    const ebmt_config *c = &a->config;
+    const bool chains = c->persistent_chains > 0, hybrid = c->objective == EBMT_HYBRID;
+    const bool falls = c->lr_decay_from < 1.0 && c->lr_final < 1.0;
+    const bool steps = c->step_rule != EBMT_STEPS_NORMAL;
+    const bool geometric = c->schedule_kind == EBMT_SCHEDULE_GEOMETRIC;
+    const struct {
+        const char *flag;
+        bool used;
+        const char *why;
+    } rows[] = {
+        {"--persistent-visits", chains, no_chains},
+        {"--persistent-moves", chains, no_chains},
+        {"--persistent-leapfrog", chains, no_chains},
+        {"--persistent-weight", chains, no_chains},
+        {"--warm-start", hybrid, no_hybrid},
+        {"--rl-share", hybrid, no_hybrid},
+        {"--rl-weight", hybrid, no_hybrid},
+        {"--rl-weight-low", hybrid, no_hybrid},
+        {"--rl-weight-top", hybrid, no_hybrid},
+        {"--matching-reach", c->objective != EBMT_RECOVERY, "is for matching, and for the hybrid"},
+        {"--matching-reach", steps, "matching of normal transitions looks at x_{t+1} alone"},
+        {"--lr-decay", falls, no_fall},
+        {"--lr-decay-from", falls || c->lr_decay_from >= 1.0, no_fall},
+        {"--lr-final", falls || c->lr_final >= 1.0, no_fall},
+        {"--ratio-min", geometric, "is for --schedule geometric"},
+        {"--ratio-max", geometric, "is for --schedule geometric"},
+        {"--beta-first", !geometric, "is not for --schedule geometric"},
+        {"--beta-last", !geometric, "is not for --schedule geometric"},
+        {"--schedule-base", c->schedule_kind == EBMT_SCHEDULE_PAPER, "is for --schedule paper"},
+        {"--langevin-steps", steps, no_steps},
+        {"--sampling-factor", steps, no_steps},
+        {"--b2", c->step_rule == EBMT_STEPS_PAPER, "is for --step-rule paper"},
+        {"--kappa", c->step_rule == EBMT_STEPS_VARIANCE, "is for --step-rule variance"},
+        {"--steps-low", c->step_rule == EBMT_STEPS_VARIANCE, "is for --step-rule variance"},
+        {"--curvature-share", c->step_rule == EBMT_STEPS_CURVATURE, "is for --step-rule curvature"},
+        {"--leaky-slope", c->network.activation == EBM_ACT_LEAKY_RELU,
+         "is for --activation leaky_relu"},
+        {"--flip", !c->flip || !ebmt__train_data_is_toy(a->data.options.path),
+         "is for images, not for points"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (!rows[i].used && ebmt__option_given(&ebmt__train_command, &a->parsed, rows[i].flag))
+            return ebm_error_set(err, EBM_ERR_ARG, rows[i].flag, "%s", rows[i].why);
     return EBM_OK;
 }
 

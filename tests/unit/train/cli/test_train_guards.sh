@@ -1,0 +1,96 @@
+#!/bin/sh
+# What `ebm train` refuses because it would change nothing or cost an earlier run its model, and what
+# it tells of its data.
+# usage: test_train_guards.sh PATH_OF_EBM
+set -u
+
+ebm=${1:?path of ebm}
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+failed=0
+
+# expect STATUS FLAG... : a small run in $work/run, of one iteration at first
+expect() {
+    want=$1
+    shift
+    case "$*" in *--iterations*) ;; *) set -- "$@" --iterations 1 ;; esac
+    "$ebm" train --out "$work/run" --ch 4 --ch-mult 1 --blocks 1 --batch 4 --kernels ref --threads 1 \
+        --samples-every 0 "$@" 2>"$work/err"
+    got=$?
+    [ "$got" -eq "$want" ] || {
+        echo "ebm train $*: exit status $got, expected $want"
+        sed 's/^/    /' "$work/err"
+        failed=1
+    }
+}
+says() {
+    grep -qF -e "$1" "$work/err" || {
+        echo "the last run did not say '$1':"
+        sed 's/^/    /' "$work/err"
+        failed=1
+    }
+}
+
+. "$(dirname "$0")/../../../support/tiny_images.sh"
+tiny_images "$work/data" 8
+
+# --- a flag that changes nothing is refused, and named: flag, value | what goes with it | why ---
+while IFS='|' read -r flag with why; do
+    # shellcheck disable=SC2086  # words
+    expect 64 --data "$work/data" $flag $with
+    says "${flag%% *}: $why"
+done <<END
+--warm-start 5|--objective matching|is for --objective hybrid
+--rl-share 0.4||is for --objective hybrid
+--rl-weight 4|--objective recovery|is for --objective hybrid
+--rl-weight-low 1|--objective matching|is for --objective hybrid
+--rl-weight-top 1|--objective matching|is for --objective hybrid
+--matching-reach 0.5||is for matching
+--matching-reach 0|--objective matching --schedule linear|matching of normal transitions
+--lr-decay cosine||the step falls if
+--lr-decay cosine|--lr-decay-from 1 --lr-final 0.1|the step falls if
+--lr-decay-from 0.5||the step falls if
+--lr-decay-from 0.5|--lr-final 1|the step falls if
+--lr-final 0.5||the step falls if
+--ratio-min 0.02||is for --schedule geometric
+--ratio-max 50|--schedule linear|is for --schedule geometric
+--beta-first 0.001|--schedule geometric|is not for --schedule geometric
+--beta-last 0.03|--schedule geometric|is not for --schedule geometric
+--schedule-base 500|--schedule geometric|is for --schedule paper
+--schedule-base 500|--schedule linear|is for --schedule paper
+--langevin-steps 2|--schedule linear|levels with normal transitions
+--sampling-factor 2|--step-rule normal|levels with normal transitions
+--b2 0.001|--schedule geometric|is for --step-rule paper
+--kappa 4||is for --step-rule variance
+--steps-low 4|--step-rule curvature|is for --step-rule variance
+--curvature-share 0.4|--schedule geometric --step-rule variance|is for --step-rule curvature
+--leaky-slope 0.1|--activation silu|is for --activation leaky_relu
+END
+expect 64 --data toy:rings --flip
+says "--flip: is for images, not for points"
+printf '{"rl-share": 0.4}' >"$work/run.json"
+expect 64 --data "$work/data" --config "$work/run.json"
+says "--rl-share: is for --objective hybrid"
+[ ! -e "$work/run" ] || { echo "a refused run made its directory"; failed=1; }
+
+# each where it is used, or says what there is without it
+while read -r words; do
+    rm -rf "$work/run"
+    # shellcheck disable=SC2086
+    expect 0 $words
+done <<END
+--data $work/data --objective hybrid --warm-start 0 --rl-share 0.5 --rl-weight 4 --rl-weight-low 1 --rl-weight-top 1 \
+    --matching-reach 0.5 --lr-decay cosine --lr-decay-from 0.5 --lr-final 0.5 --flip --leaky-slope 0.1 \
+    --schedule geometric --levels 3 --ratio-min 0.02 --ratio-max 50 --langevin-steps 2 --sampling-factor 2 \
+    --step-rule variance --kappa 4 --steps-low 2
+--data $work/data --schedule geometric --levels 3 --langevin-steps 2 --curvature-share 0.4 --lr-warm-start 0.001
+--data toy:rings --flip=false --langevin-steps 2
+--data $work/data --levels 2 --langevin-steps 2 --b2 0.001 --beta-first 0.001 --beta-last 0.03 --schedule-base 500 \
+    --lr-decay-from 1 --lr-final 1
+END
+# a run that goes on is held to what it has recorded
+expect 0 --data "$work/data" --levels 2 --langevin-steps 2 --b2 0.001 --beta-first 0.001 --beta-last 0.03 \
+    --schedule-base 500 --lr-decay-from 1 --lr-final 1 --rl-share 0.5 --lr-decay linear --iterations 2 --resume
+
+[ "$failed" -eq 0 ] && echo "test_train_guards: ok"
+exit "$failed"
