@@ -153,17 +153,11 @@ static ebm_status check_parts(const join *j, ebm_error *err)
 /* Parts are hours of work: a forgotten flag must not put the whole in the place of one. */
 static ebm_status check_out(const join_args *a, ebm_error *err)
 {
-    unsigned char *text = NULL;
-    size_t size = 0;
     int64_t newest = -1;
     ebm_status st = ebmt__checkpoint_newest(a->out, &newest, err);
-    if (st != EBM_OK)
-        return st;
-    st = ebm_file_read(a->out, "model.json", MANIFEST_MAX_BYTES, &text, &size, NULL);
-    ebm_free(text);
-    if (st != EBM_ERR_NOT_FOUND || newest >= 0) /* what cannot be read is something, too */
+    if (st == EBM_OK && (newest >= 0 || ebmt__holds_model(a->out)))
         return ebm_error_set(err, EBM_ERR_ARG, "--out", "holds a model or a run already");
-    return EBM_OK;
+    return st;
 }
 
 /* There are several directories, so the error says in which of them the file is. */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/open_any.h"
 #include "cli/train_data.h"
 #include "cli/train_flags.h"
 #include "ebm/io.h"
@@ -83,13 +84,17 @@ static ebm_status check_idle(const ebmt_train_args *a, ebm_error *err)
     return EBM_OK;
 }
 
-/* An earlier run's checkpoints are hours of work: nobody overwrites them by a forgotten flag. A run
- * that goes on is held to what it has recorded, idle flags of earlier builds among it. */
+/* An earlier run's checkpoints, or its model, are hours of work: nobody overwrites them by a
+ * forgotten flag. A run that goes on is held to what it has recorded, idle flags of earlier builds
+ * among it. */
 static ebm_status check_out(const ebmt_train_args *a, ebm_error *err)
 {
     int64_t newest = -1;
     ebm_status st = ebmt__checkpoint_newest(a->out, &newest, err);
     if (st == EBM_OK && newest < 0) {
+        if (!a->resume && ebmt__holds_model(a->out))
+            return ebm_error_set(err, EBM_ERR_ARG, "--out",
+                                 "holds a model: give another directory");
         st = check_toy(a, err);
         return st == EBM_OK ? check_idle(a, err) : st;
     }

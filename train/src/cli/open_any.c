@@ -251,6 +251,15 @@ const char *ebmt__id_of_path(const char *path, char *id)
     return ebm_model_id_valid(id) ? id : NULL;
 }
 
+bool ebmt__holds_model(const char *dir)
+{
+    unsigned char *text = NULL;
+    size_t size = 0;
+    ebm_status st = ebm_file_read(dir, "model.json", CONFIG_MAX_BYTES, &text, &size, NULL);
+    ebm_free(text);
+    return st != EBM_ERR_NOT_FOUND;
+}
+
 ebm_status ebmt__open_golden(const char *dir, const ebm_kernels *kernels, ebm_model **out,
                              ebm_error *err)
 {

@@ -3,6 +3,8 @@
 #ifndef EBMT_CLI_OPEN_ANY_H
 #define EBMT_CLI_OPEN_ANY_H
 
+#include <stdbool.h>
+
 #include "ebm/kernels.h"
 #include "ebm/model.h"
 #include "ebm/status.h"
@@ -17,6 +19,9 @@ EBM_MUST_CHECK ebm_status ebmt__open_any(const char *dir, const ebm_kernels *ker
 /* As above, golden directories only. */
 EBM_MUST_CHECK ebm_status ebmt__open_golden(const char *dir, const ebm_kernels *kernels,
                                             ebm_model **out, ebm_error *err);
+
+/* Whether DIR holds a model.json; one that cannot be read is one, too. */
+bool ebmt__holds_model(const char *dir);
 
 /* The last component of a path if it is a valid model id, else NULL.
  * @shape id [EBM_MODEL_ID_MAX+1], filled with it */

@@ -92,5 +92,13 @@ END
 expect 0 --data "$work/data" --levels 2 --langevin-steps 2 --b2 0.001 --beta-first 0.001 --beta-last 0.03 \
     --schedule-base 500 --lr-decay-from 1 --lr-final 1 --rl-share 0.5 --lr-decay linear --iterations 2 --resume
 
+# --- a model that came without checkpoints, or has lost them, is not overwritten ---
+rm "$work"/run/checkpoint-*
+cp "$work/run/model.json" "$work/before"
+expect 64 --data "$work/data"
+says "--out: holds a model: give another directory"
+expect 66 --data "$work/data" --resume
+cmp -s "$work/before" "$work/run/model.json" || { echo "the model has changed"; failed=1; }
+
 [ "$failed" -eq 0 ] && echo "test_train_guards: ok"
 exit "$failed"
