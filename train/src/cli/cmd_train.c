@@ -277,6 +277,17 @@ static void divide_threads(ebmt_train_args *args, const ebmt_group *group)
         args->threads = share > 1 ? share : 1;
 }
 
+/* Where each process has drawn a seed, the leader's is that of all. What was given stays: seeds
+ * that differ are told when settings are compared. */
+static ebm_status share_seed(ebmt_train_args *args, ebmt_group *group, ebm_error *err)
+{
+    uint64_t leader[2] = {args->seed_drawn, args->config.seed};
+    ebm_status st = ebmt_group_share(group, 0, leader, sizeof leader, err);
+    if (st == EBM_OK && args->seed_drawn && leader[0])
+        args->config.seed = leader[1];
+    return st;
+}
+
 static int with_data(ebmt_train_args *args, parts *p)
 {
     ebm_error err = {0};
@@ -307,7 +318,9 @@ static int train(ebmt_train_args *args, int argc, char **argv)
         return ebmt__cli_fail(ebmt__train_command.name, &err);
     divide_threads(args, p.group);
     p.command_line = join_words(argc, argv);
-    int code = with_data(args, &p);
+    int code = share_seed(args, p.group, &err) == EBM_OK
+                   ? with_data(args, &p)
+                   : ebmt__cli_fail(ebmt__train_command.name, &err);
     ebm_free(p.command_line);
     ebmt__train_data_clear(&p.data);
     ebmt_group_leave(p.group, code != EBMT_EXIT_OK);

@@ -38,7 +38,8 @@ static const ebmt_option rows[] = {
      "start from the weights of this model directory, of the same network", false},
     {"--iterations", EBMT_OPT_INT64, CFG(iterations), 1, 1e9, NULL, "iterations",
      "length of the run", false},
-    {"--seed", EBMT_OPT_SEED, AT(seed), 0, 0, NULL, "", "seed of everything random", false},
+    {"--seed", EBMT_OPT_SEED, AT(seed), 0, 0, NULL, "", "seed of everything random; -1: drawn",
+     false},
     {"--checkpoint-every", EBMT_OPT_INT64, AT(checkpoint_every), 0, 1e9, NULL, "iterations",
      "save a checkpoint so often; 0: only at the end", false},
     {"--samples-every", EBMT_OPT_INT64, AT(samples_every), 0, 1e9, NULL, "iterations",
@@ -244,7 +245,8 @@ static ebm_status finish_config(ebmt_train_args *a, ebm_error *err)
     finish_schedule(a);
     a->config.objective = (ebmt_objective)a->objective;
     a->config.lr_decay = (ebmt_decay)a->lr_decay;
-    if (a->seed < 0) {
+    a->seed_drawn = a->seed < 0;
+    if (a->seed_drawn) {
         ebm_status st = ebmt__cli_draw_seed(&a->seed, err);
         if (st != EBM_OK)
             return st;
@@ -274,6 +276,9 @@ static ebm_status check_args(const ebmt_train_args *a, ebm_error *err)
     if (!ebmt__id_of_path(a->out, id))
         return ebm_error_set(err, EBM_ERR_ARG, "--out",
                              "its last part must be a model id: small letters, digits, . _ -");
+    if (a->resume && a->seed_drawn)
+        return ebm_error_set(err, EBM_ERR_ARG, "--seed",
+                             "give the seed of the run, it is in model.json");
     ebm_levels levels = {0};
     ebm_status st =
         ebmt__manifest_text_check("--title", a->title, sizeof((ebm_model_info *)0)->title, err);

@@ -16,6 +16,7 @@ typedef struct ebmt_train_args {
         lr_decay; /* CHOICE: indices into the names below */
     double leaky_slope;
     int64_t seed;
+    bool seed_drawn; /* --seed -1 */
     ebmt__data_args data;
     const char *config_file, *out, *init_from, *kernels, *title, *licence;
     bool resume;

@@ -90,6 +90,11 @@ same() {
     group 1 "$ebm" train $small --out "$work/odd" --iterations 8 : \
         -n 1 "$ebm" train $small --out "$work/odd" --iterations 8 --lr 0.5 && fail "two rates"
     grep -q "differs from process 0: settings or data" "$work/log" || fail "the settings pass"
+    # a seed that is drawn is drawn once; one that is given is that of nobody else
+    group 2 "$ebm" train $small --out "$work/drawn" --iterations 1 --seed -1 || fail "a seed to be drawn"
+    group 1 "$ebm" train $small --out "$work/odd" --iterations 8 --seed -1 : \
+        -n 1 "$ebm" train $small --out "$work/odd" --iterations 8 --seed 5 && fail "one seed drawn, one given"
+    grep -q "differs from process 0: settings or data" "$work/log" || fail "the seeds pass"
     # the leader alone meets what is wrong with the files; the other one must not wait for it
     group 2 "$ebm" train $small --out "$work/two" --iterations 9 && fail "no --resume"
     grep -q "give --resume" "$work/log" || fail "the checkpoint is not named"

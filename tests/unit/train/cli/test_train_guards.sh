@@ -92,6 +92,10 @@ END
 expect 0 --data "$work/data" --levels 2 --langevin-steps 2 --b2 0.001 --beta-first 0.001 --beta-last 0.03 \
     --schedule-base 500 --lr-decay-from 1 --lr-final 1 --rl-share 0.5 --lr-decay linear --iterations 2 --resume
 
+# --- a seed that is drawn is another one than that of the run ---
+expect 64 --data "$work/data" --resume --seed -1
+says "--seed: give the seed of the run, it is in model.json"
+
 # --- a model that came without checkpoints, or has lost them, is not overwritten ---
 rm "$work"/run/checkpoint-*
 cp "$work/run/model.json" "$work/before"
