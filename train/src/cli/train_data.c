@@ -58,21 +58,33 @@ void ebmt__train_data_clear(ebmt_train_data *data)
     ebmt_dataset_clear(&data->held_out);
 }
 
-void ebmt__train_data_tell(const ebmt_train_data *images)
+static void tell(const char *what, const ebmt_dataset *data)
 {
-    const ebmt_dataset *data = &images->train;
-    fprintf(stderr, "data: %lld images of %dx%dx%d, %s", (long long)data->count, data->channels,
+    if (data->count == 0)
+        return;
+    fprintf(stderr, "%s: %lld images of %dx%dx%d, %s", what, (long long)data->count, data->channels,
             data->height, data->width, data->stream ? "read on demand" : "in memory");
     if (!data->stream)
         fprintf(stderr, ", %lld damaged", (long long)ebmt_dataset_damaged(data));
     fprintf(stderr, ", %lld other entries ignored\n", (long long)data->ignored);
 }
 
+void ebmt__train_data_tell(const ebmt_train_data *images)
+{
+    tell("data", &images->train);
+    tell("held-out", &images->held_out);
+}
+
 /* How many there are of a set read on demand is known at the end. */
+static void tell_damage(const char *what, const ebmt_dataset *data)
+{
+    if (data->stream && ebmt_dataset_damaged(data) > 0)
+        fprintf(stderr, "%s: %lld damaged images met and replaced\n", what,
+                (long long)ebmt_dataset_damaged(data));
+}
+
 void ebmt__train_data_tell_damage(const ebmt_train_data *images)
 {
-    const ebmt_dataset *data = &images->train;
-    if (data->stream && ebmt_dataset_damaged(data) > 0)
-        fprintf(stderr, "data: %lld damaged images met and replaced\n",
-                (long long)ebmt_dataset_damaged(data));
+    tell_damage("data", &images->train);
+    tell_damage("held-out", &images->held_out);
 }

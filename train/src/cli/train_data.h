@@ -18,7 +18,8 @@ EBM_MUST_CHECK ebm_status ebmt__train_data_open(const ebmt_data_options *options
                                                 ebmt_train_data *out, ebm_error *err);
 void ebmt__train_data_clear(ebmt_train_data *data); /* safe on a zeroed struct */
 
-/* One line for people, on stderr, before a run; and after it, if there was damage. */
+/* A line for people on each of the two, on stderr, before a run; and after it, if there was damage.
+ */
 void ebmt__train_data_tell(const ebmt_train_data *images);
 void ebmt__train_data_tell_damage(const ebmt_train_data *images);
 

@@ -104,5 +104,37 @@ says "--out: holds a model: give another directory"
 expect 66 --data "$work/data" --resume
 cmp -s "$work/before" "$work/run/model.json" || { echo "the model has changed"; failed=1; }
 
+# --- what is wrong with held-out images is told as it is of those that are trained on ---
+python3 - "$work/photos" <<'PY' || failed=1
+import os, struct, sys, zlib
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+def png(i):
+    rows = b"".join(b"\0" + bytes((40 * i + 7 * x * y) % 256 for x in range(8)) for y in range(8))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 0, 0, 0, 0)) + \
+        chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+for part, n in (("train", 6), ("test", 3)):
+    os.makedirs(f"{sys.argv[1]}/{part}")
+    for i in range(n):
+        open(f"{sys.argv[1]}/{part}/{i}.png", "wb").write(png(i))
+open(f"{sys.argv[1]}/test/1.png", "wb").write(b"torn")
+open(f"{sys.argv[1]}/test/notes.txt", "w").write("no picture")
+PY
+photos="--data $work/photos --image-size 8 --channels gray --levels 2 --langevin-steps 2"
+rm -rf "$work/run"
+# shellcheck disable=SC2086
+expect 0 $photos
+says "data: 6 images of 1x8x8, in memory, 0 damaged, 0 other entries ignored"
+says "held-out: 3 images of 1x8x8, in memory, 1 damaged, 1 other entries ignored"
+rm -rf "$work/run"
+# shellcheck disable=SC2086
+expect 0 $photos --cache-mib 0 --validation-every 1
+says "held-out: 3 images of 1x8x8, read on demand, 1 other entries ignored"
+says "held-out: 1 damaged images met and replaced"
+rm -rf "$work/run"
+# shellcheck disable=SC2086
+expect 0 $photos --validation-every 0 # nobody looks at them
+grep -q held-out "$work/err" && { echo "tells of images that nobody looks at"; failed=1; }
+
 [ "$failed" -eq 0 ] && echo "test_train_guards: ok"
 exit "$failed"
