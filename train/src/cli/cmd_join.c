@@ -253,23 +253,64 @@ static ebm_status training_of(const char *dir, json_t **out, ebm_error *err)
     return EBM_OK;
 }
 
+/* What is told of the experts, and the first part that tells its data. */
+typedef struct fact_list {
+    json_t *rows;
+    const char *dir, *data;
+} fact_list;
+
+/* Densities of other images do not continue each other. Runs of earlier builds do not tell. */
+static ebm_status check_data(fact_list *f, const char *dir, const json_t *training, ebm_error *err)
+{
+    const char *data =
+        json_string_value(json_object_get(json_object_get(training, "config"), "data_sha256"));
+    if (!data || data[0] == '\0')
+        return EBM_OK;
+    if (!f->data) {
+        f->dir = dir;
+        f->data = data;
+    }
+    if (strcmp(f->data, data) == 0)
+        return EBM_OK;
+    return ebm_error_set(err, EBM_ERR_DIGEST, "--parts",
+                         "%.90s and %.90s were trained on different data", f->dir, dir);
+}
+
+/* It may be meant, so it is told and no more. */
+static void tell_stopped(const char *dir, const json_t *training)
+{
+    const json_t *config = json_object_get(training, "config");
+    const json_t *done = json_object_get(training, "iterations");
+    const json_t *planned = json_object_get(config, "iterations");
+    ebm_error note = {0};
+    if (!json_is_integer(done) || json_integer_value(done) >= json_integer_value(planned))
+        return;
+    (void)snprintf(note.where, sizeof note.where, "%s", dir);
+    (void)snprintf(note.text, sizeof note.text, "stopped at %lld of %lld iterations",
+                   (long long)json_integer_value(done), (long long)json_integer_value(planned));
+    ebmt__cli_say(command.name, &note);
+}
+
 /* One expert of a part: which levels it serves in the whole, and how it was trained. That of a part
  * which was joined itself stands in a row of its own. */
-static ebm_status add_fact(json_t *facts, const char *dir, json_t *training, int32_t from,
+static ebm_status add_fact(fact_list *f, const char *dir, json_t *training, int32_t from,
                            int32_t to, ebm_error *err)
 {
     ebm_status st = check_trained(dir, training, from, to, err);
+    if (st == EBM_OK)
+        st = check_data(f, dir, training, err);
     if (st != EBM_OK)
         return st;
+    tell_stopped(dir, training);
     json_t *row =
         json_pack("{s:i, s:i, s:O}", "from", (int)from, "to", (int)to, "training", training);
-    if (json_array_append_new(facts, row) != 0)
+    if (json_array_append_new(f->rows, row) != 0)
         return ebm_error_set(err, EBM_ERR_NOMEM, "training", "no memory");
     return EBM_OK;
 }
 
 /* As add_experts() goes through them. */
-static ebm_status add_facts(json_t *facts, const join_part *part, ebm_error *err)
+static ebm_status add_facts(fact_list *f, const join_part *part, ebm_error *err)
 {
     const ebm_model_info *info = ebm_model_describe(part->model);
     json_t *training = NULL;
@@ -285,7 +326,7 @@ static ebm_status add_facts(json_t *facts, const join_part *part, ebm_error *err
                 : json_object_get(json_array_get(json_object_get(training, "experts"), (size_t)i),
                                   "training");
         if (from < end)
-            st = add_fact(facts, part->dir, own ? own : json_null(), from, end - 1, err);
+            st = add_fact(f, part->dir, own ? own : json_null(), from, end - 1, err);
     }
     json_decref(training);
     return st;
@@ -294,16 +335,16 @@ static ebm_status add_facts(json_t *facts, const join_part *part, ebm_error *err
 /* {"experts": [{"from": 0, "to": 0, "training": {...}}, ...]}. @own *text: free() */
 static ebm_status facts_of(const join *j, char **text, ebm_error *err)
 {
-    json_t *facts = json_array();
-    ebm_status st = facts ? EBM_OK : ebm_error_set(err, EBM_ERR_NOMEM, "training", "no memory");
+    fact_list f = {.rows = json_array()};
+    ebm_status st = f.rows ? EBM_OK : ebm_error_set(err, EBM_ERR_NOMEM, "training", "no memory");
     for (int32_t i = 0; i < j->n_parts && st == EBM_OK; i++)
-        st = add_facts(facts, &j->part[i], err);
-    json_t *whole = st == EBM_OK ? json_pack("{s:O}", "experts", facts) : NULL;
+        st = add_facts(&f, &j->part[i], err);
+    json_t *whole = st == EBM_OK ? json_pack("{s:O}", "experts", f.rows) : NULL;
     *text = whole ? json_dumps(whole, JSON_REAL_PRECISION(17)) : NULL;
     if (st == EBM_OK && !*text)
         st = ebm_error_set(err, EBM_ERR_NOMEM, "training", "no memory");
     json_decref(whole);
-    json_decref(facts);
+    json_decref(f.rows);
     return st;
 }
 

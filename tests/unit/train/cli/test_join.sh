@@ -130,5 +130,17 @@ expect 64 train --data toy:rings --out "$work/again" --ch 4 --iterations 1 --sch
     --objective matching --init-from "$work/both"
 says err "joined of several"
 
+# parts of other data are refused where both tell; one that was stopped early is told
+foreign=$work/foreign
+expect 0 train --data toy:pinwheel --out "$foreign" --ch 4 --iterations 2 --batch 4 --kernels ref \
+    --schedule geometric --levels 4 --objective matching
+for part in all both; do
+    refused 65 "$part and $foreign were trained on different data" --parts "$work/$part,$foreign" --from 3
+done
+sed -i 's/"data_sha256": "[^"]*"/"data_sha256": ""/; s/^\( *"iterations": \)2,$/\11,/' "$foreign/model.json"
+expect 0 join --parts "$work/all,$foreign,$work/all" --from 1,2 --out "$work/mixed"
+says err "foreign: stopped at 1 of 2 iterations"
+[ "$(grep -c stopped "$work/err")" -eq 1 ] || { echo "tells of parts that are complete"; failed=1; }
+
 [ "$failed" -eq 0 ] && echo "test_join: ok"
 exit "$failed"
