@@ -135,6 +135,14 @@ static void put_counts(FILE *f, const char *key, const int64_t *values, int32_t 
     (void)fputc(']', f);
 }
 
+static bool some_finite(const double *values, int32_t n)
+{
+    for (int32_t i = 0; i < n; i++)
+        if (isfinite(values[i]))
+            return true;
+    return false;
+}
+
 ebm_status ebmt__metrics_append(ebmt_metrics *m, const ebmt_report *r, ebm_error *err)
 {
     FILE *f = m->file;
@@ -146,7 +154,9 @@ ebm_status ebmt__metrics_append(ebmt_metrics *m, const ebmt_report *r, ebm_error
     put_real(f, "lr", r->lr);
     put_reals(f, "gap", r->gap, r->levels);
     put_reals(f, "displacement", r->displacement, r->levels);
-    put_reals(f, "acceptance", r->acceptance, r->levels);
+    /* matching alone and normal transitions make no moves: the list would be all null */
+    if (r->acceptance && some_finite(r->acceptance, r->levels))
+        put_reals(f, "acceptance", r->acceptance, r->levels);
     put_reals(f, "level_matching", r->level_matching, r->levels);
     put_counts(f, "seen", r->seen, r->levels);
     if (r->persistent) {

@@ -85,6 +85,29 @@ static void test_a_line(void **state)
     ebm_free(text);
 }
 
+/* Acceptance is there when some move was judged. */
+static void test_acceptance(void **state)
+{
+    static const struct {
+        double acceptance[2];
+        const char *text; /* NULL: left out */
+    } rows[] = {
+        {{0.5, 0.25}, ",\"acceptance\":[0.5,0.25]"},
+        {{(double)NAN, 0.25}, ",\"acceptance\":[null,0.25]"},
+        {{(double)NAN, (double)NAN}, NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        ebmt_metrics *m = open_log(*state, 0);
+        const ebmt_report report = {.iteration = 1, .levels = 2, .acceptance = rows[i].acceptance};
+        assert_int_equal(ebmt__metrics_append(m, &report, NULL), EBM_OK);
+        ebmt__metrics_close(m);
+        char *text = read_log(*state);
+        const char *found = strstr(text, rows[i].text ? rows[i].text : "acceptance");
+        assert_true((found != NULL) == (rows[i].text != NULL));
+        ebm_free(text);
+    }
+}
+
 /* What chains say is there when there are chains. */
 static void test_persistent_chains(void **state)
 {
@@ -200,10 +223,15 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEMP_DIR_TEST(test_a_line),          TEMP_DIR_TEST(test_persistent_chains),
-        TEMP_DIR_TEST(test_visible_at_once), TEMP_DIR_TEST(test_cut_on_resume),
-        TEMP_DIR_TEST(test_torn_tails),      TEMP_DIR_TEST(test_endless_line),
-        TEMP_DIR_TEST(test_cannot_open),     TEMP_DIR_TEST(test_full_disk),
+        TEMP_DIR_TEST(test_a_line),
+        TEMP_DIR_TEST(test_acceptance),
+        TEMP_DIR_TEST(test_persistent_chains),
+        TEMP_DIR_TEST(test_visible_at_once),
+        TEMP_DIR_TEST(test_cut_on_resume),
+        TEMP_DIR_TEST(test_torn_tails),
+        TEMP_DIR_TEST(test_endless_line),
+        TEMP_DIR_TEST(test_cannot_open),
+        TEMP_DIR_TEST(test_full_disk),
         TEMP_DIR_TEST(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
