@@ -36,7 +36,7 @@ static ebm_status check_idle(const ebmt_train_args *a, ebm_error *err)
     static const char *const no_chains = "there are no --persistent-chains";
     static const char *const no_hybrid = "is for --objective hybrid";
     static const char *const no_fall =
-        "the step falls if --lr-decay-from and --lr-final are below 1";
+        "the step falls only with --lr-decay-from and --lr-final below 1";
     static const char *const no_steps = "levels with normal transitions have no Langevin steps";
     const ebmt_config *c = &a->config;
     const bool chains = c->persistent_chains > 0, hybrid = c->objective == EBMT_HYBRID;

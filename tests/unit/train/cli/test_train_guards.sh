@@ -47,11 +47,11 @@ done <<END
 --rl-weight-top 1|--objective matching|is for --objective hybrid
 --matching-reach 0.5||is for matching
 --matching-reach 0|--objective matching --schedule linear|matching of normal transitions
---lr-decay cosine||the step falls if
---lr-decay cosine|--lr-decay-from 1 --lr-final 0.1|the step falls if
---lr-decay-from 0.5||the step falls if
---lr-decay-from 0.5|--lr-final 1|the step falls if
---lr-final 0.5||the step falls if
+--lr-decay cosine||the step falls only
+--lr-decay cosine|--lr-decay-from 1 --lr-final 0.1|the step falls only
+--lr-decay-from 0.5||the step falls only
+--lr-decay-from 0.5|--lr-final 1|the step falls only
+--lr-final 0.5||the step falls only
 --ratio-min 0.02||is for --schedule geometric
 --ratio-max 50|--schedule linear|is for --schedule geometric
 --beta-first 0.001|--schedule geometric|is not for --schedule geometric
