@@ -68,6 +68,16 @@ if [ -n "$curl" ]; then
     cmp "$work/here/000006.png" "$work/waited/000006.png"
     expect 0 '"status": "succeeded"' "$ebm" jobs show "$job" --server "$url"
     expect 0 '"status": "succeeded"' "$ebm" jobs cancel "$job" --server "$url"
+    # what has no images is printed; addresses are no images
+    told=$("$ebm" sample --server "$url" --n 1 --seed 7 --out "$work/asked") || fail "no picture: $told"
+    told=$("$ebm" energy --server "$url" --images "$work/asked/000000.png" --seed 7) || fail "no energy: $told"
+    scored=$(echo "$told" | sed 's/.*"id": *"\(job_[0-9A-Z]*\)".*/\1/')
+    "$ebm" jobs wait "$scored" --server "$url" >"$work/scored" || fail "no job: $scored"
+    [ "$told" = "$(cat "$work/scored")" ] || fail "jobs wait tells another energy: $(cat "$work/scored")"
+    address=$(curl -s "$url/sample" -H "Authorization: Bearer $EBM_API_KEY" -H 'Prefer: respond-async' \
+        -H 'Content-Type: application/json' -d '{"n":1,"seed":7,"response_format":"url"}' |
+        sed 's/.*"id":"\(job_[0-9A-Z]*\)".*/\1/')
+    expect 69 "as addresses: .*/images/0.png" "$ebm" jobs wait "$address" --server "$url" --out "$work/nowhere"
     long=$(curl -s "$url/sample" -H "Authorization: Bearer $EBM_API_KEY" \
         -H 'Prefer: respond-async' -H 'Content-Type: application/json' \
         -d '{"n":64,"steps_per_level":2000}' | sed 's/.*"id":"\(job_[0-9A-Z]*\)".*/\1/')

@@ -126,6 +126,13 @@ static ebm_status cancel(const ebmt__remote *r, const jobs_args *a, ebm_error *e
     return tell(r, "POST", a->id, "/cancel", err);
 }
 
+/* Energies and likelihoods have none: their results are in the job object. */
+static bool has_images(const json_t *job)
+{
+    const json_t *item = json_array_get(json_object_get(job, "data"), 0);
+    return json_is_string(json_object_get(item, "sha256"));
+}
+
 static ebm_status wait(const ebmt__remote *r, const jobs_args *a, ebm_error *err)
 {
     json_t *job = NULL;
@@ -134,8 +141,8 @@ static ebm_status wait(const ebmt__remote *r, const jobs_args *a, ebm_error *err
         st = ebmt__job_wait(r, a->id, false, &job, err);
     if (st == EBM_OK) {
         const json_t *params = json_object_get(job, "params");
-        st = ebmt__job_save(job, a->out, json_integer_value(json_object_get(params, "first_index")),
-                            err);
+        const int64_t first = json_integer_value(json_object_get(params, "first_index"));
+        st = has_images(job) ? ebmt__job_save(job, a->out, first, err) : ebmt__job_print(job, err);
     }
     json_decref(job);
     return st;

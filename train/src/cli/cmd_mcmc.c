@@ -14,7 +14,8 @@
 
 static const ebmt_option rows[] = {
     {"--out", EBMT_OPT_STRING, AT(out), 0, 0, NULL, "DIR",
-     "where chain000000.png ... go, numbered by index; made if missing", true},
+     "where chain000000.png ... go, numbered by index; made if missing. Required without --server",
+     false},
     {"--traces", EBMT_OPT_STRING, AT(traces), 0, 0, NULL, "FILE",
      "write energies, acceptance and projections of every thin-th step as JSON", false},
     {"--checkpoint", EBMT_OPT_STRING, AT(checkpoint), 0, 0, NULL, "FILE",

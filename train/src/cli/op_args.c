@@ -103,21 +103,27 @@ static const char *const flags_of_here[] = {
     "--part",      "--traces",   "--checkpoint",  "--resume",   "--calibrate"};
 
 /* A daemon would ignore them. A command has some of these flags. */
-static ebm_status check_server(const ebmt_command *words, const ebmt_parsed *parsed, ebm_error *err)
+static ebm_status check_server(const ebmt_command *words, ebm_op_kind kind,
+                               const ebmt_parsed *parsed, ebm_error *err)
 {
     for (size_t i = 0; i < sizeof flags_of_here / sizeof flags_of_here[0]; i++)
         if (ebmt__option_given(words, parsed, flags_of_here[i]))
             return ebm_error_set(err, EBM_ERR_ARG, flags_of_here[i], "is not for --server");
+    /* its job object is printed; the chains stay where they are, to be gone on with */
+    if (kind == EBM_OP_MCMC && ebmt__option_given(words, parsed, "--out"))
+        return ebm_error_set(err, EBM_ERR_ARG, "--out", "is not for --server");
     return EBM_OK;
 }
 
-/* Without a server the models are here. */
-static ebm_status check_models(const ebmt__op_args *args, ebm_error *err)
+/* Without a server the models are here, and so is what becomes of chains. */
+static ebm_status check_here(const ebmt__op_args *args, ebm_op_kind kind, ebm_error *err)
 {
     if (!args->models)
         return ebm_error_set(err, EBM_ERR_ARG, "--models", "is required");
     if (!args->model)
         return ebm_error_set(err, EBM_ERR_ARG, "--model", "is required");
+    if (kind == EBM_OP_MCMC && !args->out)
+        return ebm_error_set(err, EBM_ERR_ARG, "--out", "is required");
     return EBM_OK;
 }
 
@@ -136,7 +142,8 @@ bool ebmt__op_args_parse(const ebmt__op_command *command, int argc, char **argv,
         .name = op->name, .summary = op->summary, .options = t.rows, .n_options = t.n};
     if (!ebmt__cli_parse(&words, argc, argv, args, &parsed, code))
         return false;
-    ebm_status st = args->server ? check_server(&words, &parsed, &err) : check_models(args, &err);
+    ebm_status st = args->server ? check_server(&words, command->kind, &parsed, &err)
+                                 : check_here(args, command->kind, &err);
     if (st != EBM_OK) {
         *code = ebmt__cli_usage(op->name, &err);
         return false;

@@ -140,35 +140,13 @@ ebm_status ebmt__op_request_body(const ebm_operation *op, const ebmt__op_args *a
 
 /* --- running -------------------------------------------------------------------------------- */
 
-static bool draws(ebm_op_kind kind)
-{
-    return kind == EBM_OP_SAMPLE || kind == EBM_OP_INPAINT || kind == EBM_OP_INTERPOLATE;
-}
-
-/* Prints a job object without the bytes of its images. */
-static ebm_status print_job(json_t *job, ebm_error *err)
-{
-    json_t *item;
-    size_t i;
-    json_array_foreach(json_object_get(job, "data"), i, item)
-    {
-        (void)json_object_del(item, "b64_json");
-    }
-    char *text = json_dumps(job, JSON_COMPACT);
-    if (!text)
-        return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for a job object");
-    (void)puts(text);
-    free(text);
-    return EBM_OK;
-}
-
 static ebm_status give(const ebm_operation *op, const ebmt__op_args *args, json_t *job,
                        ebm_error *err)
 {
     int64_t first = op->kind == EBM_OP_INTERPOLATE ? 0 : args->params.first_index;
-    if (draws(op->kind))
+    if (op->kind == EBM_OP_SAMPLE || op->kind == EBM_OP_INPAINT || op->kind == EBM_OP_INTERPOLATE)
         return ebmt__job_save(job, args->out, first, err);
-    return print_job(job, err);
+    return ebmt__job_print(job, err);
 }
 
 static ebm_status run_one(const ebmt__remote *r, const ebm_operation *op, const ebmt__op_args *args,

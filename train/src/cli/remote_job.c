@@ -196,7 +196,11 @@ ebm_status ebmt__job_save(const json_t *job, const char *dir, int64_t first, ebm
     ebm_status st = EBM_OK;
     for (size_t k = 0; k < json_array_size(data) && st == EBM_OK; k++) {
         const json_t *item = json_array_get(data, k);
+        const char *url = json_string_value(json_object_get(item, "url"));
         bool has_file = dir && json_is_string(json_object_get(item, "b64_json"));
+        if (dir && url && !has_file)
+            return ebm_error_set(err, EBM_ERR_UNSUPPORTED, "--out",
+                                 "the job's images were asked for as addresses: %.120s", url);
         char path[4096];
         int n = snprintf(path, sizeof path, "%s/%06lld.png", dir ? dir : "",
                          (long long)(first + (int64_t)k));
@@ -208,4 +212,20 @@ ebm_status ebmt__job_save(const json_t *job, const char *dir, int64_t first, ebm
             print_item(job, item, first + (int64_t)k, has_file);
     }
     return st;
+}
+
+ebm_status ebmt__job_print(json_t *job, ebm_error *err)
+{
+    json_t *item;
+    size_t i;
+    json_array_foreach(json_object_get(job, "data"), i, item)
+    {
+        (void)json_object_del(item, "b64_json");
+    }
+    char *text = json_dumps(job, JSON_COMPACT);
+    if (!text)
+        return ebm_error_set(err, EBM_ERR_NOMEM, NULL, "no memory for a job object");
+    (void)puts(text);
+    free(text);
+    return EBM_OK;
 }

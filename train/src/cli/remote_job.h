@@ -27,8 +27,10 @@ bool ebmt__job_id_valid(const char *id);
 /* Writes data[k] of a finished job as DIR/NNNNNN.png, numbered from `first`, and prints one line
  * for each like `ebm sample` does. Digests are checked. dir NULL: only prints. Items without an
  * image have no file.
- * @err FORMAT, DIGEST, IO, NOMEM */
+ * @err FORMAT, DIGEST, IO, NOMEM; UNSUPPORTED: images that were asked for as addresses */
 EBM_MUST_CHECK ebm_status ebmt__job_save(const json_t *job, const char *dir, int64_t first,
                                          ebm_error *err);
+/* Prints a job object without the bytes of its images, which are taken out of it. @err NOMEM */
+EBM_MUST_CHECK ebm_status ebmt__job_print(json_t *job, ebm_error *err);
 
 #endif

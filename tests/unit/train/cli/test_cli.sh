@@ -121,6 +121,10 @@ server sample --delay-ms 40 --out y
 server mcmc --traces x --out y
 server mcmc --checkpoint x --out y
 server mcmc --resume x --out y
+server mcmc --out y
+expect 69 mcmc --server http://127.0.0.1:1/ --chains 1
+expect 64 mcmc --models x --model x --chains 1
+says err "--out: is required"
 server energy --calibrate x
 server energy --limit 1 --images x.png
 server likelihood --limit 1 --images x.png
