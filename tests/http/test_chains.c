@@ -405,6 +405,31 @@ static void small_extensions(void **state)
     restart(many);
 }
 
+/* Beside another job chains of more than a MiB have to wait outside; alone they are let in. */
+static void large_sets(void **state)
+{
+    static const char wait[] = "{\"model\":\"a-tiny\",\"seed\":1}";
+    const char *const few[] = {"--workers", "2", "--store", d.store, "--queue-mib", "1", NULL};
+    const char *const many[] = {"--workers", "2", "--store", d.store, NULL};
+    json_t *set =
+        json_call(d.port, "POST", "/mcmc",
+                  "{\"model\":\"a-tiny\",\"chains\":16,\"steps\":2000,\"thin\":1,\"seed\":5}", 200);
+    char path[160], first[64], id[64];
+
+    (void)state;
+    restart(few);
+    assert_int_equal(http_status(d.admin, "POST", "/v1/admin/pause", "", NULL), 200);
+    job_begin(d.port, "/sample", wait, first);
+    snprintf(path, sizeof(path), "/v1/chains/%s/extend", id_of(set));
+    assert_int_equal(job_send(d.port, path, "", "{\"steps\":10}", id), 429);
+    assert_int_equal(http_status(d.admin, "POST", "/v1/admin/resume", "", NULL), 200);
+    json_decref(job_end(d.port, first));
+    assert_int_equal(job_send(d.port, path, "", "{\"steps\":10}", id), 202);
+    json_decref(job_end(d.port, id));
+    json_decref(set);
+    restart(many);
+}
+
 /* M05: what led to the end of a chain that left the finite numbers is kept. */
 static void divergence(void **state)
 {
@@ -501,7 +526,8 @@ int main(void)
         cmocka_unit_test(divergence),
         cmocka_unit_test(refusals),
         cmocka_unit_test(damaged_files),
-        cmocka_unit_test(small_extensions), /* the last: it starts the daemon anew */
+        cmocka_unit_test(small_extensions), /* the last two: they start the daemon anew */
+        cmocka_unit_test(large_sets),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -6,7 +6,6 @@
 
 #define MEMORY 64.0 /* samples a running mean remembers */
 #define ENOUGH 32.0 /* samples before it is looked at */
-#define HEALTH 1.1  /* a mean at or below this has settled */
 
 size_t ebmt__watch_floats(int32_t levels)
 {
@@ -42,7 +41,7 @@ static void add(ebmt__running *r, double mean, int64_t n)
         return;
     r->mean = (float)((keep * (double)r->mean + (double)n * mean) / weight);
     r->weight = (float)weight;
-    if (weight >= ENOUGH && (double)r->mean <= HEALTH)
+    if (weight >= ENOUGH && (double)r->mean <= EBMT__SETTLED)
         r->settled = 1.0f;
 }
 

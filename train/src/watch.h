@@ -10,6 +10,9 @@
 #include "ebm/levels.h"
 #include "ebm/status.h"
 
+/* A mean at or below this has settled: healthy runs stand at 0.9 to 1.1. */
+#define EBMT__SETTLED 1.1
+
 /* What one iteration says about its levels. @shape each [T]: means, and of how many samples */
 typedef struct ebmt__signs {
     const double *displacement, *matching;

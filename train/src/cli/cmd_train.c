@@ -21,7 +21,7 @@ static ebm_status check_toy(const ebmt_train_args *a, ebm_error *err)
 {
     static const char *const flags[] = {"--architecture", "--data-format", "--image-size",
                                         "--channels",     "--crop",        "--strict",
-                                        "--cache-mib"};
+                                        "--cache-mib",    "--flip"};
     if (!ebmt__train_data_is_toy(a->data.options.path))
         return EBM_OK;
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
@@ -75,8 +75,6 @@ static ebm_status check_idle(const ebmt_train_args *a, ebm_error *err)
         {"--curvature-share", c->step_rule == EBMT_STEPS_CURVATURE, "is for --step-rule curvature"},
         {"--leaky-slope", c->network.activation == EBM_ACT_LEAKY_RELU,
          "is for --activation leaky_relu"},
-        {"--flip", !c->flip || !ebmt__train_data_is_toy(a->data.options.path),
-         "is for images, not for points"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (!rows[i].used && ebmt__option_given(&ebmt__train_command, &a->parsed, rows[i].flag))

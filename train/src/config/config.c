@@ -5,8 +5,7 @@
 #include <string.h>
 
 #include "ebm/mcmc.h"
-
-#define HEALTHY_MOST 1.1 /* see watch.c */
+#include "watch.h"
 
 ebmt_config ebmt_config_default(void)
 {
@@ -126,7 +125,7 @@ static ebm_status check_rules(const ebmt_config *c, ebm_error *err)
         /* the running norm is that of clipped gradients: it would only fall */
         {c->clip > 0.0 && c->clip <= 1.0, "clip",
          "must be 0 or above 1: it is a factor on the running norm"},
-        {c->divergence_limit > 0.0 && c->divergence_limit <= HEALTHY_MOST, "divergence-limit",
+        {c->divergence_limit > 0.0 && c->divergence_limit <= EBMT__SETTLED, "divergence-limit",
          "must be 0 or above 1.1: healthy runs stand at 0.9 to 1.1"},
         {c->objective == EBMT_HYBRID && c->rl_share > 0.0 && likelihood == 0, "rl-share",
          "is less than half an image of a batch: give 0, or more"},

@@ -7,29 +7,7 @@ ebm=${1:?path of ebm}
 golden=${2:?directory with golden cases}
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
-failed=0
-
-# expect STATUS WORDS... : runs ebm; stdout and stderr are left in $work
-expect() {
-    want=$1
-    shift
-    "$ebm" "$@" >"$work/out" 2>"$work/err"
-    got=$?
-    if [ "$got" -ne "$want" ]; then
-        echo "ebm $*: exit status $got, expected $want"
-        sed 's/^/    /' "$work/err"
-        failed=1
-    fi
-}
-
-# says FILE TEXT : the last command wrote TEXT to out or err
-says() {
-    grep -q -e "$2" "$work/$1" || {
-        echo "std$1 of the last command lacks '$2':"
-        sed 's/^/    /' "$work/$1"
-        failed=1
-    }
-}
+. "$(dirname "$0")/../../../support/ebm_command.sh"
 
 is_silent() {
     [ ! -s "$work/$1" ] || {
@@ -539,6 +517,8 @@ grep -q '"rulers": \[\]' "$work/r.json" || { echo "rulers from nowhere"; failed=
 grep -q '"test_is_train": false' "$work/r.json" || { echo "the test images are taken for others"; failed=1; }
 colour 0 --samples "$work/colour.npy" --held-out 9
 says out "no ruler was given.*; 9 test images"
+colour 0 --samples "$work/colour.npy" --held-out 9 --classifier "$work/cc"
+says err "it may have seen the test images"
 colour 0 --model "$work/colour" --n 9 --distance-only --likelihood 2 --ais-particles 2 --ais-temperatures 2 \
     --long-chains 8 --long-steps 3 --long-burn-in 2 --json "$work/r.json"
 says out "distances by no ruler"

@@ -7,18 +7,8 @@ set -u
 ebm=${1:?path of ebm}
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
-failed=0
+. "$(dirname "$0")/../../../support/ebm_command.sh"
 
-expect() {
-    want=$1
-    shift
-    "$ebm" "$@" >"$work/out" 2>"$work/err"
-    got=$?
-    [ "$got" -eq "$want" ] || { echo "ebm $*: status $got, not $want"; cat "$work/err"; failed=1; }
-}
-says() {
-    grep -qF -- "$2" "$work/$1" || { echo "$1 lacks: $2"; cat "$work/$1"; failed=1; }
-}
 train() { # NAME CH LEVELS FLAG...
     out=$1 ch=$2 levels=$3
     shift 3

@@ -7,38 +7,24 @@ set -u
 ebm=${1:?path of ebm}
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
-failed=0
-
-# expect STATUS FLAG... : a small run in $work/run, of one iteration at first
-expect() {
-    want=$1
-    shift
-    case "$*" in *--iterations*) ;; *) set -- "$@" --iterations 1 ;; esac
-    "$ebm" train --out "$work/run" --ch 4 --ch-mult 1 --blocks 1 --batch 4 --kernels ref --threads 1 \
-        --samples-every 0 "$@" 2>"$work/err"
-    got=$?
-    [ "$got" -eq "$want" ] || {
-        echo "ebm train $*: exit status $got, expected $want"
-        sed 's/^/    /' "$work/err"
-        failed=1
-    }
-}
-says() {
-    grep -qF -e "$1" "$work/err" || {
-        echo "the last run did not say '$1':"
-        sed 's/^/    /' "$work/err"
-        failed=1
-    }
-}
-
+. "$(dirname "$0")/../../../support/ebm_command.sh"
 . "$(dirname "$0")/../../../support/tiny_images.sh"
 tiny_images "$work/data" 8
+
+# run STATUS FLAG... : trains a little in $work/run, one iteration if FLAGs say no other number
+run() {
+    status=$1
+    shift
+    case "$*" in *--iterations*) ;; *) set -- "$@" --iterations 1 ;; esac
+    expect "$status" train --out "$work/run" --ch 4 --ch-mult 1 --blocks 1 --batch 4 --kernels ref \
+        --threads 1 --samples-every 0 "$@"
+}
 
 # --- a flag that changes nothing is refused, and named: flag, value | what goes with it | why ---
 while IFS='|' read -r flag with why; do
     # shellcheck disable=SC2086  # words
-    expect 64 --data "$work/data" $flag $with
-    says "${flag%% *}: $why"
+    run 64 --data "$work/data" $flag $with
+    says err "${flag%% *}: $why"
 done <<END
 --warm-start 5|--objective matching|is for --objective hybrid
 --rl-share 0.4||is for --objective hybrid
@@ -66,42 +52,42 @@ done <<END
 --curvature-share 0.4|--schedule geometric --step-rule variance|is for --step-rule curvature
 --leaky-slope 0.1|--activation silu|is for --activation leaky_relu
 END
-expect 64 --data toy:rings --flip
-says "--flip: is for images, not for points"
+run 64 --data toy:rings --flip
+says err "--flip: is for images, not for points"
 printf '{"rl-share": 0.4}' >"$work/run.json"
-expect 64 --data "$work/data" --config "$work/run.json"
-says "--rl-share: is for --objective hybrid"
+run 64 --data "$work/data" --config "$work/run.json"
+says err "--rl-share: is for --objective hybrid"
 [ ! -e "$work/run" ] || { echo "a refused run made its directory"; failed=1; }
 
 # each where it is used, or says what there is without it
 while read -r words; do
     rm -rf "$work/run"
     # shellcheck disable=SC2086
-    expect 0 $words
+    run 0 $words
 done <<END
 --data $work/data --objective hybrid --warm-start 0 --rl-share 0.5 --rl-weight 4 --rl-weight-low 1 --rl-weight-top 1 \
     --matching-reach 0.5 --lr-decay cosine --lr-decay-from 0.5 --lr-final 0.5 --flip --leaky-slope 0.1 \
     --schedule geometric --levels 3 --ratio-min 0.02 --ratio-max 50 --langevin-steps 2 --sampling-factor 2 \
     --step-rule variance --kappa 4 --steps-low 2
 --data $work/data --schedule geometric --levels 3 --langevin-steps 2 --curvature-share 0.4 --lr-warm-start 0.001
---data toy:rings --flip=false --langevin-steps 2
+--data toy:rings --langevin-steps 2
 --data $work/data --levels 2 --langevin-steps 2 --b2 0.001 --beta-first 0.001 --beta-last 0.03 --schedule-base 500 \
     --lr-decay-from 1 --lr-final 1
 END
 # a run that goes on is held to what it has recorded
-expect 0 --data "$work/data" --levels 2 --langevin-steps 2 --b2 0.001 --beta-first 0.001 --beta-last 0.03 \
+run 0 --data "$work/data" --levels 2 --langevin-steps 2 --b2 0.001 --beta-first 0.001 --beta-last 0.03 \
     --schedule-base 500 --lr-decay-from 1 --lr-final 1 --rl-share 0.5 --lr-decay linear --iterations 2 --resume
 
 # --- a seed that is drawn is another one than that of the run ---
-expect 64 --data "$work/data" --resume --seed -1
-says "--seed: give the seed of the run, it is in model.json"
+run 64 --data "$work/data" --resume --seed -1
+says err "--seed: give the seed of the run, it is in model.json"
 
 # --- a model that came without checkpoints, or has lost them, is not overwritten ---
 rm "$work"/run/checkpoint-*
 cp "$work/run/model.json" "$work/before"
-expect 64 --data "$work/data"
-says "--out: holds a model: give another directory"
-expect 66 --data "$work/data" --resume
+run 64 --data "$work/data"
+says err "--out: holds a model: give another directory"
+run 66 --data "$work/data" --resume
 cmp -s "$work/before" "$work/run/model.json" || { echo "the model has changed"; failed=1; }
 
 # --- what is wrong with held-out images is told as it is of those that are trained on ---
@@ -123,17 +109,17 @@ PY
 photos="--data $work/photos --image-size 8 --channels gray --levels 2 --langevin-steps 2"
 rm -rf "$work/run"
 # shellcheck disable=SC2086
-expect 0 $photos
-says "data: 6 images of 1x8x8, in memory, 0 damaged, 0 other entries ignored"
-says "held-out: 3 images of 1x8x8, in memory, 1 damaged, 1 other entries ignored"
+run 0 $photos
+says err "data: 6 images of 1x8x8, in memory, 0 damaged, 0 other entries ignored"
+says err "held-out: 3 images of 1x8x8, in memory, 1 damaged, 1 other entries ignored"
 rm -rf "$work/run"
 # shellcheck disable=SC2086
-expect 0 $photos --cache-mib 0 --validation-every 1
-says "held-out: 3 images of 1x8x8, read on demand, 1 other entries ignored"
-says "held-out: 1 damaged images met and replaced"
+run 0 $photos --cache-mib 0 --validation-every 1
+says err "held-out: 3 images of 1x8x8, read on demand, 1 other entries ignored"
+says err "held-out: 1 damaged images met and replaced"
 rm -rf "$work/run"
 # shellcheck disable=SC2086
-expect 0 $photos --validation-every 0 # nobody looks at them
+run 0 $photos --validation-every 0 # nobody looks at them
 grep -q held-out "$work/err" && { echo "tells of images that nobody looks at"; failed=1; }
 
 [ "$failed" -eq 0 ] && echo "test_train_guards: ok"

@@ -402,9 +402,12 @@ static void check_unknown_accuracy(const scene *s, const ebmt_eval_report *r)
     const ebmt_eval_facts facts = {.classifier = &info};
     char *text = NULL;
     info.test_accuracy = NAN;
+    info.train_count = 7;
     assert_int_equal(ebmt_eval_json(r, &facts, &text, NULL), EBM_OK);
     json_t *o = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
     assert_true(json_is_null(json_object_get(json_object_get(o, "classifier"), "test_accuracy")));
+    assert_int_equal(
+        json_integer_value(json_object_get(json_object_get(o, "classifier"), "train_images")), 7);
     json_decref(o);
     ebm_free(text);
     assert_int_equal(ebmt_eval_html(r, &facts, &s->options, &text, NULL), EBM_OK);
