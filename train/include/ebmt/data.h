@@ -53,7 +53,8 @@ typedef struct ebmt_data_options {
     ebmt_format format;
     ebmt_split split;   /* formats without parts have EBMT_TRAIN only, unless held_out makes two */
     int32_t image_size; /* width and height, 0: as they are; 1..EBMT_DATA_MAX_SIDE */
-    int32_t channels;   /* 1 gray, 3 colour, 0: as they are */
+    int32_t channels;   /* 1 gray, 3 colour, 0: as they are, without transparency; 2 or 4: as they
+                         * are, byte for byte, for images that have so many */
     ebmt_crop crop;
     int64_t held_out;   /* so many images at the end of the training part are the test part,
                            whatever else the format has; 0: none, else 2 and more */

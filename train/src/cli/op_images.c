@@ -56,6 +56,8 @@ static ebm_status open_data(const ebmt__op_run *run, const char *flag, const cha
         opt.image_size = s->width;
         opt.channels = s->channels;
     }
+    if (s->channels % 2 == 0) /* coordinates of points, not transparency */
+        opt.channels = s->channels;
     ebm_error inner = {0};
     ebm_status st = find_part(run->args, &opt, &out->part, &inner);
     if (st == EBM_OK && run->args->part_given && !out->part)

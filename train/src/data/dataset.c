@@ -95,8 +95,8 @@ static ebm_status check_options(const ebmt_data_options *o, ebm_error *err)
     if (o->image_size < 0 || o->image_size > EBMT_DATA_MAX_SIDE)
         return ebm_error_set(err, EBM_ERR_RANGE, "image_size", "%d, allowed 0..%d", o->image_size,
                              EBMT_DATA_MAX_SIDE);
-    if (o->channels != 0 && o->channels != 1 && o->channels != 3)
-        return ebm_error_set(err, EBM_ERR_RANGE, "channels", "%d, allowed 0, 1, 3", o->channels);
+    if (o->channels < 0 || o->channels > 4)
+        return ebm_error_set(err, EBM_ERR_RANGE, "channels", "%d, allowed 0..4", o->channels);
     return EBM_OK;
 }
 
@@ -112,6 +112,9 @@ static ebm_status make_frame(const ebmt_data_options *o, const ebmt__source *sou
                              ebmt__frame *out, ebm_error *err)
 {
     *out = (ebmt__frame){.crop = o->crop, .channels = frame_channels(o, source)};
+    if (out->channels % 2 == 0 && out->channels != source->channels)
+        return ebm_error_set(err, EBM_ERR_SHAPE, "channels",
+                             "images are not converted to %d channels", out->channels);
     out->width = o->image_size ? o->image_size : source->width;
     out->height = o->image_size ? o->image_size : source->height;
     if (out->width == 0 || out->height == 0)

@@ -180,6 +180,16 @@ points="--data toy:rings --out $work/points --schedule geometric --levels 3 --la
 }
 says err "image_size is 16, was 0"
 expect 0 sample --models "$work" --model points --n 2 --seed 1 --out "$work/two-points"
+# coordinates in an array: the second is no transparency; energies are those of the samples' files
+npy() { # npy SHAPE : an array's head, 128 bytes of it
+    printf '\223NUMPY\001\000\166\000%-117s\n' "{'descr': '|u1', 'fortran_order': False, 'shape': ($1), }"
+}
+{ npy 2,1,1,2; printf '\144\310\062\226'; } >"$work/points.npy"
+expect 0 energy --models "$work" --model points --images "$work/points.npy"
+says out '"index":1'
+{ npy 2,1,1,1; printf '\144\310'; } >"$work/points.npy"
+expect 65 energy --models "$work" --model points --images "$work/points.npy"
+says err "images are not converted to 2 channels"
 
 # --- measuring networks that are nowhere on disk, and requests line by line ---
 small=ch=4,mult=1:2,blocks=1,size=8

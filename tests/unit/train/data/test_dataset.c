@@ -246,6 +246,41 @@ static void test_memory_does_not_grow(void **state)
     assert_true(large < (size_t)32 << 10);
 }
 
+/* Two and four channels are converted to gray and colour, or taken byte for byte by who asks for
+ * as many as there are; nothing is converted to them. */
+static void test_even_channels(void **state)
+{
+    static const uint8_t points[4] = {10, 0, 20, 255}; /* two images of a pixel: gray, opacity */
+    static const struct {
+        int32_t asked, got;
+        float first[2]; /* of the second image */
+        ebm_status expected;
+    } rows[] = {{0, 1, {20 / 127.5f - 1}, EBM_OK},
+                {2, 2, {20 / 127.5f - 1, 1}, EBM_OK},
+                {3, 3, {20 / 127.5f - 1, 20 / 127.5f - 1}, EBM_OK},
+                {4, 0, {0}, EBM_ERR_SHAPE},
+                {5, 0, {0}, EBM_ERR_RANGE},
+                {-1, 0, {0}, EBM_ERR_RANGE}};
+    char path[TEMP_PATH_MAX];
+    made_file f = npy_make(1, "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 1, 1, 2), }",
+                           points, sizeof points);
+    assert_true(temp_dir_write(*state, "points.npy", f.bytes, f.size));
+    assert_true(temp_dir_join(*state, "points.npy", path));
+    free(f.bytes);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const ebmt_data_options o = {.path = path, .channels = rows[i].asked};
+        float x[4] = {0};
+        ebmt_dataset data = {0};
+        assert_int_equal(ebmt_dataset_open(&o, &data, NULL), rows[i].expected);
+        if (rows[i].expected != EBM_OK)
+            continue;
+        assert_int_equal(data.channels, rows[i].got);
+        assert_int_equal(ebmt_dataset_get(&data, 1, 0, x, NULL), EBM_OK);
+        assert_true(x[0] == rows[i].first[0] && x[1] == rows[i].first[1]);
+        ebmt_dataset_clear(&data);
+    }
+}
+
 static void test_format_names(void **state)
 {
     (void)state;
@@ -338,6 +373,7 @@ int main(void)
         TEMP_DIR_TEST(test_memory_does_not_grow),
         TEMP_DIR_TEST(test_detection),
         TEMP_DIR_TEST(test_kinds),
+        TEMP_DIR_TEST(test_even_channels),
         cmocka_unit_test(test_format_names),
         cmocka_unit_test(test_samples),
         TEMP_DIR_TEST(test_no_memory),
