@@ -12,24 +12,25 @@ static const ebm_kernels *ref_set(void)
     return &ebm__kernels_ref;
 }
 
+/* The CPU is asked first: a set's file is compiled for what it needs. */
 static bool has_avx512(void)
 {
-    return ebm__kernels_avx512() && ebm__cpu_has_avx512();
+    return ebm__cpu_has_avx512() && ebm__kernels_avx512();
 }
 
 static bool has_avx512bf16(void)
 {
-    return ebm__kernels_avx512bf16() && has_avx512() && ebm__cpu_has_bf16();
+    return has_avx512() && ebm__cpu_has_bf16() && ebm__kernels_avx512bf16();
 }
 
 static bool has_amx(void)
 {
-    return ebm__kernels_amx() && has_avx512bf16() && ebm__cpu_has_amx();
+    return has_avx512bf16() && ebm__cpu_has_amx() && ebm__kernels_amx();
 }
 
 static bool has_avx2(void)
 {
-    return ebm__kernels_avx2() && ebm__cpu_has_avx2();
+    return ebm__cpu_has_avx2() && ebm__kernels_avx2();
 }
 
 static bool always(void)

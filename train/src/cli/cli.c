@@ -1,6 +1,5 @@
 /* Replies and small services that every command needs. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
@@ -96,13 +95,13 @@ bool ebmt__cli_parse(const ebmt_command *command, int argc, char **argv, void *v
 ebm_status ebmt__cli_kernels(const char *flag, const ebm_kernels **out, ebm_error *err)
 {
     ebm_error inner = {0};
-    const char *name = flag ? flag : getenv("EBM_KERNELS");
-    ebm_status st = ebm_kernels_select(name, out, &inner);
+    ebm_status st = ebm_kernels_select(flag, out, &inner);
     if (st == EBM_OK)
         return EBM_OK;
     /* a set that does not exist is a mistake in the flag, not a missing file */
     return ebm_error_set(err, st == EBM_ERR_NOT_FOUND ? EBM_ERR_ARG : st,
-                         flag ? "--kernels" : "EBM_KERNELS", "%s", inner.text);
+                         strcmp(inner.where, "kernels") == 0 ? "--kernels" : inner.where, "%s",
+                         inner.text);
 }
 
 ebm_status ebmt__cli_draw_seed(int64_t *seed, ebm_error *err)

@@ -120,6 +120,9 @@ expect 66 check "$work/nothing"
 expect 69 probe --url http://127.0.0.1:1/ --timeout 1
 
 # --- golden cases ---
+EBM_KERNELS='' expect 0 check "$golden/tiny-gray28"
+EBM_KERNELS=none expect 64 check "$golden/tiny-gray28"
+says err "EBM_KERNELS"
 expect 0 check --kernels ref "$golden/tiny-gray28"
 says out "^grad.all .* ok$"
 expect 0 check --kernels ref --json "$golden/silu-gray28"
