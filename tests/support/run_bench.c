@@ -20,7 +20,7 @@ static bool plan_tools(run_bench *b)
 {
     ebmd_engine *engine = ebmd_catalog_take(b->catalog);
     const ebmd_tools_order order = {.bench = {&b->bench}, .weight = {1.0}, .n = 1, .work = 1024};
-    ebm_status st = ebmd_workbench_init(&b->bench, ebmd_engine_at(engine, 0), 1, NULL);
+    ebm_status st = ebmd_workbench_init(&b->bench, ebmd_engine_at(engine, 0), NULL);
 
     ebmd_engine_unref(engine);
     return st == EBM_OK && ebmd_tools_aim(&b->tools, &order, NULL) == EBM_OK;

@@ -81,7 +81,7 @@ EBM_API EBM_MUST_CHECK ebm_status ebm_model_create(const char *id,
 
 /* Replaces the parameters of the lowest expert (the only one, unless others were added) and
  * prepares them again. Only for the owner of a model made by ebm_model_create(), while no other
- * thread uses it. @shape params [graph->n_params] */
+ * thread uses it, nor sealed. @shape params [graph->n_params] */
 EBM_API void ebm_model_set_params(ebm_model *m, const float *params);
 
 /* Hands the levels from `from` on to another expert: the same graph with parameters of its own. A
@@ -91,8 +91,13 @@ EBM_API void ebm_model_set_params(ebm_model *m, const float *params);
 EBM_API EBM_MUST_CHECK ebm_status ebm_model_add_expert(ebm_model *m, int32_t from,
                                                        const float *params, ebm_error *err);
 
-/* The parameters that serve a level. @range level 0..T-1 @shape result [graph->n_params] */
+/* The parameters that serve a level; NULL of a sealed model. @range level 0..T-1
+ * @shape result [graph->n_params] */
 EBM_API const float *ebm_model_params(const ebm_model *m, int32_t level);
+
+/* Gives back the parameters' memory: sessions read what was prepared of them. A sealed model can no
+ * longer be saved, or change. Only for the owner, while no other thread uses it. */
+EBM_API void ebm_model_seal(ebm_model *m);
 
 EBM_API const ebm_model_info *ebm_model_describe(const ebm_model *m);
 EBM_API ebm_model *ebm_model_ref(ebm_model *m); /* returns m; thread-safe */
@@ -110,7 +115,7 @@ typedef struct ebm_manifest_extra {
 
 /* Writes model.json and model.safetensors into an existing directory, each atomically (temporary
  * file, fsync, rename, fsync of the directory); the weights first, so that a reader never sees a
- * manifest without them. @err IO, NOMEM */
+ * manifest without them. @err IO, NOMEM, ARG (sealed) */
 EBM_API EBM_MUST_CHECK ebm_status ebm_model_save(const ebm_model *m,
                                                  const ebm_manifest_extra *extra, const char *dir,
                                                  ebm_error *err);

@@ -14,8 +14,7 @@
 typedef struct ebm_session ebm_session;
 
 typedef struct ebm_session_options {
-    bool tangent;    /* also plan buffers for ebm_session_tangent() (training) */
-    int32_t members; /* of the largest team that will work here; 0 means 1 */
+    bool tangent; /* also plan buffers for ebm_session_tangent() (training) */
 } ebm_session_options;
 
 /* Bytes a session will hold; exact, allocates nothing. */
@@ -30,10 +29,14 @@ EBM_API EBM_MUST_CHECK ebm_status ebm_session_create(ebm_model *m, const ebm_ses
 EBM_API void ebm_session_free(ebm_session *s); /* NULL allowed */
 EBM_API ebm_model *ebm_session_model(const ebm_session *s);
 
-/* Lets a team do ebm_session_gradient() from now on, whenever that is faster; NULL: the caller
- * alone. The bits are the same.
- * @own   borrows the team, which has at most opt.members members */
-EBM_API void ebm_session_use_team(ebm_session *s, ebm_team *team);
+/* Lets a team do ebm_session_gradient() from now on, whenever that is faster. The bits are the
+ * same.
+ * @own   borrows the team, whose helpers get their scratch here
+ * @thread as ebm_team_run()
+ * @err   NOMEM: the session goes on as it was */
+EBM_API EBM_MUST_CHECK ebm_status ebm_session_use_team(ebm_session *s, ebm_team *team,
+                                                       ebm_error *err);
+EBM_API void ebm_session_leave_team(ebm_session *s); /* the caller alone */
 
 /* Evaluates the network's raw output at one level.
  * @shape x [C,H,W]

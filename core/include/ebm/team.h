@@ -20,6 +20,11 @@ EBM_API void ebm_team_free(ebm_team *team); /* NULL allowed; not during a run */
 
 EBM_API int32_t ebm_team_count(const ebm_team *team);
 
+/* Sees to it that each helper has scratch of its own of so many floats; a team keeps the most that
+ * it was asked for. @thread not during a run @err NOMEM: the team has what it had */
+EBM_API EBM_MUST_CHECK ebm_status ebm_team_reserve(ebm_team *team, size_t floats, ebm_error *err);
+EBM_API float *ebm_team_scratch(const ebm_team *team, int32_t member); /* member 1..count-1 */
+
 /* Calls work(user, share) on every member at once and returns when all are done. */
 EBM_API void ebm_team_run(ebm_team *team, void (*work)(void *user, ebm_share share), void *user);
 

@@ -99,7 +99,7 @@ static size_t scratch_floats(const ebm_kernels *k, const ebm_node *n, bool tange
 
 /* The parts whose size is a maximum over all nodes. */
 static void plan_shared(const ebm_graph_info *g, const ebm_kernels *k, bool tangent,
-                        int32_t members, ebm__plan *plan)
+                        ebm__plan *plan)
 {
     size_t map = 0, channels = 0, scratch = 0, attention = 0;
     for (int32_t i = 0; i < g->n_nodes; i++) {
@@ -116,10 +116,8 @@ static void plan_shared(const ebm_graph_info *g, const ebm_kernels *k, bool tang
     plan->dsums = take(plan, channels);
     plan->zeros = take(plan, channels);
     plan->attention = take(plan, attention);
-    plan->scratch = take(plan, largest(scratch, channels));
-    plan->scratch_step = plan->total - plan->scratch;
-    for (int32_t i = 1; i < members; i++)
-        take(plan, plan->scratch_step);
+    plan->scratch_floats = largest(scratch, channels);
+    plan->scratch = take(plan, plan->scratch_floats);
 }
 
 static bool allocate(ebm__plan *plan, planner *p, size_t n)
@@ -179,7 +177,7 @@ static void plan_values(const ebm_graph_info *g, const ebm_kernels *k, bool tang
 }
 
 ebm_status ebm__plan_make(const ebm_graph_info *g, const ebm_kernels *k, bool tangent,
-                          int32_t members, ebm__plan *out, ebm_error *err)
+                          ebm__plan *out, ebm_error *err)
 {
     ebm_status st = EBM_OK;
     planner p = {.g = g, .k = k, .plan = out};
@@ -192,7 +190,7 @@ ebm_status ebm__plan_make(const ebm_graph_info *g, const ebm_kernels *k, bool ta
     out->second = tangent && ebm__is_smooth(g);
     plan_values(g, k, tangent, out);
     plan_gradients(&p);
-    plan_shared(g, k, tangent, members, out);
+    plan_shared(g, k, tangent, out);
 out:
     free(p.slots);
     free(p.slot_of);

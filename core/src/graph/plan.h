@@ -15,20 +15,19 @@ typedef struct ebm__plan {
     bool second;                     /* gradients have room for a second one behind them */
     bool *grad_first; /* per node: its contribution to its input's gradient is the first */
     bool *key_first, *value_first; /* the same of the other inputs of attention */
-    bool *residual_takes; /* per node: the residual's gradient takes over this node's slot */
-    size_t map;           /* an operand map of the largest size, for what lives within one node */
-    size_t sums, dsums;   /* the head's spatial sums and their gradient */
-    size_t zeros;         /* a bias of zeros for tangents */
-    size_t attention;     /* planes of the largest attention */
-    size_t scratch;       /* per member of a team: the largest scratch that a node needs, at least
-                             one float per channel */
-    size_t scratch_step;  /* from one member's to the next */
+    bool *residual_takes;  /* per node: the residual's gradient takes over this node's slot */
+    size_t map;            /* an operand map of the largest size, for what lives within one node */
+    size_t sums, dsums;    /* the head's spatial sums and their gradient */
+    size_t zeros;          /* a bias of zeros for tangents */
+    size_t attention;      /* planes of the largest attention */
+    size_t scratch;        /* of the caller */
+    size_t scratch_floats; /* of each member of a team: the largest that a node needs, at least one
+                              float per channel */
     size_t total;
 } ebm__plan;
 
-/* members: of the largest team that will work here, at least 1 */
 ebm_status ebm__plan_make(const ebm_graph_info *g, const ebm_kernels *k, bool tangent,
-                          int32_t members, ebm__plan *out, ebm_error *err);
+                          ebm__plan *out, ebm_error *err);
 void ebm__plan_clear(ebm__plan *plan); /* safe on a zeroed struct */
 
 /* Whether the network bends between the kinks of its activations. */

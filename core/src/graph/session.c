@@ -9,20 +9,12 @@
 #include "ebm/memory.h"
 #include "graph/session_internal.h"
 
-static ebm_session_options options_or_default(const ebm_session_options *opt)
-{
-    ebm_session_options o = opt ? *opt : (ebm_session_options){0};
-    o.members = o.members < 1 ? 1 : o.members > EBM_TEAM_MAX ? EBM_TEAM_MAX : o.members;
-    return o;
-}
-
 size_t ebm_session_bytes(const ebm_model *m, const ebm_session_options *opt)
 {
     ebm__plan plan;
     size_t n = (size_t)m->info.graph->n_nodes;
-    const ebm_session_options o = options_or_default(opt);
     ebm_status st =
-        ebm__plan_make(m->info.graph, m->info.kernels, o.tangent, o.members, &plan, NULL);
+        ebm__plan_make(m->info.graph, m->info.kernels, opt && opt->tangent, &plan, NULL);
     if (st != EBM_OK)
         return 0;
     size_t tables = n * (4 * sizeof(size_t) + 6 * sizeof(bool));
@@ -42,9 +34,8 @@ ebm_status ebm_session_create(ebm_model *m, const ebm_session_options *opt, ebm_
     s->model = ebm_model_ref(m);
     s->g = m->info.graph;
     s->k = m->info.kernels;
-    s->tangent = options_or_default(opt).tangent;
-    s->members = options_or_default(opt).members;
-    st = ebm__plan_make(s->g, s->k, s->tangent, s->members, &s->plan, err);
+    s->tangent = opt && opt->tangent;
+    st = ebm__plan_make(s->g, s->k, s->tangent, &s->plan, err);
     if (st == EBM_OK) {
         s->work = ebm_alloc(s->plan.total, sizeof *s->work);
         if (!s->work)
@@ -72,10 +63,18 @@ ebm_model *ebm_session_model(const ebm_session *s)
     return s->model;
 }
 
-void ebm_session_use_team(ebm_session *s, ebm_team *team)
+/* What is known of a team's pace stays true when it comes and goes. */
+ebm_status ebm_session_use_team(ebm_session *s, ebm_team *team, ebm_error *err)
 {
-    assert(!team || ebm_team_count(team) <= s->members);
-    s->team = team; /* what is known of its pace stays true when it comes and goes */
+    ebm_status st = ebm_team_reserve(team, s->plan.scratch_floats, err);
+    if (st == EBM_OK)
+        s->team = team;
+    return st;
+}
+
+void ebm_session_leave_team(ebm_session *s)
+{
+    s->team = NULL;
 }
 
 /* --- forward -------------------------------------------------------------------------------- */

@@ -21,7 +21,7 @@ struct ebm_session {
     float *work;                 /* the workspace that the plan's offsets point into */
     ebm_team *team;              /* who does the passes, or NULL: the caller alone */
     team_pace pace;
-    int32_t level, members;
+    int32_t level;
     bool tangent;
 };
 
@@ -79,7 +79,7 @@ static inline float *activated_of(ebm_session *s, int32_t node)
 
 static inline float *scratch_of(ebm_session *s, ebm_share share)
 {
-    return s->work + s->plan.scratch + (size_t)share.index * s->plan.scratch_step;
+    return share.index == 0 ? s->work + s->plan.scratch : ebm_team_scratch(s->team, share.index);
 }
 
 static inline ebm_activation inner_act(const ebm_session *s)

@@ -108,6 +108,7 @@ static void prepare(ebm_model *m, int32_t expert)
 
 static void set_params(ebm_model *m, int32_t expert, const float *params)
 {
+    assert(m->expert[expert].params);
     memcpy(m->expert[expert].params, params, m->info.graph->n_params * sizeof *params);
     prepare(m, expert);
 }
@@ -120,6 +121,7 @@ void ebm_model_set_params(ebm_model *m, const float *params)
 ebm_status ebm_model_add_expert(ebm_model *m, int32_t from, const float *params, ebm_error *err)
 {
     const int32_t n = m->info.n_experts;
+    assert(m->expert[0].params);
     if (n >= EBM_MAX_EXPERTS)
         return ebm_error_set(err, EBM_ERR_LIMIT, "experts", "at most %d", EBM_MAX_EXPERTS);
     if (from <= m->info.expert_from[n - 1] || from >= m->levels.count)
@@ -129,6 +131,14 @@ ebm_status ebm_model_add_expert(ebm_model *m, int32_t from, const float *params,
     if (st == EBM_OK)
         set_params(m, n, params);
     return st;
+}
+
+void ebm_model_seal(ebm_model *m)
+{
+    for (int32_t i = 0; i < m->info.n_experts; i++) {
+        ebm_free(m->expert[i].params);
+        m->expert[i].params = NULL;
+    }
 }
 
 const float *ebm_model_params(const ebm_model *m, int32_t level)

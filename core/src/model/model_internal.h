@@ -9,7 +9,7 @@
 
 /* A set of parameters, and what a pass reads of it. */
 typedef struct ebm__expert {
-    float *params;
+    float *params; /* NULL once the model is sealed */
     ebm__weights weights;
 } ebm__expert;
 

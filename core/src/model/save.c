@@ -70,7 +70,8 @@ ebm_status ebm_model_save(const ebm_model *m, const ebm_manifest_extra *extra, c
     snprintf(manifest.version, sizeof manifest.version, "%s", text_or_empty(extra->version));
     snprintf(manifest.title, sizeof manifest.title, "%s", text_or_empty(extra->title));
     snprintf(manifest.licence, sizeof manifest.licence, "%s", text_or_empty(extra->licence));
-    ebm_status st = build_weights(m, &weights, &weights_size, err);
+    ebm_status st = m->expert[0].params ? build_weights(m, &weights, &weights_size, err)
+                                        : ebm_error_set(err, EBM_ERR_ARG, "model", "is sealed");
     if (st == EBM_OK) {
         ebm_sha256_hex(weights, weights_size, manifest.sha256);
         st = ebm__manifest_build(&manifest, extra->training_json, extra->quality_json, &json, &size,

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "ebm/memory.h"
+
 #define SPINS_BEFORE_YIELD 2000  /* some 20-50 microseconds */
 #define YIELDS_BEFORE_NAP  20000 /* of a helper without work */
 
@@ -27,6 +29,8 @@ struct ebm_team {
     bool ending;
     void (*work)(void *user, ebm_share share);
     void *user;
+    float *scratch; /* of the helpers, each `scratch_step` floats */
+    size_t scratch_step;
     pthread_mutex_t mutex;
     pthread_cond_t wake;
     helper helpers[];
@@ -119,6 +123,29 @@ int32_t ebm_team_count(const ebm_team *team)
     return team->count;
 }
 
+ebm_status ebm_team_reserve(ebm_team *team, size_t floats, ebm_error *err)
+{
+    const size_t line = EBM_ALIGN / sizeof(float);
+    size_t step = 0, all = 0;
+    if (floats <= team->scratch_step || team->count == 1)
+        return EBM_OK;
+    float *scratch = NULL;
+    if (ebm_size_add(floats, line - 1, &step) &&
+        ebm_size_mul(step / line * line, (size_t)team->count - 1, &all))
+        scratch = ebm_alloc(all, sizeof *scratch);
+    if (!scratch)
+        return ebm_error_set(err, EBM_ERR_NOMEM, "team", "no memory for the scratch of a team");
+    ebm_free(team->scratch);
+    team->scratch = scratch;
+    team->scratch_step = step / line * line;
+    return EBM_OK;
+}
+
+float *ebm_team_scratch(const ebm_team *team, int32_t member)
+{
+    return team->scratch + (size_t)(member - 1) * team->scratch_step;
+}
+
 ebm_status ebm_team_create(int32_t count, ebm_team **out, ebm_error *err)
 {
     ebm_status st = EBM_OK;
@@ -157,5 +184,6 @@ void ebm_team_free(ebm_team *team)
         pthread_join(team->helpers[i].thread, NULL);
     pthread_cond_destroy(&team->wake);
     pthread_mutex_destroy(&team->mutex);
+    ebm_free(team->scratch);
     free(team);
 }

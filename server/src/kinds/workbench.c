@@ -23,11 +23,10 @@ static ebm_status warm_up(ebmd_workbench *b, ebm_error *err)
     return EBM_OK;
 }
 
-ebm_status ebmd_workbench_init(ebmd_workbench *b, ebm_model *model, int32_t members, ebm_error *err)
+ebm_status ebmd_workbench_init(ebmd_workbench *b, ebm_model *model, ebm_error *err)
 {
-    const ebm_session_options opt = {.members = members};
     const ebm_graph_info *g = ebm_model_describe(model)->graph;
-    ebm_status st = ebm_session_create(model, &opt, &b->session, err);
+    ebm_status st = ebm_session_create(model, NULL, &b->session, err);
 
     b->model = model;
     b->dim = (size_t)g->channels * (size_t)g->height * (size_t)g->width;

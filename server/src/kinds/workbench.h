@@ -16,11 +16,9 @@ typedef struct ebmd_workbench {
 } ebmd_workbench;
 
 /* Plans the bench and evaluates the model on it, so that no request pays for set-up and its speed
- * is known. members: of the largest team that will work here. @own ebmd_workbench_clear(); keeps a
- * reference on the model
+ * is known. @own ebmd_workbench_clear(); keeps a reference on the model
  * @err NOMEM, what sessions say */
-EBM_MUST_CHECK ebm_status ebmd_workbench_init(ebmd_workbench *b, ebm_model *model, int32_t members,
-                                              ebm_error *err);
+EBM_MUST_CHECK ebm_status ebmd_workbench_init(ebmd_workbench *b, ebm_model *model, ebm_error *err);
 void ebmd_workbench_clear(ebmd_workbench *b); /* zeroed allowed */
 /* Notes how long some evaluations took. */
 void ebmd_workbench_note(ebmd_workbench *b, int64_t evals, double ms);

@@ -170,6 +170,7 @@ ebm_status ebmd_engine_read(const char *dir, const char *id, const ebm_kernels *
         return ebm_error_set(err, EBM_ERR_NOT_FOUND, id, "there is no such model directory");
     if (ebmm_model_open(path, kernels, &m, &cause) != EBM_OK)
         return blame(err, id, &cause);
+    ebm_model_seal(m); /* nobody here trains or saves it */
     out->model = m;
     st = check_id(m, id, err);
     if (st == EBM_OK)

@@ -42,7 +42,7 @@ static ebm_status bench_for(worker *w, ebm_model *model, ebmd_workbench **out, e
     }
     *out = room;
     ebmd_workbench_clear(room);
-    return ebmd_workbench_init(room, model, (int32_t)w->all->opt.n, err);
+    return ebmd_workbench_init(room, model, err);
 }
 
 /* Clears the benches of models that nobody will ask for again. */
@@ -103,22 +103,26 @@ static ebma_problem_code problem_of(ebm_status st)
     }
 }
 
+static void return_team(worker *w)
+{
+    for (int32_t i = 0; i < w->tools.n; i++)
+        ebm_session_leave_team(w->tools.bench[i]->session);
+    pthread_mutex_unlock(&w->all->team_lock);
+}
+
 /* A single chain on an idle machine: the threads of the team do its passes together. The one worker
  * that has the team gives it back after its quantum, so that nobody waits for it. */
 static bool borrow_team(worker *w, const ebmd_task *task)
 {
+    ebm_status st = EBM_OK;
+
     if (!task->alone || !w->all->team || pthread_mutex_trylock(&w->all->team_lock) != 0)
         return false;
-    for (int32_t i = 0; i < w->tools.n; i++)
-        ebm_session_use_team(w->tools.bench[i]->session, w->all->team);
-    return true;
-}
-
-static void return_team(worker *w)
-{
-    for (int32_t i = 0; i < w->tools.n; i++)
-        ebm_session_use_team(w->tools.bench[i]->session, NULL);
-    pthread_mutex_unlock(&w->all->team_lock);
+    for (int32_t i = 0; i < w->tools.n && st == EBM_OK; i++)
+        st = ebm_session_use_team(w->tools.bench[i]->session, w->all->team, NULL);
+    if (st != EBM_OK) /* no memory for its scratch: the worker goes on alone */
+        return_team(w);
+    return st == EBM_OK;
 }
 
 static void step(worker *w, const ebmd_task *task)

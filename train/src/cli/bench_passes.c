@@ -83,14 +83,11 @@ static ebm_status measure(bench *b, pass which, double seconds, ebmt__bench_figu
 /* A session, and its team if there are threads to spare. */
 static ebm_status make_worker(bench *b, int32_t i, ebm_error *err)
 {
-    const ebm_session_options opt = {.members = b->members};
-    ebm_status st = ebm_session_create(b->model, &opt, &b->sessions[i], err);
+    ebm_status st = ebm_session_create(b->model, NULL, &b->sessions[i], err);
     if (st != EBM_OK || b->members == 1)
         return st;
     st = ebm_team_create(b->members, &b->teams[i], err);
-    if (st == EBM_OK)
-        ebm_session_use_team(b->sessions[i], b->teams[i]);
-    return st;
+    return st == EBM_OK ? ebm_session_use_team(b->sessions[i], b->teams[i], err) : st;
 }
 
 static ebm_status make_workers(bench *b, ebm_error *err)

@@ -171,15 +171,15 @@ static ebm_status make_floats(const ebmt__op_run *run, ebmt__bench *b, ebm_error
 /* With more threads than items, a few threads share each pass: the bits are the same. */
 static ebm_status make_bench(const ebmt__op_run *run, ebmt__bench *b, ebm_error *err)
 {
-    int32_t members = run->args->threads / run->n_benches;
-    const ebm_session_options opt = {.members = members < EBM_TEAM_MAX ? members : EBM_TEAM_MAX};
+    const int32_t spare = run->args->threads / run->n_benches;
+    const int32_t members = spare < EBM_TEAM_MAX ? spare : EBM_TEAM_MAX;
     ebm_status st = EBM_OK;
     for (int32_t i = 0; i < run->n_models && st == EBM_OK; i++)
-        st = ebm_session_create(run->model[i], &opt, &b->session[i], err);
-    if (st == EBM_OK && opt.members > 1)
-        st = ebm_team_create(opt.members, &b->team, err);
+        st = ebm_session_create(run->model[i], NULL, &b->session[i], err);
+    if (st == EBM_OK && members > 1)
+        st = ebm_team_create(members, &b->team, err);
     for (int32_t i = 0; i < run->n_models && st == EBM_OK && b->team; i++)
-        ebm_session_use_team(b->session[i], b->team);
+        st = ebm_session_use_team(b->session[i], b->team, err);
     return st == EBM_OK ? make_floats(run, b, err) : st;
 }
 

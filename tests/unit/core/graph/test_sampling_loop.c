@@ -60,13 +60,12 @@ static void assert_nothing_allocated_or_started(void)
 
 /* --- chains --------------------------------------------------------------------------------- */
 
-static ebm_session *open_session(int which, const ebm_kernels *set, int32_t members)
+static ebm_session *open_session(int which, const ebm_kernels *set)
 {
     const ebm_network_config c = small_network_of(which, EBM_ACT_SILU);
-    const ebm_session_options opt = {.members = members};
     ebm_model *m = random_net(&c, set, 5);
     ebm_session *s = NULL;
-    assert_int_equal(ebm_session_create(m, &opt, &s, NULL), EBM_OK);
+    assert_int_equal(ebm_session_create(m, NULL, &s, NULL), EBM_OK);
     ebm_model_unref(m);
     return s;
 }
@@ -102,7 +101,7 @@ static ebm_status run_metropolis(ebm_session *s, ebm_sampler_kind sampler)
 
 static void check_chains(int which, const ebm_kernels *set)
 {
-    ebm_session *s = open_session(which, set, 1);
+    ebm_session *s = open_session(which, set);
     float x[DIM] = {0}, work[DIM];
     begin_counting();
     assert_int_equal(run_langevin(s, EBM_BEGIN_ABOVE), EBM_OK);
@@ -134,18 +133,18 @@ static void test_chains(void **state)
 /* One pass of a team, which is there before it and may wake a sleeping member: that locks. */
 static void check_team(const ebm_kernels *set)
 {
-    ebm_session *s = open_session(1, set, 2);
+    ebm_session *s = open_session(1, set);
     ebm_team *team = NULL;
     float x[DIM] = {0}, grad[DIM];
     begin_counting();
     assert_int_equal(ebm_team_create(2, &team, NULL), EBM_OK);
     assert_int_equal(atomic_load(&threads_started), 1); /* the counter sees what it should */
     assert_true(fail_alloc_count() > 0);
-    ebm_session_use_team(s, team);
+    assert_int_equal(ebm_session_use_team(s, team, NULL), EBM_OK);
     begin_counting();
     (void)ebm_session_gradient(s, x, 1, grad);
     assert_nothing_allocated_or_started();
-    ebm_session_use_team(s, NULL);
+    ebm_session_leave_team(s);
     ebm_team_free(team);
     ebm_session_free(s);
 }

@@ -195,19 +195,18 @@ static void test_gradient_slots_are_reused(void **state)
 static void check_members(ebm_model *m, int32_t members, const float *x, float net,
                           const float *want)
 {
-    const ebm_session_options opt = {.members = 4};
     float grad[DIM];
     ebm_session *s = NULL;
     ebm_team *team = NULL;
-    assert_int_equal(ebm_session_create(m, &opt, &s, NULL), EBM_OK);
+    assert_int_equal(ebm_session_create(m, NULL, &s, NULL), EBM_OK);
     assert_int_equal(ebm_team_create(members, &team, NULL), EBM_OK);
-    ebm_session_use_team(s, team);
+    assert_int_equal(ebm_session_use_team(s, team, NULL), EBM_OK);
     for (int again = 0; again < 3; again++) {
         memset(grad, 0, sizeof grad);
         assert_true(ebm_session_gradient(s, x, 2, grad) == net);
         assert_memory_equal(grad, want, sizeof grad);
     }
-    ebm_session_use_team(s, NULL);
+    ebm_session_leave_team(s);
     ebm_team_free(team);
     ebm_session_free(s);
 }
@@ -363,6 +362,33 @@ static void test_every_allocation_may_fail(void **state)
     ebm_model_unref(m);
 }
 
+/* Helpers have their scratch from the team: without memory for it the session goes on alone, and
+ * the second session of a size asks for nothing. */
+static void test_team_without_memory(void **state)
+{
+    float x[DIM], want[DIM], grad[DIM];
+    const ebm_network_config c = small_network();
+    ebm_session *s = open_session(&c, "ref", false), *other = open_session(&c, "ref", false);
+    ebm_team *team = NULL;
+    (void)state;
+    random_floats(3, 0, DIM, x);
+    const float net = ebm_session_gradient(s, x, 2, want);
+    assert_int_equal(ebm_team_create(3, &team, NULL), EBM_OK);
+    FOR_EACH_ALLOC_FAILURE
+    {
+        ebm_status st = ebm_session_use_team(s, team, NULL);
+        assert_int_equal(st, fail_alloc_hit() ? EBM_ERR_NOMEM : EBM_OK);
+        assert_true(ebm_session_gradient(s, x, 2, grad) == net);
+        assert_memory_equal(grad, want, sizeof grad);
+    }
+    fail_alloc_reset();
+    assert_int_equal(ebm_session_use_team(other, team, NULL), EBM_OK);
+    assert_int_equal(fail_alloc_count(), 0);
+    ebm_session_free(s);
+    ebm_session_free(other);
+    ebm_team_free(team);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -377,6 +403,7 @@ int main(void)
         cmocka_unit_test(test_sessions_agree),
         cmocka_unit_test(test_announced_bytes),
         cmocka_unit_test(test_every_allocation_may_fail),
+        cmocka_unit_test(test_team_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

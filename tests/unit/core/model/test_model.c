@@ -15,6 +15,7 @@
 
 #include "ebm/io.h"
 #include "ebm/memory.h"
+#include "ebm/session.h"
 #include "ebmm/models.h"
 #include "fail_alloc.h"
 #include "random_net.h"
@@ -120,6 +121,31 @@ static void test_refused_save(void **state)
     assert_int_not_equal(ebm_model_save(other, &bad, f->dir, NULL), EBM_OK);
     assert_int_equal(open_status(f, NULL), EBM_OK);
     ebm_model_unref(other);
+}
+
+static float net_of(ebm_model *m)
+{
+    static const float x[64] = {0.5f, -0.5f};
+    ebm_session *s = NULL;
+    assert_int_equal(ebm_session_create(m, NULL, &s, NULL), EBM_OK);
+    const float net = ebm_session_net(s, x, 1);
+    ebm_session_free(s);
+    return net;
+}
+
+/* Sessions never read the parameters again; what would need them is refused. */
+static void test_sealed(void **state)
+{
+    const fixture *f = *state;
+    ebm_model *m = NULL;
+    assert_int_equal(ebmm_model_open(f->dir, kernel_set("blas"), &m, NULL), EBM_OK);
+    ebm_model_seal(m);
+    ebm_model_seal(m); /* again: nothing */
+    assert_null(ebm_model_params(m, 0));
+    assert_true(net_of(m) == net_of(f->model));
+    assert_int_equal(ebm_model_save(m, &extra, f->dir, NULL), EBM_ERR_ARG);
+    assert_int_equal(open_status(f, NULL), EBM_OK);
+    ebm_model_unref(m);
 }
 
 static void test_ids(void **state)
@@ -313,6 +339,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_round_trip),
         TEST(test_refused_save),
+        TEST(test_sealed),
         TEST(test_ids),
         TEST(test_truncated_weights),
         TEST(test_wrong_tensors),

@@ -148,11 +148,10 @@ static void test_chains_alone_and_in_company(void **state)
 /* As `ebm sample` does it: a team shares the passes of the chain, or those that it is faster at. */
 static void run_with_team(batch *b)
 {
-    const ebm_session_options opt = {.members = THREADS};
     ebm_team *team = NULL;
     assert_int_equal(ebm_team_create(THREADS, &team, NULL), EBM_OK);
-    assert_int_equal(ebm_session_create(b->model, &opt, &b->session[0], NULL), EBM_OK);
-    ebm_session_use_team(b->session[0], team);
+    assert_int_equal(ebm_session_create(b->model, NULL, &b->session[0], NULL), EBM_OK);
+    assert_int_equal(ebm_session_use_team(b->session[0], team, NULL), EBM_OK);
     run_chain(b, 0, 0);
     ebm_session_free(b->session[0]);
     ebm_team_free(team);
