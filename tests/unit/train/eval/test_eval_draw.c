@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "amx_emulator.h"
 #include "ebm/sampler.h"
 #include "ebm/session.h"
 #include "ebmt/eval.h"
@@ -141,6 +142,11 @@ static void test_chains_alone_and_in_company(void **state)
 {
     (void)state;
     for_each_own_set(check_chains_of_set);
+    if (emulated_amx()) { /* slow */
+        ebm_model *m = scene_model(0, emulated_amx());
+        check_chains(m, scenes[0].begin);
+        ebm_model_unref(m);
+    }
 }
 
 /* --- one image on several threads ------------------------------------------------------------- */
@@ -173,6 +179,8 @@ static void test_chain_of_a_team(void **state)
 {
     (void)state;
     for_each_own_set(check_team_of_set);
+    if (emulated_amx())
+        check_team_of_set(emulated_amx());
 }
 
 int main(void)
