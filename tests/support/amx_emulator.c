@@ -92,6 +92,35 @@ static bool decode(const ucontext_t *context, const uint8_t *p, instruction *out
     return true;
 }
 
+/* What ldtilecfg takes without a fault. */
+static bool may_be_loaded(const config *c)
+{
+    static const uint8_t none[sizeof c->reserved];
+    bool good = c->palette == 1 && c->start_row == 0 && memcmp(c->reserved, none, sizeof none) == 0;
+    for (int i = 0; i < 16; i++) {
+        const bool used = c->rows[i] > 0;
+        good = good && used == (c->bytes_per_row[i] > 0) && (!used || i < N_TILES) &&
+               c->rows[i] <= 16 && c->bytes_per_row[i] <= 64;
+    }
+    return good;
+}
+
+static bool load_config(const instruction *in)
+{
+    config wanted;
+    memcpy(&wanted, (const void *)(uintptr_t)in->base, sizeof wanted);
+    if (may_be_loaded(&wanted))
+        current = wanted;
+    return may_be_loaded(&wanted);
+}
+
+/* Three tiles, none of them twice. */
+static bool may_be_multiplied(const instruction *in)
+{
+    return in->rm < N_TILES && in->third < N_TILES && in->reg != in->rm && in->reg != in->third &&
+           in->rm != in->third;
+}
+
 static float widen(const uint8_t *p)
 {
     uint8_t bytes[4] = {0, 0, p[0], p[1]};
@@ -128,13 +157,14 @@ static void copy_rows(const instruction *in, tile *t, bool store)
     }
 }
 
-/* False: not one of ours. Tiles are used as configured: 16 rows of 64 bytes. */
+/* False: not one of ours, or one that a CPU refuses. Tiles are used as configured: 16 rows of 64
+ * bytes. */
 static bool execute(const instruction *in)
 {
     bool configured = current.palette == 1;
     if (in->opcode == 0x49 && in->prefix == 0 && in->memory)
-        memcpy(&current, (const void *)(uintptr_t)in->base, sizeof current);
-    else if (in->opcode == 0x49 && in->prefix == 0)
+        return load_config(in);
+    if (in->opcode == 0x49 && in->prefix == 0)
         memset(&current, 0, sizeof current);
     else if (!configured || in->reg >= N_TILES)
         return false;
@@ -142,7 +172,7 @@ static bool execute(const instruction *in)
         memset(&tiles[in->reg], 0, sizeof tiles[0]);
     else if (in->opcode == 0x4B && in->memory && (in->prefix == 3 || in->prefix == 2))
         copy_rows(in, &tiles[in->reg], in->prefix == 2);
-    else if (in->opcode == 0x5C && in->prefix == 2 && in->rm < N_TILES && in->third < N_TILES)
+    else if (in->opcode == 0x5C && in->prefix == 2 && may_be_multiplied(in))
         product(&tiles[in->reg], &tiles[in->rm], &tiles[in->third]);
     else
         return false;
