@@ -194,6 +194,25 @@ static void bad_files(void **state)
     json_decref(after);
 }
 
+/* Files that have gone from under a model that is served: it is known, and served on. */
+static void lost_files(void **state)
+{
+    static const char *const lost[] = {"a/model.json", "a"};
+    char from[TEMP_PATH_MAX], to[TEMP_PATH_MAX];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(lost) / sizeof(lost[0]); i++) {
+        assert_true(temp_dir_join(d.models, lost[i], from));
+        snprintf(to, sizeof(to), "%.200s/lost-%zu", d.dir, i);
+        assert_int_equal(rename(from, to), 0);
+        refuse_change("/v1/models/a/load", 422, "model_refused");
+        json_decref(sample("{\"model\":\"a\"}"));
+    }
+    daemon_metrics_wait(&d, "\nebm_model_changes_total{result=\"refused\"} 2\n");
+    assert_int_equal(http_status(d.admin, "POST", "/v1/models/a/unload", "", NULL), 204);
+    refuse_change("/v1/models/a/load", 404, "model_not_found");
+}
+
 /* What runs ends; what waits fails with a code; what comes is refused. */
 static void unloading(void **state)
 {
@@ -259,6 +278,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(counted_while_held, setup, teardown),
         cmocka_unit_test_setup_teardown(traces_of_old_weights, setup, teardown),
         cmocka_unit_test_setup_teardown(bad_files, setup, teardown),
+        cmocka_unit_test_setup_teardown(lost_files, setup, teardown),
         cmocka_unit_test_setup_teardown(unloading, setup, teardown),
         cmocka_unit_test_setup_teardown(refusals, setup, teardown),
         cmocka_unit_test_setup_teardown(hang_up_signal, setup, teardown),

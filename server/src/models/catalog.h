@@ -21,7 +21,8 @@ ebmd_engine *ebmd_catalog_take(ebmd_catalog *c);
 bool ebmd_catalog_serves(ebmd_catalog *c, const ebm_model *model);
 
 /* Reads one model's directory, whether it is served already or not, and serves it.
- * @err NOT_FOUND: no such directory; LIMIT; NOMEM; else what is wrong with it */
+ * @err NOT_FOUND: no such directory, nor is the model served; LIMIT; NOMEM; else what is wrong with
+ *      it, FORMAT if it has gone */
 EBM_MUST_CHECK ebm_status ebmd_catalog_load(ebmd_catalog *c, const char *id, ebm_error *err);
 /* Serves a model no more. @err NOT_FOUND: it is not served; BAD_STATE: it is the last one; NOMEM */
 EBM_MUST_CHECK ebm_status ebmd_catalog_unload(ebmd_catalog *c, const char *id, ebm_error *err);

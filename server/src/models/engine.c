@@ -167,7 +167,8 @@ ebm_status ebmd_engine_read(const char *dir, const char *id, const ebm_kernels *
         return ebm_error_set(err, EBM_ERR_LIMIT, id, "path too long");
     /* before the files are read: what is written meanwhile makes another stamp */
     if (!ebmd_engine_stamp(dir, id, &out->stamp))
-        return ebm_error_set(err, EBM_ERR_NOT_FOUND, id, "there is no such model directory");
+        return ebm_error_set(err, EBM_ERR_NOT_FOUND, id,
+                             "there is no directory of this name with a model.json");
     if (ebmm_model_open(path, kernels, &m, &cause) != EBM_OK)
         return blame(err, id, &cause);
     ebm_model_seal(m); /* nobody here trains or saves it */
