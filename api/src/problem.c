@@ -335,6 +335,8 @@ ebm_status ebma_problem_encode(const ebma_problem *problem, const char *request_
         if (json_array_append_new(errors, field_object(e)) != 0)
             ok = false;
     }
+    if (problem->final)
+        ebma__set(root, "retryable", json_false(), &ok);
     if (problem->n_errors > 0)
         ebma__set(root, "errors", json_incref(errors), &ok);
     if (request_id)

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -265,6 +266,7 @@ static int peek(const char *id, bool *again)
         assert_memory_equal(r.body, shape, sizeof(shape));
     } else if (status == 404) {
         assert_non_null(strstr(r.body, "\"no_preview\""));
+        assert_non_null(strstr(r.body, *again ? "\"retryable\":true" : "\"retryable\":false"));
     }
     http_reply_clear(&r);
     return status;
@@ -291,6 +293,20 @@ static void look_together(const char *id)
     }
 }
 
+/* A job that makes no pictures on its way, while it waits. */
+static void no_previews(void)
+{
+    json_t *body = json_pack("{s:[o]}", "images", picture_base64(&p.one));
+    char *text = json_dumps(body, JSON_COMPACT), id[64];
+    bool again = true;
+
+    job_begin(p.d.port, "/energy", text, id);
+    assert_int_equal(peek(id, &again), 404);
+    assert_false(again);
+    free(text);
+    json_decref(body);
+}
+
 static void previews(void **state)
 {
     char id[64], path[96];
@@ -302,6 +318,7 @@ static void previews(void **state)
     job_begin(p.d.port, "/sample", LONG, id);
     assert_int_equal(peek(id, &again), 404); /* it waits: */
     assert_true(again);
+    no_previews();
     assert_int_equal(http_status(p.d.admin, "POST", "/v1/admin/resume", "", NULL), 200);
     while (peek(id, &again) != 200)
         assert_true(again);

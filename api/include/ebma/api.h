@@ -104,6 +104,7 @@ typedef struct ebma_field_error {
 /* Zero-initialise; code EBMA_OK means that there is none. */
 typedef struct ebma_problem {
     ebma_problem_code code;
+    bool final; /* not to be tried again, though others of its code may be */
     size_t n_errors;
     ebma_field_error *first, *last;
 } ebma_problem;

@@ -11,11 +11,9 @@
 #define FRESH_MS 500.0  /* a picture that is not older is as good as a new one */
 #define WAIT_MS  2000.0 /* for a new one: chains take turns */
 
-/* Finds a job of the caller that is worked on and makes pictures, or answers why not. */
-static bool find_running(const ebmd_app *app, ebmd_request *r, ebmd_view *view)
+/* Finds a job of the caller whose result is not gone, or answers why not. */
+static bool find_job(const ebmd_app *app, ebmd_request *r, ebmd_view *view)
 {
-    const ebmd_kind *kind;
-
     if (!ebmd_id_is_job(r->capture, strlen(r->capture)) ||
         app->store->ops->get(app->store, r->capture, ebmd_request_owner(r), view) != EBM_OK) {
         ebmd_reply_code(r, EBMA_JOB_NOT_FOUND);
@@ -25,13 +23,26 @@ static bool find_running(const ebmd_app *app, ebmd_request *r, ebmd_view *view)
         ebmd_reply_code(r, EBMA_JOB_GONE);
         return false;
     }
-    kind = ebmd_kind_find(view->row.kind);
-    if (view->row.state == EBMD_JOB_RUNNING && kind && kind->preview)
-        return true;
-    ebmd_reply_code(r, EBMA_NO_PREVIEW);
-    if (view->row.state == EBMD_JOB_QUEUED)
+    return true;
+}
+
+static bool makes_pictures(const ebmd_view *view)
+{
+    const ebmd_kind *kind = ebmd_kind_find(view->row.kind);
+
+    return kind && kind->preview;
+}
+
+/* There is none now, and none will come of a job that has ended or makes none. */
+static void reply_none(ebmd_request *r, const ebmd_view *view)
+{
+    const bool alive = view->row.state == EBMD_JOB_QUEUED || view->row.state == EBMD_JOB_RUNNING;
+    const ebma_problem problem = {.code = EBMA_NO_PREVIEW,
+                                  .final = !alive || !makes_pictures(view)};
+
+    ebmd_reply_problem(r, &problem);
+    if (!problem.final)
         ebmd_reply_add(r, "Retry-After", "1");
-    return false;
 }
 
 /* @err false: there is none that is young enough; nothing is answered */
@@ -68,15 +79,19 @@ void ebmd_route_job_preview(const ebmd_app *app, ebmd_request *r)
 {
     ebmd_view view;
 
-    if (find_running(app, r, &view) && !reply_picture(app, r, FRESH_MS))
+    if (!find_job(app, r, &view))
+        return;
+    if (view.row.state != EBMD_JOB_RUNNING || !makes_pictures(&view))
+        reply_none(r, &view);
+    else if (!reply_picture(app, r, FRESH_MS))
         ask(app, r, &view);
 }
 
 /* An old picture is better than none; whoever gets none may ask again, and it is being made. */
 void ebmd_route_job_previewed(const ebmd_app *app, ebmd_request *r)
 {
-    if (reply_picture(app, r, INFINITY))
-        return;
-    ebmd_reply_code(r, EBMA_NO_PREVIEW);
-    ebmd_reply_add(r, "Retry-After", "1");
+    ebmd_view view;
+
+    if (!reply_picture(app, r, INFINITY) && find_job(app, r, &view))
+        reply_none(r, &view);
 }

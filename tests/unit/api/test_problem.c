@@ -70,8 +70,10 @@ static void the_json(void **state)
     assert_string_equal(json_string_value(json_object_get(root, "request_id")), "abc");
     assert_null(json_object_get(root, "errors"));
     json_decref(root);
+    p.final = true;
     root = encode(&p, NULL);
     assert_null(json_object_get(root, "request_id"));
+    assert_true(json_is_false(json_object_get(root, "retryable")));
     json_decref(root);
 }
 
