@@ -58,11 +58,12 @@ typedef struct ebmt_data_options {
     ebmt_crop crop;
     int64_t held_out;   /* so many images at the end of the training part are the test part,
                            whatever else the format has; 0: none, else 2 and more */
+    bool single;        /* one image is enough; else a set has two and more */
     bool strict;        /* a damaged image, or an entry that is none, is an error */
     size_t cache_bytes; /* a set of at most so many decoded bytes is kept in memory; 0: none is */
 } ebmt_data_options;
 
-/* Opens a data set of at least two images.
+/* Opens a data set of at least two images, or with `single` of one.
  * A damaged image is replaced by the next sound one, so that sample i depends on the files and
  * on i alone, whatever is cached and whoever asks; more than 1000 in a row are an error.
  * @own clear with ebmt_dataset_clear()

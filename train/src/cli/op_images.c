@@ -51,6 +51,7 @@ static ebm_status open_data(const ebmt__op_run *run, const char *flag, const cha
     ebmt_data_options opt = {.path = path,
                              .split = (ebmt_split)run->args->part,
                              .crop = rule == EBM_FIT_CROP ? EBMT_CROP_CENTER : EBMT_CROP_NONE,
+                             .single = true,
                              .cache_bytes = EBMT_DATA_CACHE_DEFAULT};
     if (rule != EBM_FIT_EXACT && s->width == s->height) {
         opt.image_size = s->width;

@@ -126,7 +126,7 @@ static ebm_status make_frame(const ebmt_data_options *o, const ebmt__source *sou
 static ebm_status check_source(const ebmt_data_options *o, const ebmt__source *source,
                                ebm_error *err)
 {
-    if (source->count < 2)
+    if (source->count < (o->single ? 1 : 2))
         return ebm_error_set(err, EBM_ERR_FORMAT, o->path, "a data set of %s",
                              source->count ? "one sample" : "no images");
     if (source->count > EBMT_SOURCE_MAX_COUNT)

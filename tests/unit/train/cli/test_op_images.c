@@ -39,6 +39,24 @@ static bool make_folders(void)
            write_idx("parts/t10k-images-idx3-ubyte", 255);
 }
 
+/* one/ with a white picture, one.npy with a white image. */
+static bool make_singles(void)
+{
+    static uint8_t white[DIM * 3];
+    const ebm_image picture = {.width = SIDE, .height = SIDE, .channels = 3, .pixels = white};
+    char made[TEMP_PATH_MAX];
+    memset(white, 255, sizeof white);
+    made_file png = picture_png(&picture);
+    made_file npy = npy_make(1, "{'descr': '|u1', 'fortran_order': False, 'shape': (1, 8, 8, 1), }",
+                             white, DIM);
+    bool ok = temp_dir_join(dir, "one", made) && mkdir(made, 0700) == 0 &&
+              temp_dir_write(dir, "one/a.png", png.bytes, png.size) &&
+              temp_dir_write(dir, "one.npy", npy.bytes, npy.size);
+    free(png.bytes);
+    free(npy.bytes);
+    return ok;
+}
+
 /* Stands in for the reader of a single picture: what is tested has many. */
 ebm_status ebmt__op_picture(const ebmt__op_run *run, const char *flag, const char *file, float *x,
                             ebm_error *err)
@@ -60,7 +78,7 @@ static int setup(void **state)
     f = npy_make(1, "{'descr': '|u1', 'fortran_order': False, 'shape': (25, 8, 8, 1), }", pixels,
                  sizeof pixels);
     if (!temp_dir_make(dir) || !temp_dir_write(dir, "a.npy", f.bytes, f.size) ||
-        !temp_dir_join(dir, "a.npy", path) || !make_folders())
+        !temp_dir_join(dir, "a.npy", path) || !make_folders() || !make_singles())
         return -1;
     free(f.bytes);
     return 0;
@@ -136,6 +154,27 @@ static void parts(void **state)
     ebmt__op_images_clear(&images);
 }
 
+/* One image is as good as many, whatever it lies in. */
+static void one_image(void **state)
+{
+    static const char *const name[] = {"one", "one.npy"};
+    (void)state;
+    for (size_t i = 0; i < sizeof name / sizeof name[0]; i++) {
+        char where[TEMP_PATH_MAX];
+        ebmt__op_images images;
+        float x[DIM];
+        ebmt__op_args args = {.params = {.fit = EBM_FIT_RESIZE}};
+        const ebmt__op_run run = {.args = &args, .shape = {1, SIDE, SIDE}, .dim = DIM};
+        assert_true(temp_dir_join(dir, name[i], where));
+        assert_int_equal(
+            ebmt__op_images_open(&run, "--x", where, (ebmt__op_pick){0, 0}, &images, NULL), EBM_OK);
+        assert_int_equal(images.count, 1);
+        assert_int_equal(ebmt__op_images_get(&images, 0, x, NULL), EBM_OK);
+        assert_close((double)x[DIM - 1], 1.0, 0);
+        ebmt__op_images_clear(&images);
+    }
+}
+
 /* A part of what has none is a mistake; a folder has parts when it has a folder of one's name. */
 static void no_parts(void **state)
 {
@@ -161,6 +200,6 @@ static void no_parts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(picks), cmocka_unit_test(parts),
-                                       cmocka_unit_test(no_parts)};
+                                       cmocka_unit_test(one_image), cmocka_unit_test(no_parts)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
