@@ -6,13 +6,19 @@
 
 #include "api_internal.h"
 
+/* A seed of -1 stands for one that is drawn. */
+static double least(const ebm_param *row)
+{
+    return row->type == EBM_PARAM_SEED ? -1.0 : row->min;
+}
+
 static void refuse(ebma__decoder *d, const ebm_param *row, const char *code, const char *detail)
 {
     ebma_field_error e = {.detail = detail, .code = code};
 
     if (row->type == EBM_PARAM_INT || row->type == EBM_PARAM_REAL || row->type == EBM_PARAM_SEED) {
         e.bounded = true;
-        e.min = row->type == EBM_PARAM_SEED ? 0.0 : row->min;
+        e.min = least(row);
         e.max = row->max;
     }
     ebma__problem_path(d->problem, d->arena, row->name, &e);
@@ -22,7 +28,8 @@ static void refuse_range(ebma__decoder *d, const ebm_param *row)
 {
     char text[96];
 
-    snprintf(text, sizeof(text), "must be %.16g..%.16g", row->min, row->max);
+    snprintf(text, sizeof(text), "must be %.16g..%.16g%s", least(row), row->max,
+             row->type == EBM_PARAM_SEED ? "; -1 has one drawn" : "");
     refuse(d, row, "out_of_range", text);
 }
 

@@ -133,6 +133,9 @@ static void seeds(void **state)
     }
     assert_int_equal(decode("{\"seed\":0}", arena, &r, &p), EBM_OK);
     assert_true(r.params.seed == 0); /* zero is a seed, not "draw one" */
+    assert_int_equal(decode("{\"seed\":-2}", arena, &r, &p), EBM_ERR_RANGE);
+    assert_true(p.first->bounded && p.first->min == -1.0 && p.first->max == EBM_SEED_MAX);
+    assert_string_equal(p.first->detail, "must be -1..9007199254740991; -1 has one drawn");
     ebm_arena_free(arena);
 }
 
@@ -163,6 +166,8 @@ static const struct {
     {EBM_OP_MCMC, "{\"init\":\"image\",\"image\":\"" PNG "\"}", NULL, NULL},
     {EBM_OP_MCMC, "{\"ladder\":1}", "/ladder", "wrong_type"},
     {EBM_OP_INPAINT, "{}", "/image", "invalid_combination"},
+    {EBM_OP_MCMC, "{\"seed\":-2}", "/seed", "out_of_range"},
+    {EBM_OP_INTERPOLATE, "{\"to\":{\"seed\":-2}}", "/to/seed", "out_of_range"},
     {EBM_OP_INPAINT, "{\"image\":\"data:image/png;base64," PNG "\"}", NULL, NULL},
     {EBM_OP_INPAINT, "{\"image\":\"" PNG "\",\"ensemble\":true}", "/ensemble", "out_of_range"},
     {EBM_OP_INPAINT, "{\"image\":\"a\"}", "/image", "bad_base64"},
