@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "ebm/memory.h"
+#include "kinds/kind.h"
 #include "routes/jobview.h"
 #include "http/query.h"
 #include "routes/router.h"
@@ -59,6 +60,23 @@ static bool take_text(const char *value, void *out)
     return *value != '\0';
 }
 
+static bool take_kind(const char *value, void *out)
+{
+    return ebmd_kind_find(value) && take_text(value, out);
+}
+
+/* @shape out [EBMD_QUERY_VALUE_MAX] */
+static const char *name_kinds(char *out)
+{
+    int n = snprintf(out, EBMD_QUERY_VALUE_MAX, "must be one of");
+    const ebmd_kind *kind;
+
+    for (size_t i = 0; (kind = ebmd_kind_at(i)) != NULL && n < EBMD_QUERY_VALUE_MAX; i++)
+        n += snprintf(out + n, (size_t)(EBMD_QUERY_VALUE_MAX - n), "%s %s", i ? "," : "",
+                      kind->name);
+    return out;
+}
+
 static bool take_since(const char *value, void *out)
 {
     return ebma_time_parse(value, out);
@@ -81,12 +99,13 @@ static bool take_cursor(const char *value, void *out)
 
 static bool read_ask(ebmd_request *r, ask *a)
 {
+    char kinds[EBMD_QUERY_VALUE_MAX];
     const ebmd_query_row rows[] = {
         {"status",
          "must be states separated by commas: queued, running, succeeded, failed, canceled, "
          "expired",
          take_states, &a->filter.states},
-        {"kind", "must not be empty", take_text, a->kind},
+        {"kind", name_kinds(kinds), take_kind, a->kind},
         {"model", "must not be empty", take_text, a->model},
         {"owner", "must not be empty", take_text, a->owner},
         {"since", "must be a time like 2026-01-02T03:04:05Z", take_since, &a->filter.since},

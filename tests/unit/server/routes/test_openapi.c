@@ -389,6 +389,23 @@ static void parameters(void **state)
     }
 }
 
+/* A list may be asked for the kinds that there are. */
+static void kinds_of_lists(void **state)
+{
+    json_t *one, *all = json_object_get(operation("/v1/jobs", "get"), "parameters"), *kinds = NULL;
+    size_t i;
+
+    (void)state;
+    json_array_foreach(all, i, one)
+    {
+        if (strcmp(json_string_value(json_object_get(one, "name")), "kind") == 0)
+            kinds = json_object_get(json_object_get(one, "schema"), "enum");
+    }
+    for (i = 0; ebmd_kind_at(i); i++)
+        assert_string_equal(json_string_value(json_array_get(kinds, i)), ebmd_kind_at(i)->name);
+    assert_int_equal(json_array_size(kinds), i);
+}
+
 static void problems(void **state)
 {
     json_t *codes = follow("#/components/schemas/Problem/properties/code/enum"), *one;
@@ -416,6 +433,7 @@ int main(void)
         cmocka_unit_test(statuses),
         cmocka_unit_test(streams),
         cmocka_unit_test(parameters),
+        cmocka_unit_test(kinds_of_lists),
         cmocka_unit_test(problems),
     };
 
