@@ -112,18 +112,28 @@ void ebma_problem_row(ebma_problem *problem, ebm_arena *arena, const char *row, 
     ebma__problem_path(problem, arena, row, &e);
 }
 
+/* The row of the pictures without which there is nothing to do, if they are missing. */
+static const char *missing(const ebma_op_request *r)
+{
+    const ebma_table table = ebma_op_table(r->operation->kind);
+
+    if (ebma_row_is_list(table.row[1]))
+        return r->n_images == 0 ? table.row[1]->name : NULL;
+    return r->operation->kind == EBM_OP_INPAINT && !r->params.image ? "image" : NULL;
+}
+
 /* Rules between fields; only worth a look when each field is right alone. */
 static void check_together(ebma__decoder *d)
 {
     const ebma_op_request *r = d->out;
-    ebma_table table = ebma_op_table(r->operation->kind);
+    const char *row = missing(r);
     ebm_error err = {0};
 
     if (d->problem->n_errors > 0)
         return;
-    if (ebma_row_is_list(table.row[1]) && r->n_images == 0)
-        ebma_problem_row(d->problem, d->arena, table.row[1]->name, "required", "is required");
-    if (ebm_op_params_check(r->operation, &r->params, &err) != EBM_OK)
+    if (row)
+        ebma_problem_row(d->problem, d->arena, row, "required", "is required");
+    else if (ebm_op_params_check(r->operation, &r->params, &err) != EBM_OK)
         ebma_problem_row(d->problem, d->arena, err.where, code_of(err.status), err.text);
 }
 
