@@ -70,7 +70,10 @@ static int collect_flags(int argc, const char *const *argv, source *flags, ebmd_
 
         if (take_action(argv[i], out))
             continue;
-        if (strcmp(argv[i], "--make-key") == 0 && i + 1 < argc) {
+        if (strcmp(argv[i], "--make-key") == 0) {
+            if (i + 1 == argc)
+                return usage_error(err, argv[i],
+                                   "needs an ID for the key; usage: ebmd --make-key ID");
             out->action = EBMD_MAKE_KEY;
             out->key_id = argv[++i];
             continue;

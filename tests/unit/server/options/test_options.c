@@ -120,6 +120,22 @@ static void refusals(void **state)
     }
 }
 
+static void a_key_without_an_id(void **state)
+{
+    static const char *const bare[] = {"--make-key", NULL};
+    static const char *const named[] = {"--make-key", "shop", NULL};
+    ebmd_options o;
+    ebm_error err;
+
+    (void)state;
+    assert_int_equal(parse(bare, &o, &err), EBMD_EX_USAGE);
+    assert_string_equal(err.where, "--make-key");
+    assert_string_equal(err.text, "needs an ID for the key; usage: ebmd --make-key ID");
+    assert_int_equal(parse(named, &o, &err), EBMD_EX_OK);
+    assert_int_equal(o.action, EBMD_MAKE_KEY);
+    assert_string_equal(o.key_id, "shop");
+}
+
 static void values(void **state)
 {
     static const char *const words[] = {"--listen=[::1]:80", "--admin-listen",   "none", "--store",
@@ -286,6 +302,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(presets),
         cmocka_unit_test(refusals),
+        cmocka_unit_test(a_key_without_an_id),
         cmocka_unit_test(values),
         cmocka_unit_test(streams_and_connections),
         cmocka_unit_test(a_flag_beats_the_environment),
