@@ -380,7 +380,8 @@ static void count(const ebmd_app *app, const ebmd_request *r, bool complete)
     ebmd_metrics_count(app->metrics, EBMD_COUNT_BYTES_RECEIVED, r->body_seen);
     if (complete)
         ebmd_metrics_count(app->metrics, EBMD_COUNT_BYTES_SENT, r->reply.size);
-    else
+    /* the kernel takes a reply also for a client that closed its connection long ago */
+    if (!complete || atomic_load(&r->waiter.gone))
         ebmd_metrics_client_gone(app->metrics, gone_in(r));
 }
 

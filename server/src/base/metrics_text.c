@@ -238,7 +238,8 @@ static void put_sets(text *t, const ebmd_metrics *m)
     static const char *const changes[EBMD_MODEL_CHANGES] = {"loaded", "unloaded", "refused"};
 
     head(t, "ebm_client_gone_total", "counter",
-         "Clients that left, by what they were waiting for.");
+         "Clients that left, by what they were waiting for. One that closes while it waits counts "
+         "after 10 s: until then it may still read.");
     put_set(t, "ebm_client_gone_total", "phase", phases, m->gone, EBMD_GONE_PHASES);
     head(t, "ebm_denied_total", "counter", "Requests refused for their API key, by reason.");
     put_set(t, "ebm_denied_total", "reason", denials, m->denied, EBMD_DENIALS);

@@ -421,6 +421,38 @@ static void owners(void **state)
     }
 }
 
+/* A client that was taken for gone while it waited counts, also if the kernel took its reply; who
+ * has only said all does not. */
+static void clients_that_left(void **state)
+{
+    static const struct {
+        bool gone, complete;
+        const char *line;
+    } rows[] = {{false, true, "{phase=\"waiting\"} 0\n"},
+                {true, true, "{phase=\"waiting\"} 1\n"},
+                {true, false, "{phase=\"waiting\"} 1\n"},
+                {false, false, "{phase=\"reply\"} 1\n"}};
+    static const char *const route[] = {"/"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        ebmd_request *r = make_request("POST", "/sample");
+        ebmd_app app = make_app();
+        char *text = NULL;
+        size_t size;
+
+        app.metrics = ebmd_metrics_create(route, 1);
+        atomic_store(&r->waiter.gone, rows[i].gone);
+        ebmd_reply_empty(r, 200);
+        ebmd_exchange_end(&app, r, rows[i].complete);
+        assert_int_equal(ebmd_metrics_write(app.metrics, NULL, 0, &text, &size, NULL), EBM_OK);
+        assert_non_null(strstr(text, rows[i].line));
+        ebm_free(text);
+        ebmd_metrics_free(app.metrics);
+        ebmd_request_free(r);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -438,6 +470,7 @@ int main(void)
         cmocka_unit_test(routes_are_closed),
         cmocka_unit_test(operators),
         cmocka_unit_test(owners),
+        cmocka_unit_test(clients_that_left),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
