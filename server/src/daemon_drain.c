@@ -11,6 +11,14 @@
 #define LAST_GRACE_MS    300.0  /* for those who came at the last moment */
 #define RELEASE_GRACE_MS 2500.0 /* for workers to come back and give their jobs back */
 
+#define END_MS 10e3 /* more than these together, and what is torn down behind them */
+
+/* What is ahead may be more than the service manager was told when it was set up. */
+static void ask_for_time(const ebmd_parts *d, double delay_s)
+{
+    ebmd_notify_extend(&d->notify, (delay_s + d->opt->drain_seconds) * 1e3 + END_MS);
+}
+
 /* Waits until nobody waits for a job; who only looks may do so until the end. @err false: time is
  * up, or a second signal came */
 static bool wait_clients(ebmd_parts *d, double limit_ms)
@@ -88,6 +96,7 @@ void ebmd__daemon_leave(ebmd_parts *d, int number)
         return;
     ebmd_state_set(&d->state, EBMD_LEAVING);
     log_drain(d, "leaving", number);
+    ask_for_time(d, d->opt->drain_delay);
     while (ebmd_clock_ms() < until && ebmd_state_get(&d->state) == EBMD_LEAVING) {
         ebmd_notify_beat(&d->notify, ebmd_clock_ms(), true);
         if (ebmd_signals_wait(&d->signals, 20, &another) == EBMD_WAKE_SIGNAL && another != SIGHUP)
@@ -102,6 +111,7 @@ bool ebmd__daemon_drain(ebmd_parts *d, int number)
 
     log_drain(d, "draining", number);
     ebmd_notify_say(&d->notify, "STOPPING=1");
+    ask_for_time(d, 0);
     ebmd_state_set(&d->state, EBMD_DRAINING);
     ebmd_waiters_end_polls(d->app.waiters);
     if (ebmd_state_get(&d->state) == EBMD_DRAINING && !wait_clients(d, d->opt->drain_seconds * 1e3))

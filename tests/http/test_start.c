@@ -11,7 +11,9 @@
 #include <cmocka.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "daemon_models.h"
@@ -307,6 +309,44 @@ static void odd_environments(void **state)
     free(reference);
 }
 
+static int bind_manager(char name[32])
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    size_t n = (size_t)snprintf(name, 32, "@ebmd-start-%ld", (long)getpid());
+
+    memcpy(a.sun_path + 1, name + 1, n - 1); /* in the abstract name space */
+    assert_int_equal(bind(fd, (const struct sockaddr *)&a,
+                          (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)),
+                     0);
+    return fd;
+}
+
+/* What a service manager hears: when requests are served, and before each part of a stop how long
+ * that part and all behind it may take. */
+static void a_service_manager(void **state)
+{
+    static const char *const heard[] = {"READY=1", "EXTEND_TIMEOUT_USEC=13000000", "STOPPING=1",
+                                        "EXTEND_TIMEOUT_USEC=12000000"};
+    static const char *const more[] = {"--drain-delay", "1", "--drain-seconds", "2", NULL};
+    char name[32], text[64];
+    int fd = bind_manager(name);
+
+    (void)state;
+    setenv("NOTIFY_SOCKET", name, 1);
+    assert_true(daemon_start(&d, more));
+    unsetenv("NOTIFY_SOCKET");
+    assert_int_equal(daemon_stop(&d, SIGTERM, 10000), 0);
+    for (size_t i = 0; i < sizeof(heard) / sizeof(heard[0]); i++) {
+        ssize_t n = recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT);
+
+        assert_true(n > 0);
+        text[n] = '\0';
+        assert_string_equal(text, heard[i]);
+    }
+    close(fd);
+}
+
 /* F32: signals that mean something to other daemons. */
 static void signals_of_others(void **state)
 {
@@ -357,6 +397,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(bad_options, setup, teardown),
         cmocka_unit_test_setup_teardown(closed_descriptors, setup, teardown),
         cmocka_unit_test_setup_teardown(odd_environments, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_service_manager, setup, teardown),
         cmocka_unit_test_setup_teardown(signals_of_others, setup, teardown),
         cmocka_unit_test_setup_teardown(few_descriptors, setup, teardown),
     };

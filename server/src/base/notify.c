@@ -3,6 +3,7 @@
 #include "base/notify.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -65,6 +66,14 @@ void ebmd_notify_say(const ebmd_notify *n, const char *text)
 {
     if (n->fd >= 0 && send(n->fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
         return; /* a manager that is gone or stuck must not stop us */
+}
+
+void ebmd_notify_extend(const ebmd_notify *n, double ms)
+{
+    char text[64];
+
+    snprintf(text, sizeof(text), "EXTEND_TIMEOUT_USEC=%.0f", ms * 1e3);
+    ebmd_notify_say(n, text);
 }
 
 void ebmd_notify_beat(ebmd_notify *n, double now_ms, bool alive)

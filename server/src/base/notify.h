@@ -17,6 +17,8 @@ void ebmd_notify_open(ebmd_notify *n, char *(*lookup)(const char *));
 void ebmd_notify_close(ebmd_notify *n);
 /* Sends "READY=1" and the like; never blocks, never fails. */
 void ebmd_notify_say(const ebmd_notify *n, const char *text);
+/* Asks for so much time to stop, from now on, whatever the manager would allow; never for less. */
+void ebmd_notify_extend(const ebmd_notify *n, double ms);
 /* Sends a sign of life if one is due and the daemon is alive: else the manager will act. */
 void ebmd_notify_beat(ebmd_notify *n, double now_ms, bool alive);
 /* How long to wait at most before the next beat. @unit milliseconds, -1 for ever */
