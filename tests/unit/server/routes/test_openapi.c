@@ -144,6 +144,28 @@ static void every_description_has_a_route(void **state)
     }
 }
 
+/* Clients that are generated call their functions so. */
+static void operation_ids(void **state)
+{
+    json_t *seen = json_object(), *item;
+    const char *path;
+
+    (void)state;
+    json_object_foreach(json_object_get(doc, "paths"), path, item)
+    {
+        for (size_t m = 0; m < N_METHODS; m++) {
+            const json_t *op = operation(path, methods[m].name);
+            const char *id = json_string_value(json_object_get(op, "operationId"));
+
+            if (op && (!id || json_object_get(seen, id)))
+                fail_msg("%s %s: %s is there twice", methods[m].name, path, id ? id : "no id");
+            if (op)
+                json_object_set_new(seen, id, json_true());
+        }
+    }
+    json_decref(seen);
+}
+
 /* What the flags of a row make possible. */
 static bool possible(const ebmd_route *row, ebmd_method method, int status)
 {
@@ -198,7 +220,7 @@ static void check_responses(const ebmd_route *row, size_t m)
 static void check_streams(const ebmd_route *row)
 {
     json_t *op = operation(row->pattern, "post"), *one;
-    json_t *reply = json_object_get(json_object_get(op, "responses"), "200");
+    json_t *reply = resolve(json_object_get(json_object_get(op, "responses"), "200"));
     bool found = false;
     size_t i;
 
@@ -430,6 +452,7 @@ int main(void)
         cmocka_unit_test(references),
         cmocka_unit_test(every_route_is_described),
         cmocka_unit_test(every_description_has_a_route),
+        cmocka_unit_test(operation_ids),
         cmocka_unit_test(statuses),
         cmocka_unit_test(streams),
         cmocka_unit_test(parameters),
