@@ -35,12 +35,12 @@ def resident_mib(pid):
     return float("nan")
 
 
-def start_once(ebmd, models):
+def start_once(ebmd, models, kernels):
     """(milliseconds to ready, resident MiB then), or None if it does not become ready."""
     port = free_port()
     begin = time.monotonic()
     process = subprocess.Popen([ebmd, "--listen", f"127.0.0.1:{port}", "--admin-listen", "none",
-                                "--models", models, "--store", "memory"],
+                                "--models", models, "--store", "memory", "--kernels", kernels],
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         while time.monotonic() - begin < GIVE_UP_SECONDS and process.poll() is None:
@@ -68,8 +68,9 @@ def stand_in_model(ebm, directory):
     return models
 
 
-def measure(bin_dir, model, rounds):
-    """[(ms, MiB)] of `rounds` starts, and what was loaded; an empty list if none succeeded."""
+def measure(bin_dir, model, rounds, sets):
+    """{kernel set: [(ms, MiB)] of `rounds` starts} without the sets that never became ready, and
+    what was loaded."""
     ebmd, ebm = (os.path.join(bin_dir, "bin", name) for name in ("ebmd", "ebm"))
     with tempfile.TemporaryDirectory() as scratch:
         try:
@@ -80,7 +81,11 @@ def measure(bin_dir, model, rounds):
                 os.symlink(os.path.abspath(model), os.path.join(models, name))
             else:
                 name, models = "a stand-in of ch 32", stand_in_model(ebm, scratch)
-            starts = [start_once(ebmd, models) for _ in range(rounds)]
+            starts = {kernels: [start_once(ebmd, models, kernels)] for kernels in sets}
+            starts = {k: first for k, first in starts.items() if first[0]}
+            for _ in range(rounds - 1):
+                for kernels, so_far in starts.items():
+                    so_far.append(start_once(ebmd, models, kernels))
         except (OSError, subprocess.CalledProcessError) as problem:
-            return [], str(problem)
-    return [s for s in starts if s], name
+            return {}, str(problem)
+    return {k: [s for s in tries if s] for k, tries in starts.items()}, name

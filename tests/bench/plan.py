@@ -108,7 +108,7 @@ class Planner:
         """ref runs where it takes milliseconds, not minutes; it is the truth, not a contender."""
         cases = []
         for network in self.networks:
-            for batch in (1, 16):
+            for batch in (1, 16) if self.quick else (1, 16, 64):
                 for threads in self.threads:
                     small = network.startswith("gray") and batch == 1 and threads == 1
                     sets = SETS if small else SETS[:-1]

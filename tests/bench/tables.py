@@ -113,6 +113,29 @@ def verdict(cases):
     align([heads] + [verdict_row(c, versions) for c in cases])
 
 
+def best_batch(cases):
+    """Every contender may choose how many images it takes at once."""
+    groups = {}
+    for case in cases:
+        groups.setdefault((case.network, case.words["threads"]), []).append(case)
+    rows = [["", "ours, ms", "set, batch", "PyTorch, ms", "variant, batch", "times faster"]]
+    for (network, threads), group in groups.items():
+        found = []
+        for family in ("ebm", "torch"):
+            ends = [(c.median(c.best(family)), c.best(family), c.words["batch"])
+                    for c in group if c.best(family)]
+            found.append(min(ends, default=None))
+        if None in found:
+            continue
+        (ours, set_, batch), (theirs, variant, their_batch) = found
+        rows.append([f"{network}, threads {threads}", f"{ours:.3g}", f"{set_.split()[-1]}, {batch}",
+                     f"{theirs:.3g}", f"{variant.split(' ', 1)[1]}, {their_batch}",
+                     f"{theirs / ours:.2f}"])
+    if len(rows) > 1:
+        print("\nEach at its best batch, milliseconds per image")
+        align(rows)
+
+
 def scaling(cases):
     """Throughput of two threads over that of one, where a batch can keep both busy."""
     keyed = {(c.network, c.words["batch"], c.words["threads"]): c for c in cases}
@@ -125,10 +148,10 @@ def scaling(cases):
             a, b = one.best(family), two.best(family)
             if a and b:
                 gain = f"{one.median(a) / two.median(b):.2f}"
-                rows.append([network if family == "ebm" else "", family,
+                rows.append([f"{network}, batch {batch}" if family == "ebm" else "", family,
                              spread(one.values[a]), spread(two.values[b]), gain])
     if len(rows) > 1:
-        print("\nTwo threads against one, batch 16, best set or variant of each")
+        print("\nTwo threads against one, best set or variant of each")
         align(rows)
 
 
@@ -197,5 +220,7 @@ def daemon(starts, what):
     if not starts:
         print("  absent: it did not become ready")
         return
-    print(f"  exec to ready {spread([s[0] for s in starts], '{:.1f}')} ms, "
-          f"resident {spread([s[1] for s in starts], '{:.1f}')} MiB")
+    rows = [["kernels", "exec to ready, ms", "resident, MiB"]]
+    rows += [[kernels, spread([s[0] for s in of], "{:.1f}"), spread([s[1] for s in of], "{:.1f}")]
+             for kernels, of in starts.items()]
+    align(rows)
