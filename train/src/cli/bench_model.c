@@ -174,12 +174,15 @@ out:
 ebm_status ebmt__bench_model(const ebmt__bench_args *args, ebm_model **out, ebm_error *err)
 {
     const ebm_kernels *kernels = NULL;
+    ebm_error why = {0};
     *out = NULL;
     ebm_status st = ebmt__cli_kernels(args->kernels, &kernels, err);
     if (st != EBM_OK)
         return st;
-    return args->model ? ebmt__open_any(args->model, kernels, out, err)
-                       : random_model(args, kernels, out, err);
+    if (!args->model)
+        return random_model(args, kernels, out, err);
+    st = ebmt__open_any(args->model, kernels, out, &why);
+    return st == EBM_OK ? st : ebmt__cli_blame("--model", args->model, &why, err);
 }
 
 /* Two products of all pairs of pixels forward, four backward. */

@@ -67,6 +67,16 @@ int ebmt__cli_fail(const char *command, const ebm_error *err)
     return exit_status(err->status);
 }
 
+ebm_status ebmt__cli_blame(const char *flag, const char *path, const ebm_error *why, ebm_error *err)
+{
+    enum { SHOWN = 120 }; /* of a long path the end tells more */
+    const size_t n = strlen(path), w = strlen(why->where);
+    const bool is_path = w <= n && strcmp(path + n - w, why->where) == 0;
+    return ebm_error_set(err, why->status, flag, "%s%s: %s%s%.200s", n > SHOWN ? "..." : "",
+                         n > SHOWN ? path + n - SHOWN : path, is_path ? "" : why->where,
+                         is_path ? "" : ": ", why->text);
+}
+
 int ebmt__cli_usage(const char *command, const ebm_error *err)
 {
     (void)ebmt__cli_fail(command, err);

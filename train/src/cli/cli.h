@@ -34,6 +34,11 @@ bool ebmt__cli_parse(const ebmt_command *command, int argc, char **argv, void *v
 void ebmt__cli_say(const char *command, const ebm_error *err);
 /* Prints the error and returns the exit status that fits it. */
 int ebmt__cli_fail(const char *command, const ebm_error *err);
+/* Passes on what is wrong with a file or directory that was given, as "flag: path: where: text".
+ * @range flag NULL: the path is the command's argument
+ * @err   that of `why`, which is returned */
+EBM_MUST_CHECK ebm_status ebmt__cli_blame(const char *flag, const char *path, const ebm_error *why,
+                                          ebm_error *err);
 /* Prints the error with a pointer to --help and returns 64. */
 int ebmt__cli_usage(const char *command, const ebm_error *err);
 

@@ -407,13 +407,11 @@ static ebm_status check_langevin(check *c, ebm_error *err)
 
 /* --- the command --------------------------------------------------------------------------- */
 
-static ebm_status prepare(const check_args *args, check *c, ebm_error *err)
+static ebm_status prepare(const check_args *args, const ebm_kernels *kernels, check *c,
+                          ebm_error *err)
 {
-    const ebm_kernels *kernels = NULL;
     size_t size = 0;
-    ebm_status st = ebmt__cli_kernels(args->kernels, &kernels, err);
-    if (st == EBM_OK)
-        st = ebmt__open_golden(args->dir, kernels, &c->model, err);
+    ebm_status st = ebmt__open_golden(args->dir, kernels, &c->model, err);
     if (st == EBM_OK)
         st = ebm_session_create(c->model, NULL, &c->session, err);
     if (st == EBM_OK)
@@ -431,14 +429,21 @@ static ebm_status prepare(const check_args *args, check *c, ebm_error *err)
     return EBM_OK;
 }
 
-static ebm_status run(check *c, ebm_error *err)
+static ebm_status run(const check_args *args, check *c, ebm_error *err)
 {
-    ebm_status st = check_schedule(c, err);
+    const ebm_kernels *kernels = NULL;
+    ebm_error why = {0};
+    ebm_status st = ebmt__cli_kernels(args->kernels, &kernels, err);
+    if (st != EBM_OK)
+        return st;
+    st = prepare(args, kernels, c, &why);
     if (st == EBM_OK)
-        st = check_network(c, err);
+        st = check_schedule(c, &why);
     if (st == EBM_OK)
-        st = check_langevin(c, err);
-    return st;
+        st = check_network(c, &why);
+    if (st == EBM_OK)
+        st = check_langevin(c, &why);
+    return st == EBM_OK ? st : ebmt__cli_blame(NULL, args->dir, &why, err);
 }
 
 static void print_json(const check *c, const char *dir)
@@ -464,9 +469,7 @@ int ebmt__cmd_check(int argc, char **argv)
     int code;
     if (!ebmt__cli_parse(&command, argc, argv, &args, &parsed, &code))
         return code;
-    ebm_status st = prepare(&args, &c, &err);
-    if (st == EBM_OK)
-        st = run(&c, &err);
+    ebm_status st = run(&args, &c, &err);
     if (st == EBM_OK && args.json)
         print_json(&c, args.dir);
     json_decref(c.quantities);

@@ -5,6 +5,7 @@
 
 #include "cli/op_images.h"
 #include "cli/op_remote.h"
+#include "cli/open_any.h"
 #include "ebm/calibration.h"
 #include "ebm/memory.h"
 #include "ebm/spoil.h"
@@ -145,18 +146,11 @@ static bool is_single(const scoring *s)
 static ebm_status read_calibration(scoring *s, ebm_error *err)
 {
     char dir[4096];
-    ebm_error inner = {0};
     if (!is_single(s))
         return EBM_OK;
     ebm_status st = model_dir(s, dir, err);
-    if (st != EBM_OK)
-        return st;
     const ebm_calibrated of = {s->run.receipt.sha256[0], s->run.levels};
-    st = ebm_calibration_read(dir, &of, &s->calibration, &inner);
-    return st == EBM_OK || st == EBM_ERR_NOT_FOUND
-               ? EBM_OK
-               : ebm_error_set(err, st, EBM_CALIBRATION_FILE, "%s: %.200s", inner.where,
-                               inner.text);
+    return st == EBM_OK ? ebmt__open_calibration("--models", dir, &of, &s->calibration, err) : st;
 }
 
 /* Scores `each` pictures of every image by `task`. */

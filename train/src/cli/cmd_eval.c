@@ -7,9 +7,9 @@
 #include "cli/draw_resumable.h"
 #include "cli/eval_args.h"
 #include "cli/eval_table.h"
+#include "cli/open_any.h"
 #include "ebm/io.h"
 #include "ebm/memory.h"
-#include "ebmm/models.h"
 #include "eval/image_sets.h"
 
 /* Where the floors of a ruler are kept, and what the ruler is. */
@@ -68,22 +68,21 @@ static void note_floors(void *user, const char *line)
 static ebm_status open_rulers(evaluation *e, ebm_error *err)
 {
     const ebmt__eval_args *a = e->args;
-    ebm_status st = EBM_OK;
+    ebm_error why = {0};
     if (a->classifier) {
-        st = ebmt_classifier_open(a->classifier, &e->classifier, err);
-        if (st != EBM_OK)
-            return st;
+        if (ebmt_classifier_open(a->classifier, &e->classifier, &why) != EBM_OK)
+            return ebmt__cli_blame("--classifier", a->classifier, &why, err);
         e->facts.classifier = ebmt_classifier_describe(e->classifier);
         e->rulers[e->n_rulers++] = ebmt_classifier_ruler(e->classifier);
     }
-    if (st == EBM_OK && a->inception) {
-        st = ebmt_inception_open(a->inception, (ebmt_inception_input)a->input, &e->inception, err);
-        if (st != EBM_OK)
-            return st;
+    if (a->inception) {
+        const ebmt_inception_input input = (ebmt_inception_input)a->input;
+        if (ebmt_inception_open(a->inception, input, &e->inception, &why) != EBM_OK)
+            return ebmt__cli_blame("--inception", a->inception, &why, err);
         e->facts.inception = ebmt_inception_describe(e->inception);
         e->rulers[e->n_rulers++] = ebmt_inception_ruler(e->inception);
     }
-    return st;
+    return EBM_OK;
 }
 
 /* A classifier that was trained before images were held out has learned from them. */
@@ -153,21 +152,18 @@ static ebm_status open_inputs(evaluation *e, ebm_error *err)
 static ebm_status read_calibration(evaluation *e, ebm_error *err)
 {
     const ebm_model_info *info = ebm_model_describe(e->model);
-    ebm_error inner = {0};
     const ebm_calibrated of = {info->sha256, info->levels};
-    ebm_status st = ebm_calibration_read(e->args->model, &of, &e->calibration, &inner);
-    if (st == EBM_ERR_NOT_FOUND)
-        return ebm_error_set(err, st, "--ood",
+    ebm_status st = ebmt__open_calibration("--model", e->args->model, &of, &e->calibration, err);
+    if (st == EBM_OK && !e->calibration.mean)
+        return ebm_error_set(err, EBM_ERR_NOT_FOUND, "--ood",
                              "the model has no calibration: make one with ebm energy --calibrate");
-    return st == EBM_OK ? EBM_OK
-                        : ebm_error_set(err, st, EBM_CALIBRATION_FILE, "%s: %.200s", inner.where,
-                                        inner.text);
+    return st;
 }
 
 /* Test images that the model could not have drawn are most often a forgotten flag. */
 static ebm_status open_model(evaluation *e, const ebm_kernels *kernels, ebm_error *err)
 {
-    ebm_status st = ebmm_model_open(e->args->model, kernels, &e->model, err);
+    ebm_status st = ebmt__open_model("--model", e->args->model, kernels, &e->model, err);
     if (st != EBM_OK)
         return st;
     const ebm_graph_info *g = ebm_model_describe(e->model)->graph;

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
-#include "ebmm/models.h"
+#include "cli/open_any.h"
 #include "eval/grid2d.h"
 
 typedef struct eval2d_args {
@@ -66,15 +66,16 @@ static ebm_status evaluate(const eval2d_args *a, ebmt__grid2d *out, ebm_error *e
     const ebm_kernels *kernels = NULL;
     ebm_model *model = NULL;
     ebmt_pool *pool = NULL;
+    ebm_error why = {0};
     ebm_status st = ebmt_toy_find(a->toy, &opt.toy, err);
     if (st == EBM_OK)
         st = ebmt__cli_kernels(a->kernels, &kernels, err);
     if (st == EBM_OK)
-        st = ebmm_model_open(a->dir, kernels, &model, err);
+        st = ebmt__open_model(NULL, a->dir, kernels, &model, err);
     if (st == EBM_OK)
         st = ebmt_pool_create(a->threads, &pool, err);
-    if (st == EBM_OK)
-        st = ebmt__grid2d_evaluate(model, &opt, pool, out, err);
+    if (st == EBM_OK && ebmt__grid2d_evaluate(model, &opt, pool, out, &why) != EBM_OK)
+        st = ebmt__cli_blame(NULL, a->dir, &why, err);
     if (st == EBM_OK && a->png)
         st = ebmt__grid2d_draw(out, a->png, err);
     ebmt_pool_free(pool);

@@ -175,15 +175,15 @@ int ebmt__cmd_inspect(int argc, char **argv)
 {
     inspect_args args = {0};
     ebmt_parsed parsed;
-    ebm_error err = {0};
+    ebm_error err = {0}, why = {0};
     const ebm_kernels *kernels = NULL;
     ebm_model *model = NULL;
     int code;
     if (!ebmt__cli_parse(&command, argc, argv, &args, &parsed, &code))
         return code;
     ebm_status st = ebmt__cli_kernels(args.kernels, &kernels, &err);
-    if (st == EBM_OK)
-        st = ebmt__open_any(args.dir, kernels, &model, &err);
+    if (st == EBM_OK && ebmt__open_any(args.dir, kernels, &model, &why) != EBM_OK)
+        st = ebmt__cli_blame(NULL, args.dir, &why, &err);
     if (st != EBM_OK)
         return ebmt__cli_fail(command.name, &err);
     code = args.json ? print_json(model) : print_text(model);

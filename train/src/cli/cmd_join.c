@@ -160,16 +160,12 @@ static ebm_status check_out(const join_args *a, ebm_error *err)
     return st;
 }
 
-/* There are several directories, so the error says in which of them the file is. */
 static ebm_status open_part(join_part *part, const ebm_kernels *kernels, ebm_error *err)
 {
-    ebm_error own = {0};
-    ebm_status st = ebmm_model_open(part->dir, kernels, &part->model, &own);
-    if (st != EBM_OK)
-        return ebm_error_set(err, st, "--parts", "%s: %s: %s", part->dir, own.where, own.text);
-    if (part->end == 0)
+    ebm_status st = ebmt__open_model("--parts", part->dir, kernels, &part->model, err);
+    if (st == EBM_OK && part->end == 0)
         part->end = ebm_model_describe(part->model)->levels->count;
-    return EBM_OK;
+    return st;
 }
 
 static ebm_status open_parts(join *j, ebm_error *err)

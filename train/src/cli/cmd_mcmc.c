@@ -7,6 +7,7 @@
 #include "cli/mcmc_run.h"
 #include "cli/op_draw.h"
 #include "cli/op_remote.h"
+#include "cli/open_any.h"
 #include "ebm/io.h"
 #include "ebm/memory.h"
 
@@ -262,18 +263,13 @@ static ebm_status run_rounds(ebmt__mcmc *m, ebm_error *err)
 static ebm_status read_calibration(ebmt__mcmc *m, ebm_error *err)
 {
     char dir[4096];
-    ebm_error inner = {0};
     if (m->run.n_models > 1 || m->run.part[0].weight != 1.0)
         return EBM_OK;
     int n = snprintf(dir, sizeof dir, "%s/%s", m->run.args->models, m->run.part[0].id);
     if (n < 0 || (size_t)n >= sizeof dir)
         return ebm_error_set(err, EBM_ERR_ARG, "--models", "the path is too long");
     const ebm_calibrated of = {m->run.receipt.sha256[0], m->run.levels};
-    ebm_status st = ebm_calibration_read(dir, &of, &m->calibration, &inner);
-    return st == EBM_OK || st == EBM_ERR_NOT_FOUND
-               ? EBM_OK
-               : ebm_error_set(err, st, EBM_CALIBRATION_FILE, "%s: %.200s", inner.where,
-                               inner.text);
+    return ebmt__open_calibration("--models", dir, &of, &m->calibration, err);
 }
 
 static ebm_status write_images(const ebmt__mcmc *m, ebm_error *err)
@@ -349,7 +345,7 @@ static ebm_status resume(ebmt__mcmc *m, ebmt__op_args *args, ebm_error *err)
     if (st == EBM_OK)
         st = ebm_chain_set_decode(data, size, set, &inner);
     if (st != EBM_OK)
-        (void)ebm_error_set(err, st, "--resume", "%s: %.200s", inner.where, inner.text);
+        st = ebmt__cli_blame("--resume", args->resume, &inner, err);
     if (st == EBM_OK)
         st = take_params(set, &args->params, err);
     if (st == EBM_OK && args->params.init == EBM_INIT_IMAGE)

@@ -12,7 +12,6 @@
 #include "cli/train_flags.h"
 #include "ebm/io.h"
 #include "ebm/memory.h"
-#include "ebmm/models.h"
 #include "report/progress.h"
 #include "save/checkpoint_dir.h"
 
@@ -212,7 +211,7 @@ static ebm_status open_init(const ebmt_train_args *a, ebmt_run_options *opt, ebm
 {
     if (!a->init_from)
         return EBM_OK;
-    ebm_status st = ebmm_model_open(a->init_from, opt->kernels, &opt->init, err);
+    ebm_status st = ebmt__open_model("--init-from", a->init_from, opt->kernels, &opt->init, err);
     if (st == EBM_OK)
         memcpy(opt->config.init_sha256, ebm_model_describe(opt->init)->sha256,
                sizeof opt->config.init_sha256);

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/open_any.h"
 #include "ebm/io.h"
 #include "ebm/memory.h"
-#include "ebmm/models.h"
 
 #define WORK_ROWS 10 /* as ebm_ais_work() wants, the most of all operations */
 
@@ -20,7 +20,7 @@ static ebm_status open_model(ebmt__op_run *run, int32_t i, const ebm_kernels *ke
     int n = snprintf(path, sizeof path, "%s/%s", run->args->models, run->part[i].id);
     if (n < 0 || (size_t)n >= sizeof path)
         return ebm_error_set(err, EBM_ERR_ARG, "--models", "the path is too long");
-    ebm_status st = ebmm_model_open(path, kernels, &run->model[i], err);
+    ebm_status st = ebmt__open_model("--models", path, kernels, &run->model[i], err);
     if (st != EBM_OK)
         return st;
     run->n_models = i + 1;
@@ -58,7 +58,8 @@ static ebm_status read_png(const char *flag, const char *file, ebm_image *out, e
     if (st == EBM_OK)
         st = ebm_png_decode(data, size, out, &inner);
     ebm_free(data);
-    return st == EBM_OK ? EBM_OK : ebm_error_set(err, st, flag, "%.80s: %s", file, inner.text);
+    inner.where[0] = '\0'; /* of no use beside the file's name */
+    return st == EBM_OK ? EBM_OK : ebmt__cli_blame(flag, file, &inner, err);
 }
 
 static ebm_status fit(const ebmt__op_run *run, const char *flag, const ebm_image *picture, float *x,

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/cli.h"
 #include "cli/open_any.h"
 #include "ebm/io.h"
 #include "ebm/memory.h"
@@ -311,4 +312,23 @@ ebm_status ebmt__open_any(const char *dir, const ebm_kernels *kernels, ebm_model
     ebm_free(path);
     return golden ? ebmt__open_golden(dir, kernels, out, err)
                   : ebmm_model_open(dir, kernels, out, err);
+}
+
+ebm_status ebmt__open_model(const char *flag, const char *dir, const ebm_kernels *kernels,
+                            ebm_model **out, ebm_error *err)
+{
+    ebm_error why = {0};
+    ebm_status st = ebmm_model_open(dir, kernels, out, &why);
+    return st == EBM_OK ? st : ebmt__cli_blame(flag, dir, &why, err);
+}
+
+ebm_status ebmt__open_calibration(const char *flag, const char *dir, const ebm_calibrated *of,
+                                  ebm_calibration *out, ebm_error *err)
+{
+    char path[4096];
+    ebm_error why = {0};
+    ebm_status st = ebm_calibration_read(dir, of, out, &why);
+    (void)snprintf(path, sizeof path, "%s/" EBM_CALIBRATION_FILE, dir);
+    return st == EBM_OK || st == EBM_ERR_NOT_FOUND ? EBM_OK
+                                                   : ebmt__cli_blame(flag, path, &why, err);
 }

@@ -42,7 +42,7 @@ static ebm_status read_key(ebmt__remote *r, const char *file, ebm_error *err)
     ebm_error cause = {0};
     ebm_status st = ebm_file_read(NULL, file, KEY_FILE_MAX, &data, &size, &cause);
     if (st != EBM_OK)
-        return ebm_error_set(err, st, "--api-key-file", "%s", cause.text);
+        return ebmt__cli_blame("--api-key-file", file, &cause, err);
     const char *text = (const char *)data;
     size_t n = 0;
     while (n < size && text[n] != '\n' && text[n] != '\r')

@@ -166,7 +166,7 @@ static ebm_status list_directory(walk *w, int dirfd, ebm_error *err)
     }
     if (st == EBM_OK && errno != 0)
         st = ebm_error_set(err, EBM_ERR_IO, w->path[0] ? w->path : w->f->root,
-                           "cannot list the folder: error %d", errno);
+                           "cannot list the folder: %s", strerror(errno));
     (void)closedir(dir);
     return st;
 }

@@ -28,7 +28,7 @@ ebm_status ebmt__input_open(const char *dir, const char *name, ebmt__input *out,
     if (out->fd < 0)
         return errno == ENOENT || errno == ENOTDIR
                    ? ebm_error_set(err, EBM_ERR_NOT_FOUND, path, "no such file")
-                   : ebm_error_set(err, EBM_ERR_IO, path, "cannot open: error %d", errno);
+                   : ebm_error_set(err, EBM_ERR_IO, path, "cannot open: %s", strerror(errno));
     if (fstat(out->fd, &info) != 0 || !S_ISREG(info.st_mode) || info.st_size < 0) {
         ebmt__input_close(out);
         return ebm_error_set(err, EBM_ERR_FORMAT, path, "not a regular file");
@@ -48,7 +48,7 @@ ebm_status ebmt__input_read(const ebmt__input *in, const char *where, size_t off
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return ebm_error_set(err, EBM_ERR_IO, where, "cannot read: error %d", errno);
+            return ebm_error_set(err, EBM_ERR_IO, where, "cannot read: %s", strerror(errno));
         if (got == 0)
             return ebm_error_set(err, EBM_ERR_IO, where, "the file became shorter");
         to += got;
