@@ -5,7 +5,6 @@
 #include <string.h>
 
 #define AT(member)    offsetof(ebmt__op_args, member)
-#define MAX_NAME      32
 #define N_COMMON      6
 #define PARAMS_OFFSET offsetof(ebmt__op_args, params)
 
@@ -27,17 +26,34 @@ static const ebmt_option common_rows[N_COMMON] = {
 /* The table of one command while it runs. */
 typedef struct table {
     ebmt_option rows[EBMT_OPTIONS_MAX];
-    char flags[EBMT_OPTIONS_MAX][MAX_NAME];
+    char flags[EBMT_OPTIONS_MAX][EBMT__OP_FLAG_MAX];
     size_t n;
 } table;
 
-/* "until.max_seconds" is --until-max-seconds. */
-static void flag_of(const char *name, char flag[MAX_NAME])
+void ebmt__op_flag(const char *name, char flag[EBMT__OP_FLAG_MAX])
 {
-    (void)snprintf(flag, MAX_NAME, "--%s", name);
+    (void)snprintf(flag, EBMT__OP_FLAG_MAX, "--%s", name);
     for (char *c = flag; *c; c++)
         if (*c == '_' || *c == '.')
             *c = '-';
+}
+
+ebm_status ebmt__op_blame(const ebm_operation *op, const ebm_error *why, ebm_error *err)
+{
+    char flag[EBMT__OP_FLAG_MAX];
+    const ebm_param *row = ebm_param_find(op->params, op->n_params, why->where);
+    if (row)
+        ebmt__op_flag(row->name, flag);
+    return ebm_error_set(err, why->status, row ? flag : why->where, "%s", why->text);
+}
+
+ebm_op_params ebmt__op_params_of(const ebm_operation *op, const ebmt__op_args *args)
+{
+    const ebm_param *n = ebm_param_find(op->params, op->n_params, "n");
+    ebm_op_params params = args->params;
+    if (n && params.n > (int64_t)n->max)
+        params.n = (int64_t)n->max;
+    return params;
 }
 
 static ebmt_option_kind kind_of(ebm_param_type type)
@@ -64,7 +80,7 @@ static ebmt_option_kind kind_of(ebm_param_type type)
 static void add_param(table *t, const ebm_param *row, int64_t max_n)
 {
     char *flag = t->flags[t->n];
-    flag_of(row->name, flag);
+    ebmt__op_flag(row->name, flag);
     t->rows[t->n] = (ebmt_option){.flag = flag,
                                   .kind = kind_of(row->type),
                                   .offset = PARAMS_OFFSET + row->offset,
@@ -115,16 +131,26 @@ static ebm_status check_server(const ebmt_command *words, ebm_op_kind kind,
     return EBM_OK;
 }
 
+/* Those of chains that go on are in their file. */
+static ebm_status check_params(const ebm_operation *op, const ebmt__op_args *args, ebm_error *err)
+{
+    const ebm_op_params params = ebmt__op_params_of(op, args);
+    ebm_error why = {0};
+    if (args->resume || ebm_op_params_check(op, &params, &why) == EBM_OK)
+        return EBM_OK;
+    return ebmt__op_blame(op, &why, err);
+}
+
 /* Without a server the models are here, and so is what becomes of chains. */
-static ebm_status check_here(const ebmt__op_args *args, ebm_op_kind kind, ebm_error *err)
+static ebm_status check_here(const ebm_operation *op, const ebmt__op_args *args, ebm_error *err)
 {
     if (!args->models)
         return ebm_error_set(err, EBM_ERR_ARG, "--models", "is required");
     if (!args->model)
         return ebm_error_set(err, EBM_ERR_ARG, "--model", "is required");
-    if (kind == EBM_OP_MCMC && !args->out)
+    if (op->kind == EBM_OP_MCMC && !args->out)
         return ebm_error_set(err, EBM_ERR_ARG, "--out", "is required");
-    return EBM_OK;
+    return check_params(op, args, err);
 }
 
 bool ebmt__op_args_parse(const ebmt__op_command *command, int argc, char **argv,
@@ -143,7 +169,7 @@ bool ebmt__op_args_parse(const ebmt__op_command *command, int argc, char **argv,
     if (!ebmt__cli_parse(&words, argc, argv, args, &parsed, code))
         return false;
     ebm_status st = args->server ? check_server(&words, command->kind, &parsed, &err)
-                                 : check_here(args, command->kind, &err);
+                                 : check_here(op, args, &err);
     if (st != EBM_OK) {
         *code = ebmt__cli_usage(op->name, &err);
         return false;

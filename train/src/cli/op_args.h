@@ -6,6 +6,8 @@
 #include "cli/cli.h"
 #include "ebm/params.h"
 
+#define EBMT__OP_FLAG_MAX 32 /* bytes of a flag, with its end */
+
 /* What was given. Which of the files a command takes is said by its flags. */
 typedef struct ebmt__op_args {
     const char *models, *model, *kernels, *out, *grid, *sheet, *animation, *images, *calibrate;
@@ -24,6 +26,18 @@ typedef struct ebmt__op_command {
     size_t n_files;
     int64_t max_n; /* for `n`, which a request may set to fewer; 0: as the table says */
 } ebmt__op_command;
+
+/* The flag of a row of an operation's table: "until.max_seconds" is --until-max-seconds. */
+void ebmt__op_flag(const char *name, char flag[EBMT__OP_FLAG_MAX]);
+
+/* Passes on an error of an operation's parameters, with the flag in place of the row's name.
+ * @err that of `why`, which is returned */
+EBM_MUST_CHECK ebm_status ebmt__op_blame(const ebm_operation *op, const ebm_error *why,
+                                         ebm_error *err);
+
+/* The parameters as a request may have them: a command may make more images than one, and their
+ * number decides none of them. */
+ebm_op_params ebmt__op_params_of(const ebm_operation *op, const ebmt__op_args *args);
 
 /* Parses the words; on false *code is the exit status. A seed that was not given is drawn. Without
  * --server, --models and --model are required. */

@@ -51,7 +51,7 @@ static ebm_status picture_of(const char *where, const char *file, json_t **out, 
     ebm_status st = ebm_file_read(NULL, file, PICTURE_MAX, &data, &size, &cause);
     *out = NULL;
     if (st != EBM_OK)
-        return ebm_error_set(err, st, where, "%.60s: %.180s", cause.where, cause.text);
+        return ebmt__cli_blame(where, file, &cause, err);
     char *text = ebm_alloc(BASE64_ENCODE_RAW_LENGTH(size) + 1, 1);
     if (text) {
         base64_encode_raw(text, size, data);
@@ -86,13 +86,15 @@ static json_t *number_of(const ebm_param *row, const ebm_op_params *p)
 static ebm_status put_row(json_t *body, const ebm_param *row, const ebm_op_params *p,
                           const ebm_op_params *defaults, ebm_error *err)
 {
+    char flag[EBMT__OP_FLAG_MAX];
     json_t *value = NULL;
     ebm_status st = EBM_OK;
     if (row->type == EBM_PARAM_IMAGE) {
         const char *file = *(const char *const *)((const char *)p + row->offset);
         if (!file)
             return EBM_OK;
-        st = picture_of(row->name, file, &value, err);
+        ebmt__op_flag(row->name, flag);
+        st = picture_of(flag, file, &value, err);
     } else if (row->type == EBM_PARAM_MODEL ||
                (row->type != EBM_PARAM_SEED &&
                 ebm_param_number(row, p) == ebm_param_number(row, defaults))) {

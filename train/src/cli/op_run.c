@@ -211,9 +211,10 @@ static void clear_bench(ebmt__bench *b)
 
 static ebm_status begin(ebmt__op_run *run, int32_t items, ebm_error *err)
 {
-    ebm_status st = ebm_call_resolve(&run->call, run->levels, err);
+    ebm_error why = {0};
+    ebm_status st = ebm_call_resolve(&run->call, run->levels, &why);
     if (st != EBM_OK)
-        return st;
+        return ebmt__op_blame(run->call.operation, &why, err);
     ebm_receipt_begin(&run->call, run->dim, &run->receipt);
     for (int32_t i = 0; i < run->n_models; i++)
         ebm_receipt_add_model(&run->receipt, ebm_model_describe(run->model[i]),
@@ -227,11 +228,8 @@ ebm_status ebmt__op_open(ebmt__op_run *run, ebm_op_kind kind, const ebmt__op_arg
                          int32_t items, ebm_error *err)
 {
     const ebm_operation *op = ebm_operation_of(kind);
-    const ebm_param *n = ebm_param_find(op->params, op->n_params, "n");
-    *run = (ebmt__op_run){.args = args, .call = {.operation = op, .params = args->params}};
-    /* a command may make more images than a request; their number decides no image */
-    if (n && run->call.params.n > (int64_t)n->max)
-        run->call.params.n = (int64_t)n->max;
+    *run = (ebmt__op_run){.args = args,
+                          .call = {.operation = op, .params = ebmt__op_params_of(op, args)}};
     if (pthread_mutex_init(&run->lock, NULL) != 0)
         return ebm_error_set(err, EBM_ERR_UNSUPPORTED, NULL, "no mutex");
     ebm_status st = open_models(run, err);

@@ -95,7 +95,27 @@ evaluate="eval --model models/demo --data data --held-out 8 --n 8 --kernels ref"
     refuses 65 "--image: file: not a PNG file" sample $here --image file --out made
     refuses 65 "--image: empty: not a regular file" sample $here --image empty --out made
 }
+refuses 66 "--image: none.png: no such file" sample --server http://127.0.0.1:1/ --image none.png --out made
 refuses 66 "--api-key-file: none: no such file" sample --server http://127.0.0.1:1/ --api-key-file none --out made
+
+# --- what does not go together is known before a model is opened, and named as on the command line ---
+while read -r text; do
+    # shellcheck disable=SC2086  # words
+    read -r words && refuses 64 "$text" $words --models none --model none --out made
+done <<END
+--image: is required
+inpaint
+--image: is required
+inpaint --mask made/000000.png
+--to-image: is needed beside the other one
+interpolate --from-image made/000000.png
+--image: is needed with init image
+mcmc --init image
+--warmup: must be less than steps
+mcmc --steps 4 --warmup 4
+--start-level: needs an image to start from
+sample --n 3000 --start-level 1
+END
 
 [ "$failed" -eq 0 ] && echo "test_cli_messages: ok"
 exit "$failed"

@@ -103,14 +103,14 @@ mask=docs/pictures/lower-half.png
     expect 65 "fit" inpaint $model $small --image out/sample.png --mask $mask --out x
     expect 64 "transparency" inpaint $model $small --image $picture --out x
     expect 65 "mask" inpaint $model $small --image $picture --mask out/sample.png --out x
-    expect 64 "image" inpaint $model $small --mask $mask --out x
-    expect 65 "n of at least 2" inpaint $model $small --image $picture --mask $mask --ensemble --out x
-    expect 64 "start_level" sample $model $small --start-level 2 --out x
+    expect 64 "--image: is required" inpaint $model $small --mask $mask --out x
+    expect 64 "--ensemble: needs n of at least 2" inpaint $model $small --image $picture --mask $mask --ensemble --out x
+    expect 64 "--start-level: needs" sample $model $small --start-level 2 --out x
     levels=$(sed -n 's/.*"count": \([0-9]*\).*/\1/p' models/fashion-mnist/model.json | head -n 1)
-    expect 65 "0..$((levels - 1))" sample $model $small --image $picture --start-level "$levels" --out x
-    expect 65 "warmup" mcmc $model --steps 10 --warmup 10 --out x
-    expect 65 "thin" mcmc $model --steps 10 --thin 11 --out x
-    expect 65 "thin" mcmc $model --steps 100000 --chains 64 --out x
+    expect 65 "--start-level: must be 0..$((levels - 1))" sample $model $small --image $picture --start-level "$levels" --out x
+    expect 64 "--warmup" mcmc $model --steps 10 --warmup 10 --out x
+    expect 64 "--thin" mcmc $model --steps 10 --thin 11 --out x
+    expect 64 "--thin" mcmc $model --steps 100000 --chains 64 --out x
     expect 64 "steps" mcmc $model --steps 100001 --out x
     expect 64 "chains" mcmc $model --chains 65 --out x
     expect 64 "model" sample --models models --model ../fashion-mnist $small --out x
