@@ -52,16 +52,21 @@ static ebm_status read_file(const verify_args *a, verification *v, ebm_error *er
     unsigned char *data = NULL;
     size_t size = 0;
     char *text = NULL;
-    ebm_status st = ebm_file_read(NULL, a->file, EBM_PNG_MAX_BYTES, &data, &size, err);
+    ebm_error why = {0};
+    ebm_status st = ebm_file_read(NULL, a->file, EBM_PNG_MAX_BYTES, &data, &size, &why);
     if (st == EBM_OK)
-        st = ebm_png_decode(data, size, &v->image, err);
+        st = ebm_png_decode(data, size, &v->image, &why);
     if (st == EBM_OK)
-        st = ebm_png_find_text(data, size, EBM_RECEIPT_KEY, &text, err);
+        st = ebm_png_find_text(data, size, EBM_RECEIPT_KEY, &text, &why);
+    if (st == EBM_ERR_NOT_FOUND && data) {
+        why = (ebm_error){0};
+        st = ebm_error_set(&why, EBM_ERR_FORMAT, NULL, "has no receipt to make it again from");
+    }
     if (st == EBM_OK)
-        st = ebm_receipt_parse(text, strlen(text), &v->receipt, err);
+        st = ebm_receipt_parse(text, strlen(text), &v->receipt, &why);
     ebm_free(text);
     ebm_free(data);
-    return st;
+    return st == EBM_OK ? st : ebmt__cli_blame(NULL, a->file, &why, err);
 }
 
 /* The arguments that the command of the receipt would have got. */

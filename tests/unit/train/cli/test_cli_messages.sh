@@ -34,7 +34,7 @@ expect 0 train --data data --out models/demo --ch 4 --ch-mult 1 --blocks 1 --lev
     --batch 4 --kernels ref --iterations 1
 here="--models models --model demo --kernels ref"
 # shellcheck disable=SC2086  # words
-expect 0 sample $here --n 1 --seed 1 --out made
+expect 0 sample $here --n 1 --seed 1 --out made --sheet made/sheet.png
 cp -r models/demo models/lacking
 rm models/lacking/model.safetensors
 cp -r models/demo models/braces
@@ -116,6 +116,11 @@ mcmc --steps 4 --warmup 4
 --start-level: needs an image to start from
 sample --n 3000 --start-level 1
 END
+
+# --- receipts ---
+refuses 65 "made/sheet.png: has no receipt to make it again from" verify --models models made/sheet.png
+refuses 65 "file: not a PNG file" verify --models models file
+refuses 66 "none.png: no such file" verify --models models none.png
 
 [ "$failed" -eq 0 ] && echo "test_cli_messages: ok"
 exit "$failed"

@@ -82,16 +82,16 @@ mask=docs/pictures/lower-half.png
     expect 0 diagnostics mcmc $model --chains 1 --level 1 --seed 4 --steps 4 --kernels ref --out part --checkpoint part.ebm
     expect 0 '"verified":true' verify --models models --kernels ref part/chain000000.png
     expect 0 "class ref go on under blas" mcmc $model --resume part.ebm --steps 6 --kernels blas --out part --checkpoint part.ebm
-    expect 66 "no text" verify --models models part/chain000000.png
+    expect 65 "part/chain000000.png: has no receipt" verify --models models part/chain000000.png
     expect 0 "class several go on under ref" mcmc $model --resume part.ebm --steps 8 --kernels ref --out part
-    expect 66 "no text" verify --models models part/chain000000.png
+    expect 65 "part/chain000000.png: has no receipt" verify --models models part/chain000000.png
 
     # --- receipts ---
     expect 0 '"verified":true' verify --models models out/pictures/000001.png --image out/way/000000.png --to-image out/way/000001.png
     expect 0 '"verified":true' verify --models models out/way/000001.png
     expect 64 "image" verify --models models out/edit/000000.png
     expect 65 "not the one" verify --models models out/edit/000000.png --image out/way/000001.png
-    expect 66 "no text" verify --models models $mask
+    expect 65 "has no receipt" verify --models models $mask
     expect 65 "" verify --models models "$top/README.md"
 
     # --- threads change nothing ---
