@@ -91,7 +91,9 @@ bool ebmt__cli_parse(const ebmt_command *command, int argc, char **argv, void *v
     ebm_error err = {0};
     if (ebmt__options_parse(command, argc, argv, values, parsed, &err) != EBM_OK) {
         ebmt__options_clear(parsed);
-        *code = ebmt__cli_usage(command->name, &err);
+        /* a file of flags that is missing or damaged is no mistake in a flag */
+        const bool flag = err.status == EBM_ERR_ARG || err.status == EBM_ERR_RANGE;
+        *code = flag ? ebmt__cli_usage(command->name, &err) : ebmt__cli_fail(command->name, &err);
         return false;
     }
     if (parsed->help) {

@@ -122,5 +122,10 @@ refuses 65 "made/sheet.png: has no receipt to make it again from" verify --model
 refuses 65 "file: not a PNG file" verify --models models file
 refuses 66 "none.png: no such file" verify --models models none.png
 
+# --- a file of flags ---
+refuses 66 "none: no such file" train --out new --config none
+refuses 65 "empty: not a regular file" train --out new --config empty
+refuses 65 "file: line 1: '[' or '{' expected near 'words'" train --out new --config file
+
 [ "$failed" -eq 0 ] && echo "test_cli_messages: ok"
 exit "$failed"
