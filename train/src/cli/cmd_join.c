@@ -116,8 +116,9 @@ static ebm_status set_ranges(join *j, ebm_error *err)
 {
     const ebmt_int_list *from = &j->args->from;
     if (from->n != j->n_parts - 1)
-        return ebm_error_set(err, EBM_ERR_ARG, "--from", "must be %d levels, for %d parts",
-                             (int)j->n_parts - 1, (int)j->n_parts);
+        return ebm_error_set(err, EBM_ERR_ARG, "--from",
+                             "%d parts need %d, one for each part but the first", (int)j->n_parts,
+                             (int)j->n_parts - 1);
     for (int32_t i = 0; i < from->n; i++) {
         if (from->item[i] <= j->part[i].from)
             return ebm_error_set(err, EBM_ERR_ARG, "--from", "must ascend");

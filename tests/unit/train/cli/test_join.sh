@@ -92,8 +92,8 @@ done
 eight="$work/all,$work/all,$work/all,$work/all,$work/all,$work/all,$work/all,$work/all"
 refused 64 "--parts: must be 2 to 8 directories" --parts "$eight,$work/all" --from 1,2,3,4,5,6,7,8
 refused 65 "--from: there are levels 0..3" --parts "$eight" --from 1,2,3,4,5,6,7
-refused 64 "--from: must be 1 levels, for 2 parts" --parts "$work/low,$work/high" --from 2,3
-refused 64 "--from: must be 2 levels, for 3 parts" --parts "$work/low,$work/all,$work/high" --from 2
+refused 64 "--from: 2 parts need 1, one for each part but the first" --parts "$work/low,$work/high" --from 2,3
+refused 64 "--from: 3 parts need 2, one for each part but the first" --parts "$work/low,$work/all,$work/high" --from 2
 refused 64 "--from: must ascend" --parts "$work/low,$work/all,$work/high" --from 2,2
 refused 64 "--from: must ascend" --parts "$work/low,$work/all,$work/high" --from 2,1
 refused 64 "--title" --parts "$work/low,$work/high" --from 2 --title "two
