@@ -58,6 +58,8 @@ static ebm_status read_file(const verify_args *a, verification *v, ebm_error *er
         st = ebm_png_decode(data, size, &v->image, &why);
     if (st == EBM_OK)
         st = ebm_png_find_text(data, size, EBM_RECEIPT_KEY, &text, &why);
+    if (data)
+        why.where[0] = '\0'; /* "png" is of no use beside the file's name */
     if (st == EBM_ERR_NOT_FOUND && data) {
         why = (ebm_error){0};
         st = ebm_error_set(&why, EBM_ERR_FORMAT, NULL, "has no receipt to make it again from");
