@@ -22,7 +22,8 @@ static const ebmt_option rows[] = {
     {"--checkpoint", EBMT_OPT_STRING, AT(checkpoint), 0, 0, NULL, "FILE",
      "keep the chains where they stop", false},
     {"--resume", EBMT_OPT_STRING, AT(resume), 0, 0, NULL, "FILE",
-     "go on with kept chains, up to --steps; other parameters are those of the file", false},
+     "go on with kept chains, up to --steps in all; what is not --keep or --until is the file's",
+     false},
 };
 
 /* --- starts -------------------------------------------------------------------------------- */
@@ -110,26 +111,59 @@ static ebm_status write_checkpoint(const ebmt__mcmc *m, const char *file, ebm_er
     return st;
 }
 
-/* The file's parameters, with the steps, rules and warm-up of the call: fewer steps than are done
- * cannot be had, and a warm-up that is over cannot change. */
-static ebm_status take_params(const ebm_chain_set *set, ebm_op_params *p, ebm_error *err)
+/* What the file has decided cannot change: a flag that says it otherwise would be idle. */
+static ebm_status check_idle(const ebmt__op_args *a, const ebm_op_params *taken, ebm_error *err)
 {
-    const ebm_op_params wanted = *p;
-    *p = set->run.params;
-    p->steps = wanted.steps;
-    p->keep = wanted.keep;
-    p->until_ess = wanted.until_ess;
-    p->until_rhat = wanted.until_rhat;
-    p->until_max_seconds = wanted.until_max_seconds;
+    const ebm_operation *op = ebm_operation_of(EBM_OP_MCMC);
+    for (size_t i = 0; i < op->n_params; i++) {
+        const ebm_param *row = &op->params[i];
+        char flag[EBMT__OP_FLAG_MAX];
+        const bool same = row->type != EBM_PARAM_IMAGE &&
+                          ebm_param_number(row, &a->params) == ebm_param_number(row, taken);
+        ebmt__op_flag(row->name, flag);
+        if (a->given[i] && !same)
+            return ebm_error_set(err, EBM_ERR_ARG, flag,
+                                 "differs from what the chains of --resume have: leave it out");
+    }
+    return EBM_OK;
+}
+
+/* Fewer steps than are done cannot be had, and a warm-up has to end. Traces tell what is done. */
+static ebm_status check_steps(const ebm_chain_set *set, const ebm_op_params *p, ebm_error *err)
+{
+    int64_t done = 0;
+    for (int32_t k = 0; k < set->n; k++) {
+        const int64_t own = (int64_t)set->chain[k].rows * set->run.params.thin;
+        done = own > done ? own : done;
+    }
+    const int64_t least = done > p->warmup ? done : p->warmup + 1;
     if (p->ladder && p->steps != set->run.params.steps)
         return ebm_error_set(err, EBM_ERR_ARG, "--steps",
-                             "chains down the ladder cannot be extended");
-    return p->steps >= set->run.params.steps || set->run.params.until_ess > 0 ||
-                   set->run.params.until_rhat > 0 || set->run.params.until_max_seconds > 0
-               ? EBM_OK
-               : ebm_error_set(err, EBM_ERR_RANGE, "--steps",
-                               "must be at least the %lld of the file",
-                               (long long)set->run.params.steps);
+                             "chains down the ladder cannot be extended: leave it at %lld",
+                             (long long)set->run.params.steps);
+    if (!p->ladder && p->steps < least)
+        return ebm_error_set(err, EBM_ERR_ARG, "--steps",
+                             "must be at least %lld: the chains of --resume have done %lld "
+                             "steps, their warm-up is %lld",
+                             (long long)least, (long long)done, (long long)p->warmup);
+    return EBM_OK;
+}
+
+/* The file's parameters, with the steps, snapshots and rules of the call. */
+static ebm_status take_params(const ebm_chain_set *set, ebmt__op_args *args, ebm_error *err)
+{
+    const ebm_op_params *wanted = &args->params;
+    ebm_op_params p = set->run.params;
+    p.steps = wanted->steps;
+    p.keep = wanted->keep;
+    p.until_ess = wanted->until_ess;
+    p.until_rhat = wanted->until_rhat;
+    p.until_max_seconds = wanted->until_max_seconds;
+    ebm_status st = check_idle(args, &p, err);
+    if (st == EBM_OK)
+        st = check_steps(set, &p, err);
+    args->params = p;
+    return st;
 }
 
 static ebm_status restore_chain(ebmt__mcmc *m, const ebm_chain_set *set, int32_t k,
@@ -144,7 +178,7 @@ static ebm_status restore_chain(ebmt__mcmc *m, const ebm_chain_set *set, int32_t
     ebm_status st = ebm_mcmc_decode(set->chain[k].checkpoint, set->chain[k].checkpoint_bytes, &room,
                                     &m->chain[k], &plan, err);
     if (st == EBM_OK && m->chain[k].total > m->total)
-        st = ebm_error_set(err, EBM_ERR_RANGE, "--steps", "chain %d has already done %lld", k,
+        st = ebm_error_set(err, EBM_ERR_ARG, "--steps", "must be at least %lld: so many are done",
                            (long long)m->chain[k].total);
     return st == EBM_OK ? ebm_chain_set_trace(set, k, &m->trace[k], err) : st;
 }
@@ -347,7 +381,7 @@ static ebm_status resume(ebmt__mcmc *m, ebmt__op_args *args, ebm_error *err)
     if (st != EBM_OK)
         st = ebmt__cli_blame("--resume", args->resume, &inner, err);
     if (st == EBM_OK)
-        st = take_params(set, &args->params, err);
+        st = take_params(set, args, err);
     if (st == EBM_OK && args->params.init == EBM_INIT_IMAGE)
         args->params.init = EBM_INIT_NOISE; /* until restore() */
     if (st == EBM_OK)

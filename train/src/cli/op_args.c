@@ -175,6 +175,7 @@ bool ebmt__op_args_parse(const ebmt__op_command *command, int argc, char **argv,
         return false;
     }
     args->part_given = ebmt__option_given(&words, &parsed, "--part");
+    memcpy(args->given, parsed.seen + t.n - op->n_params, op->n_params * sizeof *args->given);
     if (draw_seeds(op, &args->params, &err) == EBM_OK)
         return true;
     *code = ebmt__cli_fail(op->name, &err);

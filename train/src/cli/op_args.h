@@ -16,6 +16,7 @@ typedef struct ebmt__op_args {
     int32_t threads, delay_ms;
     int32_t part; /* CHOICE: ebmt_split */
     bool part_given;
+    bool given[EBMT_OPTIONS_MAX]; /* row i of the operation's table was given */
     int64_t limit;
     ebm_op_params params;
 } ebmt__op_args;

@@ -98,6 +98,27 @@ evaluate="eval --model models/demo --data data --held-out 8 --n 8 --kernels ref"
 refuses 66 "--image: none.png: no such file" sample --server http://127.0.0.1:1/ --image none.png --out made
 refuses 66 "--api-key-file: none: no such file" sample --server http://127.0.0.1:1/ --api-key-file none --out made
 
+# --- chains that go on: steps beyond those that are done, and nothing that their file has decided ---
+# shellcheck disable=SC2086  # words
+{
+    expect 0 mcmc $here --chains 2 --steps 40 --warmup 30 --until-max-seconds 1000 --seed 4 --out made --checkpoint kept
+    for steps in 30 39; do
+        refuses 64 "--steps: must be at least 40: the chains of --resume have done 40 steps, their warm-up is 30" \
+            mcmc $here --resume kept --steps $steps --out made
+    done
+    while read -r flag value; do
+        refuses 64 "$flag: differs from what the chains of --resume have: leave it out" \
+            mcmc $here --resume kept --steps 41 --out made "$flag" "$value"
+    done <<END
+--seed 5
+--chains 4
+--warmup 31
+--sampler mala
+--image made/000000.png
+END
+    expect 0 mcmc $here --resume kept --steps 41 --seed 4 --chains 2 --warmup 30 --sampler langevin --out made
+}
+
 # --- what does not go together is known before a model is opened, and named as on the command line ---
 while read -r text; do
     # shellcheck disable=SC2086  # words
