@@ -42,6 +42,8 @@ static ebm_status build(const tiny_model *what, ebm_model **out, ebm_error *err)
         config.width = config.height = what->side;
     if (what->channels > 0)
         config.channels = what->channels;
+    if (what->blocks > 0)
+        config.num_res_blocks = what->blocks;
     schedule.count = what->levels;
     schedule.steps = what->steps;
     st = ebm_kernels_select("ref", &kernels, err);

@@ -14,6 +14,7 @@ typedef struct tiny_model {
     int32_t levels, steps;
     int32_t side;     /* of the square, in pixels; 0: 8 */
     int32_t channels; /* of a pixel; 0: gray */
+    int32_t blocks;   /* at each resolution; 0: 1 */
     uint64_t seed;
     bool denoise;      /* drawing ends with a denoising step */
     double step_scale; /* factor on the squared Langevin step; a huge one makes chains diverge */

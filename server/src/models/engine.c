@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "ebm/memory.h"
+#include "ebm/session.h"
 #include "ebmm/models.h"
 
 #define PATH_SIZE 4096
@@ -152,6 +153,19 @@ static ebm_status check_id(ebm_model *m, const char *id, ebm_error *err)
                          ebm_model_describe(m)->id);
 }
 
+/* A file of a megabyte may hold a network whose maps fill the memory of every worker. */
+static ebm_status check_session(const ebm_model *m, const char *id, ebm_error *err)
+{
+    const size_t bytes = ebm_session_bytes(m, NULL);
+
+    if (bytes == 0)
+        return ebm_error_set(err, EBM_ERR_NOMEM, id, "no memory to plan a session");
+    if (bytes <= EBMD_SESSION_MAX)
+        return EBM_OK;
+    return ebm_error_set(err, EBM_ERR_LIMIT, id, "takes %zu MiB in each worker, at most %zu MiB",
+                         bytes >> 20, EBMD_SESSION_MAX >> 20);
+}
+
 ebm_status ebmd_engine_read(const char *dir, const char *id, const ebm_kernels *kernels,
                             ebmd_loaded *out, ebm_error *err)
 {
@@ -174,6 +188,8 @@ ebm_status ebmd_engine_read(const char *dir, const char *id, const ebm_kernels *
     ebm_model_seal(m); /* nobody here trains or saves it */
     out->model = m;
     st = check_id(m, id, err);
+    if (st == EBM_OK)
+        st = check_session(m, id, err);
     if (st == EBM_OK)
         st = read_standard(out, path, id, err);
     if (st != EBM_OK)

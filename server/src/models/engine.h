@@ -12,7 +12,8 @@
 #include "ebm/calibration.h"
 #include "ebm/model.h"
 
-#define EBMD_MODELS_MAX 64
+#define EBMD_MODELS_MAX  64
+#define EBMD_SESSION_MAX ((size_t)1 << 30) /* bytes that a model may take in each worker */
 
 typedef struct ebmd_engine ebmd_engine;
 
@@ -49,8 +50,8 @@ bool ebmd_engine_stamp(const char *dir, const char *id, ebmd_stamp *out);
 void ebmd_loaded_clear(ebmd_loaded *one); /* zeroed allowed */
 /* Reads the model in dir/id with its calibration; its manifest must give that id.
  * @own ebmd_loaded_clear()
- * @err NOT_FOUND: no such model; else what ebmm_model_open() says, but FORMAT for a file that is
- *      missing; err->where begins with the model's directory */
+ * @err NOT_FOUND: no such model; LIMIT: over EBMD_SESSION_MAX; else what ebmm_model_open() says,
+ * but FORMAT for a file that is missing; err->where begins with the model's directory */
 EBM_MUST_CHECK ebm_status ebmd_engine_read(const char *dir, const char *id,
                                            const ebm_kernels *kernels, ebmd_loaded *out,
                                            ebm_error *err);

@@ -135,6 +135,26 @@ static void cut_weights(const char *id, long size)
     assert_int_equal(truncate(path, size), 0);
 }
 
+/* A few small weights may ask for gigabytes in every worker. */
+static void a_large_network(void **state)
+{
+    const tiny_model what = {.id = "l",
+                             .levels = 2,
+                             .steps = 2,
+                             .side = 1024,
+                             .blocks = 8,
+                             .seed = 1,
+                             .step_scale = 1.0};
+    ebm_error err = {0};
+
+    (void)state;
+    assert_true(tiny_model_write(dir, &what));
+    assert_int_equal(ebmd_catalog_load(catalog, "l", &err), EBM_ERR_LIMIT);
+    assert_string_equal(err.where, "l");
+    assert_non_null(strstr(err.text, "1024 MiB"));
+    expect_ids("m ");
+}
+
 static void bad_directories(void **state)
 {
     static const struct {
@@ -281,6 +301,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_old_one, setup, teardown),
         cmocka_unit_test_setup_teardown(a_set_that_was_taken, setup, teardown),
         cmocka_unit_test_setup_teardown(bad_directories, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_large_network, setup, teardown),
         cmocka_unit_test_setup_teardown(refresh, setup, teardown),
         cmocka_unit_test_setup_teardown(without_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(full, setup, teardown),
