@@ -47,6 +47,10 @@ EBM_API void ebm_forward_path(const ebm_levels *levels, const ebm_noise *noise, 
 EBM_API void ebm_forward_state(const ebm_levels *levels, const ebm_noise *noise, size_t dim,
                                const float *image, int32_t level, float *x);
 
+/* The same from the path's state at level 0, in place. @shape x [dim] */
+EBM_API void ebm_forward_on(const ebm_levels *levels, const ebm_noise *noise, size_t dim,
+                            int32_t level, float *x);
+
 /* One step of the forward process: x_{level-1} to x_level, with the noise of `draw`.
  * @shape from, to [dim]; they may be the same @range level 1..T */
 EBM_API void ebm_forward_step(const ebm_levels *levels, const ebm_noise *noise, ebm_draw draw,

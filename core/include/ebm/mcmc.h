@@ -93,6 +93,12 @@ EBM_API void ebm_mcmc_start_noise(ebm_mcmc *chain, const ebm_mcmc_setup *setup, 
 EBM_API void ebm_mcmc_start_image(ebm_mcmc *chain, const ebm_mcmc_setup *setup, const float *image,
                                   int32_t level);
 
+/* The same from a sample of the model. Without a denoising step at the end of sampling it has the
+ * noise of level 0 already, and is the path's first state. @shape sample [dim] @range level 0..T-1
+ */
+EBM_API void ebm_mcmc_start_sample(ebm_mcmc *chain, const ebm_mcmc_setup *setup,
+                                   const float *sample, int32_t level);
+
 /* Starts between two images: a is noised with the first noise, b with the second, the two states
  * are interpolated spherically by noise.lambda; lambda = 0 equals ebm_mcmc_start_image(a).
  * @shape a, b [dim] */

@@ -186,8 +186,10 @@ ebm_status ebm_call_start(const ebm_call *op, const ebm_mcmc_setup *setup, int32
         ebm_mcmc_start_noise(chain, setup, level);
     } else if (kind_of(op) == EBM_OP_INTERPOLATE && op->image) {
         ebm_mcmc_start_between(chain, setup, op->image, op->image_b, level);
-    } else if (from || op->image) {
-        ebm_mcmc_start_image(chain, setup, from ? from : op->image, level);
+    } else if (from) {
+        ebm_mcmc_start_sample(chain, setup, from, level);
+    } else if (op->image) {
+        ebm_mcmc_start_image(chain, setup, op->image, level);
     } else {
         ebm_mcmc_start_noise(chain, setup, level);
     }

@@ -93,6 +93,12 @@ void ebm_forward_state(const ebm_levels *levels, const ebm_noise *noise, size_t 
                        const float *image, int32_t level, float *x)
 {
     first_state(levels, noise, dim, image, x);
+    ebm_forward_on(levels, noise, dim, level, x);
+}
+
+void ebm_forward_on(const ebm_levels *levels, const ebm_noise *noise, size_t dim, int32_t level,
+                    float *x)
+{
     for (int32_t i = 1; i <= level; i++) {
         const ebm_draw draw = {.purpose = EBM_PURPOSE_FORWARD, .level = i};
         ebm_forward_step(levels, noise, draw, dim, x, x);

@@ -96,6 +96,19 @@ void ebm_mcmc_start_image(ebm_mcmc *chain, const ebm_mcmc_setup *setup, const fl
     start_from_state(chain, setup, level);
 }
 
+void ebm_mcmc_start_sample(ebm_mcmc *chain, const ebm_mcmc_setup *setup, const float *sample,
+                           int32_t level)
+{
+    const size_t dim = setup->density->dim;
+    if (setup->levels->denoise) {
+        ebm_mcmc_start_image(chain, setup, sample, level);
+        return;
+    }
+    memmove(chain->y, sample, dim * sizeof *sample);
+    ebm_forward_on(setup->levels, &chain->noise, dim, level, chain->y);
+    start_from_state(chain, setup, level);
+}
+
 void ebm_mcmc_start_between(ebm_mcmc *chain, const ebm_mcmc_setup *setup, const float *a,
                             const float *b, int32_t level)
 {

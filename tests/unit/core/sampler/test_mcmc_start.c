@@ -287,6 +287,35 @@ static void test_starts_from_images(void **state)
     }
 }
 
+/* A sample that was not denoised is the state at level 0 itself: noised once more, it would begin
+ * far from its density. One that was is an image. */
+static void test_starts_from_samples(void **state)
+{
+    float sample[8], want[8];
+    (void)state;
+    for (int i = 0; i < 8; i++)
+        sample[i] = 0.1f * (float)i;
+    for (int32_t t = 0; t < 6; t++) {
+        bench b;
+        init_bench(&b, EBM_SAMPLER_LANGEVIN, 8);
+        b.plan.ladder = false;
+        memcpy(want, sample, sizeof want);
+        for (int32_t i = 1; i <= t; i++) {
+            const ebm_draw draw = {.purpose = EBM_PURPOSE_FORWARD, .level = i};
+            ebm_forward_step(&b.levels, &b.chain.noise, draw, 8, want, want);
+        }
+        ebm_mcmc_start_sample(&b.chain, &b.setup, sample, t);
+        for (int i = 0; i < 8; i++)
+            assert_true(b.y[i] == want[i] * (float)b.levels.scale[t]);
+        b.levels.denoise = true;
+        ebm_forward_state(&b.levels, &b.chain.noise, 8, sample, t, want);
+        ebm_mcmc_start_sample(&b.chain, &b.setup, sample, t);
+        for (int i = 0; i < 8; i++)
+            assert_true(b.y[i] == want[i] * (float)b.levels.scale[t]);
+        ebm_levels_clear(&b.levels);
+    }
+}
+
 /* Half way between two images: the noise part keeps its size, as on a sphere, where a straight
  * line would shrink it by sqrt(2). The images are zero, the noises independent. */
 static void test_between_images_keeps_the_noise_level(void **state)
@@ -319,6 +348,7 @@ int main(void)
         cmocka_unit_test(test_interpolation_ends),
         cmocka_unit_test(test_interpolated_chains_have_the_same_law),
         cmocka_unit_test(test_starts_from_images),
+        cmocka_unit_test(test_starts_from_samples),
         cmocka_unit_test(test_between_images_keeps_the_noise_level),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
