@@ -22,7 +22,7 @@ EBM_API EBM_MUST_CHECK ebm_status ebm_file_read(const char *dir, const char *nam
 
 /* Writes a file so that a reader, a crash or a power cut sees the old content or the new one:
  * temporary file beside it (O_EXCL), write, fsync, rename, fsync of the directory.
- * @err IO; the old file is then untouched and the temporary one gone */
+ * @err IO; the old file or the new one is then there, whole, and the temporary one gone */
 EBM_API EBM_MUST_CHECK ebm_status ebm_file_write(const char *path, const void *data, size_t size,
                                                  ebm_error *err);
 
