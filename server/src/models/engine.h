@@ -13,7 +13,7 @@
 #include "ebm/model.h"
 
 #define EBMD_MODELS_MAX  64
-#define EBMD_SESSION_MAX ((size_t)1 << 30) /* bytes that a model may take in each worker */
+#define EBMD_SESSION_MAX ((size_t)4 << 30) /* bytes that a model may take in each worker */
 
 typedef struct ebmd_engine ebmd_engine;
 

@@ -142,7 +142,7 @@ static void a_large_network(void **state)
                              .levels = 2,
                              .steps = 2,
                              .side = 1024,
-                             .blocks = 8,
+                             .blocks = 64,
                              .seed = 1,
                              .step_scale = 1.0};
     ebm_error err = {0};
@@ -151,7 +151,7 @@ static void a_large_network(void **state)
     assert_true(tiny_model_write(dir, &what));
     assert_int_equal(ebmd_catalog_load(catalog, "l", &err), EBM_ERR_LIMIT);
     assert_string_equal(err.where, "l");
-    assert_non_null(strstr(err.text, "1024 MiB"));
+    assert_non_null(strstr(err.text, "4096 MiB"));
     expect_ids("m ");
 }
 

@@ -265,8 +265,8 @@ static void test_options(void **state)
     o.image_size = 1025;
     assert_int_equal(ebmt_dataset_open(&o, &data, NULL), EBM_ERR_RANGE);
     o.image_size = 32;
-    o.channels = 2;
-    assert_int_equal(ebmt_dataset_open(&o, &data, NULL), EBM_ERR_RANGE);
+    o.channels = 2; /* pictures are gray or colour */
+    assert_int_equal(ebmt_dataset_open(&o, &data, NULL), EBM_ERR_SHAPE);
     o.channels = 0;
     assert_int_equal(ebmt_dataset_open(&o, &data, NULL), EBM_OK);
     assert_int_equal(data.channels, 3);
