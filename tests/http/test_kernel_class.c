@@ -27,17 +27,12 @@
     "{\"model\":\"a-tiny\",\"chains\":2,\"seed\":3,\"thin\":20,\"level\":1,\"sampler\":\"mala\","  \
     "\"steps\":%d}"
 
-#define LONG(steps, priority)                                                                      \
-    "{\"model\":\"a-tiny\",\"chains\":2,\"seed\":3,\"thin\":100,\"level\":1,\"steps\":" #steps     \
-    ",\"priority\":" #priority "}"
-
 static daemon_process d;
 
 /* Both sets are in every build, and their classes differ on every machine. */
 static bool start(const char *kernels)
 {
-    const char *const more[] = {"--workers", "2",         "--slots", "1", "--store",
-                                d.store,     "--kernels", kernels,   NULL};
+    const char *const more[] = {"--workers", "2", "--store", d.store, "--kernels", kernels, NULL};
 
     return daemon_start(&d, more);
 }
@@ -256,34 +251,12 @@ static void gone_on_with(void **state)
     json_decref(first);
 }
 
-/* A job that could begin again, and is stopped before it does, keeps the chains that it has. */
-static void stopped_while_it_waited(void **state)
-{
-    char id[64], other[64];
-    json_t *job;
-
-    (void)state;
-    restart("ref");
-    job_begin(d.port, "/mcmc", LONG(99000, 5), id);
-    wait_until(id, "fraction", 0.01);
-    job_begin(d.port, "/mcmc", LONG(90000, 9), other); /* takes the only place */
-    job_wait(d.port, other, "running");
-    restart("blas");
-    assert_int_equal(job_cancel(d.port, id), 202);
-    job = job_end(d.port, id);
-    assert_string_equal(json_string_value(json_object_get(job, "status")), "canceled");
-    assert_several(job);
-    assert_int_equal(job_cancel(d.port, other), 202);
-    json_decref(job_end(d.port, other));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(going_on),
         cmocka_unit_test(begun_again),
         cmocka_unit_test(gone_on_with),
-        cmocka_unit_test(stopped_while_it_waited),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

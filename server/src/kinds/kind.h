@@ -177,8 +177,6 @@ struct ebmd_kind {
      * plan's, there are several from here on. NULL: states of another class are of no use, and all
      * parts start again from their beginning. */
     void (*add_class)(const ebmd_plan *plan, const char *kernel_class);
-    bool restarts; /* with add_class(): parts of another class start again all the same, unless
-                      their job is over and only keeps what they had come to */
 };
 
 /* Gradient evaluations that a job of this plan has ahead of it when it begins. */

@@ -24,6 +24,13 @@ static ebma_op_request request_of(const ebma_chains_request *chains)
     return r;
 }
 
+static void chains_add_class(const ebmd_plan *plan, const char *kernel_class)
+{
+    ebmd_op *op = plan->request;
+
+    ebm_receipt_add_class(&op->receipt, kernel_class);
+}
+
 ebm_status ebmd_chains_plan(const ebmd_engine *engine, const ebma_chains_request *chains,
                             ebm_arena *arena, ebmd_plan *plan, ebma_problem *problem)
 {
@@ -37,7 +44,7 @@ ebm_status ebmd_chains_plan(const ebmd_engine *engine, const ebma_chains_request
     op->forked = chains->forked;
     op->receipt.params.init = chains->run.params.init;
     op->receipt.inputs = chains->run.inputs;
-    ebmd_mcmc_add_class(plan, chains->run.kernel_class);
+    chains_add_class(plan, chains->run.kernel_class);
     op->request.params.init = chains->run.params.init;
     return ebmd_mcmc_measure(arena, plan, problem);
 }
@@ -158,5 +165,5 @@ const ebmd_kind ebmd_kind_chains = {
     .diagnose = ebmd_chain_diagnose,
     .checkpoint = chains_checkpoint,
     .restore = chains_restore,
-    .add_class = ebmd_mcmc_add_class,
+    .add_class = chains_add_class,
 };

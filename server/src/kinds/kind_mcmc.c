@@ -505,13 +505,6 @@ static ebm_status mcmc_restore(const ebmd_plan *plan, int32_t part, const void *
     return ebmd_chain_state_ok(&l, state) ? EBM_OK : EBM_ERR_FORMAT;
 }
 
-void ebmd_mcmc_add_class(const ebmd_plan *plan, const char *kernel_class)
-{
-    ebmd_op *op = plan->request;
-
-    ebm_receipt_add_class(&op->receipt, kernel_class);
-}
-
 const ebmd_kind ebmd_kind_mcmc = {
     .name = "mcmc",
     .operation = EBM_OP_MCMC,
@@ -530,6 +523,4 @@ const ebmd_kind ebmd_kind_mcmc = {
     .diagnose = ebmd_chain_diagnose,
     .checkpoint = mcmc_checkpoint,
     .restore = mcmc_restore,
-    .add_class = ebmd_mcmc_add_class,
-    .restarts = true,
 };

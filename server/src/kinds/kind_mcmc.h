@@ -11,8 +11,7 @@ EBM_MUST_CHECK ebm_status ebmd_mcmc_measure(ebm_arena *arena, ebmd_plan *plan,
 ebmd_chain_layout ebmd_mcmc_layout(const ebmd_plan *plan, int32_t part);
 /* Which output of the part that chain `chain` of the job is in holds what is kept of it. */
 int32_t ebmd_mcmc_kept(const ebmd_plan *plan, int32_t chain);
-/* add_class() and document() of chains. */
-void ebmd_mcmc_add_class(const ebmd_plan *plan, const char *kernel_class);
+/* document() of chains. */
 EBM_MUST_CHECK ebm_status ebmd_mcmc_document(const ebmd_plan *plan, const ebmd_facts *facts,
                                              char **json, size_t *size, ebm_error *err);
 

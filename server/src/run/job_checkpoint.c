@@ -139,25 +139,17 @@ static bool counts_ok(const head *h)
            h->quanta <= COUNT_MAX && isfinite(h->side_sum) && h->side_sum >= 0.0;
 }
 
-/* What kernels of another class have done is of use to kinds that say so, and to some of them only
- * where nothing else will be done; with the others, not even what is DONE: all results of a job are
- * of the class that it names. */
-static bool takes_classes(const ebmd_run *run)
-{
-    const ebmd_kind *kind = run->plan.kind;
-
-    return kind->add_class && (run->ends || !kind->restarts);
-}
-
 /* A head of this very job: all but what it counts is known beforehand. Checkpoints of before name
- * the weights alone, and are taken as they are. */
+ * the weights alone, and are taken as they are. What kernels of another class have done is of use
+ * to kinds that say so; with the others, not even of what is DONE: all results of a job are of the
+ * class that it names. */
 static bool head_fits(const head *h, const ebmd_run *run)
 {
     head same = head_of(run);
 
     if (memcmp(h->model, run->plan.digest, sizeof(h->model)) == 0)
         memcpy(same.model, h->model, sizeof(same.model));
-    if (takes_classes(run) && h->kernels[sizeof(h->kernels) - 1] == '\0')
+    if (run->plan.kind->add_class && h->kernels[sizeof(h->kernels) - 1] == '\0')
         memcpy(same.kernels, h->kernels, sizeof(same.kernels));
     same.grad_evals = h->grad_evals;
     same.quanta = h->quanta;

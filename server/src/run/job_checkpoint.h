@@ -13,8 +13,7 @@ EBM_MUST_CHECK ebm_status ebmd_job_checkpoint_pack(ebmd_run *run, unsigned char 
  * results of DONE parts have no payload yet. After an error the run may be partly filled:
  * ebmd_job_checkpoint_forget().
  * @err FORMAT: not a checkpoint of this job on this model and this kind of machine, or of kernels
- *      of another class, of which the kind cannot tell, or would rather not (add_class(),
- * restarts); NOMEM */
+ *      of another class, of which the kind cannot tell (add_class()); NOMEM */
 EBM_MUST_CHECK ebm_status ebmd_job_checkpoint_unpack(const void *bytes, size_t size, ebmd_run *run,
                                                      ebm_error *err);
 /* Puts all parts back to NEW. */

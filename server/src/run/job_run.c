@@ -139,7 +139,6 @@ ebm_status ebmd_run_create(const ebmd_run_env *env, const ebmd_lease *lease, ebm
         ebmd_run_stop(run);
     run->save_after_ms = lease->attempts > 1 ? 0.0 : EBMD_SAVE_MS;
     run->started_at = ebmd_clock_ms();
-    run->ends = lease->cancel_requested || run->started_at >= (double)lease->deadline_mono;
     st = parse(env, run, err);
     if (st == EBM_OK)
         st = make_parts(run, err);

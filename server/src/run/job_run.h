@@ -64,7 +64,6 @@ struct ebmd_run {
     ebmd_diagnosis told;  /* the same, once the scheduler has passed it on */
     ebma_problem_code error;
     atomic_bool stop; /* somebody asked to cancel */
-    bool ends;        /* it was canceled or late before it was taken up: nothing goes on */
     double asked_at;  /* when; written before stop is set */
 
     /* the scheduler's */
