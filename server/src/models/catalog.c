@@ -144,7 +144,9 @@ static ebm_status load(ebmd_catalog *c, const char *id, ebm_error *err)
     ebm_status st = ebmd_engine_read(c->dir, id, c->kernels, &one, err);
 
     if (st == EBM_ERR_NOT_FOUND && ebmd_engine_find(c->now, id, &i))
-        return err->status = EBM_ERR_FORMAT; /* it is served on: only its files have gone */
+        st = EBM_ERR_FORMAT; /* it is served on: only its files have gone */
+    if (st != EBM_OK && err)
+        err->status = st;
     if (st != EBM_OK)
         return st;
     st = ebmd_engine_with(c->now, &one, &made, err);

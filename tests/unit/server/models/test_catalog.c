@@ -135,6 +135,21 @@ static void cut_weights(const char *id, long size)
     assert_int_equal(truncate(path, size), 0);
 }
 
+/* A model that is served on without its files is refused, not unknown; nobody has to ask why. */
+static void files_that_went(void **state)
+{
+    char path[TEMP_PATH_MAX];
+    ebm_error err = {0};
+
+    (void)state;
+    assert_true(temp_dir_join(dir, "m/model.json", path));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(ebmd_catalog_load(catalog, "m", NULL), EBM_ERR_FORMAT);
+    assert_int_equal(ebmd_catalog_load(catalog, "m", &err), EBM_ERR_FORMAT);
+    assert_int_equal(err.status, EBM_ERR_FORMAT);
+    expect_ids("m ");
+}
+
 /* A few small weights may ask for gigabytes in every worker. */
 static void a_large_network(void **state)
 {
@@ -301,6 +316,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_old_one, setup, teardown),
         cmocka_unit_test_setup_teardown(a_set_that_was_taken, setup, teardown),
         cmocka_unit_test_setup_teardown(bad_directories, setup, teardown),
+        cmocka_unit_test_setup_teardown(files_that_went, setup, teardown),
         cmocka_unit_test_setup_teardown(a_large_network, setup, teardown),
         cmocka_unit_test_setup_teardown(refresh, setup, teardown),
         cmocka_unit_test_setup_teardown(without_memory, setup, teardown),
