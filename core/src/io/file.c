@@ -320,6 +320,20 @@ ebm_status ebm_file_write(const char *path, const void *data, size_t size, ebm_e
     return code == 0 ? EBM_OK : io_error(err, path, "cannot write", code);
 }
 
+ebm_status ebm__file_rename(const char *dir, const char *from, const char *to, ebm_error *err)
+{
+    const int dirfd = open(dir, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
+    if (dirfd < 0) {
+        return open_error(dir, errno, err);
+    }
+    int code = renameat(dirfd, from, dirfd, to) == 0 ? 0 : errno;
+    if (code == 0) {
+        code = sync_directory(dirfd);
+    }
+    close_fd(dirfd);
+    return code == 0 ? EBM_OK : io_error(err, to, "cannot rename", code);
+}
+
 /* --- directories -------------------------------------------------------------------------- */
 
 static ebm_status make_one(const char *path, ebm_error *err)

@@ -253,6 +253,35 @@ typedef struct weights_file {
     ebm_safetensors *tensors;
 } weights_file;
 
+/* Bytes of the digest that is wanted. @own *data: ebm_free() */
+static ebm_status read_digested(const char *dir, const char *name, size_t max, const char *want,
+                                unsigned char **data, size_t *size, ebm_error *err)
+{
+    char digest[65];
+    ebm_status st = ebm_file_read(dir, name, max, data, size, err);
+    if (st != EBM_OK)
+        return st;
+    ebm_sha256_hex(*data, *size, digest);
+    if (strcmp(digest, want) == 0)
+        return EBM_OK;
+    ebm_free(*data);
+    *data = NULL;
+    return ebm_error_set(err, EBM_ERR_DIGEST, name,
+                         "SHA-256 differs from /weights/sha256 of the manifest");
+}
+
+/* A save that was cut short leaves the manifest's weights beside the older ones. */
+static ebm_status find_weights(const char *dir, size_t max, const char *want, unsigned char **data,
+                               size_t *size, ebm_error *err)
+{
+    ebm_error of_new = {0}; /* what is wrong with the file that ought to be there says more */
+    ebm_status st = read_digested(dir, EBM__WEIGHTS, max, want, data, size, err);
+    if (st == EBM_OK)
+        return EBM_OK;
+    return read_digested(dir, EBM__WEIGHTS_NEW, max, want, data, size, &of_new) == EBM_OK ? EBM_OK
+                                                                                          : st;
+}
+
 static ebm_status read_weights(const ebm_model_options *opt, const ebm__manifest *manifest,
                                const ebm_graph_info *g, weights_file *out, ebm_error *err)
 {
@@ -260,14 +289,9 @@ static ebm_status read_weights(const ebm_model_options *opt, const ebm__manifest
     const size_t weights = n * g->n_params * sizeof(float) + EBM_SAFETENSORS_MAX_HEADER + 8;
     const size_t max = weights < MAX_WEIGHTS_BYTES ? weights : MAX_WEIGHTS_BYTES;
     size_t size = 0;
-    char digest[65];
-    ebm_status st = ebm_file_read(opt->dir, "model.safetensors", max, &out->data, &size, err);
+    ebm_status st = find_weights(opt->dir, max, manifest->sha256, &out->data, &size, err);
     if (st != EBM_OK)
         return st;
-    ebm_sha256_hex(out->data, size, digest);
-    if (strcmp(digest, manifest->sha256) != 0)
-        return ebm_error_set(err, EBM_ERR_DIGEST, "model.safetensors",
-                             "SHA-256 differs from /weights/sha256 of the manifest");
     st = ebm_safetensors_parse(out->data, size, &out->tensors, err);
     return st == EBM_OK ? check_tensors(out->tensors, g, manifest, err) : st;
 }

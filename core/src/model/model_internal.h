@@ -7,6 +7,9 @@
 #include "ebm/model.h"
 #include "model/weights.h"
 
+#define EBM__WEIGHTS     "model.safetensors"
+#define EBM__WEIGHTS_NEW "model.safetensors.new" /* until the manifest of their digest is there */
+
 /* A set of parameters, and what a pass reads of it. */
 typedef struct ebm__expert {
     float *params; /* NULL once the model is sealed */

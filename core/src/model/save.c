@@ -1,10 +1,11 @@
-/* Writes a model directory: weights, then the manifest that names their digest. */
+/* Writes a model directory: weights, and the manifest that names their digest. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ebm/io.h"
 #include "ebm/memory.h"
+#include "io/file.h"
 #include "model/manifest.h"
 #include "model/model_internal.h"
 
@@ -30,7 +31,7 @@ static ebm_status build_weights(const ebm_model *m, unsigned char **data, size_t
     ebm__tensor_name *names = calloc(n, sizeof *names);
     ebm_status st = EBM_OK;
     if (!items || !names) {
-        st = ebm_error_set(err, EBM_ERR_NOMEM, "model.safetensors", "no memory");
+        st = ebm_error_set(err, EBM_ERR_NOMEM, EBM__WEIGHTS, "no memory");
         goto out;
     }
     for (size_t k = 0; k < n; k++) {
@@ -48,6 +49,17 @@ out:
     free(names);
     free(items);
     return st;
+}
+
+/* The old weights keep their name until the new manifest, which tells the new ones by their digest,
+ * is in its place: cut short anywhere, this leaves the old model or the new one. */
+static ebm_status replace_files(const char *dir, const void *weights, size_t weights_size,
+                                const char *json, size_t size, ebm_error *err)
+{
+    ebm_status st = write_beside(dir, EBM__WEIGHTS_NEW, weights, weights_size, err);
+    if (st == EBM_OK)
+        st = write_beside(dir, "model.json", json, size, err);
+    return st == EBM_OK ? ebm__file_rename(dir, EBM__WEIGHTS_NEW, EBM__WEIGHTS, err) : st;
 }
 
 static const char *text_or_empty(const char *text)
@@ -78,9 +90,7 @@ ebm_status ebm_model_save(const ebm_model *m, const ebm_manifest_extra *extra, c
                                  err);
     }
     if (st == EBM_OK)
-        st = write_beside(dir, "model.safetensors", weights, weights_size, err);
-    if (st == EBM_OK)
-        st = write_beside(dir, "model.json", json, size, err);
+        st = replace_files(dir, weights, weights_size, json, size, err);
     ebm_free(weights);
     ebm_free(json);
     return st;

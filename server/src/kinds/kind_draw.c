@@ -282,17 +282,9 @@ static ebm_status draw_preview(const ebmd_plan *plan, int32_t part, const void *
                                ebmd_tools *tools, unsigned char **png, size_t *size, ebm_error *err)
 {
     const ebmd_op *op = ebmd_op_of(plan);
-    const draw_state *s = state;
-    ebmd_output out = {NULL, 0};
-    ebm_status st;
+    const ebm_mcmc chain = chain_of(op, part, (void *)(uintptr_t)state);
 
-    (void)part;
-    ebm_image_from_tensor(s->y, op->shape.channels, op->shape.height, op->shape.width,
-                          tools->pixels);
-    st = ebmd_op_encode(op, tools->pixels, NULL, &out, err);
-    *png = out.data;
-    *size = out.size;
-    return st;
+    return ebmd_op_preview(op, &chain, tools, png, size, err);
 }
 
 /* --- checkpoints --------------------------------------------------------------------------- */

@@ -477,16 +477,9 @@ static ebm_status mcmc_preview(const ebmd_plan *plan, int32_t part, const void *
                                ebmd_tools *tools, unsigned char **png, size_t *size, ebm_error *err)
 {
     const ebmd_chain_layout l = ebmd_mcmc_layout(plan, part);
-    const ebm_shape *shape = &l.op->shape;
-    ebmd_output out = {NULL, 0};
-    ebm_status st;
+    const ebm_mcmc chain = ebmd_chain_view(&l, (void *)(uintptr_t)state, 0);
 
-    ebm_image_from_tensor(ebmd_chain_y(&l, (void *)(uintptr_t)state, 0), shape->channels,
-                          shape->height, shape->width, tools->pixels);
-    st = ebmd_op_encode(l.op, tools->pixels, NULL, &out, err);
-    *png = out.data;
-    *size = out.size;
-    return st;
+    return ebmd_op_preview(l.op, &chain, tools, png, size, err);
 }
 
 /* --- checkpoints --------------------------------------------------------------------------- */

@@ -301,3 +301,18 @@ ebm_status ebmd_op_encode(const ebmd_op *op, const uint8_t *pixels, const ebm_re
     ebm_free(json);
     return st;
 }
+
+ebm_status ebmd_op_preview(const ebmd_op *op, const ebm_mcmc *chain, ebmd_tools *tools,
+                           unsigned char **png, size_t *size, ebm_error *err)
+{
+    const ebm_shape *shape = &op->shape;
+    ebmd_output out = {NULL, 0};
+    ebm_status st;
+
+    ebm_call_image(op->levels, op->dim, chain, tools->work);
+    ebm_image_from_tensor(tools->work, shape->channels, shape->height, shape->width, tools->pixels);
+    st = ebmd_op_encode(op, tools->pixels, NULL, &out, err);
+    *png = out.data;
+    *size = out.size;
+    return st;
+}

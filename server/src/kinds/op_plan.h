@@ -58,6 +58,11 @@ const ebmd_op *ebmd_op_of(const ebmd_plan *plan);
 EBM_MUST_CHECK ebm_status ebmd_op_encode(const ebmd_op *op, const uint8_t *pixels,
                                          const ebm_receipt *receipt, ebmd_output *out,
                                          ebm_error *err);
+/* What a chain on its way shows, as the image at its end is shown: x_t, not the state y_t.
+ * tools: as for the plan; its work's first dim floats are used. @own *png: ebm_free() @err NOMEM */
+EBM_MUST_CHECK ebm_status ebmd_op_preview(const ebmd_op *op, const ebm_mcmc *chain,
+                                          ebmd_tools *tools, unsigned char **png, size_t *size,
+                                          ebm_error *err);
 /* False if one of the numbers is not finite. */
 bool ebmd_op_finite(const float *x, size_t n);
 

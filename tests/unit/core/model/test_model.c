@@ -123,6 +123,68 @@ static void test_refused_save(void **state)
     ebm_model_unref(other);
 }
 
+/* Opens and tells whose parameters these are: 0 those of f->model, 1 those of other, -1 refused. */
+static int opened(const fixture *f, const ebm_model *other)
+{
+    ebm_model *m = NULL;
+    if (ebmm_model_open(f->dir, kernel_set("ref"), &m, NULL) != EBM_OK)
+        return -1;
+    const float *p = ebm_model_params(m, 0);
+    const size_t n = ebm_model_describe(m)->n_params * sizeof *p;
+    const bool mine = memcmp(p, ebm_model_params(f->model, 0), n) == 0;
+    assert_true(mine || memcmp(p, ebm_model_params(other, 0), n) == 0);
+    ebm_model_unref(m);
+    return mine ? 0 : 1;
+}
+
+static void remove_file(const fixture *f, const char *name)
+{
+    char path[TEMP_PATH_MAX];
+    assert_true(temp_dir_join(f->dir, name, path));
+    assert_int_equal(unlink(path), 0);
+}
+
+/* A save over an older model, cut short between any two of its steps: one of both opens, whole. */
+static void test_save_cut_short(void **state)
+{
+    static const char zeros[4 << 20]; /* more than a network of this size may have */
+    const fixture *f = *state;
+    const ebm_network_config c = small_network();
+    ebm_model *other = random_net(&c, kernel_set("blas"), 4);
+    unsigned char *json, *weights;
+    size_t json_size, size;
+    assert_int_equal(ebm_model_save(other, &extra, f->dir, NULL), EBM_OK);
+    assert_int_equal(temp_dir_count(f->dir), 2);
+    assert_int_equal(opened(f, other), 1);
+    assert_int_equal(ebm_file_read(f->dir, "model.json", 1 << 20, &json, &json_size, NULL), EBM_OK);
+    assert_int_equal(ebm_file_read(f->dir, "model.safetensors", 1 << 24, &weights, &size, NULL),
+                     EBM_OK);
+
+    assert_true(temp_dir_write(f->dir, "model.json", f->manifest, f->manifest_size));
+    assert_true(temp_dir_write(f->dir, "model.safetensors", f->weights, f->weights_size));
+    assert_true(temp_dir_write(f->dir, "model.safetensors.new", weights, size));
+    assert_int_equal(opened(f, other), 0);
+    assert_true(temp_dir_write(f->dir, "model.json", json, json_size));
+    assert_int_equal(opened(f, other), 1);
+    assert_true(temp_dir_write(f->dir, "model.safetensors", zeros, sizeof zeros));
+    assert_int_equal(opened(f, other), 1);
+    remove_file(f, "model.safetensors");
+    assert_int_equal(opened(f, other), 1);
+    assert_true(temp_dir_write(f->dir, "model.safetensors.new", weights, size - 1));
+    assert_int_equal(opened(f, other), -1);
+    assert_true(temp_dir_write(f->dir, "model.safetensors", f->weights, f->weights_size));
+    ebm_error err = {0};
+    assert_int_equal(open_status(f, &err), EBM_ERR_DIGEST);
+    assert_string_equal(err.where, "model.safetensors");
+
+    assert_int_equal(ebm_model_save(f->model, &extra, f->dir, NULL), EBM_OK);
+    assert_int_equal(temp_dir_count(f->dir), 2);
+    assert_int_equal(opened(f, other), 0);
+    ebm_free(json);
+    ebm_free(weights);
+    ebm_model_unref(other);
+}
+
 static float net_of(ebm_model *m)
 {
     static const float x[64] = {0.5f, -0.5f};
@@ -339,6 +401,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_round_trip),
         TEST(test_refused_save),
+        TEST(test_save_cut_short),
         TEST(test_sealed),
         TEST(test_ids),
         TEST(test_truncated_weights),

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "ebm/io.h"
 #include "ebma/op_request.h"
 #include "kinds/chain_state.h"
 #include "kinds/kind_chains.h"
@@ -59,6 +60,11 @@ static void job_close(job *j)
 {
     ebm_arena_free(j->arena);
     ebmd_engine_unref(j->engine);
+}
+
+static ebmd_op *op_of(const job *j)
+{
+    return (ebmd_op *)j->plan.request;
 }
 
 /* --- stopped chains ------------------------------------------------------------------------ */
@@ -179,6 +185,57 @@ static void snapshots_of_stopped_chains(void **state)
     }
 }
 
+/* Pixels of an 8x8 PNG, which it frees. */
+static void assert_pixels(unsigned char *png, size_t size, const uint8_t want[64], bool same)
+{
+    ebm_image image;
+
+    assert_int_equal(ebm_png_decode(png, size, &image, NULL), EBM_OK);
+    assert_int_equal(image.width * image.height * image.channels, 64);
+    assert_true((memcmp(image.pixels, want, 64) == 0) == same);
+    ebm_free(image.pixels);
+    ebm_free(png);
+}
+
+/* States of a high level are fainter than their images, here by half; what is shown on the way is
+ * as what is shown at the end. */
+static void previews_are_images(void **state)
+{
+    double scale[2] = {0.5, 0.5};
+    ebm_levels levels;
+    ebm_image end;
+    ebmd_result result;
+    unsigned char *png;
+    size_t size;
+    job j;
+
+    (void)state;
+    assert_int_equal(job_open(&j,
+                              "{\"model\":\"tiny\",\"chains\":1,\"steps\":8,\"keep\":2,\"level\":1,"
+                              "\"seed\":4}"),
+                     EBM_OK);
+    levels = *op_of(&j)->levels;
+    levels.scale = scale;
+    op_of(&j)->levels = &levels;
+    result = result_of(&j, 0, 2);
+    assert_int_equal(
+        ebm_png_decode((unsigned char *)result.output[0].data, result.output[0].size, &end, NULL),
+        EBM_OK);
+    for (int32_t snapshots = 1; snapshots <= 2; snapshots++) {
+        void *chain = part_until(&j, 0, snapshots);
+
+        assert_int_equal(j.plan.kind->preview(&j.plan, 0, chain, &b.tools, &png, &size, NULL),
+                         EBM_OK);
+        assert_pixels(png, size, end.pixels, snapshots == 2);
+        ebm_free(chain);
+    }
+    ebm_free(end.pixels);
+    for (int32_t i = 0; i < j.plan.outputs; i++)
+        ebm_free(result.output[i].data);
+    ebm_free(result.output);
+    job_close(&j);
+}
+
 /* A chain that was through before its job went on with other kernels tells so; a file of it and the
  * others is of no single class, wherever it stands in it. */
 static void chains_of_several_classes(void **state)
@@ -196,7 +253,7 @@ static void chains_of_several_classes(void **state)
             job_open(&j, "{\"model\":\"tiny\",\"chains\":2,\"steps\":40,\"keep\":1,\"seed\":4}"),
             EBM_OK);
         results[1 - later] = result_of(&j, 1 - later, 1);
-        ebm_receipt_add_class(&((ebmd_op *)j.plan.request)->receipt, "other");
+        ebm_receipt_add_class(&op_of(&j)->receipt, "other");
         results[later] = result_of(&j, later, 1);
         assert_string_equal(j.plan.kernel_class, EBM_KERNEL_CLASS_SEVERAL);
         for (int32_t k = 0; k < 2; k++)
@@ -395,6 +452,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(snapshots_of_stopped_chains),
+        cmocka_unit_test(previews_are_images),
         cmocka_unit_test(chains_of_several_classes),
         cmocka_unit_test(refused_requests),
         cmocka_unit_test(refused_extensions),
