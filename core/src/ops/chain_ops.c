@@ -202,3 +202,15 @@ void ebm_call_image(const ebm_levels *levels, size_t dim, const ebm_mcmc *chain,
     for (size_t i = 0; i < dim; i++)
         x[i] = chain->y[i] / scale;
 }
+
+double ebm_call_logp(const ebm_density *density, const ebm_levels *levels, const ebm_mcmc *chain,
+                     float *work)
+{
+    const int32_t t = chain->level < 0 ? 0 : chain->level;
+    const double scale = chain->level < 0 ? levels->scale[0] : 1.0;
+    float net = 0.0f;
+    for (size_t i = 0; i < density->dim; i++)
+        work[i] = (float)((double)chain->y[i] * scale);
+    density->gradient(density->self, work, t, &net, work + density->dim);
+    return (double)net / levels->step2[t];
+}

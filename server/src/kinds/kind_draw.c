@@ -247,7 +247,7 @@ static ebm_status draw_collect(const ebmd_plan *plan, int32_t part, void *state,
     ebm_status st;
 
     ebm_call_image(op->levels, op->dim, &chain, x);
-    out->value[LOGP] = ebmd_tools_logp(tools, x, tools->work);
+    out->value[LOGP] = ebm_call_logp(&tools->density, op->levels, &chain, tools->work);
     if (!isfinite(out->value[LOGP]))
         return ebm_error_set(err, EBM_ERR_DIVERGED, NULL, "the energy is not finite");
     start = ebmd_clock_ms();

@@ -421,7 +421,7 @@ static ebm_status collect_chain(const chain_at *c, ebmd_tools *tools, float *x, 
 
     ebm_call_image(op->levels, op->dim, &chain, x);
     if (tools)
-        logp = ebmd_tools_logp(tools, x, tools->work);
+        logp = ebm_call_logp(&tools->density, op->levels, &chain, tools->work);
     ebm_image_from_tensor(x, op->shape.channels, op->shape.height, op->shape.width, pixels);
     st = write_png(c, &chain, pixels, &out->output[c->i], err);
     for (int32_t j = 0; j < op->call.params.keep && st == EBM_OK; j++)

@@ -58,17 +58,6 @@ void ebmd_tools_clear(ebmd_tools *t)
     memset(t, 0, sizeof(*t));
 }
 
-double ebmd_tools_logp(const ebmd_tools *t, const float *x, float *work)
-{
-    const ebm_levels *levels = t->whole.levels;
-    float net = 0.0f;
-
-    for (size_t i = 0; i < t->density.dim; i++)
-        work[i] = (float)((double)x[i] * levels->scale[0]);
-    t->density.gradient(t->density.self, work, 0, &net, work + t->density.dim);
-    return (double)net / levels->step2[0];
-}
-
 static double ms_per_eval(const ebmd_tools *t)
 {
     double ms = 0.0;

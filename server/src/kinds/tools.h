@@ -33,8 +33,6 @@ typedef struct ebmd_tools_order {
 EBM_MUST_CHECK ebm_status ebmd_tools_aim(ebmd_tools *t, const ebmd_tools_order *order,
                                          ebm_error *err);
 void ebmd_tools_clear(ebmd_tools *t); /* zeroed allowed */
-/* Log density of a finished image x_0 at the lowest level. @shape x [dim], work [2 dim] */
-double ebmd_tools_logp(const ebmd_tools *t, const float *x, float *work);
 /* As ebmd_workbench_note() and _evals_in(), for all models together. */
 void ebmd_tools_note(ebmd_tools *t, int64_t evals, double ms);
 int64_t ebmd_tools_evals_in(const ebmd_tools *t, double ms);

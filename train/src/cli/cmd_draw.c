@@ -94,7 +94,8 @@ static ebm_status draw_task(void *user, int32_t k, ebmt__bench *b, ebm_error *er
     ebm_status st = ebmt__op_draw(&d->run, &d->run.call, k, b, &watch, err);
     if (st != EBM_OK)
         return st;
-    r.energy = -ebmt__op_logp(&d->run, b, b->x);
+    const ebm_mcmc end = {.level = -1, .y = b->x};
+    r.energy = -ebm_call_logp(&b->density, d->run.levels, &end, b->work);
     ebm_image_from_tensor(b->x, s->channels, s->height, s->width, b->pixels);
     if (d->pixels)
         memcpy(d->pixels + (size_t)k * d->run.dim, b->pixels, d->run.dim);

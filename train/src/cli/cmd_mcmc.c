@@ -315,7 +315,9 @@ static ebm_status write_images(const ebmt__mcmc *m, ebm_error *err)
         (void)snprintf(name, sizeof name, "chain%06u.png", m->chain[k].noise.index);
         st = image_of(m, k, name, b, sha256, err);
         if (st == EBM_OK)
-            ebmt__mcmc_print_chain(m, k, name, sha256, ebmt__op_logp(&m->run, b, b->x));
+            ebmt__mcmc_print_chain(
+                m, k, name, sha256,
+                ebm_call_logp(&b->density, m->run.levels, &m->chain[k], b->work));
     }
     return st;
 }

@@ -286,15 +286,6 @@ ebm_status ebmt__op_each(ebmt__op_run *run, int32_t n, ebmt__op_task task, void 
     return run->error.status;
 }
 
-double ebmt__op_logp(const ebmt__op_run *run, ebmt__bench *b, const float *x)
-{
-    float net = 0.0f;
-    for (size_t i = 0; i < run->dim; i++)
-        b->work[i] = (float)((double)x[i] * run->levels->scale[0]);
-    b->density.gradient(b->density.self, b->work, 0, &net, b->work + run->dim);
-    return (double)net / run->levels->step2[0];
-}
-
 ebm_status ebmt__op_write(const ebmt__op_run *run, const char *name, const uint8_t *pixels,
                           const ebm_receipt *receipt, char *sha256, ebm_error *err)
 {

@@ -67,6 +67,32 @@ static void give_pictures(world *w, ebm_op_kind kind)
     }
 }
 
+/* Images of the law N(0, 1/4): states at level t have the variance A_t^2 (abar_t^2/4 + sbar_t^2),
+ * and a finished image is weighed as a state of the lowest level. Up to a constant of the level. */
+static void test_log_density(void **state)
+{
+    world w;
+    (void)state;
+    init(&w, EBM_OP_MCMC);
+    for (int32_t level = -1; level < w.levels.count; level++) {
+        const int32_t t = level < 0 ? 0 : level;
+        const double a = w.levels.scale[t], abar = w.levels.abar[t], sbar = w.levels.sbar[t];
+        const double variance = a * a * (abar * abar / 4 + sbar * sbar);
+        double logp[2], squares = 0;
+        for (int i = 0; i < 2; i++) {
+            float y[DIM], work[2 * DIM];
+            for (int j = 0; j < DIM; j++)
+                y[j] = (float)i * w.image[j];
+            const ebm_mcmc chain = {.level = level, .y = y};
+            logp[i] = ebm_call_logp(&w.density, &w.levels, &chain, work);
+        }
+        for (int j = 0; j < DIM; j++)
+            squares += pow((double)w.image[j] * (level < 0 ? a : 1), 2);
+        assert_close(logp[1] - logp[0], -squares / 2 / variance, 1e-4);
+    }
+    ebm_levels_clear(&w.levels);
+}
+
 /* Asked for by the call or by the model: the same image; and each can be had from either model. */
 static void test_beginnings(void **state)
 {
@@ -573,6 +599,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_items_alone),
+        cmocka_unit_test(test_log_density),
         cmocka_unit_test(test_beginnings),
         cmocka_unit_test(test_beginnings_of_normal_levels),
         cmocka_unit_test(test_ends_of_seeds),
