@@ -61,7 +61,6 @@ EBM_MUST_CHECK ebm_status ebmt__op_each(ebmt__op_run *run, int32_t n, ebmt__op_t
 EBM_MUST_CHECK ebm_status ebmt__op_picture(const ebmt__op_run *run, const char *flag,
                                            const char *file, float *x, ebm_error *err);
 
-
 /* Writes pixels as DIR/NAME with a receipt (NULL: none). @shape pixels [H,W,C]; sha256 [65] or
  * NULL: digest of the file */
 EBM_MUST_CHECK ebm_status ebmt__op_write(const ebmt__op_run *run, const char *name,
