@@ -117,7 +117,8 @@ typedef struct ebm_manifest_extra {
  * file, fsync, rename, fsync of the directory). The weights wait as model.safetensors.new until the
  * manifest is there, and ebm_model_open() finds them by their digest: a crash or a power cut leaves
  * the older model, if there is one, or the new one. Who opens it while it is saved may hold the
- * older manifest when the weights change: DIGEST, and whole at the next try. @err IO, NOMEM, ARG (sealed) */
+ * older manifest when the weights change: DIGEST, and whole at the next try. @err IO, NOMEM, ARG
+ * (sealed) */
 EBM_API EBM_MUST_CHECK ebm_status ebm_model_save(const ebm_model *m,
                                                  const ebm_manifest_extra *extra, const char *dir,
                                                  ebm_error *err);
