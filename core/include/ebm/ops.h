@@ -110,8 +110,8 @@ EBM_API EBM_MUST_CHECK ebm_status ebm_call_start(const ebm_call *op, const ebm_m
 
 /* The image a chain shows: x_0 of a finished ladder, else x_t. @shape x [dim] */
 EBM_API void ebm_call_image(const ebm_levels *levels, size_t dim, const ebm_mcmc *chain, float *x);
-/* Its log density up to a constant: of the state at the chain's level; of a finished ladder's x_0 at
- * the lowest. @eq f(y_t, t) / step2_t, docs/math/energy.md @unit nats @shape work [2 dim] */
+/* Its log density up to a constant: of the state at the chain's level; of a finished ladder's x_0
+ * at the lowest. @eq f(y_t, t) / step2_t, docs/math/energy.md @unit nats @shape work [2 dim] */
 EBM_API double ebm_call_logp(const ebm_density *density, const ebm_levels *levels,
                              const ebm_mcmc *chain, float *work);
 
